@@ -1,0 +1,278 @@
+"""The exported codec: what the oracle computes, the planner places and the C emitter writes. NumPy only.
+
+An exported encoder is a list of layers over named buffers of float16. A buffer is flat memory; a layer reads and
+writes *views* of it: ``rows`` of ``channels`` halfwords, time-major, without gaps. Channels are always even
+(the exporter pads with zero channels), so that the arithmetic can take them in pairs.
+
+    window [samples, channels] float32
+      Normalize  > view [samples, channels]      (x - offset) * scale
+      Convolution, Transpose ...                 views to views
+      latent view [tokens, dimension]
+      Quantizer  > indices [stages, tokens]      residual vector quantizer, stage by stage
+
+Arithmetic profile ``dotpex`` (float16 storage, float32 sums in a fixed order): a product sum runs over taps, inside a
+tap over channel pairs; per pair ``t = f32(a0*b0); u = f32(a1*b1 + t); acc = f32(acc + u)``; acc starts at +0. Taps that
+fall outside the input are left out. Then ``acc + bias`` in float32. Without residual: PReLU in float32, one
+rounding to float16. With residual: rounding to float16, ``f16(y + residual)``, then PReLU as ``f16(f32(y) * slope)``.
+A PReLU multiplies values < 0 by its slope and leaves the others (and -0) alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Half = NDArray[np.float16]
+Single = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class View:
+    """``rows`` x ``channels`` halfwords of ``buffer``, from halfword ``offset`` on, without gaps."""
+
+    buffer: str
+    rows: int
+    channels: int
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Normalize:
+    """``f16(f32(f32(window) - offset) * scale)`` per channel; the window may have fewer channels than the view:
+    the rest are zeros."""
+
+    name: str
+    output: View
+    offset: Single  # [channels of the window]
+    scale: Single  # [channels of the window]
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """``output[t, o] = act(bias[o] + sum_{j, c} weight[o, j, c] * input[t*stride + j*dilation - pad_left, c])``.
+
+    Depthwise: output channel c reads input channel c alone, taps are even in number, and the pairs of the product
+    sum are taps (2i, 2i + 1) instead of channels; a tap outside the input counts as a zero.
+    """
+
+    name: str
+    input: View
+    output: View
+    weight: Half  # [output channels, taps, input channels]; depthwise: [channels, taps, 1]
+    bias: Single  # [output channels]
+    stride: int = 1
+    dilation: int = 1
+    pad_left: int = 0
+    slope: float | None = None  # PReLU
+    residual: View | None = None  # added after rounding; may be the very view that is written
+    depthwise: bool = False
+
+    @property
+    def taps(self) -> int:
+        return int(self.weight.shape[1])
+
+    @property
+    def multiply_accumulates(self) -> int:
+        """MACs for one window, padding not discounted."""
+        return self.output.rows * int(np.prod(self.weight.shape))
+
+
+@dataclass(frozen=True)
+class Transpose:
+    """``output[c, t] = input[t, c]``."""
+
+    name: str
+    input: View
+    output: View
+
+
+Layer = Normalize | Convolution | Transpose
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One quantizer of the residual vector quantizer.
+
+    ``coordinates`` says which entries of a token this stage quantizes; ``None`` for all of them, in order.
+    ``norms[k]`` is the product sum of codeword k with itself, in the ``dotpex`` order.
+    """
+
+    codewords: Half  # [codewords, codeword samples (even)]
+    norms: Single  # [codewords]
+    coordinates: NDArray[np.uint16] | None
+
+    @property
+    def index_bits(self) -> int:
+        return max(1, int(len(self.codewords) - 1).bit_length())
+
+
+@dataclass(frozen=True)
+class Quantizer:
+    """Stages in the order they are sent. Rate n sends the first ``stages_of_rate[n - 1]`` of them.
+
+    Per stage and token: ``d_k = f32(norms[k] - f32(2 * dot(residual, codeword_k)))``, the least wins, the lowest
+    index among equals; then ``residual = f16(residual - codeword)`` on the stage's coordinates.
+    """
+
+    latent: View  # rows = tokens (a view may have more rows than tokens; the first ones count)
+    tokens: int
+    stages: tuple[Stage, ...]
+    stages_of_rate: tuple[int, ...]
+
+    def payload_bits(self, rate: int) -> int:
+        return self.tokens * sum(stage.index_bits for stage in self.stages[: self.stages_of_rate[rate - 1]])
+
+    @property
+    def multiply_accumulates(self) -> int:
+        return self.tokens * sum(int(stage.codewords.size) for stage in self.stages)
+
+
+@dataclass(frozen=True)
+class ExportedCodec:
+    """Encoder, quantizer, and what the window must look like."""
+
+    codec: str  # "edge" or "paper"
+    channels: int  # of the window
+    samples: int  # of the window
+    sample_rate_hz: float
+    channel_names: tuple[str, ...]
+    layers: tuple[Layer, ...]
+    quantizer: Quantizer
+
+    @property
+    def buffers(self) -> dict[str, int]:
+        """Halfwords of every buffer, in order of first use."""
+        sizes: dict[str, int] = {}
+        for layer in self.layers:
+            views = [layer.output]
+            if not isinstance(layer, Normalize):
+                views.append(layer.input)
+            if isinstance(layer, Convolution) and layer.residual is not None:
+                views.append(layer.residual)
+            for view in views:
+                end = view.offset + view.rows * view.channels
+                sizes[view.buffer] = max(sizes.get(view.buffer, 0), end)
+        return sizes
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Every array of the codec by name: what a safetensors file holds."""
+        arrays: dict[str, NDArray[Any]] = {}
+        for layer in self.layers:
+            if isinstance(layer, Normalize):
+                arrays[f"{layer.name}.offset"] = layer.offset
+                arrays[f"{layer.name}.scale"] = layer.scale
+            elif isinstance(layer, Convolution):
+                arrays[f"{layer.name}.weight"] = layer.weight
+                arrays[f"{layer.name}.bias"] = layer.bias
+        for number, stage in enumerate(self.quantizer.stages):
+            arrays[f"stage{number:02d}.codewords"] = stage.codewords
+            arrays[f"stage{number:02d}.norms"] = stage.norms
+            if stage.coordinates is not None:
+                arrays[f"stage{number:02d}.coordinates"] = stage.coordinates
+        return arrays
+
+    def structure(self) -> dict[str, Any]:
+        """Everything but the arrays, as JSON."""
+        layers = []
+        for layer in self.layers:
+            entry: dict[str, Any] = {"kind": type(layer).__name__}
+            for key, value in vars(layer).items():
+                if isinstance(value, View):
+                    entry[key] = dict(vars(value))
+                elif not isinstance(value, np.ndarray):
+                    entry[key] = value
+            layers.append(entry)
+        quantizer = self.quantizer
+        return {
+            "codec": self.codec,
+            "channels": self.channels,
+            "samples": self.samples,
+            "sample_rate_hz": self.sample_rate_hz,
+            "channel_names": list(self.channel_names),
+            "layers": layers,
+            "quantizer": {
+                "latent": dict(vars(quantizer.latent)),
+                "tokens": quantizer.tokens,
+                "stages": len(quantizer.stages),
+                "stages_of_rate": list(quantizer.stages_of_rate),
+            },
+        }
+
+    @property
+    def model_hash(self) -> str:
+        """sha256 over structure and arrays, in hex: what header, object and packet carry."""
+        digest = hashlib.sha256(json.dumps(self.structure(), sort_keys=True).encode())
+        for name, array in sorted(self.tensors().items()):
+            little_endian = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"))
+            digest.update(f"{name} {array.dtype.name} {array.shape}".encode())
+            digest.update(little_endian.tobytes())
+        return digest.hexdigest()
+
+    @property
+    def multiply_accumulates(self) -> int:
+        """MACs of the encoder for one window (the quantizer's are apart)."""
+        return sum(layer.multiply_accumulates for layer in self.layers if isinstance(layer, Convolution))
+
+
+def save_codec(codec: ExportedCodec, folder: Path) -> None:
+    """Write ``codec.json`` and ``codec.safetensors``."""
+    from safetensors.numpy import save_file
+
+    from edgecodec.storage import write_json
+
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: np.ascontiguousarray(array) for name, array in codec.tensors().items()},
+              folder / "codec.safetensors")
+    write_json(folder / "codec.json", {**codec.structure(), "model_hash": codec.model_hash})
+
+
+def load_codec(folder: Path) -> ExportedCodec:
+    """Read what :func:`save_codec` wrote.
+
+    Raises:
+        EdgeCodecError: a file is absent, or the arrays do not have the hash that the structure names.
+    """
+    from safetensors.numpy import load_file
+
+    from edgecodec.errors import EdgeCodecError
+    from edgecodec.storage import read_json
+
+    structure = read_json(folder / "codec.json")
+    if not (folder / "codec.safetensors").is_file():
+        raise EdgeCodecError(f"{folder / 'codec.safetensors'}: not found; run the stage export_float16")
+    arrays = load_file(folder / "codec.safetensors")
+    layers: list[Layer] = []
+    for entry in structure["layers"]:
+        fields = {key: View(**value) if isinstance(value, dict) else value for key, value in entry.items()}
+        kind, name = fields.pop("kind"), fields["name"]
+        if kind == "Normalize":
+            layers.append(Normalize(**fields, offset=arrays[f"{name}.offset"], scale=arrays[f"{name}.scale"]))
+        elif kind == "Convolution":
+            layers.append(Convolution(**fields, weight=arrays[f"{name}.weight"], bias=arrays[f"{name}.bias"]))
+        elif kind == "Transpose":
+            layers.append(Transpose(**fields))
+        else:
+            raise EdgeCodecError(f"{folder / 'codec.json'}: layer {name}: unknown kind {kind}")
+    described = structure["quantizer"]
+    stages = tuple(
+        Stage(arrays[f"stage{number:02d}.codewords"], arrays[f"stage{number:02d}.norms"],
+              arrays.get(f"stage{number:02d}.coordinates"))
+        for number in range(described["stages"])
+    )
+    codec = ExportedCodec(
+        codec=structure["codec"], channels=structure["channels"], samples=structure["samples"],
+        sample_rate_hz=structure["sample_rate_hz"], channel_names=tuple(structure["channel_names"]),
+        layers=tuple(layers),
+        quantizer=Quantizer(View(**described["latent"]), described["tokens"], stages,
+                            tuple(described["stages_of_rate"])),
+    )
+    if codec.model_hash != structure["model_hash"]:
+        raise EdgeCodecError(f"{folder}: codec.safetensors does not have the model hash that codec.json names; "
+                             "run the stage export_float16 again")
+    return codec

@@ -1,0 +1,1 @@
+"""The networks: encoder, quantizer, decoder, discriminator, and the codec that joins them."""

@@ -1,0 +1,216 @@
+"""``params.yaml`` as frozen, typed objects. An unknown or missing key is an error, never a silent default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from edgecodec.errors import EdgeCodecError
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TwinParams(Section):
+    """The AeroSense simulator."""
+
+    sessions: Annotated[int, Field(ge=1, le=8)]  # each: 24 conditions x repeats; 8 keep run numbers at three digits
+    repeats: Annotated[int, Field(ge=2, le=3)]  # repeat 3 (the last one) validates
+    seconds: Annotated[float, Field(ge=12)]  # length of a wind run
+    angle_of_attack: Literal[0, 8]
+
+
+class ArrayParams(Section):
+    """Any other sensor array: a folder of Parquet, CSV or npy recordings."""
+
+    sample_rate_hz: Positive
+    channels: tuple[str, ...] | Count  # names (columns), or how many to take
+    first_channel: Annotated[int, Field(ge=0)]  # where to start, for recordings without names
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)]  # share of every recording, at its end, if there is one
+
+
+class DataParams(Section):
+    source: Literal["twin", "aerosense", "array"]
+    path: Path | None  # folder or zip (aerosense), folder (array); null for the twin
+    twin: TwinParams
+    array: ArrayParams
+
+
+class ValidateParams(Section):
+    on_bad_recording: Literal["exclude", "stop"]
+    sample_rate_tolerance: Fraction  # of the nominal sample period
+    largest_gap_seconds: Positive
+    flat_line_seconds: Positive
+    spike_sigmas: Positive
+    largest_spike_fraction: Fraction
+
+
+class WindowParams(Section):
+    preset: Literal["edgecodec36", "wes37", "all38"]  # AeroSense channels; other arrays name theirs in data.array
+    samples: Count
+    skip_first_rows: Annotated[int, Field(ge=0)]
+    skip_last_rows: Annotated[int, Field(ge=0)]
+    lowpass_hz: Positive
+    train_stride: Count
+    validation_stride: Count
+
+
+class EdgeParams(Section):
+    """Our codec: decimate, transform, quantize the window as one vector."""
+
+    codewords: Annotated[int, Field(ge=2, le=65536)]
+    rates: Annotated[int, Field(ge=1, le=16)]
+    stages_per_rate: Count
+    codeword_samples: Count  # coefficients that one stage quantizes
+    decimation: Count
+    filter_taps: Count
+    time_bins: Count  # cosine bins that are kept
+    bands: tuple[tuple[int, int, int], ...]  # (first bin, end bin, spatial modes kept)
+    coefficients: Count  # dynamic coefficients that reach the quantizer
+    refiner_channels: Annotated[int, Field(ge=0)]  # hidden channels of the decoder's network; 0 leaves it out
+
+
+class PaperParams(Section):
+    """The codec of arXiv 2507.06040: 36 x 800 > 9 x 100, then stages of full codewords."""
+
+    codewords: Annotated[int, Field(ge=2, le=65536)]
+    rates: Annotated[int, Field(ge=1, le=16)]
+    latent_channels: Count
+
+
+class CodecsParams(Section):
+    edge: EdgeParams
+    paper: PaperParams
+
+
+class LossParams(Section):
+    """Weights of the four parts of the loss (arXiv 2507.06040, section III)."""
+
+    absolute: Annotated[float, Field(ge=0)]
+    squared: Annotated[float, Field(ge=0)]
+    commitment: Annotated[float, Field(ge=0)]
+    adversarial: Annotated[float, Field(ge=0)]
+
+
+class TrainParams(Section):
+    """One schedule per codec: warm-up without quantizer, codebooks, joint training, decoder alone."""
+
+    batch: Count
+    warmup_steps: Annotated[int, Field(ge=0)]
+    joint_steps: Annotated[int, Field(ge=0)]
+    decoder_steps: Annotated[int, Field(ge=0)]
+    learning_rate: Positive
+    codebook_windows: Count  # windows drawn for the codebooks' k-means
+    codebook_iterations: Count
+    ema_decay: Annotated[float, Field(gt=0, lt=1)]
+    dead_codeword_threshold: Annotated[float, Field(ge=0)]
+    offset_augmentation: Fraction  # share of training windows whose means are exchanged for plausible others
+    checkpoint_every: Count
+    evaluate_every: Count
+    loss: LossParams
+
+
+class TrainSection(Section):
+    edge: TrainParams
+    paper: TrainParams
+
+
+class AnalyzeParams(Section):
+    rivals: tuple[Literal["means", "klt_dct", "sz3_abs", "sz3_rel", "sz3_abs_rel", "zfp"], ...]
+    near_duplicate_fraction: Fraction  # of the mean distance between codewords
+    utilization_rule: Fraction  # the paper's 85 %
+
+
+class FirmwareParams(Section):
+    arithmetic: Literal["dotpex"]
+    l1_bytes: Count
+    l1_stack_bytes: Count
+    golden_windows: Count
+
+
+class VerifyParams(Section):
+    simulator: Literal["auto", "gvsoc", "qemu", "host"]
+    target: Literal["gap9_like", "pulp-open"]
+    target_windows: Count
+    time_limit_seconds: Positive
+
+
+class GatesParams(Section):
+    largest_error_percent: Positive
+    largest_latency_milliseconds: Positive
+    largest_l1_bytes: Count
+    largest_l2_bytes: Count
+    least_codebook_usage: Fraction
+    largest_float16_loss: Fraction  # relative growth of error_percent by the float16 export
+
+
+class RegistryParams(Section):
+    model_name: str
+    experiment: str
+
+
+class Params(Section):
+    seed: Annotated[int, Field(ge=0)]
+    codec: Literal["edge", "paper"]
+    data: DataParams
+    validate_: Annotated[ValidateParams, Field(alias="validate")]
+    window: WindowParams
+    codecs: CodecsParams
+    train: TrainSection
+    analyze: AnalyzeParams
+    firmware: FirmwareParams
+    verify: VerifyParams
+    gates: GatesParams
+    registry: RegistryParams
+
+    @model_validator(mode="after")
+    def _path_belongs_to_source(self) -> Params:
+        if (self.data.path is None) != (self.data.source == "twin"):
+            raise ValueError(f"data.path must be {'null' if self.data.source == 'twin' else 'set'} "
+                             f"for data.source {self.data.source}")
+        return self
+
+    @property
+    def training(self) -> TrainParams:
+        """The schedule of the chosen codec."""
+        return self.train.edge if self.codec == "edge" else self.train.paper
+
+    @property
+    def rates(self) -> int:
+        """Number of rates of the chosen codec."""
+        return self.codecs.edge.rates if self.codec == "edge" else self.codecs.paper.rates
+
+
+def load_params(path: Path = Path("params.yaml")) -> Params:
+    """Read ``path``.
+
+    Raises:
+        EdgeCodecError: the file is absent, no YAML, or a key is unknown, missing or out of range; the text names
+            the first such key and what to do.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise EdgeCodecError(f"{path}: not found; run in the project's folder") from None
+    except yaml.YAMLError as error:
+        raise EdgeCodecError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise EdgeCodecError(f"{path}: must be a mapping of sections")
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "(top level)"
+        fix = {
+            "extra_forbidden": "unknown key; remove it or correct its spelling",
+            "missing": "missing key; add it",
+        }.get(first["type"], f"{first['msg']}, got {first.get('input')!r}")
+        raise EdgeCodecError(f"{path}: {field}: {fix}") from None

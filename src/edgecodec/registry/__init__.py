@@ -1,0 +1,1 @@
+"""Runs, gates, bundles and versions in MLflow."""

@@ -1,0 +1,1 @@
+"""How a codec learns: losses, schedule, loop."""
