@@ -249,7 +249,7 @@ def load_codec(folder: Path) -> ExportedCodec:
     arrays = load_file(folder / "codec.safetensors")
     layers: list[Layer] = []
     for entry in structure["layers"]:
-        fields = {key: View(**value) if isinstance(value, dict) else value for key, value in entry.items()}
+        fields: dict[str, Any] = {key: View(**value) if isinstance(value, dict) else value for key, value in entry.items()}
         kind, name = fields.pop("kind"), fields["name"]
         if kind == "Normalize":
             layers.append(Normalize(**fields, offset=arrays[f"{name}.offset"], scale=arrays[f"{name}.scale"]))
