@@ -1,0 +1,92 @@
+"""The error of a reconstruction against its target (the low-passed window), as the project defines it.
+
+The edges of a window are left out: all errors are taken over its central 64 %, 512 of 800 samples, as in the public
+code of arXiv 2507.06040.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecodec.errors import EdgeCodecError
+from edgecodec.storage import rounded
+
+CENTRAL_FRACTION = 0.64
+POINTWISE_FLOOR = 1e-8  # the paper's, in the unit of the target
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Errors in percent, pooled over a set of windows."""
+
+    error_percent: float  # per channel mean|x_hat - x| / mean|x|, then the mean over channels: the gate
+    pointwise_error_percent: float  # mean of |x_hat - x| / (|x| + 1e-8): the paper's, moved by zero crossings
+    pointwise_error_median_percent: float
+    nmse_percent: float  # sum of squared errors / sum of squares
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: rounded(value) for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class ErrorTable:
+    """Errors over all windows, and over those of each known wind speed (m/s)."""
+
+    pooled: Errors
+    by_wind: Mapping[int, Errors]
+
+    def to_json(self) -> dict[str, Any]:
+        return {**self.pooled.to_json(), "by_wind": {str(speed): e.to_json() for speed, e in self.by_wind.items()}}
+
+
+def central(samples: int) -> slice:
+    """The central 64 % of a window of ``samples``."""
+    width = round(CENTRAL_FRACTION * samples)
+    start = (samples - width) // 2
+    return slice(start, start + width)
+
+
+def errors(
+    reconstruction: NDArray[np.float32], target: NDArray[np.float32], wind: NDArray[np.integer[Any]] | None = None
+) -> ErrorTable:
+    """Compare windows with their targets.
+
+    Args:
+        reconstruction: [windows, channels, samples], in the unit of the target.
+        target: [windows, channels, samples], the low-passed windows.
+        wind: [windows], wind speed in m/s, 0 where it is unknown; None if all are.
+
+    Raises:
+        EdgeCodecError: there is no window, shapes differ, or the target is zero everywhere.
+    """
+    if reconstruction.shape != target.shape or target.ndim != 3 or target.size == 0:
+        raise EdgeCodecError(f"reconstruction {reconstruction.shape} and target {target.shape} must be equal, "
+                             "non-empty [windows, channels, samples]")
+    inner = central(target.shape[-1])
+    reconstruction, target = reconstruction[..., inner], target[..., inner]
+    speeds = [] if wind is None else sorted({int(speed) for speed in wind if speed > 0})
+    return ErrorTable(
+        pooled=_errors_of(reconstruction, target),
+        by_wind={speed: _errors_of(reconstruction[wind == speed], target[wind == speed]) for speed in speeds},
+    )
+
+
+def _errors_of(reconstruction: NDArray[np.float32], target: NDArray[np.float32]) -> Errors:
+    deviation = np.abs(reconstruction.astype(np.float64) - target)
+    magnitude = np.abs(target.astype(np.float64))
+    channel_magnitude = magnitude.mean(axis=(0, 2))
+    alive = channel_magnitude > 0  # a channel that is zero throughout has no relative error
+    if not alive.any():
+        raise EdgeCodecError("the target is zero everywhere: it has no relative error; leave such windows out")
+    pointwise = deviation / (magnitude + POINTWISE_FLOOR)
+    return Errors(
+        error_percent=100 * float(np.mean(deviation.mean(axis=(0, 2))[alive] / channel_magnitude[alive])),
+        pointwise_error_percent=100 * float(pointwise.mean()),
+        pointwise_error_median_percent=100 * float(np.median(pointwise)),
+        nmse_percent=100 * float(np.square(deviation).sum() / np.square(magnitude).sum()),
+    )
