@@ -7,7 +7,7 @@ code of arXiv 2507.06040.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -30,18 +30,17 @@ class Errors:
     nmse_percent: float  # sum of squared errors / sum of squares
 
     def to_json(self) -> dict[str, Any]:
-        return {name: rounded(value) for name, value in asdict(self).items()}
+        return {field.name: rounded(getattr(self, field.name)) for field in fields(Errors)}
 
 
 @dataclass(frozen=True)
-class ErrorTable:
+class ErrorTable(Errors):
     """Errors over all windows, and over those of each known wind speed (m/s)."""
 
-    pooled: Errors
     by_wind: Mapping[int, Errors]
 
     def to_json(self) -> dict[str, Any]:
-        return {**self.pooled.to_json(), "by_wind": {str(speed): e.to_json() for speed, e in self.by_wind.items()}}
+        return {**super().to_json(), "by_wind": {str(speed): of_speed.to_json() for speed, of_speed in self.by_wind.items()}}
 
 
 def central(samples: int) -> slice:
@@ -71,7 +70,7 @@ def errors(
     reconstruction, target = reconstruction[..., inner], target[..., inner]
     speeds = [] if wind is None else sorted({int(speed) for speed in wind if speed > 0})
     return ErrorTable(
-        pooled=_errors_of(reconstruction, target),
+        **vars(_errors_of(reconstruction, target)),
         by_wind={speed: _errors_of(reconstruction[wind == speed], target[wind == speed]) for speed in speeds},
     )
 
