@@ -40,7 +40,8 @@ class ErrorTable(Errors):
     by_wind: Mapping[int, Errors]
 
     def to_json(self) -> dict[str, Any]:
-        return {**super().to_json(), "by_wind": {str(speed): of_speed.to_json() for speed, of_speed in self.by_wind.items()}}
+        by_wind = {str(speed): of_speed.to_json() for speed, of_speed in self.by_wind.items()}
+        return {**super().to_json(), "by_wind": by_wind}
 
 
 def central(samples: int) -> slice:
