@@ -1,0 +1,104 @@
+"""The C compiler: clang-19 with lld-19 if both are installed, else the zig compiler that pip installs."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from edgecodec.errors import EdgeCodecError
+
+Machine = Literal["host", "riscv32"]
+
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
+# The sums' order defines the result; nothing may be contracted or reordered.
+LANGUAGE = ("-std=c11", "-ffp-contract=off", "-fno-math-errno")
+
+# rv32 with fp16 and fp32 in the integer registers; an ABI with float registers would corrupt silently.
+_CLANG_RISCV32 = ("--target=riscv32-unknown-elf", "-march=rv32imc_zicsr_zfinx_zhinx", "-mabi=ilp32",
+                  "-ffreestanding", "-fuse-ld=lld-19", "-nostdlib")
+_ZIG_RISCV32 = ("-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c+zfinx+zhinx+zicsr-a-d-f",
+                "-ffreestanding", "-nostdlib")
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """One C compiler for the host and the target machines."""
+
+    name: str  # "clang-19" or "zig"
+    compiler: tuple[str, ...]
+    flags: dict[Machine, tuple[str, ...]]
+
+    @property
+    def version(self) -> str:
+        """First line of ``--version``."""
+        return _version(self.compiler)
+
+    def build(self, machine: Machine, sources: Sequence[Path], executable: Path, *,
+              includes: Sequence[Path] = (), options: Sequence[str] = ()) -> None:
+        """Compile and link ``sources`` with warnings as errors.
+
+        Raises:
+            EdgeCodecError: the compiler refuses; the text is its first error.
+        """
+        command = [*self.compiler, *self.flags[machine], *LANGUAGE, *WARNINGS,
+                   *(f"-I{folder}" for folder in includes), *options,
+                   *(str(source) for source in sources), "-o", str(executable)]
+        executable.parent.mkdir(parents=True, exist_ok=True)
+        finished = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False)
+        if finished.returncode != 0:
+            lines = (finished.stderr + finished.stdout).splitlines()
+            errors = [line for line in lines if "error:" in line] or lines or ["no output"]
+            raise EdgeCodecError(f"{self.name} for {machine}: {errors[0].strip()}")
+
+
+def installed_toolchains() -> tuple[Toolchain, ...]:
+    """Every compiler that is here, the preferred one first."""
+    found = []
+    clang, linker = shutil.which("clang-19"), shutil.which("ld.lld-19")
+    if clang and linker:
+        found.append(Toolchain("clang-19", (clang,), {
+            "host": ("-march=native",) if platform.machine() == "x86_64" else (),
+            "riscv32": _CLANG_RISCV32,
+        }))
+    if importlib.util.find_spec("ziglang"):
+        # zig compiles for the machine it runs on, and traps on undefined behaviour unless told not to.
+        found.append(Toolchain("zig", (sys.executable, "-m", "ziglang", "cc", "-fno-sanitize=all"), {
+            "host": (),
+            "riscv32": _ZIG_RISCV32,
+        }))
+    return tuple(found)
+
+
+def find_toolchain() -> Toolchain:
+    """The preferred compiler.
+
+    Raises:
+        EdgeCodecError: there is none.
+    """
+    found = installed_toolchains()
+    if not found:
+        raise EdgeCodecError("no C compiler: install clang-19 and lld-19, or `pip install ziglang`")
+    return found[0]
+
+
+@cache
+def _version(compiler: tuple[str, ...]) -> str:
+    command = [argument for argument in compiler if not argument.startswith("-f")]
+    finished = subprocess.run([*command, "--version"], capture_output=True, text=True, env=_environment(), check=False)
+    return (finished.stdout or finished.stderr).splitlines()[0].strip()
+
+
+def _environment() -> dict[str, str]:
+    """zig keeps compiled run-time libraries in a cache folder; the home folder may not be writable."""
+    folder = Path(tempfile.gettempdir()) / f"edgecodec-zig-{os.getuid()}"
+    return {"ZIG_GLOBAL_CACHE_DIR": str(folder), **os.environ}

@@ -1,0 +1,154 @@
+"""What the verification program prints, on every target alike, as frozen objects.
+
+One record a line, integers in decimal, hashes as 16 hex digits::
+
+    model <first 16 hex digits of the model hash> workers <n>
+    window <i>
+    layer <step> <name> hash <of the layer's output> cycles <n>
+    stage <s> hash <of the stage's indices> cycles <n>
+    indices <window> <s> <index of token 0> <index of token 1> ...
+    pack <rate> hash <of the packet> cycles <n>
+    stack <bytes>
+    done
+
+``error <text>`` ends a program that could not go on. Hashes are 64-bit FNV-1a over the little-endian bytes. Cycles are
+what the target counts: clock cycles on GVSOC, instructions on QEMU, 0 on the host. Lines that start with another word
+(a simulator's own warnings) are passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from edgecodec.errors import EdgeCodecError
+
+
+@dataclass(frozen=True)
+class LayerRecord:
+    step: int
+    name: str
+    hash: str
+    cycles: int
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    stage: int
+    hash: str
+    cycles: int
+    indices: tuple[int, ...]  # one per token
+
+
+@dataclass(frozen=True)
+class PackRecord:
+    rate: int
+    hash: str
+    cycles: int
+
+
+@dataclass(frozen=True)
+class WindowRecord:
+    window: int
+    layers: tuple[LayerRecord, ...]
+    stages: tuple[StageRecord, ...]
+    packets: tuple[PackRecord, ...]
+
+    @property
+    def encoder_cycles(self) -> int:
+        return sum(layer.cycles for layer in self.layers)
+
+
+@dataclass(frozen=True)
+class Transcript:
+    model: str  # first 16 hex digits of the model hash
+    workers: int
+    windows: tuple[WindowRecord, ...]
+    stack_bytes: int | None  # deepest use of any worker's stack; None where the target cannot tell
+
+
+@dataclass
+class _Reader:
+    """Collects records line by line; ``place`` says how far the program came."""
+
+    model: str = ""
+    workers: int = 0
+    windows: list[WindowRecord] = field(default_factory=list)
+    layers: list[LayerRecord] = field(default_factory=list)
+    stages: list[StageRecord] = field(default_factory=list)
+    packets: list[PackRecord] = field(default_factory=list)
+    window: int | None = None
+    stage: tuple[int, str, int] | None = None
+    stack_bytes: int | None = None
+    done: bool = False
+    place: str = "nothing was printed"
+
+    def model_line(self, words: list[str]) -> None:
+        (self.model, _workers, workers) = words
+        self.workers = int(workers)
+
+    def window_line(self, words: list[str]) -> None:
+        (window,) = words
+        self.close_window()
+        self.window = int(window)
+
+    def layer_line(self, words: list[str]) -> None:
+        step, name, _hash, digest, _cycles, cycles = words
+        self.layers.append(LayerRecord(int(step), name, digest, int(cycles)))
+
+    def stage_line(self, words: list[str]) -> None:
+        stage, _hash, digest, _cycles, cycles = words
+        self.stage = (int(stage), digest, int(cycles))
+
+    def indices_line(self, words: list[str]) -> None:
+        if self.stage is None or words[:2] != [str(self.window), str(self.stage[0])]:
+            raise ValueError
+        self.stages.append(StageRecord(*self.stage, tuple(int(word) for word in words[2:])))
+        self.stage = None
+
+    def pack_line(self, words: list[str]) -> None:
+        rate, _hash, digest, _cycles, cycles = words
+        self.packets.append(PackRecord(int(rate), digest, int(cycles)))
+
+    def stack_line(self, words: list[str]) -> None:
+        (stack_bytes,) = words
+        self.stack_bytes = int(stack_bytes)
+
+    def done_line(self, words: list[str]) -> None:
+        if words:
+            raise ValueError
+        self.close_window()
+        self.done = True
+
+    def close_window(self) -> None:
+        if self.window is not None:
+            self.windows.append(WindowRecord(self.window, tuple(self.layers), tuple(self.stages), tuple(self.packets)))
+        self.layers, self.stages, self.packets = [], [], []
+
+
+def parse_transcript(text: str) -> Transcript:
+    """Read the verification program's output.
+
+    Raises:
+        EdgeCodecError: the program reported an error, a line is damaged, or the output ends before ``done``; the text
+            names the last line that arrived.
+    """
+    reader = _Reader()
+    records: dict[str, Callable[[list[str]], None]] = {
+        "model": reader.model_line, "window": reader.window_line, "layer": reader.layer_line,
+        "stage": reader.stage_line, "indices": reader.indices_line, "pack": reader.pack_line,
+        "stack": reader.stack_line, "done": reader.done_line,
+    }
+    for line in text.splitlines():
+        keyword, *words = line.split() or [""]
+        if keyword == "error":
+            raise EdgeCodecError(f"verification program: {' '.join(words)} ({reader.place})")
+        if keyword in records:
+            try:
+                records[keyword](words)
+            except ValueError:
+                raise EdgeCodecError(f"verification program: damaged line '{line.strip()}' ({reader.place})") from None
+            reader.place = f"last line: '{line.strip()[:80]}'"
+    if not reader.done:
+        raise EdgeCodecError(f"verification program: stopped before its end ({reader.place})")
+    return Transcript(reader.model, reader.workers, tuple(reader.windows), reader.stack_bytes)
