@@ -1,0 +1,41 @@
+# EdgeCodec: `make repro` runs the pipeline, `make test` the checks. Each sets up .venv by itself.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONPATH := $(CURDIR)/src
+export OMP_WAIT_POLICY := PASSIVE
+export DVC_NO_ANALYTICS := 1
+export GX_ANALYTICS_ENABLED := false
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.PHONY: help repro test test-slow lint ui clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+repro: $(READY)  ## run the pipeline: recordings to a registered model
+	dvc repro
+
+test: $(READY) lint  ## lint, types and all fast tests
+	pytest
+
+test-slow: $(READY)  ## the tests that take minutes
+	pytest -m slow
+
+lint: $(READY)  ## ruff and mypy
+	ruff check .
+	mypy
+
+ui: $(READY)  ## the MLflow UI on http://127.0.0.1:5000
+	mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --host 127.0.0.1 --port 5000
+
+clean:  ## remove the virtual environment and caches (not the results)
+	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache
+
+$(READY): pyproject.toml constraints.txt set_up.sh
+	sh set_up.sh $(PYTHON) $(VENV)
+	touch $@

@@ -1,0 +1,225 @@
+"""The codec that joins the networks: window > latent > indices > latent > window.
+
+``forward`` is for training (gradients, any number of stages per item); ``encode`` and ``decode`` are for use, with
+NumPy arrays in the units of the recordings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from edgecodec.errors import EdgeCodecError
+from edgecodec.model.edge import EdgeDecoder, EdgeEncoder
+from edgecodec.model.paper import LATENT_SAMPLES_PER_WINDOW_SAMPLE, PaperDecoder, PaperEncoder
+from edgecodec.model.quantizer import Quantized, ResidualQuantizer
+from edgecodec.params import EdgeParams, PaperParams, Params, TrainParams
+from edgecodec.storage import read_json, write_json
+
+BATCH = 256  # windows that encode and decode take at a time
+
+
+@dataclass(frozen=True)
+class WindowFormat:
+    """What a window of this codec looks like."""
+
+    channel_names: tuple[str, ...]
+    samples: int
+    sample_rate_hz: float
+    lowpass_hz: float
+
+    @property
+    def channels(self) -> int:
+        return len(self.channel_names)
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What a training step looks at; windows are normalised."""
+
+    windows: Tensor  # [n, channels, samples]
+    quantized: Quantized | None  # None in the warm-up, which leaves the quantizer out
+
+
+class Codec(nn.Module):
+    """An encoder, a residual vector quantizer and a decoder with one normalisation around them."""
+
+    offset: Tensor  # [channels]
+    scale: Tensor  # [channels]
+
+    def __init__(self, name: str, window: WindowFormat, encoder: nn.Module, quantizer: ResidualQuantizer,
+                 decoder: nn.Module) -> None:
+        super().__init__()
+        self.name = name
+        self.window = window
+        self.encoder = encoder
+        self.quantizer = quantizer
+        self.decoder = decoder
+        self.register_buffer("offset", torch.zeros(window.channels))
+        self.register_buffer("scale", torch.ones(window.channels))
+
+    # -- training ------------------------------------------------------------------------------------------------
+
+    def normalize(self, windows: Tensor) -> Tensor:  # [n, channels, samples]
+        return (windows - self.offset[:, None]) * self.scale[:, None]
+
+    def forward(self, normalized: Tensor, stages_sent: Tensor | None, quantize: bool = True) -> Rebuilt:
+        latent = self.encoder(normalized)  # [n, tokens, dimension]
+        quantized = self.quantizer(latent, stages_sent) if quantize else None
+        return Rebuilt(self.decoder(latent if quantized is None else quantized.latent), quantized)
+
+    # -- use -----------------------------------------------------------------------------------------------------
+
+    @property
+    def rates(self) -> tuple[int, ...]:
+        return tuple(range(1, len(self.quantizer.stages_of_rate) + 1))
+
+    @property
+    def tokens(self) -> int:
+        return self.encoder.latent_channels if isinstance(self.encoder, PaperEncoder) else 1
+
+    @property
+    def index_bits(self) -> int:
+        """Bits of one index: ceil(log2 K), so a codebook size that is no power of two wastes a part of a bit."""
+        return max(1, (self.quantizer.codewords - 1).bit_length())
+
+    def bits(self, rate: int) -> int:
+        """Payload bits of one window at ``rate``."""
+        return self._stages(rate) * self.tokens * self.index_bits
+
+    @torch.no_grad()
+    def encode(self, windows: NDArray[np.float32]) -> NDArray[np.uint16]:
+        """Indices [n, stages, tokens] of ``windows`` [n, channels, samples], for the highest rate.
+
+        A lower rate is a prefix of the stages. The firmware computes in float16 and may choose another codeword where
+        two are nearly as near; ``edgecodec.deploy.oracle`` gives the firmware's very bits.
+
+        Raises:
+            EdgeCodecError: wrong shape, or NaN or Inf in a window.
+        """
+        self.eval()
+        windows = self._checked(windows)
+        return np.concatenate([
+            self.quantizer(self.encoder(self.normalize(batch))).indices.numpy().astype(np.uint16)
+            for batch in torch.split(torch.from_numpy(windows), BATCH)
+        ]) if len(windows) else np.zeros((0, len(self.quantizer.stages), self.tokens), np.uint16)
+
+    @torch.no_grad()
+    def decode(self, indices: NDArray[np.uint16], rate: int) -> NDArray[np.float32]:
+        """Windows [n, channels, samples] from ``indices`` [n, stages of the rate or more, tokens]."""
+        self.eval()
+        stages = self._stages(rate)
+        if indices.ndim != 3 or indices.shape[1] < stages or indices.shape[2] != self.tokens:
+            raise EdgeCodecError(f"indices: shape {indices.shape}; rate {rate} needs [n, {stages}, {self.tokens}]")
+        if indices.size and int(indices[:, :stages].max()) >= self.quantizer.codewords:
+            raise EdgeCodecError(f"indices: {int(indices[:, :stages].max())} is no codeword of "
+                                 f"{self.quantizer.codewords}")
+        wanted = torch.from_numpy(indices[:, :stages].astype(np.int64))
+        rebuilt = [
+            self.decoder(self.quantizer.decode(batch)) / self.scale[:, None] + self.offset[:, None]
+            for batch in torch.split(wanted, BATCH)
+        ]
+        return cast(NDArray[np.float32], torch.cat(rebuilt).numpy())
+
+    def reconstruct(self, windows: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+        """What a receiver sees of ``windows`` [n, channels, samples] at ``rate``."""
+        return self.decode(self.encode(windows), rate)
+
+    def _stages(self, rate: int) -> int:
+        if rate not in self.rates:
+            raise EdgeCodecError(f"rate {rate}: this codec was trained for rates 1 to {len(self.rates)}")
+        return self.quantizer.stages_of_rate[rate - 1]
+
+    def _checked(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        shape = (self.window.channels, self.window.samples)
+        if windows.ndim != 3 or windows.shape[1:] != shape:
+            raise EdgeCodecError(f"windows: shape {windows.shape}; this codec takes [n, {shape[0]}, {shape[1]}]")
+        if not np.isfinite(windows).all():
+            bad = int(np.argwhere(~np.isfinite(windows).all(axis=(1, 2)))[0, 0])
+            raise EdgeCodecError(f"windows: window {bad} holds NaN or Inf; leave it out or fill it")
+        return np.ascontiguousarray(windows, dtype=np.float32)
+
+
+def build_codec(name: str, window: WindowFormat, sizes: EdgeParams | PaperParams, training: TrainParams) -> Codec:
+    """An untrained codec.
+
+    Raises:
+        EdgeCodecError: the window cannot be cut as the codec's sizes ask.
+    """
+    encoder: nn.Module
+    decoder: nn.Module
+    if isinstance(sizes, EdgeParams):
+        if window.samples % sizes.decimation:
+            raise EdgeCodecError(f"params.yaml: codecs.edge.decimation: {sizes.decimation} does not divide "
+                                 f"window.samples {window.samples}")
+        if sizes.time_bins > window.samples // sizes.decimation:
+            raise EdgeCodecError(f"params.yaml: codecs.edge.time_bins: {sizes.time_bins} is more than the "
+                                 f"{window.samples // sizes.decimation} decimated samples of a window")
+        encoder = EdgeEncoder(window.channels, window.samples, sizes)
+        decoder = EdgeDecoder(window.channels, window.samples, sizes)
+        dimension, codeword_samples = window.channels + sizes.coefficients, sizes.codeword_samples
+        stages_per_rate = sizes.stages_per_rate
+    else:
+        if window.samples % LATENT_SAMPLES_PER_WINDOW_SAMPLE:
+            raise EdgeCodecError(f"params.yaml: window.samples: codec paper needs a multiple of "
+                                 f"{LATENT_SAMPLES_PER_WINDOW_SAMPLE}, got {window.samples}")
+        encoder = PaperEncoder(window.channels, sizes.latent_channels)
+        decoder = PaperDecoder(window.channels, sizes.latent_channels, window.samples)
+        dimension = codeword_samples = window.samples // LATENT_SAMPLES_PER_WINDOW_SAMPLE
+        stages_per_rate = 1
+    quantizer = ResidualQuantizer(
+        dimension, codeword_samples, sizes.codewords,
+        stages_of_rate=tuple(stages_per_rate * rate for rate in range(1, sizes.rates + 1)),
+        decay=training.ema_decay, dead_codeword_threshold=training.dead_codeword_threshold,
+        kmeans_iterations=training.codebook_iterations,
+    )
+    return Codec(name, window, encoder, quantizer, decoder)
+
+
+def codec_from_params(params: Params, window: WindowFormat) -> Codec:
+    """The untrained codec that ``params.codec`` names."""
+    sizes = params.codecs.edge if params.codec == "edge" else params.codecs.paper
+    return build_codec(params.codec, window, sizes, params.training)
+
+
+def save_model(codec: Codec, params: Params, folder: Path) -> None:
+    """Write ``model.json`` (what to build) and ``model.safetensors`` (what was learned)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sizes = params.codecs.edge if params.codec == "edge" else params.codecs.paper
+    save_file({name: value.contiguous() for name, value in codec.state_dict().items()}, folder / "model.safetensors")
+    write_json(folder / "model.json", {
+        "codec": codec.name,
+        "window": {**vars(codec.window), "channel_names": list(codec.window.channel_names)},
+        "sizes": sizes.model_dump(mode="json"),
+        "training": params.training.model_dump(mode="json"),
+    })
+
+
+def load_model(folder: Path) -> Codec:
+    """Read what :func:`save_model` wrote.
+
+    Raises:
+        EdgeCodecError: a file is absent or does not fit the other.
+    """
+    described: dict[str, Any] = read_json(folder / "model.json")
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        raise EdgeCodecError(f"{weights}: not found; run the stage train")
+    window = WindowFormat(**{**described["window"], "channel_names": tuple(described["window"]["channel_names"])})
+    kind = EdgeParams if described["codec"] == "edge" else PaperParams
+    codec = build_codec(described["codec"], window, kind.model_validate(described["sizes"]),
+                        TrainParams.model_validate(described["training"]))
+    try:
+        codec.load_state_dict(load_file(weights))
+    except RuntimeError as error:
+        raise EdgeCodecError(f"{weights}: does not fit model.json ({str(error).splitlines()[0]}); "
+                             "run the stage train again") from None
+    codec.eval()
+    return codec

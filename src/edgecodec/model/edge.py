@@ -1,0 +1,175 @@
+"""Our codec's networks: decimate, transform, spend bits where the energy is, and quantize the window as one vector.
+
+    encoder   window [36, 800]
+              > decimate          depthwise filter, stride 8                    [36, 100]
+              > time transform    cosine bins of the low-passed target          [36, 88]
+              > bin 0             spatial transform of the 36 means             [36]
+              > each band         few spatial modes per band of bins            [modes, bins] ...
+              > rotation          of all modes and bins to few coefficients     [128]
+              = latent [1, 36 + 128], one token
+
+    decoder   the same way back, after a small network has moved the coefficients to where they most likely were.
+
+Every layer is a plain linear map that starts at the solution of the matching classical problem (Karhunen-Loeve
+transforms, least squares), fitted by :func:`fit_to`; training refines them from there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+import scipy.signal
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from edgecodec.params import EdgeParams
+
+Array = NDArray[np.float64]
+
+
+class EdgeEncoder(nn.Module):
+    """Normalised window [n, channels, samples] to latent [n, 1, channels + coefficients]."""
+
+    def __init__(self, channels: int, samples: int, params: EdgeParams) -> None:
+        super().__init__()
+        self.bands = [(first, end) for first, end, _ in params.bands]
+        self.decimate = nn.Conv1d(channels, channels, params.filter_taps, stride=params.decimation, groups=channels,
+                                  padding=(params.filter_taps - params.decimation) // 2, bias=False)
+        self.time_transform = nn.Linear(samples // params.decimation, params.time_bins, bias=False)
+        self.mean_transform = nn.Linear(channels, channels)
+        self.band_transforms = nn.ModuleList(nn.Linear(channels, modes, bias=False) for *_, modes in params.bands)
+        structured = sum(modes * (end - first) for first, end, modes in params.bands)
+        self.rotation = nn.Linear(structured, params.coefficients)
+
+    def forward(self, x: Tensor) -> Tensor:  # [n, channels, samples]
+        bins = self.time_transform(self.decimate(x))  # [n, channels, bins]
+        means = self.mean_transform(bins[..., 0])  # [n, channels]
+        modes = self.structured(bins)  # [n, sum of modes * bins]
+        return torch.cat((means, self.rotation(modes)), dim=-1).unsqueeze(1)  # [n, 1, channels + coefficients]
+
+    def structured(self, bins: Tensor) -> Tensor:  # [n, channels, bins]
+        """Spatial modes of every band, bin by bin: [n, sum of modes * bins]."""
+        return torch.cat([
+            transform(bins[..., first:end].transpose(1, 2)).flatten(1)  # [n, bins of the band * modes]
+            for (first, end), transform in zip(self.bands, self.band_transforms, strict=True)
+        ], dim=-1)
+
+
+class EdgeDecoder(nn.Module):
+    """Quantized latent [n, 1, channels + coefficients] to normalised window [n, channels, samples]."""
+
+    def __init__(self, channels: int, samples: int, params: EdgeParams) -> None:
+        super().__init__()
+        self.channels = channels
+        self.bands = list(params.bands)
+        latent = channels + params.coefficients
+        self.refiner = nn.Sequential(
+            nn.Linear(latent, params.refiner_channels), nn.SiLU(), nn.Linear(params.refiner_channels, latent),
+        ) if params.refiner_channels else None
+        structured = sum(modes * (end - first) for first, end, modes in params.bands)
+        self.rotation = nn.Linear(params.coefficients, structured)
+        self.mean_transform = nn.Linear(channels, channels)
+        self.band_transforms = nn.ModuleList(nn.Linear(modes, channels, bias=False) for *_, modes in params.bands)
+        self.time_transform = nn.Linear(max(end for _, end, _ in params.bands), samples, bias=False)
+
+    def forward(self, z: Tensor) -> Tensor:  # [n, 1, channels + coefficients]
+        z = z.squeeze(1)  # [n, channels + coefficients]
+        if self.refiner is not None:
+            z = z + self.refiner(z)  # [n, channels + coefficients]
+        modes = self.rotation(z[:, self.channels:])  # [n, sum of modes * bins]
+        columns = [self.mean_transform(z[:, : self.channels]).unsqueeze(-1)]  # [n, channels, 1]
+        start = 0
+        for (first, end, count), transform in zip(self.bands, self.band_transforms, strict=True):
+            band = modes[:, start : start + count * (end - first)].unflatten(1, (end - first, count))
+            columns.append(transform(band).transpose(1, 2))  # [n, channels, bins of the band]
+            start += count * (end - first)
+        return self.time_transform(torch.cat(columns, dim=-1))  # type: ignore[no-any-return]  # [n, channels, samples]
+
+
+@dataclass(frozen=True)
+class LinearFit:
+    """What :func:`fit_to` found: how much of the target's energy each part of the linear codec keeps."""
+
+    bins_energy: float  # by the time bins
+    bands_energy: float  # by the spatial modes of the bands
+    rotation_energy: float  # by the coefficients
+
+
+def karhunen_loeve(x: Array) -> Array:
+    """Orthonormal basis [d, d] of ``x`` [n, d], most energy first; signs fixed so that equal data give equal bits."""
+    vectors: Array = np.linalg.eigh(x.T @ x / len(x)).eigenvectors[:, ::-1]
+    signs: Array = np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])])
+    return vectors * signs
+
+
+def fit_to(encoder: EdgeEncoder, decoder: EdgeDecoder, inputs: NDArray[np.float32],
+           targets: NDArray[np.float32]) -> LinearFit:
+    """Set every layer to the solution of its classical problem.
+
+    Args:
+        inputs: normalised windows [n, channels, samples], unfiltered.
+        targets: the same windows, low-passed.
+    """
+    samples = inputs.shape[-1]
+    step = encoder.decimate.stride[0]
+    taps = encoder.decimate.kernel_size[0]
+    count = encoder.time_transform.out_features
+
+    lowpass = scipy.signal.firwin(taps, 1 / step, window=("kaiser", 5.0))  # cuts at the new Nyquist rate
+    filters = torch.from_numpy(np.broadcast_to(lowpass, encoder.decimate.weight.shape).copy()).float()
+    encoder.decimate.weight.data.copy_(filters)
+    with torch.no_grad():
+        decimated = encoder.decimate(torch.from_numpy(inputs)).double().numpy()  # [n, channels, samples / step]
+
+    # The time transform predicts the target's cosine bins from the decimated samples: least squares takes care of
+    # the filter's gain, of the window's ends, and of noise.
+    wanted = scipy.fft.dct(targets.astype(np.float64), norm="ortho", axis=-1)[..., :count]  # [n, channels, bins]
+    rows = decimated.reshape(-1, decimated.shape[-1])
+    gram = rows.T @ rows
+    gram[np.diag_indices_from(gram)] += 1e-6 * np.trace(gram) / len(gram)
+    time = np.linalg.solve(gram, rows.T @ wanted.reshape(len(rows), count))  # [samples / step, bins]
+    bins = decimated @ time  # [n, channels, bins]
+    cosines = scipy.fft.idct(np.eye(samples)[:count], norm="ortho", axis=-1)  # [bins, samples]
+
+    centre = bins[..., 0].mean(axis=0)  # [channels]
+    means = karhunen_loeve(bins[..., 0] - centre)  # [channels, channels]
+    structured, kept, offered = [], 0.0, 0.0
+    for (first, end, modes), analysis, synthesis in zip(
+            decoder.bands, encoder.band_transforms, decoder.band_transforms, strict=True):
+        band = bins[..., first:end].transpose(0, 2, 1)  # [n, bins of the band, channels]
+        basis = karhunen_loeve(band.reshape(-1, band.shape[-1]))[:, :modes]  # [channels, modes]
+        _assign(analysis, basis.T)
+        _assign(synthesis, basis)
+        structured.append((band @ basis).reshape(len(band), -1))
+        kept += float((structured[-1] ** 2).sum())
+        offered += float((band**2).sum())
+    modes_of_all = np.concatenate(structured, axis=1)  # [n, sum of modes * bins]
+    offset = modes_of_all.mean(axis=0)
+    rotation = karhunen_loeve(modes_of_all - offset)[:, : encoder.rotation.out_features]
+    coefficients = (modes_of_all - offset) @ rotation
+
+    _assign(encoder.time_transform, time.T)
+    _assign(encoder.mean_transform, means.T, -means.T @ centre)
+    _assign(encoder.rotation, rotation.T, -rotation.T @ offset)
+    _assign(decoder.rotation, rotation, offset)
+    _assign(decoder.mean_transform, means, centre)
+    _assign(decoder.time_transform, cosines[: decoder.time_transform.in_features].T)
+    if decoder.refiner is not None:  # the network starts silent: the linear solution is where training begins
+        last = decoder.refiner[-1]
+        nn.init.zeros_(last.weight)  # type: ignore[arg-type]
+        nn.init.zeros_(last.bias)  # type: ignore[arg-type]
+    return LinearFit(
+        bins_energy=float((bins**2).sum() / (targets.astype(np.float64) ** 2).sum()),
+        bands_energy=kept / offered,
+        rotation_energy=float((coefficients**2).sum() / ((modes_of_all - offset) ** 2).sum()),
+    )
+
+
+def _assign(layer: nn.Module, weight: Array, bias: Array | None = None) -> None:
+    parameters = dict(layer.named_parameters())
+    parameters["weight"].data.copy_(torch.from_numpy(np.ascontiguousarray(weight)))
+    if bias is not None:
+        parameters["bias"].data.copy_(torch.from_numpy(np.ascontiguousarray(bias)))

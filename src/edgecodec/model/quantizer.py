@@ -1,0 +1,110 @@
+"""Residual vector quantizer: vector-quantize-pytorch's codebooks, one per stage, each on its own coordinates.
+
+SoundStream (arXiv 2107.03312, section III-C) lets every stage quantize the whole residual token. Here a stage may
+take a subset of the coordinates instead, so that one long token per window can be quantized by many small codebooks.
+The number of stages is drawn per item (the library draws one per batch), so that any prefix of stages decodes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from vector_quantize_pytorch import VectorQuantize
+
+
+@dataclass(frozen=True)
+class Quantized:
+    latent: Tensor  # [n, tokens, dimension], with a straight-through gradient
+    indices: Tensor  # [n, stages, tokens], -1 where an item sent fewer stages
+    commitment: Tensor  # scalar: mean squared distance of the encoder's latent to its quantized self
+    reseeded: Tensor  # [stages], share of the codewords that were dead and drawn anew at this step
+
+
+class ResidualQuantizer(nn.Module):
+    """Codebooks in the order they are sent; rate r sends the first ``stages_of_rate[r - 1]`` of them.
+
+    Args:
+        dimension: entries of a token.
+        codeword_samples: entries of a token that one stage quantizes; :meth:`initialize` chooses which.
+        codewords: words per codebook.
+        decay, dead_codeword_threshold: of the moving averages by which codebooks follow their data; a codeword
+            whose average count per batch is below the threshold is replaced by a latent of the batch.
+    """
+
+    coordinates: Tensor  # [stages, codeword samples]
+
+    def __init__(self, dimension: int, codeword_samples: int, codewords: int, stages_of_rate: tuple[int, ...],
+                 decay: float, dead_codeword_threshold: float, kmeans_iterations: int) -> None:
+        super().__init__()
+        self.dimension = dimension
+        self.codewords = codewords
+        self.stages_of_rate = stages_of_rate
+        self.register_buffer("coordinates", torch.arange(codeword_samples).repeat(stages_of_rate[-1], 1))
+        self.stages = nn.ModuleList(
+            VectorQuantize(dim=codeword_samples, codebook_size=codewords, decay=decay, kmeans_init=True,
+                           kmeans_iters=kmeans_iterations, threshold_ema_dead_code=dead_codeword_threshold,
+                           rotation_trick=False, commitment_weight=0.0)
+            for _ in range(stages_of_rate[-1])
+        )
+
+    @property
+    def codebooks(self) -> list[Tensor]:
+        """Per stage [codewords, codeword samples]."""
+        return [cast(Tensor, stage.codebook) for stage in self.stages]
+
+    @torch.no_grad()
+    def initialize(self, latent: Tensor) -> None:
+        """Set all codebooks from ``latent`` [n, tokens, dimension], stage after stage.
+
+        A stage takes the coordinates with the most energy left and runs the library's k-means on them.
+        """
+        self.train()
+        residual = latent.clone()
+        for number, stage in enumerate(self.stages):
+            energy = residual.square().mean(dim=(0, 1))  # [dimension]
+            where = energy.topk(self.coordinates.shape[1]).indices.sort().values
+            self.coordinates[number] = where
+            part = residual[..., where]  # [n, tokens, codeword samples]
+            codeword, _, _ = stage(part)
+            residual[..., where] = part - codeword
+
+    def forward(self, latent: Tensor, stages_sent: Tensor | None = None) -> Quantized:
+        """Quantize ``latent`` [n, tokens, dimension]; item i with its first ``stages_sent[i]`` stages (all if None).
+
+        In training mode the codebooks follow the latents.
+        """
+        sent = torch.full((len(latent),), len(self.stages)) if stages_sent is None else stages_sent
+        residual = latent.detach().clone()
+        indices, reseeded = [], []
+        for number, (stage, where) in enumerate(zip(self.stages, self.coordinates, strict=True)):
+            taking = sent > number  # [n]
+            index = torch.full(latent.shape[:2], -1)
+            reseeded.append(self._share_of_dead(stage) if bool(taking.any()) else torch.zeros(()))
+            if bool(taking.any()):
+                part = residual[taking][..., where]  # [n taking, tokens, codeword samples]
+                codeword, index[taking], _ = stage(part)
+                residual[taking.nonzero(), torch.arange(latent.shape[1])[:, None], where] = part - codeword.detach()
+            indices.append(index)
+        quantized = latent.detach() - residual
+        return Quantized(
+            latent=latent + (quantized - latent).detach(),
+            indices=torch.stack(indices, dim=1),
+            commitment=(latent - quantized).square().mean(),
+            reseeded=torch.stack(reseeded),
+        )
+
+    def decode(self, indices: Tensor) -> Tensor:
+        """Sum the codewords of ``indices`` [n, stages sent, tokens] onto their coordinates: [n, tokens, dimension]."""
+        latent = torch.zeros(len(indices), indices.shape[2], self.dimension)
+        for where, codebook, index in zip(self.coordinates, self.codebooks, indices.unbind(dim=1), strict=False):
+            latent[..., where] += codebook[index]
+        return latent
+
+    def _share_of_dead(self, stage: VectorQuantize) -> Tensor:
+        codebook = stage._codebook
+        if not self.training or not bool(codebook.initted):
+            return torch.zeros(())
+        return cast(Tensor, (codebook.cluster_size < codebook.threshold_ema_dead_code).float().mean())

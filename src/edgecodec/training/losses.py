@@ -1,0 +1,63 @@
+"""The four parts of the paper's loss (arXiv 2507.06040): absolute, squared, commitment, adversarial.
+
+The paper measures a relative error but trains on absolute sums, next to which its other parts are numerically inert.
+Here the absolute part *is* the measure: per channel the mean error over the mean magnitude.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from edgecodec.model.codec import Rebuilt
+from edgecodec.params import LossParams
+
+
+@dataclass(frozen=True)
+class LossParts:
+    absolute: Tensor  # mean over channels of (mean |error| / mean |target|)
+    squared: Tensor  # mean squared error of normalised windows
+    commitment: Tensor  # mean squared distance of latent and codewords
+    adversarial: Tensor  # how surely the discriminator calls the rebuilt windows rebuilt
+
+    def total(self, weights: LossParams) -> Tensor:
+        return (weights.absolute * self.absolute + weights.squared * self.squared
+                + weights.commitment * self.commitment + weights.adversarial * self.adversarial)
+
+
+class CodecLoss(nn.Module):
+    """Loss of rebuilt windows against normalised, low-passed targets.
+
+    Args:
+        relative: [channels] what an error of one normalised unit is worth in the channel's mean magnitude.
+    """
+
+    relative: Tensor
+
+    def __init__(self, relative: Tensor, discriminator: nn.Module | None) -> None:
+        super().__init__()
+        self.register_buffer("relative", relative)
+        self.discriminator = discriminator
+
+    def forward(self, rebuilt: Rebuilt, targets: Tensor) -> LossParts:
+        error = rebuilt.windows - targets  # [n, channels, samples]
+        adversarial = torch.zeros(())
+        if self.discriminator is not None:
+            logits = self.discriminator(rebuilt.windows)  # [n, 1]
+            adversarial = F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
+        return LossParts(
+            absolute=(error.abs().mean(dim=(0, 2)) * self.relative).mean(),
+            squared=error.square().mean(),
+            commitment=torch.zeros(()) if rebuilt.quantized is None else rebuilt.quantized.commitment,
+            adversarial=adversarial,
+        )
+
+
+def discriminator_loss(discriminator: nn.Module, targets: Tensor, rebuilt: Tensor) -> Tensor:
+    """Recorded windows should score high, rebuilt ones low."""
+    real, fake = discriminator(targets), discriminator(rebuilt.detach())  # [n, 1] each
+    return (F.binary_cross_entropy_with_logits(real, torch.ones_like(real))
+            + F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake)))

@@ -1,0 +1,54 @@
+"""Plausible other means for a window: the scarce sample of this data.
+
+The mean profile of a recording differs from that of its wind speed by the zeroing error, which is drawn once per
+recording and spans few directions. A few hundred recordings are far too few profiles for codebooks: they would be
+memorised. So a training window may exchange its profile for one made of the same directions: per wind speed, the
+Karhunen-Loeve coefficients of the recordings' profiles, each drawn independently of the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class ProfileGroup:
+    """The mean profiles seen at one wind speed."""
+
+    centre: NDArray[np.float64]  # [channels]
+    basis: NDArray[np.float64]  # [channels, directions]
+    coefficients: NDArray[np.float64]  # [profiles, directions]
+
+
+class ProfileExchange:
+    """Fitted by :meth:`fit`; :meth:`shifts` draws what to add to windows."""
+
+    def __init__(self, groups: dict[int, ProfileGroup]) -> None:
+        self.groups = groups
+
+    @classmethod
+    def fit(cls, profiles: NDArray[np.float64], wind: NDArray[np.int64]) -> ProfileExchange:
+        """Args: ``profiles`` [n, channels] one mean profile per recording; ``wind`` [n] its wind speed (0: unknown)."""
+        groups = {}
+        for speed in np.unique(wind):
+            own = profiles[wind == speed]
+            centre = own.mean(axis=0)
+            _, _, directions = np.linalg.svd(own - centre, full_matrices=False)
+            groups[int(speed)] = ProfileGroup(centre, directions.T, (own - centre) @ directions.T)
+        return cls(groups)
+
+    def shifts(self, generator: np.random.Generator, profiles: NDArray[np.float64], wind: NDArray[np.int64],
+               share: float) -> NDArray[np.float32]:
+        """What to add to windows with mean ``profiles`` [n, channels] so that a ``share`` of them has new ones."""
+        shifts = np.zeros_like(profiles)
+        exchanged = generator.random(len(profiles)) < share
+        for speed, group in self.groups.items():
+            rows = np.flatnonzero(exchanged & (wind == speed))
+            count, directions = group.coefficients.shape
+            drawn = generator.integers(count, size=(len(rows), directions))
+            fresh = np.take_along_axis(group.coefficients, drawn, axis=0)  # [rows, directions]
+            shifts[rows] = group.centre + fresh @ group.basis.T - profiles[rows]
+        return shifts.astype(np.float32)
