@@ -156,9 +156,9 @@ def build_codec(name: str, window: WindowFormat, sizes: EdgeParams | PaperParams
     encoder: nn.Module
     decoder: nn.Module
     if isinstance(sizes, EdgeParams):
-        if window.samples % sizes.decimation:
-            raise EdgeCodecError(f"params.yaml: codecs.edge.decimation: {sizes.decimation} does not divide "
-                                 f"window.samples {window.samples}")
+        if window.samples % (2 * sizes.decimation):
+            raise EdgeCodecError(f"params.yaml: codecs.edge.decimation: {sizes.decimation} does not cut window.samples "
+                                 f"{window.samples} into an even number of decimated samples")
         if sizes.time_bins > window.samples // sizes.decimation:
             raise EdgeCodecError(f"params.yaml: codecs.edge.time_bins: {sizes.time_bins} is more than the "
                                  f"{window.samples // sizes.decimation} decimated samples of a window")

@@ -84,9 +84,10 @@ class ResidualQuantizer(nn.Module):
             index = torch.full(latent.shape[:2], -1)
             reseeded.append(self._share_of_dead(stage) if bool(taking.any()) else torch.zeros(()))
             if bool(taking.any()):
-                part = residual[taking][..., where]  # [n taking, tokens, codeword samples]
-                codeword, index[taking], _ = stage(part)
-                residual[taking.nonzero(), torch.arange(latent.shape[1])[:, None], where] = part - codeword.detach()
+                left = residual[taking]  # [n taking, tokens, dimension]
+                codeword, index[taking], _ = stage(left[..., where])  # [n taking, tokens, codeword samples]
+                left[..., where] -= codeword.detach()
+                residual[taking] = left
             indices.append(index)
         quantized = latent.detach() - residual
         return Quantized(

@@ -1,0 +1,192 @@
+"""From a trained torch codec to the exported codec: float16 weights, views on buffers, padding to even channels.
+
+The only file of ``deploy`` that knows torch. Each kind of encoder has one function that lists its layers in the order
+in which the firmware runs them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from edgecodec.deploy.network import (
+    Convolution,
+    ExportedCodec,
+    Half,
+    Layer,
+    Normalize,
+    Quantizer,
+    Single,
+    Stage,
+    Transpose,
+    View,
+)
+from edgecodec.deploy.oracle import dot
+from edgecodec.errors import EdgeCodecError
+from edgecodec.model.codec import Codec
+from edgecodec.model.edge import EdgeEncoder
+from edgecodec.model.paper import PaperEncoder, SameConv
+
+
+def even(count: int) -> int:
+    return count + count % 2
+
+
+def export_codec(codec: Codec) -> ExportedCodec:
+    """Round ``codec`` to float16 and lay it out for the target.
+
+    Raises:
+        EdgeCodecError: a weight is NaN or Inf or does not fit float16; the text names the layer.
+    """
+    window = codec.window
+    if isinstance(codec.encoder, PaperEncoder):
+        layers, latent = _paper_layers(codec, codec.encoder)
+    elif isinstance(codec.encoder, EdgeEncoder):
+        layers, latent = _edge_layers(codec, codec.encoder)
+    else:
+        raise EdgeCodecError(f"export: encoder {type(codec.encoder).__name__} is of no known kind")
+    return ExportedCodec(
+        codec=codec.name, channels=window.channels, samples=window.samples, sample_rate_hz=window.sample_rate_hz,
+        channel_names=window.channel_names, layers=tuple(layers), quantizer=_quantizer(codec, latent),
+    )
+
+
+@dataclass
+class LayerList:
+    """Layers so far, and the names that they were given."""
+
+    layers: list[Layer] = field(default_factory=list)
+
+    def convolution(self, name: str, source: View, output: View, weight: Tensor, bias: Tensor | None,
+                    **settings: Any) -> View:
+        """Append a convolution of torch's ``weight`` [outputs, inputs, taps], padded to the views' channels."""
+        taps_first = _half(name, weight.transpose(1, 2))  # [outputs, taps, inputs]
+        padded = np.zeros((output.channels, taps_first.shape[1], source.channels), np.float16)
+        padded[: taps_first.shape[0], :, : taps_first.shape[2]] = taps_first
+        self.layers.append(Convolution(name, source, output, padded, _bias(name, bias, output.channels), **settings))
+        return output
+
+    def same_convolution(self, name: str, source: View, output: View, layer: SameConv,
+                         activation: nn.PReLU | None = None, residual: View | None = None) -> View:
+        return self.convolution(
+            name, source, output, layer.weight, layer.bias, stride=layer.stride[0], dilation=layer.dilation[0],
+            pad_left=layer.pad_left, slope=None if activation is None else float(activation.weight.item()),
+            residual=residual)
+
+    def linear(self, name: str, source: View, output: View, layer: nn.Module) -> View:
+        """A linear layer over the channels of every row: a convolution of one tap."""
+        parameters = dict(layer.named_parameters())
+        return self.convolution(name, source, output, parameters["weight"][:, :, None], parameters.get("bias"))
+
+    def transpose(self, name: str, source: View, output: View) -> View:
+        self.layers.append(Transpose(name, source, output))
+        return output
+
+
+def _normalize(codec: Codec, output: View) -> Normalize:
+    return Normalize("normalize", output, codec.offset.numpy().copy(), codec.scale.numpy().copy())
+
+
+def _paper_layers(codec: Codec, encoder: PaperEncoder) -> tuple[list[Layer], View]:
+    """Two buffers take turns; a residual unit adds into the very view that it read."""
+    network = LayerList()
+    samples = codec.window.samples
+    x = View("a", samples, even(codec.window.channels))
+    network.layers.append(_normalize(codec, x))
+    x = network.same_convolution("first", x, View("b", samples, even(encoder.first.out_channels)), encoder.first,
+                                 encoder.first_activation)
+    for number, module in enumerate(encoder.blocks, 1):
+        block = cast(Any, module)
+        other = "a" if x.buffer == "b" else "b"
+        wide = network.same_convolution(f"block{number}_wide", x, View(other, x.rows, x.channels), block.unit.wide,
+                                        block.unit.activation)
+        network.same_convolution(f"block{number}_narrow", wide, x, block.unit.narrow, block.unit_activation,
+                                 residual=x)
+        down = View(other, x.rows // block.down.stride[0], even(block.down.out_channels))
+        x = network.same_convolution(f"block{number}_down", x, down, block.down, block.down_activation)
+    other = "a" if x.buffer == "b" else "b"
+    last = network.same_convolution("last", x, View(other, x.rows, even(encoder.latent_channels)), encoder.last)
+    latent = network.transpose("tokens", last, View("latent", last.channels, even(last.rows)))
+    return network.layers, latent
+
+
+def _edge_layers(codec: Codec, encoder: EdgeEncoder) -> tuple[list[Layer], View]:
+    network = LayerList()
+    channels, rows = even(codec.window.channels), encoder.time_transform.in_features
+    window = View("window", codec.window.samples, channels)
+    network.layers.append(_normalize(codec, window))
+
+    decimated = View("decimated", rows, channels)
+    weight = np.zeros((channels, encoder.decimate.kernel_size[0], 1), np.float16)
+    weight[: codec.window.channels] = _half("decimate", encoder.decimate.weight.transpose(1, 2))
+    network.layers.append(Convolution(
+        "decimate", window, decimated, weight, np.zeros(channels, np.float32), stride=encoder.decimate.stride[0],
+        pad_left=cast(int, encoder.decimate.padding[0]), depthwise=True))
+
+    by_channel = network.transpose("by_channel", decimated, View("by_channel", channels, even(rows)))
+    count = encoder.time_transform.out_features
+    bins = network.linear("time_transform", by_channel, View("bins", channels, even(count)), encoder.time_transform)
+    network.transpose("by_bin", bins, View("by_bin", even(count), channels))
+
+    means, coefficients = even(encoder.mean_transform.out_features), even(encoder.rotation.out_features)
+    network.linear("mean_transform", View("by_bin", 1, channels), View("latent", 1, means), encoder.mean_transform)
+    start = 0
+    for number, ((first, end), transform) in enumerate(zip(encoder.bands, encoder.band_transforms, strict=True), 1):
+        modes = even(cast(nn.Linear, transform).out_features)
+        network.linear(f"band{number}_transform", View("by_bin", end - first, channels, first * channels),
+                       View("modes", end - first, modes, start), transform)
+        start += modes * (end - first)
+    network.convolution("rotation", View("modes", 1, start), View("latent", 1, coefficients, means),
+                        _rotation_of_padded_modes(encoder)[:, :, None], encoder.rotation.bias)
+    return network.layers, View("latent", 1, means + coefficients)
+
+
+def _rotation_of_padded_modes(encoder: EdgeEncoder) -> Tensor:
+    """The rotation's weight [coefficients, bins * even modes ...]: zero columns where a band's modes were padded."""
+    columns, start = [], 0
+    for (first, end), transform in zip(encoder.bands, encoder.band_transforms, strict=True):
+        modes = cast(nn.Linear, transform).out_features
+        own = encoder.rotation.weight[:, start : start + modes * (end - first)]  # [coefficients, bins * modes]
+        columns.append(F.pad(own.reshape(len(own), end - first, modes), (0, modes % 2)).flatten(1))
+        start += modes * (end - first)
+    return torch.cat(columns, dim=1)
+
+
+def _quantizer(codec: Codec, latent: View) -> Quantizer:
+    stages = []
+    for number, (codebook, where) in enumerate(
+            zip(codec.quantizer.codebooks, codec.quantizer.coordinates.numpy(), strict=True)):
+        words = _half(f"stage{number:02d}", codebook)  # [codewords, codeword samples]
+        if words.shape[1] % 2:
+            words = np.pad(words, ((0, 0), (0, 1)))
+        if isinstance(codec.encoder, EdgeEncoder):  # an odd number of means is followed by a padding zero
+            means = codec.encoder.mean_transform.out_features
+            where = where + (where >= means) * (means % 2)
+        whole_token = np.array_equal(where, np.arange(latent.channels))
+        coordinates = None if whole_token else where.astype(np.uint16)
+        stages.append(Stage(words, dot(words, words), coordinates))
+    return Quantizer(latent, codec.tokens, tuple(stages), tuple(codec.quantizer.stages_of_rate))
+
+
+def _half(name: str, values: Tensor) -> Half:
+    array: NDArray[np.float32] = values.detach().numpy()
+    rounded = array.astype(np.float16)
+    if not np.isfinite(rounded).all():
+        raise EdgeCodecError(f"export: {name}: a weight is NaN, Inf or beyond float16 (largest "
+                             f"{np.nanmax(np.abs(array)):.3g}); train again with a lower learning rate")
+    return np.ascontiguousarray(rounded)
+
+
+def _bias(name: str, bias: Tensor | None, outputs: int) -> Single:
+    padded = np.zeros(outputs, np.float32)
+    if bias is not None:
+        padded[: len(bias)] = bias.detach().numpy()
+    if not np.isfinite(padded).all():
+        raise EdgeCodecError(f"export: {name}: a bias is NaN or Inf; train again with a lower learning rate")
+    return padded
