@@ -1,0 +1,165 @@
+"""One MLflow run per pipeline state, found by whichever stage looks for it, and learning curves while training goes on.
+
+Runs are handled by id through the client. MLflow's ``start_run`` would mark a run as failed at any exception that
+passes through it, and a new run would be begun by every stage.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param
+
+from edgecodec.params import Params
+from edgecodec.registry.pipeline_state import pipeline_key
+from edgecodec.registry.store import Store, locked, open_store
+
+Item = TypeVar("Item")
+
+STATE = "edgecodec.state"  # the tag by which a run is found
+CURVES = "training."  # the prefix of learning curves
+
+
+@dataclass(frozen=True)
+class Run:
+    """The run of one pipeline state."""
+
+    client: MlflowClient
+    experiment_id: str
+    id: str
+
+    def log_curves(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """Append rows of a learning curve, each with its ``step``, unless the curves already reach that far."""
+        names = {name for row in rows for name in row if name != "step"}
+        reached = {name: max((point.step for point in self.client.get_metric_history(self.id, CURVES + name)),
+                             default=-1) for name in names}
+        self._log([Metric(CURVES + name, row[name], _now(), int(row["step"])) for row in rows
+                   for name in row if name != "step" and row["step"] > reached[name]])
+
+    def log_summary(self, metrics: Mapping[str, float]) -> None:
+        """Set metrics that have one value per run. Those that have it already are left alone."""
+        known = self.client.get_run(self.id).data.metrics
+        self._log([Metric(name, value, _now(), 0) for name, value in metrics.items()
+                   if math.isfinite(value) and known.get(name) != value])
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Set the tags that differ."""
+        known = self.client.get_run(self.id).data.tags
+        for name, value in tags.items():
+            if known.get(name) != value:
+                self.client.set_tag(self.id, name, value)
+
+    def _log(self, metrics: list[Metric]) -> None:
+        for batch in _batches(metrics, 1000):
+            self.client.log_batch(self.id, metrics=batch)
+
+
+def run_of_state(store: Store, params: Params, folder: Path) -> Run:
+    """The run of the pipeline's present state, created if it is new.
+
+    Raises:
+        EdgeCodecError: see :func:`edgecodec.registry.pipeline_state.pipeline_key` and :meth:`Store.experiment`.
+    """
+    key = pipeline_key(params, folder)
+    experiment = store.experiment(params.registry.experiment)
+    with locked():
+        found = store.client.search_runs([experiment], f"tags.`{STATE}` = '{key}'", max_results=1)
+        if found:
+            run = found[0]
+        else:
+            name = os.environ.get("DVC_EXP_NAME") or f"{params.codec}-{key[:7]}"
+            run = store.client.create_run(experiment, run_name=name, tags={STATE: key, **_origin(folder)})
+        flat = flat_params(params)
+        missing = [Param(name, flat[name]) for name in flat.keys() - run.data.params.keys()]
+        for batch in _batches(missing, 100):
+            store.client.log_batch(run.info.run_id, params=batch)
+    return Run(store.client, experiment, run.info.run_id)
+
+
+def flat_params(params: Params) -> dict[str, str]:
+    """Dotted names and values of the parameters in use: the chosen codec, its schedule, the chosen data source."""
+    content = params.model_dump(mode="json", by_alias=True, exclude={"registry"})
+    for section in ("codecs", "train"):
+        content[section] = content[section][params.codec]
+    for source in ("twin", "array"):
+        if source != params.data.source:
+            del content["data"][source]
+    return dict(_flat("", content))
+
+
+def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            yield from _flat(f"{prefix}.{key}" if prefix else key, entry)
+    elif value is not None:
+        yield prefix, value if isinstance(value, str) else json.dumps(value)
+
+
+def _origin(folder: Path) -> dict[str, str]:
+    """Where the run came from, in MLflow's own tags."""
+    tags = {"mlflow.source.name": "dvc.yaml", "mlflow.source.type": "PROJECT"}
+    commit = git_commit(folder)
+    return tags if commit is None else {**tags, "mlflow.source.git.commit": commit}
+
+
+def git_commit(folder: Path) -> str | None:
+    """The commit that is checked out in ``folder``; None outside of git."""
+    try:
+        found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()
+
+
+def _now() -> int:
+    return int(1000 * time.time())
+
+
+def _batches(items: list[Item], most: int) -> Iterator[list[Item]]:
+    """``items`` in lists as long as MLflow takes them."""
+    for start in range(0, len(items), most):
+        yield items[start : start + most]
+
+
+class RunLogger:
+    """Learning curves of a training, as it runs. It never stops a training: a store that fails is given up on."""
+
+    def __init__(self, run: Run | None) -> None:
+        self._run = run
+
+    def log(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Append ``metrics`` at ``step`` to the run; steps that are there already stay as they are."""
+        if self._run is None:
+            return
+        try:
+            self._run.log_curves([{**metrics, "step": step}])
+        except Exception as error:  # whatever it is, hours of training weigh more
+            self._run = None
+            _give_up(error)
+
+
+@contextmanager
+def live_run(params: Params, folder: Path = Path()) -> Iterator[RunLogger]:
+    """A logger for the run of the present pipeline state; a silent one where MLflow cannot be reached."""
+    try:
+        run = run_of_state(open_store(), params, folder)
+    except Exception as error:
+        run = None
+        _give_up(error)
+    yield RunLogger(run)
+
+
+def _give_up(error: Exception) -> None:
+    reason = " ".join(str(error).split())[:300]
+    print(f"note: no live learning curves in MLflow ({reason}); the stage register adds them", file=sys.stderr)
