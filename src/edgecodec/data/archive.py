@@ -1,0 +1,61 @@
+"""Take files out of a zip that somebody sent: nothing outside the folder, no bombs, no half-read members."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from edgecodec.errors import EdgeCodecError
+from edgecodec.progress import progress
+
+LARGEST_RATIO = 100  # counts as text shrink to a third; a thousandth is a bomb
+RATIO_MATTERS_ABOVE_BYTES = 1 << 20
+
+
+def extract(archive: Path, wanted: Callable[[str], bool], folder: Path) -> list[Path]:
+    """Write the members whose file name is ``wanted`` into ``folder``, without their own folders.
+
+    Raises:
+        EdgeCodecError: the zip is truncated, damaged or encrypted; a member's path leads outside; it expands more
+            than ``LARGEST_RATIO`` times or beyond the free space; two members have one name.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            members = _safe_members(archive, opened, wanted, shutil.disk_usage(folder).free)
+            extracted = []
+            for member in progress(members, "Extracting"):
+                target = folder / PurePosixPath(member.filename).name
+                with opened.open(member) as source, target.open("xb") as sink:
+                    shutil.copyfileobj(source, sink, 1 << 20)
+                extracted.append(target)
+            return extracted
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise EdgeCodecError(f"{archive}: truncated or damaged zip ({error}); fetch it again") from None
+    except FileExistsError as error:
+        raise EdgeCodecError(f"{archive}: holds {Path(error.filename).name} twice; keep one") from None
+
+
+def _safe_members(
+    archive: Path, opened: zipfile.ZipFile, wanted: Callable[[str], bool], free_bytes: int
+) -> list[zipfile.ZipInfo]:
+    for member in opened.infolist():
+        path = PurePosixPath(member.filename.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or path.parts[0].endswith(":"):
+            raise EdgeCodecError(f"{archive}: member {member.filename!r} leads outside the folder; refused")
+    members = [member for member in opened.infolist()
+               if not member.is_dir() and wanted(PurePosixPath(member.filename).name)]
+    for member in members:
+        if member.flag_bits & 1:
+            raise EdgeCodecError(f"{archive}: member {member.filename} is encrypted; unpack it and give the folder")
+        if stat.S_ISLNK(member.external_attr >> 16):
+            raise EdgeCodecError(f"{archive}: member {member.filename} is a link; refused")
+        if member.file_size > max(RATIO_MATTERS_ABOVE_BYTES, LARGEST_RATIO * member.compress_size):
+            raise EdgeCodecError(f"{archive}: member {member.filename} expands over {LARGEST_RATIO} times; refused")
+    total = sum(member.file_size for member in members)
+    if total > free_bytes:
+        raise EdgeCodecError(f"{archive}: needs {total / 1e9:.1f} GB, {free_bytes / 1e9:.1f} GB are free; make room")
+    return members

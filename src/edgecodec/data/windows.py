@@ -1,0 +1,311 @@
+"""Windows: cut from continuous, memory-mapped recordings at the moment they are asked for.
+
+A set of windows is a folder: ``inputs.f32`` and ``targets.f32`` (little-endian float32 [total samples, channels], one
+recording after the other), ``set.json`` (what they are) and ``windows.parquet`` (where each window starts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow
+import pyarrow.parquet
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+from scipy import signal
+
+from edgecodec.data.recordings import Recording, RecordingList, Samples, read_samples
+from edgecodec.errors import EdgeCodecError
+from edgecodec.params import WindowParams
+from edgecodec.progress import progress
+from edgecodec.storage import read_json, replacing_directory, rounded, write_json
+
+FILTER_ORDER = 4
+Split = Literal["train", "validation"]
+SPLITS: tuple[Split, ...] = ("train", "validation")
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+
+def lowpass(values: NDArray[Any], sample_rate_hz: float, cutoff_hz: float) -> NDArray[Any]:
+    """``values`` through a 4th-order Butterworth along the last axis, both ways: no phase. Keeps the dtype."""
+    sections = signal.butter(FILTER_ORDER, cutoff_hz, fs=sample_rate_hz, output="sos")
+    return signal.sosfiltfilt(sections, values.astype(np.float64), axis=-1).astype(values.dtype)
+
+
+class Segment(BaseModel):
+    """The part of a set's samples that comes from one recording."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recording: str
+    condition: str
+    wind: int
+    first_row: int
+    rows: int
+
+
+class Description(BaseModel):
+    """``set.json``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    channels: tuple[str, ...]
+    sample_rate_hz: float
+    samples: int
+    lowpass_hz: float
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True)
+class WindowBatch:
+    """Windows [n, channels, samples], their low-passed targets, and the wind speed [n] they were recorded at."""
+
+    inputs: Floats
+    targets: Floats
+    wind: Integers
+
+
+@dataclass(frozen=True, eq=False)
+class WindowSet:
+    """The windows of one split, and the recordings to draw others from. Arrays are memory-mapped."""
+
+    description: Description
+    input_rows: Floats  # [total samples, channels]
+    target_rows: Floats
+    starts: Integers  # [n] first row of each window
+    wind: Integers  # [n] m/s, 0 where unknown
+    condition: NDArray[np.str_]  # [n]
+    recording: NDArray[np.str_]  # [n]
+
+    @classmethod
+    def open(cls, folder: Path) -> WindowSet:
+        """Open what the stage ``window`` wrote to ``folder``.
+
+        Raises:
+            EdgeCodecError: the folder is absent or its files do not belong together.
+        """
+        try:
+            description = Description.model_validate(read_json(folder / "set.json"))
+            index = pyarrow.parquet.read_table(folder / "windows.parquet").to_pandas()
+            shape = (-1, len(description.channels))
+            inputs, targets = (np.memmap(folder / name, dtype="<f4", mode="r").reshape(shape)
+                               for name in ("inputs.f32", "targets.f32"))
+        except (ValidationError, pyarrow.ArrowException, ValueError):
+            raise EdgeCodecError(f"{folder}: no readable set of windows; run the stage window again") from None
+        if not len(inputs) == len(targets) == sum(segment.rows for segment in description.segments):
+            raise EdgeCodecError(f"{folder}: files are of different lengths; run the stage window again")
+        return cls(
+            description, inputs, targets, index["start"].to_numpy(np.int64), index["wind"].to_numpy(np.int64),
+            index["condition"].to_numpy(np.str_), index["recording"].to_numpy(np.str_),
+        )
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        return self.description.channels
+
+    @property
+    def channels(self) -> int:
+        return len(self.description.channels)
+
+    @property
+    def samples(self) -> int:
+        return self.description.samples
+
+    @property
+    def sample_rate_hz(self) -> float:
+        return self.description.sample_rate_hz
+
+    @property
+    def lowpass_hz(self) -> float:
+        return self.description.lowpass_hz
+
+    def inputs(self, which: slice | Integers = slice(None)) -> Floats:
+        """Unfiltered windows [n, channels, samples]."""
+        return self._gather(self.input_rows, self.starts[which])
+
+    def targets(self, which: slice | Integers = slice(None)) -> Floats:
+        """Low-passed windows [n, channels, samples]."""
+        return self._gather(self.target_rows, self.starts[which])
+
+    def draw(self, generator: np.random.Generator, n: int) -> WindowBatch:
+        """``n`` windows at random offsets, each offset of each recording equally likely."""
+        segments = self.description.segments
+        ends = np.cumsum([segment.rows - self.samples + 1 for segment in segments])
+        offsets = generator.integers(ends[-1], size=n)
+        which = np.searchsorted(ends, offsets, side="right")
+        first_rows = np.array([segment.first_row for segment in segments])
+        starts = first_rows[which] + offsets - np.concatenate([[0], ends])[which]
+        wind = np.array([segment.wind for segment in segments])[which]
+        return WindowBatch(self._gather(self.input_rows, starts), self._gather(self.target_rows, starts), wind)
+
+    def _gather(self, rows: Floats, starts: Integers) -> Floats:
+        windows = sliding_window_view(rows, self.samples, axis=0)  # a view: [starts, channels, samples]
+        return np.ascontiguousarray(windows[starts])
+
+
+@dataclass(frozen=True)
+class WindSummary:
+    """Figures of all samples recorded at one wind speed, in the units of the windows (Cp for AeroSense)."""
+
+    recordings: int
+    windows: int
+    samples: int
+    mean_magnitude: float  # mean of |target|
+    dynamic_rms: float  # of the targets about their mean in each recording and channel
+    noise_rms: float  # of inputs minus targets: what the low-pass removes
+
+
+def write_windows(
+    raw: Path, listed: RecordingList, excluded: frozenset[str], params: WindowParams, folder: Path
+) -> dict[Split, dict[int, WindSummary]]:
+    """Cut the sound recordings into ``folder/train`` and ``folder/validation``; summarize each split by wind speed.
+
+    Recordings pass through one by one, so memory is bounded by the longest.
+
+    Raises:
+        EdgeCodecError: a wind run has no zeroing run, a recording is too short, or a split stays empty.
+    """
+    sound = [recording for recording in listed.recordings
+             if recording.kind in ("wind", "signal") and recording.name not in excluded]
+    with replacing_directory(folder) as temporary, ExitStack() as stack:
+        writers = {split: stack.enter_context(_SetWriter(temporary / split, listed, params, split)) for split in SPLITS}
+        calibrated = _Calibration(raw, listed, excluded, listed.preset(params.preset))
+        for recording in progress(sound, "Cutting windows"):
+            values = calibrated.values(recording)
+            values = values[:, params.skip_first_rows:values.shape[1] - params.skip_last_rows]
+            for split, part in _parts(recording, values, listed.validation_fraction):
+                writers[split].append(recording, part)
+        return {split: writer.finish() for split, writer in writers.items()}
+
+
+def _parts(
+    recording: Recording, values: NDArray[np.float64], validation_fraction: float
+) -> Iterator[tuple[Split, NDArray[np.float64]]]:
+    if recording.split == "both":
+        boundary = round(values.shape[1] * (1 - validation_fraction))
+        yield "train", values[:, :boundary]
+        yield "validation", values[:, boundary:]
+    else:
+        yield recording.split, values
+
+
+class _Calibration:
+    """From recorded units to windows' units: scale, zeroing reference, dynamic pressure."""
+
+    def __init__(self, raw: Path, listed: RecordingList, excluded: frozenset[str], channels: tuple[str, ...]) -> None:
+        self._raw = raw
+        self._listed = listed
+        self._excluded = excluded
+        self._which = [listed.channels.index(channel) for channel in channels]
+        self._zero: dict[str, NDArray[np.float64]] = {}
+
+    def values(self, recording: Recording) -> NDArray[np.float64]:
+        """[channels, samples] of a recording."""
+        values = self._scaled(recording)
+        if recording.kind == "wind":
+            values -= self._zero_of(recording)[:, None]
+        values /= recording.divisor
+        return values
+
+    def _zero_of(self, recording: Recording) -> NDArray[np.float64]:
+        references = self._listed.zeroing_references(recording, self._excluded)
+        if not references:
+            raise EdgeCodecError(f"{recording.name}: no zeroing run before or after it in the labbook; add one")
+        for reference in references:
+            if reference.name not in self._zero:
+                self._zero[reference.name] = self._scaled(reference).mean(axis=1)
+        return np.asarray(np.mean([self._zero[reference.name] for reference in references], axis=0))
+
+    def _scaled(self, recording: Recording) -> NDArray[np.float64]:
+        samples: Samples = read_samples(self._raw / recording.path)
+        return samples.values[self._which].astype(np.float64) * self._listed.scale
+
+
+class _SetWriter:
+    """Appends recordings to the files of one split."""
+
+    def __init__(self, folder: Path, listed: RecordingList, params: WindowParams, split: Split) -> None:
+        folder.mkdir()
+        self._folder = folder
+        self._split = split
+        self._description = Description(
+            channels=listed.preset(params.preset), sample_rate_hz=listed.sample_rate_hz, samples=params.samples,
+            lowpass_hz=params.lowpass_hz, segments=(),
+        )
+        self._stride = params.train_stride if split == "train" else params.validation_stride
+        self._segments: list[Segment] = []
+        self._sums: list[dict[str, float]] = []
+
+    def __enter__(self) -> _SetWriter:
+        self._inputs = (self._folder / "inputs.f32").open("wb")
+        self._targets = (self._folder / "targets.f32").open("wb")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._inputs.close()
+        self._targets.close()
+
+    def append(self, recording: Recording, values: NDArray[np.float64]) -> None:
+        if values.shape[1] < self._description.samples:
+            raise EdgeCodecError(
+                f"{recording.name}: {values.shape[1]} samples are left for {self._split}, a window needs "
+                f"{self._description.samples}; lower window.skip_first_rows or leave the recording out"
+            )
+        targets = lowpass(values, self._description.sample_rate_hz, self._description.lowpass_hz)
+        for file, rows in ((self._inputs, values), (self._targets, targets)):
+            rows.T.astype("<f4", order="C").tofile(file)
+        first_row = sum(segment.rows for segment in self._segments)
+        self._segments.append(Segment(recording=recording.name, condition=recording.condition, wind=recording.wind,
+                                      first_row=first_row, rows=values.shape[1]))
+        self._sums.append({
+            "magnitude": float(np.abs(targets).sum()),
+            "dynamic": float(np.square(targets - targets.mean(axis=1, keepdims=True)).sum()),
+            "noise": float(np.square(values - targets).sum()),
+        })
+
+    def finish(self) -> dict[int, WindSummary]:
+        """Write index and description; summarize by wind speed."""
+        if not self._segments:
+            raise EdgeCodecError(f"no recording is left for {self._split}; it takes two sound repeats of a condition, "
+                                 "see artifacts/validation/report.html")
+        starts = [range(segment.first_row, segment.first_row + segment.rows - self._description.samples + 1,
+                        self._stride) for segment in self._segments]
+        counts = [len(each) for each in starts]
+        index = pyarrow.table({
+            "start": np.fromiter(chain.from_iterable(starts), np.int64),
+            "wind": np.repeat([segment.wind for segment in self._segments], counts),
+            "condition": np.repeat([segment.condition for segment in self._segments], counts),
+            "recording": np.repeat([segment.recording for segment in self._segments], counts),
+        })
+        pyarrow.parquet.write_table(index, self._folder / "windows.parquet")
+        description = self._description.model_copy(update={"segments": tuple(self._segments)})
+        write_json(self._folder / "set.json", description.model_dump())
+        return self._summaries(counts)
+
+    def _summaries(self, counts: list[int]) -> dict[int, WindSummary]:
+        table = pd.DataFrame(self._sums).assign(
+            wind=[segment.wind for segment in self._segments], samples=[segment.rows for segment in self._segments],
+            windows=counts, recordings=1,
+        )
+        summaries = {}
+        for total in table.groupby("wind", as_index=False).sum().to_dict("records"):
+            values = total["samples"] * len(self._description.channels)
+            summaries[int(total["wind"])] = WindSummary(
+                recordings=int(total["recordings"]), windows=int(total["windows"]), samples=int(total["samples"]),
+                mean_magnitude=rounded(total["magnitude"] / values),
+                dynamic_rms=rounded((total["dynamic"] / values) ** 0.5),
+                noise_rms=rounded((total["noise"] / values) ** 0.5),
+            )
+        return summaries

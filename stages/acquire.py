@@ -1,0 +1,18 @@
+"""Stage acquire: recordings of the chosen source, laid out under artifacts/raw."""
+
+from pathlib import Path
+
+from edgecodec.data.acquisition import acquire
+from edgecodec.errors import exit_with_one_line
+from edgecodec.params import load_params
+
+
+def main() -> None:
+    params = load_params()
+    listed = acquire(params.data, params.seed, Path("artifacts/raw"))
+    wind = sum(recording.kind in ("wind", "signal") for recording in listed.recordings)
+    print(f"{len(listed.recordings)} recordings from {params.data.source}, {wind} of them to be compressed")
+
+
+if __name__ == "__main__":
+    exit_with_one_line(main)
