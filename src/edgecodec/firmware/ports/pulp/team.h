@@ -1,0 +1,9 @@
+/* A team of all cluster cores. What it fetches comes from L2 to L1 by DMA. */
+#ifndef EC_PULP_TEAM_H
+#define EC_PULP_TEAM_H
+
+#include "edgecodec.h"
+
+ec_team ec_pulp_team(uint32_t core);
+
+#endif
