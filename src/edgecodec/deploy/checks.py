@@ -1,0 +1,128 @@
+"""What a codec must be like before C is generated for it; what is not is refused by the layer's or stage's name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from edgecodec.deploy.network import Convolution, ExportedCodec, Layer, Normalize, Stage, Transpose, View
+from edgecodec.deploy.oracle import dot
+from edgecodec.errors import EdgeCodecError
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_LARGEST_RATE = 16  # the packet's header has four bits for it
+_LARGEST_CODEBOOK = 65536  # indices are uint16
+
+
+def check_codec(codec: ExportedCodec) -> None:
+    """Refuse what the generator has no kernels for, and numbers that no kernel could be trusted with.
+
+    Raises:
+        EdgeCodecError: names the first layer or stage that is wrong, where it is, and what is wrong with it.
+    """
+    names = [layer.name for layer in codec.layers]
+    for place, layer in enumerate(codec.layers):
+        for problem in _problems_of_layer(codec, layer, place):
+            raise EdgeCodecError(f"codec {codec.codec}: layer {place} ({layer.name}): {problem}")
+        if names.index(layer.name) != place:
+            raise EdgeCodecError(f"codec {codec.codec}: layer {place} ({layer.name}): the name is taken by layer "
+                                 f"{names.index(layer.name)}")
+    for problem in _problems_of_quantizer(codec):
+        raise EdgeCodecError(f"codec {codec.codec}: quantizer: {problem}")
+    for number, stage in enumerate(codec.quantizer.stages):
+        for problem in _problems_of_stage(stage, codec.quantizer.latent.channels):
+            raise EdgeCodecError(f"codec {codec.codec}: stage {number}: {problem}")
+
+
+def _problems_of_layer(codec: ExportedCodec, layer: Layer, place: int) -> Iterator[str]:
+    if not isinstance(layer, Normalize | Convolution | Transpose):
+        yield f"the generator does not know the kind {type(layer).__name__}"
+    if not _NAME.fullmatch(layer.name) or not _NAME.fullmatch(layer.output.buffer):
+        yield "names of layers and buffers must be letters, digits and underscores"
+    if isinstance(layer, Normalize) != (place == 0):
+        yield "the first layer, and no other, normalizes the window"
+    if isinstance(layer, Normalize):
+        yield from _problems_of_normalize(codec, layer)
+        return
+    if _overlap(layer.input, layer.output):
+        yield "the output would overwrite the input while it is read"
+    if isinstance(layer, Transpose):
+        if (layer.output.rows, layer.output.channels) != (layer.input.channels, layer.input.rows):
+            yield f"{_shape(layer.input)} transposed is not {_shape(layer.output)}"
+    else:
+        yield from _problems_of_convolution(layer)
+
+
+def _problems_of_normalize(codec: ExportedCodec, layer: Normalize) -> Iterator[str]:
+    if layer.output.rows != codec.samples or layer.output.channels < codec.channels:
+        yield f"the output {_shape(layer.output)} does not hold a window of {codec.samples} x {codec.channels}"
+    if layer.offset.shape != (codec.channels,) or layer.scale.shape != (codec.channels,):
+        yield f"offset and scale must have one value for each of the {codec.channels} channels"
+    if not (np.isfinite(layer.offset).all() and np.isfinite(layer.scale).all()):
+        yield "offset or scale holds NaN or Inf"
+
+
+def _problems_of_convolution(layer: Convolution) -> Iterator[str]:
+    output, taps, width = layer.weight.shape
+    if layer.depthwise:
+        if (output, width) != (layer.input.channels, 1) or taps % 2:
+            yield f"weight {list(layer.weight.shape)} is not [{layer.input.channels}, an even number of taps, 1]"
+    elif width != layer.input.channels:
+        yield f"weight {list(layer.weight.shape)} does not take the input {_shape(layer.input)}"
+    if output != layer.output.channels or layer.bias.shape != (output,):
+        yield f"weight {list(layer.weight.shape)} and bias {list(layer.bias.shape)} do not give {_shape(layer.output)}"
+    if layer.input.channels % 2:
+        yield f"input {_shape(layer.input)}: an odd number of channels; pad with a zero channel"
+    if min(layer.stride, layer.dilation, taps) < 1 or layer.pad_left < 0:
+        yield "stride, dilation and taps must be at least 1, pad_left at least 0"
+    if layer.residual is not None:
+        if (layer.residual.rows, layer.residual.channels) != (layer.output.rows, layer.output.channels):
+            yield f"residual {_shape(layer.residual)} is not {_shape(layer.output)}"
+        if layer.residual != layer.output and _overlap(layer.residual, layer.output):
+            yield "the output overlaps the residual without being the same view"
+    if not (np.isfinite(layer.weight).all() and np.isfinite(layer.bias).all()):
+        yield "weight or bias holds NaN or Inf"
+    if layer.slope is not None and not np.isfinite(np.float32(layer.slope)):
+        yield "the slope is NaN or Inf"
+
+
+def _problems_of_quantizer(codec: ExportedCodec) -> Iterator[str]:
+    quantizer = codec.quantizer
+    stages_of_rate = quantizer.stages_of_rate
+    if quantizer.latent.buffer not in codec.buffers:
+        yield f"no layer writes the latent buffer {quantizer.latent.buffer}"
+    if not 1 <= quantizer.tokens <= quantizer.latent.rows:
+        yield f"{quantizer.tokens} tokens in a latent of {quantizer.latent.rows} rows"
+    if not 1 <= len(stages_of_rate) <= _LARGEST_RATE or list(stages_of_rate) != sorted(set(stages_of_rate)):
+        yield f"stages_of_rate {list(stages_of_rate)} must rise, over 1 to {_LARGEST_RATE} rates"
+    if stages_of_rate and (stages_of_rate[0] < 1 or stages_of_rate[-1] != len(quantizer.stages)):
+        yield f"stages_of_rate {list(stages_of_rate)} must end with the number of stages, {len(quantizer.stages)}"
+
+
+def _problems_of_stage(stage: Stage, dimension: int) -> Iterator[str]:
+    count, samples = stage.codewords.shape
+    if not 2 <= count <= _LARGEST_CODEBOOK:
+        yield f"{count} codewords; 2 to {_LARGEST_CODEBOOK} can be numbered"
+    if samples % 2:
+        yield f"codewords of {samples} samples; pad with a zero"
+    if not np.isfinite(stage.codewords).all():
+        yield "the codebook holds NaN or Inf"
+    elif stage.norms.shape != (count,) or not np.array_equal(stage.norms, dot(stage.codewords, stage.codewords)):
+        yield "the norms are not the codewords' product sums with themselves"
+    if stage.coordinates is None:
+        if samples != dimension:
+            yield f"codewords of {samples} samples for tokens of {dimension}; name the coordinates"
+    elif stage.coordinates.shape != (samples,) or len(set(stage.coordinates.tolist())) != samples \
+            or stage.coordinates.max() >= dimension:
+        yield f"the coordinates are not {samples} different places in a token of {dimension}"
+
+
+def _shape(view: View) -> str:
+    return f"{view.rows} x {view.channels}"
+
+
+def _overlap(left: View, right: View) -> bool:
+    return (left.buffer == right.buffer and left.offset < right.offset + right.rows * right.channels
+            and right.offset < left.offset + left.rows * left.channels)

@@ -1,0 +1,44 @@
+"""Golden vectors: windows and what the firmware must print for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from edgecodec.deploy.network import ExportedCodec, Single
+from edgecodec.deploy.oracle import Encoding, encode, fnv1a
+from edgecodec.deploy.packet import PacketFormat, pack
+
+
+def expected_transcript(codec: ExportedCodec, windows: Single) -> str:
+    """What the verification program (firmware/verify/) prints for ``windows`` [n, samples, channels], by the oracle.
+
+    Cycles are 0, as on the host, and there is one worker.
+    """
+    encoding = encode(codec, windows)
+    lines = [f"model {codec.model_hash[:16]} workers 1"]
+    for window in range(len(windows)):
+        lines.append(f"window {window}")
+        lines += _layer_lines(encoding, window)
+        lines += _stage_lines(encoding, window)
+        lines += [f"pack {rate} hash {fnv1a(np.frombuffer(packet, np.uint8))} cycles 0"
+                  for rate, packet in packets(codec, encoding, window).items()]
+    return "\n".join([*lines, "done"]) + "\n"
+
+
+def packets(codec: ExportedCodec, encoding: Encoding, window: int) -> dict[int, bytes]:
+    """The packet of one window at every rate; its sequence number is the window's number."""
+    form = PacketFormat.of(codec)
+    return {rate: pack(form, rate, window & 0xFFFF, encoding.indices[window]) for rate in form.rates}
+
+
+def _layer_lines(encoding: Encoding, window: int) -> Iterator[str]:
+    for step, (name, outputs) in enumerate(encoding.layers.items()):
+        yield f"layer {step} {name} hash {fnv1a(outputs[window])} cycles 0"
+
+
+def _stage_lines(encoding: Encoding, window: int) -> Iterator[str]:
+    for stage, indices in enumerate(encoding.indices[window]):
+        yield f"stage {stage} hash {fnv1a(indices)} cycles 0"
+        yield f"indices {window} {stage} {' '.join(str(index) for index in indices)}"

@@ -1,0 +1,160 @@
+"""The NumPy oracle: every bit that the firmware must produce, per layer and per index.
+
+It follows the arithmetic of :mod:`edgecodec.deploy.network` (profile ``dotpex``) one rounding at a time: every NumPy
+operation below is one float32 operation of the definition, done for all windows, rows and channels at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecodec.deploy.network import Convolution, ExportedCodec, Half, Normalize, Quantizer, Single, Stage, View
+from edgecodec.errors import EdgeCodecError
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What the firmware computes for some windows."""
+
+    layers: dict[str, Half]  # by name, in order: [n, rows, channels]
+    latent: Half  # [n, tokens, dimension], before any stage
+    indices: NDArray[np.uint16]  # [n, stages, tokens]
+
+
+def encode(codec: ExportedCodec, windows: Single) -> Encoding:
+    """Encoder and quantizer for ``windows`` [n, samples, channels].
+
+    Raises:
+        EdgeCodecError: windows of another shape or dtype, with NaN or Inf, or too large for float16.
+    """
+    layers, latent = _run_encoder(codec, windows)
+    return Encoding(layers, latent, quantize(codec.quantizer, latent))
+
+
+def run_encoder(codec: ExportedCodec, windows: Single) -> dict[str, Half]:
+    """Every layer's output [n, rows, channels] by name, for ``windows`` [n, samples, channels]."""
+    return _run_encoder(codec, windows)[0]
+
+
+def quantize(quantizer: Quantizer, latent: Half) -> NDArray[np.uint16]:
+    """Indices [n, stages, tokens] of ``latent`` [n, tokens, dimension]: all stages, one after the other."""
+    residual = latent.copy()
+    chosen = [_nearest_codewords(stage, residual) for stage in quantizer.stages]
+    return np.stack(chosen, axis=1)
+
+
+def dot(left: Half, right: Half) -> Single:
+    """Product sum over the last axis (even, at least 2) in the order of ``dotpex``; the other axes broadcast."""
+    return _add_pairs(np.zeros(np.broadcast_shapes(left.shape[:-1], right.shape[:-1]), np.float32), left, right)
+
+
+def fnv1a(array: NDArray[np.generic]) -> str:
+    """64-bit FNV-1a over the array's little-endian bytes, as 16 hex digits (http://www.isthe.com/chongo/tech/comp/fnv)."""
+    state = 0xCBF29CE484222325
+    for byte in np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes():
+        state = (state ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return f"{state:016x}"
+
+
+class _Memory:
+    """The buffers of an encoder, for ``n`` windows at once."""
+
+    def __init__(self, codec: ExportedCodec, n: int) -> None:
+        self._buffers = {name: np.zeros((n, halfwords), np.float16) for name, halfwords in codec.buffers.items()}
+
+    def __getitem__(self, view: View) -> Half:
+        """``view`` as [n, rows, channels], sharing memory with its buffer."""
+        flat = self._buffers[view.buffer][:, view.offset : view.offset + view.rows * view.channels]
+        return flat.reshape(len(flat), view.rows, view.channels)
+
+
+def _run_encoder(codec: ExportedCodec, windows: Single) -> tuple[dict[str, Half], Half]:
+    _check_windows(codec, windows)
+    memory = _Memory(codec, len(windows))
+    outputs: dict[str, Half] = {}
+    with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the latent, and is refused below
+        for layer in codec.layers:
+            output = memory[layer.output]
+            if isinstance(layer, Normalize):
+                channels = windows.shape[-1]
+                output[..., :channels] = (windows - layer.offset) * layer.scale
+                output[..., channels:] = 0
+            elif isinstance(layer, Convolution):
+                residual = memory[layer.residual] if layer.residual is not None else None
+                output[...] = _convolve(layer, memory[layer.input], residual)
+            else:
+                output[...] = memory[layer.input].transpose(0, 2, 1)
+            outputs[layer.name] = output.copy()
+    latent = memory[codec.quantizer.latent][:, : codec.quantizer.tokens].copy()
+    _check_range(outputs[codec.layers[0].name], latent)
+    return outputs, latent
+
+
+def _check_windows(codec: ExportedCodec, windows: Single) -> None:
+    if windows.dtype != np.float32 or windows.shape[1:] != (codec.samples, codec.channels):
+        raise EdgeCodecError(f"windows: {windows.dtype} {list(windows.shape)}; the codec takes float32 "
+                             f"[n, {codec.samples}, {codec.channels}]")
+    unusable = np.flatnonzero(~np.isfinite(windows).all(axis=(1, 2)))
+    if unusable.size:
+        raise EdgeCodecError(f"windows: window {unusable[0]} holds NaN or Inf; leave it out")
+
+
+def _check_range(normalized: Half, latent: Half) -> None:
+    for array, what in ((normalized, "normalized window"), (latent, "latent")):
+        beyond = np.flatnonzero(~np.isfinite(array).all(axis=(1, 2)))
+        if beyond.size:
+            raise EdgeCodecError(f"windows: the {what} of window {beyond[0]} exceeds float16; check the window's unit")
+
+
+def _add_pairs(sums: Single, left: Half, right: Half) -> Single:
+    """Add the products of the last axis to ``sums``, pair by pair."""
+    a, b = left.astype(np.float32), right.astype(np.float32)
+    for first in range(0, a.shape[-1], 2):
+        pair = a[..., first] * b[..., first]
+        pair = a[..., first + 1] * b[..., first + 1] + pair
+        sums = sums + pair
+    return sums
+
+
+def _convolve(layer: Convolution, x: Half, residual: Half | None) -> Half:
+    sums = _depthwise_sums(layer, x) if layer.depthwise else _sums(layer, x)
+    y = sums + layer.bias
+    if residual is None:
+        return _prelu(layer, y).astype(np.float16)
+    return _prelu(layer, y.astype(np.float16) + residual).astype(np.float16)
+
+
+def _prelu(layer: Convolution, y: NDArray[np.floating]) -> NDArray[np.floating]:
+    if layer.slope is None:
+        return y
+    return np.where(y < 0, y.astype(np.float32) * np.float32(layer.slope), y)
+
+
+def _sums(layer: Convolution, x: Half) -> Single:  # x [n, rows, channels] to [n, output rows, output channels]
+    sums = np.zeros((len(x), layer.output.rows, layer.output.channels), np.float32)
+    for tap in range(layer.taps):
+        row = np.arange(layer.output.rows) * layer.stride + tap * layer.dilation - layer.pad_left
+        (inside,) = np.nonzero((row >= 0) & (row < x.shape[1]))
+        sums[:, inside] = _add_pairs(sums[:, inside], x[:, row[inside], None, :], layer.weight[:, tap])
+    return sums
+
+
+def _depthwise_sums(layer: Convolution, x: Half) -> Single:  # the same; pairs run over taps
+    row = np.arange(layer.output.rows)[:, None] * layer.stride + np.arange(layer.taps) * layer.dilation - layer.pad_left
+    inside = (row >= 0) & (row < x.shape[1])
+    patches = np.where(inside[..., None], x[:, row * inside], np.float16(0))  # [n, output rows, taps, channels]
+    return dot(patches.swapaxes(2, 3), layer.weight[:, :, 0])
+
+
+def _nearest_codewords(stage: Stage, residual: Half) -> NDArray[np.uint16]:
+    """Indices [n, tokens] of one stage; subtracts the codewords from ``residual`` [n, tokens, dimension]."""
+    coordinates = np.arange(residual.shape[-1]) if stage.coordinates is None else stage.coordinates
+    query = residual[..., coordinates]
+    distance = stage.norms - np.float32(2) * dot(query[..., None, :], stage.codewords)  # [n, tokens, codewords]
+    distance[np.isnan(distance)] = np.inf  # what is not a number is not near
+    nearest = distance.argmin(axis=-1).astype(np.uint16)  # the lowest index among equals
+    residual[..., coordinates] = query - stage.codewords[nearest]
+    return np.asarray(nearest)

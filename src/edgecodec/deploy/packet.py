@@ -1,0 +1,180 @@
+"""Packets: what goes on air for one window.
+
+::
+
+    byte 0        format version (high four bits), rate - 1 (low four bits)
+    bytes 1..4    first four bytes of the model hash
+    bytes 5, 6    sequence number, little-endian
+    payload       indices, stage by stage, token by token, most significant bit first; zero bits up to a whole byte
+    last 4 bytes  CRC-32 (IEEE 802.3, zlib.crc32) of everything before, little-endian
+
+The rate in the header and the model say how long a packet is, so that a receiver sees at once when one was cut short.
+Stages come in order: the packet of a lower rate has the same payload, only shorter. A node chooses the rate when it
+packs; a gateway that must save air time lowers it with :func:`truncate`, which checks the packet first and seals it
+anew. A bare cut through the bytes is damage, and is refused as such.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecodec.deploy.network import ExportedCodec
+from edgecodec.errors import EdgeCodecError
+
+FORMAT_VERSION = 1
+_HEADER = struct.Struct("<B4sH")
+_CHECKSUM = struct.Struct("<I")
+HEADER_BYTES = _HEADER.size
+OVERHEAD_BYTES = _HEADER.size + _CHECKSUM.size
+
+
+@dataclass(frozen=True)
+class PacketFormat:
+    """What sender and receiver of one model agree on."""
+
+    model_hash: str  # 64 hex digits
+    tokens: int
+    codewords: tuple[int, ...]  # of every stage
+    stages_of_rate: tuple[int, ...]
+
+    @classmethod
+    def of(cls, codec: ExportedCodec) -> PacketFormat:
+        quantizer = codec.quantizer
+        return cls(codec.model_hash, quantizer.tokens, tuple(len(stage.codewords) for stage in quantizer.stages),
+                   quantizer.stages_of_rate)
+
+    @property
+    def model_id(self) -> bytes:
+        return bytes.fromhex(self.model_hash[:8])
+
+    @property
+    def rates(self) -> range:
+        return range(1, len(self.stages_of_rate) + 1)
+
+    def payload_bits(self, rate: int) -> int:
+        return sum(bits for _, bits in self._fields(rate))
+
+    def packet_bytes(self, rate: int) -> int:
+        return OVERHEAD_BYTES + -(-self.payload_bits(rate) // 8)
+
+    def stages(self, rate: int) -> int:
+        """Stages that rate ``rate`` sends.
+
+        Raises:
+            EdgeCodecError: there is no such rate.
+        """
+        if rate not in self.rates:
+            raise EdgeCodecError(f"rate {rate}: the model has rates 1 to {len(self.stages_of_rate)}")
+        return self.stages_of_rate[rate - 1]
+
+    def _fields(self, rate: int) -> Iterator[tuple[int, int]]:
+        """Codewords and bits of every index in the payload."""
+        for codewords in self.codewords[: self.stages(rate)]:
+            bits = max(1, (codewords - 1).bit_length())
+            for _ in range(self.tokens):
+                yield codewords, bits
+
+    def payload(self, rate: int, indices: NDArray[np.uint16]) -> bytes:
+        """The first ``stages(rate)`` rows of ``indices`` as bits."""
+        bits = 0
+        for number, ((codewords, width), index) in enumerate(zip(
+                self._fields(rate), indices[: self.stages(rate)].ravel().tolist(), strict=True)):
+            if not 0 <= index < codewords:
+                raise EdgeCodecError(f"indices: stage {number // self.tokens}, token {number % self.tokens}: {index} "
+                                     f"is not one of {codewords} codewords")
+            bits = bits << width | index
+        return (bits << -self.payload_bits(rate) % 8).to_bytes(-(-self.payload_bits(rate) // 8), "big")
+
+    def indices(self, rate: int, payload: bytes) -> NDArray[np.uint16]:
+        """What :meth:`payload` packed: [stages, tokens]."""
+        bits = int.from_bytes(payload, "big")
+        position = 8 * len(payload)
+        found = []
+        for codewords, width in self._fields(rate):
+            position -= width
+            index = bits >> position & (1 << width) - 1
+            if index >= codewords:
+                raise EdgeCodecError(f"packet: index {index} in a stage of {codewords} codewords; the sender is faulty")
+            found.append(index)
+        if bits & (1 << position) - 1:
+            raise EdgeCodecError("packet: bits behind the last index; the sender is faulty")
+        return np.array(found, np.uint16).reshape(self.stages(rate), self.tokens)
+
+
+@dataclass(frozen=True)
+class Packet:
+    sequence: int
+    rate: int
+    indices: NDArray[np.uint16]  # [stages of the rate, tokens]
+
+
+@dataclass(frozen=True)
+class CompressionRatios:
+    """float32 window bits over bits sent."""
+
+    payload: float  # as the paper counts: indices alone
+    on_air: float  # header, checksum and padding counted
+
+
+def pack(form: PacketFormat, rate: int, sequence: int, indices: NDArray[np.uint16]) -> bytes:
+    """The packet of ``indices`` [stages of the rate or more, tokens].
+
+    Raises:
+        EdgeCodecError: no such rate, a sequence number beyond 16 bits, too few stages, or an index without codeword.
+    """
+    if not 0 <= sequence <= 0xFFFF:
+        raise EdgeCodecError(f"sequence number {sequence}: must be 0 to 65535; count modulo 65536")
+    if indices.ndim != 2 or indices.shape[0] < form.stages(rate) or indices.shape[1] != form.tokens:
+        raise EdgeCodecError(f"indices: {list(indices.shape)}; rate {rate} needs [{form.stages(rate)}, {form.tokens}]")
+    header = _HEADER.pack(FORMAT_VERSION << 4 | rate - 1, form.model_id, sequence)
+    content = header + form.payload(rate, indices)
+    return content + _CHECKSUM.pack(zlib.crc32(content))
+
+
+def unpack(form: PacketFormat, data: bytes) -> Packet:
+    """Read a packet.
+
+    Raises:
+        EdgeCodecError: it is cut short or too long, of another format version or model, or damaged.
+    """
+    if len(data) < OVERHEAD_BYTES:
+        raise EdgeCodecError(f"packet: cut short, {len(data)} bytes are less than header and checksum")
+    content, (checksum,) = data[: -_CHECKSUM.size], _CHECKSUM.unpack(data[-_CHECKSUM.size :])
+    if zlib.crc32(content) != checksum:
+        raise EdgeCodecError(f"packet: damaged or cut short, the checksum does not match its {len(data)} bytes; "
+                             "leave it out")
+    first, model_id, sequence = _HEADER.unpack_from(content)
+    version, rate = first >> 4, (first & 15) + 1
+    if version != FORMAT_VERSION:
+        raise EdgeCodecError(f"packet: format version {version}; this program reads version {FORMAT_VERSION}")
+    if model_id != form.model_id:
+        raise EdgeCodecError(f"packet: of model {model_id.hex()}, but the decoder is model {form.model_id.hex()}; "
+                             "decode with the bundle that the node was given")
+    if len(data) != form.packet_bytes(rate):
+        raise EdgeCodecError(f"packet: {len(data)} bytes where rate {rate} has {form.packet_bytes(rate)}")
+    return Packet(sequence, rate, form.indices(rate, content[_HEADER.size :]))
+
+
+def truncate(form: PacketFormat, data: bytes, rate: int) -> bytes:
+    """The same packet at a lower rate: fewer stages, sealed anew.
+
+    Raises:
+        EdgeCodecError: the packet does not unpack, or has a lower rate already.
+    """
+    packet = unpack(form, data)
+    if rate > packet.rate:
+        raise EdgeCodecError(f"packet: of rate {packet.rate}; it cannot be raised to {rate}")
+    return pack(form, rate, packet.sequence, packet.indices)
+
+
+def compression_ratios(codec: ExportedCodec, rate: int) -> CompressionRatios:
+    """Both ratios at ``rate``; the first is the paper's (10240, 5120, 3413 and 2560 for 90 to 360 bits)."""
+    form = PacketFormat.of(codec)
+    window_bits = 32 * codec.channels * codec.samples
+    return CompressionRatios(window_bits / form.payload_bits(rate), window_bits / (8 * form.packet_bytes(rate)))

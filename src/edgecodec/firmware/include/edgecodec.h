@@ -1,0 +1,114 @@
+/* EdgeCodec: compresses one window of a sensor array into a packet of a few dozen bytes.
+ *
+ *     static _Alignas(EC_ARENA_ALIGNMENT) uint8_t arena[EC_ARENA_BYTES];   // sizes: codec_model.h
+ *     static uint16_t indices[EC_STAGES * EC_TOKENS];
+ *     static uint8_t packet[EC_PACKET_BYTES];
+ *
+ *     ec_context context;
+ *     ec_team team = ec_serial_team();
+ *     size_t bytes;
+ *     ec_init(&context, arena, sizeof arena, &codec_weights, &codec_codebooks);
+ *     ec_encode(&context, &team, window, rate, indices);
+ *     ec_pack(rate, sequence, indices, packet, sizeof packet, &bytes);
+ *
+ * No function allocates, keeps state outside the caller's objects, or traps on bad input: each returns a status.
+ * Several contexts may be at work at once, each with its own arena.
+ */
+#ifndef EDGECODEC_H
+#define EDGECODEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __FAST_MATH__
+#error "EdgeCodec's results are defined bit by bit: compile without -ffast-math"
+#endif
+
+#define EC_ARENA_ALIGNMENT 16
+#define EC_MODEL_HASH_BYTES 32
+#define EC_WORKERS_MAX 16
+
+typedef enum ec_status {
+    EC_OK = 0,
+    EC_ERROR_NULL = 1,       /* a pointer is NULL */
+    EC_ERROR_ALIGNMENT = 2,  /* the arena is not aligned to EC_ARENA_ALIGNMENT, or other data not to their type */
+    EC_ERROR_ARENA = 3,      /* the arena is smaller than ec_arena_size() */
+    EC_ERROR_MODEL = 4,      /* weights or codebooks belong to another model */
+    EC_ERROR_CONTEXT = 5,    /* the context has not been through ec_init */
+    EC_ERROR_TEAM = 6,       /* no workers, more than EC_WORKERS_MAX, or a worker's number out of range */
+    EC_ERROR_RATE = 7,       /* rate 0, or above the model's rates */
+    EC_ERROR_WINDOW = 8,     /* the window holds NaN or Inf, or a value that float16 cannot hold once normalized */
+    EC_ERROR_OVERFLOW = 9,   /* the encoder left float16's range: the window is unlike anything it was trained on */
+    EC_ERROR_INDEX = 10,     /* an index is not in its codebook */
+    EC_ERROR_CAPACITY = 11,  /* the packet does not fit the caller's buffer */
+} ec_status;
+
+/* One worker's view of the team that computes together. Every worker calls ec_encode with the same arguments and its
+ * own ec_team. The result does not depend on the number of workers. */
+typedef struct ec_team {
+    uint32_t worker;  /* 0 .. workers - 1 */
+    uint32_t workers;
+    void (*barrier)(struct ec_team *team);
+    /* All workers call it together, with equal arguments. Makes `bytes` bytes (a multiple of 4) of `source` readable
+     * at the address it returns to all: `scratch`, filled by DMA, or `source` itself where it is near enough. */
+    const void *(*fetch)(struct ec_team *team, void *scratch, const void *source, size_t bytes);
+    void *port;  /* the port's own data */
+} ec_team;
+
+/* Called by worker 0 after every layer and every stage, while the other workers wait. */
+typedef struct ec_observer {
+    void (*step_done)(void *user, uint32_t step, const void *data, size_t bytes);
+    void *user;
+} ec_observer;
+
+/* First bytes of weights and codebooks, so that they can be told apart wherever they are stored. */
+typedef struct ec_blob {
+    uint32_t kind;   /* EC_WEIGHTS or EC_CODEBOOKS */
+    uint32_t bytes;  /* of the whole, this header included */
+    uint8_t model_hash[EC_MODEL_HASH_BYTES];
+} ec_blob;
+
+#define EC_WEIGHTS 0x54574345u   /* "ECWT" in memory, little-endian */
+#define EC_CODEBOOKS 0x42434345u /* "ECCB" */
+
+/* Filled by ec_init; the caller may set `observer` afterwards. */
+typedef struct ec_context {
+    uint8_t *arena;
+    const uint8_t *weights;
+    const uint8_t *codebooks;
+    const ec_observer *observer; /* NULL: none */
+} ec_context;
+
+typedef struct ec_model {
+    const char *codec;      /* "edge", "paper" */
+    const char *model_hash; /* 64 hex digits */
+    uint32_t samples;       /* of a window */
+    uint32_t channels;
+    uint32_t tokens; /* indices per stage */
+    uint32_t stages;
+    uint32_t rates;
+    const uint16_t *stages_of_rate; /* [rates] */
+    uint32_t layers;                /* steps 0 .. layers - 1 are layers, the stages follow */
+} ec_model;
+
+const ec_model *ec_model_info(void);
+
+/* Name of a layer, NULL for a step that is none. */
+const char *ec_layer_name(uint32_t step);
+
+size_t ec_arena_size(void);
+
+/* Bytes of a packet at `rate`, 0 if there is no such rate. */
+size_t ec_packet_size(uint32_t rate);
+
+/* Weights and codebooks stay where they are and must outlive the context. */
+ec_status ec_init(ec_context *context, void *arena, size_t arena_bytes, const void *weights, const void *codebooks);
+
+/* Encodes `window`, float [samples][channels], into indices [stages of the rate][tokens]. Collective: see ec_team. */
+ec_status ec_encode(const ec_context *context, ec_team *team, const float *window, uint32_t rate, uint16_t *indices);
+
+/* Writes the packet of `indices` and its length. Indices of a higher rate may be packed at a lower one. */
+ec_status ec_pack(uint32_t rate, uint16_t sequence, const uint16_t *indices, uint8_t *packet, size_t capacity,
+                  size_t *bytes);
+
+#endif

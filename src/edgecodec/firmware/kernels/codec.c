@@ -1,0 +1,173 @@
+/* The public functions, but for packing: check the arguments, then run the layers and stages in order. */
+#include "edgecodec.h"
+
+#include "worker.h"
+
+static bool is_aligned(const void *pointer, uintptr_t alignment) {
+    return (uintptr_t)pointer % alignment == 0;
+}
+
+const ec_model *ec_model_info(void) {
+    return &ec_codec_network.model;
+}
+
+const char *ec_layer_name(uint32_t step) {
+    return step < ec_codec_network.model.layers ? ec_codec_network.layers[step].name : NULL;
+}
+
+size_t ec_arena_size(void) {
+    return ec_codec_network.arena_bytes;
+}
+
+static ec_status check_blob(const void *data, uint32_t kind, uint32_t bytes) {
+    if (!is_aligned(data, _Alignof(ec_blob))) {
+        return EC_ERROR_ALIGNMENT;
+    }
+    const ec_blob *blob = data;
+    bool same = blob->kind == kind && blob->bytes == bytes;
+    for (uint32_t i = 0; i < EC_MODEL_HASH_BYTES; i++) {
+        same = same && blob->model_hash[i] == ec_codec_network.model_hash[i];
+    }
+    return same ? EC_OK : EC_ERROR_MODEL;
+}
+
+ec_status ec_init(ec_context *context, void *arena, size_t arena_bytes, const void *weights, const void *codebooks) {
+    if (context == NULL || arena == NULL || weights == NULL || codebooks == NULL) {
+        return EC_ERROR_NULL;
+    }
+    const ec_context blank = {NULL, NULL, NULL, NULL};
+    *context = blank;
+    if (!is_aligned(arena, EC_ARENA_ALIGNMENT)) {
+        return EC_ERROR_ALIGNMENT;
+    }
+    if (arena_bytes < ec_arena_size()) {
+        return EC_ERROR_ARENA;
+    }
+    ec_status status = check_blob(weights, EC_WEIGHTS, ec_codec_network.weights_bytes);
+    if (status == EC_OK) {
+        status = check_blob(codebooks, EC_CODEBOOKS, ec_codec_network.codebooks_bytes);
+    }
+    if (status == EC_OK) {
+        context->arena = arena;
+        context->weights = weights;
+        context->codebooks = codebooks;
+    }
+    return status;
+}
+
+ec_status ec_agree(const ec_worker *worker, ec_status own) {
+    ec_control *control = (ec_control *)(void *)worker->arena;
+    control->verdict[worker->team->worker] = own;
+    ec_wait_for_all(worker);
+    ec_status common = EC_OK;
+    for (uint32_t other = 0; other < worker->team->workers && common == EC_OK; other++) {
+        common = (ec_status)control->verdict[other];
+    }
+    ec_wait_for_all(worker);
+    return common;
+}
+
+static ec_status run_layer(const ec_worker *worker, const ec_layer *layer, const float *window) {
+    switch (layer->kind) {
+    case EC_NORMALIZE:
+        return ec_run_normalize(worker, &layer->normalize, window);
+    case EC_CONVOLUTION:
+        ec_run_convolution(worker, &layer->convolution);
+        return EC_OK;
+    case EC_DEPTHWISE:
+        ec_run_depthwise(worker, &layer->convolution);
+        return EC_OK;
+    case EC_TRANSPOSE:
+        ec_run_transpose(worker, &layer->transpose);
+        return EC_OK;
+    }
+    return EC_ERROR_CONTEXT;
+}
+
+static ec_view output_of(const ec_layer *layer) {
+    switch (layer->kind) {
+    case EC_NORMALIZE:
+        return layer->normalize.output;
+    case EC_TRANSPOSE:
+        return layer->transpose.output;
+    case EC_CONVOLUTION:
+    case EC_DEPTHWISE:
+        break;
+    }
+    return layer->convolution.output;
+}
+
+static ec_status check_latent(const ec_worker *worker, const ec_quantizer *quantizer) {
+    const ec_half *latent = ec_halves(worker, quantizer->latent.at);
+    const ec_range share = ec_share(worker, quantizer->tokens * quantizer->latent.channels);
+    bool finite = true;
+    for (uint32_t i = share.first; i < share.end; i++) {
+        finite = finite && ec_half_is_finite(latent[i]);
+    }
+    return ec_agree(worker, finite ? EC_OK : EC_ERROR_OVERFLOW);
+}
+
+static void report(const ec_worker *worker, const ec_observer *observer, uint32_t step, const void *data,
+                   size_t bytes) {
+    if (observer != NULL) {
+        if (worker->team->worker == 0) {
+            observer->step_done(observer->user, step, data, bytes);
+        }
+        ec_wait_for_all(worker);
+    }
+}
+
+static ec_status check_call(const ec_context *context, const ec_team *team, const float *window, uint32_t rate,
+                            const uint16_t *indices) {
+    if (context == NULL || team == NULL || window == NULL || indices == NULL) {
+        return EC_ERROR_NULL;
+    }
+    if (context->arena == NULL) {
+        return EC_ERROR_CONTEXT;
+    }
+    if (team->barrier == NULL || team->fetch == NULL) {
+        return EC_ERROR_NULL;
+    }
+    if (team->workers > EC_WORKERS_MAX || team->worker >= team->workers) {
+        return EC_ERROR_TEAM;
+    }
+    if (!is_aligned(window, _Alignof(float)) || !is_aligned(indices, _Alignof(uint16_t))) {
+        return EC_ERROR_ALIGNMENT;
+    }
+    return rate >= 1 && rate <= ec_codec_network.model.rates ? EC_OK : EC_ERROR_RATE;
+}
+
+ec_status ec_encode(const ec_context *context, ec_team *team, const float *window, uint32_t rate, uint16_t *indices) {
+    ec_status status = check_call(context, team, window, rate, indices);
+    if (status != EC_OK) {
+        return status;
+    }
+    const ec_network *network = &ec_codec_network;
+    const ec_worker worker = {team, context->arena, context->weights, context->codebooks};
+    for (uint32_t step = 0; step < network->model.layers; step++) {
+        const ec_layer *layer = &network->layers[step];
+        status = run_layer(&worker, layer, window);
+        if (status != EC_OK) {
+            return status;
+        }
+        const ec_view output = output_of(layer);
+        report(&worker, context->observer, step, worker.arena + output.at,
+               (size_t)output.rows * output.channels * sizeof(ec_half));
+    }
+    status = check_latent(&worker, &network->quantizer);
+    if (status != EC_OK) {
+        return status;
+    }
+    const uint32_t tokens = network->quantizer.tokens;
+    for (uint32_t number = 0; number < network->model.stages_of_rate[rate - 1]; number++) {
+        const ec_stage *stage = &network->quantizer.stages[number];
+        uint16_t *chosen = indices + (size_t)number * tokens;
+        if (team->workers == 1) {
+            ec_run_stage_serial(&worker, &network->quantizer, stage, chosen);
+        } else {
+            ec_run_stage_parallel(&worker, &network->quantizer, stage, chosen);
+        }
+        report(&worker, context->observer, network->model.layers + number, chosen, tokens * sizeof(uint16_t));
+    }
+    return EC_OK;
+}

@@ -1,0 +1,91 @@
+/* IEEE 754 binary16 as storage: kept as its bits, computed with as float.
+ *
+ * Both conversions are exact or round to nearest even, so every path below gives the same bits. No arithmetic is ever
+ * done in binary16 itself: compilers keep excess precision there.
+ */
+#ifndef EC_HALF_H
+#define EC_HALF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef uint16_t ec_half;
+
+#define EC_HALF_EXPONENT 0x7c00u
+
+static inline bool ec_half_is_finite(ec_half value) {
+    return (value & EC_HALF_EXPONENT) != EC_HALF_EXPONENT;
+}
+
+#if !defined(EC_PORTABLE_HALF) && (defined(__riscv_zhinx) || defined(__riscv_zhinxmin) || defined(__riscv_zfh) || \
+                                   defined(__riscv_zfhmin) || defined(__F16C__) || defined(__aarch64__))
+
+/* The machine converts in hardware. */
+typedef union ec_half_bits {
+    uint16_t bits;
+    _Float16 value;
+} ec_half_bits;
+
+static inline float ec_to_float(ec_half half) {
+    const ec_half_bits pun = {.bits = half};
+    return (float)pun.value;
+}
+
+static inline ec_half ec_to_half(float value) {
+    const ec_half_bits pun = {.value = (_Float16)value};
+    return pun.bits;
+}
+
+#else
+
+typedef union ec_float_bits {
+    uint32_t bits;
+    float value;
+} ec_float_bits;
+
+static inline float ec_to_float(ec_half half) {
+    const uint32_t sign = (half & 0x8000u) << 16;
+    if (!ec_half_is_finite(half)) {
+        const ec_float_bits special = {.bits = sign | 0x7f800000u | (half & 0x03ffu) << 13};
+        return special.value;
+    }
+    /* Exponent and mantissa moved into place; the factor makes good the difference of the exponents' biases. */
+    const ec_float_bits moved = {.bits = (half & 0x7fffu) << 13};
+    ec_float_bits scaled = {.value = moved.value * 0x1p+112f};
+    scaled.bits |= sign;
+    return scaled.value;
+}
+
+static inline ec_half ec_to_half(float value) {
+    const ec_float_bits pun = {.value = value};
+    const uint32_t sign = pun.bits >> 16 & 0x8000u;
+    const uint32_t magnitude = pun.bits & 0x7fffffffu;
+    if (magnitude > 0x7f800000u) {
+        return (ec_half)(sign | 0x7e00u | (magnitude >> 13 & 0x01ffu));  /* NaN, made quiet */
+    }
+    if (magnitude >= 0x477ff000u) {
+        return (ec_half)(sign | EC_HALF_EXPONENT);  /* from 65520 on */
+    }
+    if (magnitude < 0x38800000u) {
+        /* Below 2^-14: adding 0.5 lets the float unit round at 2^-24, the subnormals' step. */
+        const ec_float_bits absolute = {.bits = magnitude};
+        const ec_float_bits rounded = {.value = absolute.value + 0.5f};
+        return (ec_half)(sign | (rounded.bits - 0x3f000000u));
+    }
+    const uint32_t odd = magnitude >> 13 & 1u;
+    return (ec_half)(sign | ((magnitude + 0x0fffu + odd - (112u << 23)) >> 13));
+}
+
+#endif
+
+/* The product sum of the profile `dotpex`: `count` (even) products, added to `sum` pair by pair. */
+static inline float ec_add_products(float sum, const ec_half *left, const ec_half *right, uint32_t count) {
+    for (uint32_t i = 0; i < count; i += 2) {
+        const float first = ec_to_float(left[i]) * ec_to_float(right[i]);
+        const float pair = ec_to_float(left[i + 1]) * ec_to_float(right[i + 1]) + first;
+        sum = sum + pair;
+    }
+    return sum;
+}
+
+#endif

@@ -1,0 +1,15 @@
+/* Rows become channels. */
+#include "worker.h"
+
+void ec_run_transpose(const ec_worker *worker, const ec_transpose *layer) {
+    const ec_half *input = ec_halves(worker, layer->input.at);
+    ec_half *output = ec_halves(worker, layer->output.at);
+    const ec_range rows = ec_share(worker, layer->output.rows);
+    for (uint32_t row = rows.first; row < rows.end; row++) {
+        for (uint32_t channel = 0; channel < layer->output.channels; channel++) {
+            output[(size_t)row * layer->output.channels + channel] =
+                input[(size_t)channel * layer->input.channels + row];
+        }
+    }
+    ec_wait_for_all(worker);
+}

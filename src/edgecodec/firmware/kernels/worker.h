@@ -1,0 +1,63 @@
+/* One worker at its share of the work. */
+#ifndef EC_WORKER_H
+#define EC_WORKER_H
+
+#include "edgecodec.h"
+#include "half.h"
+#include "network.h"
+
+typedef struct ec_worker {
+    ec_team *team;
+    uint8_t *arena;
+    const uint8_t *weights;
+    const uint8_t *codebooks;
+} ec_worker;
+
+typedef struct ec_range {
+    uint32_t first;
+    uint32_t end;
+} ec_range;
+
+/* The part of 0 .. total - 1 that belongs to this worker. */
+static inline ec_range ec_share(const ec_worker *worker, uint32_t total) {
+    const uint32_t workers = worker->team->workers;
+    const uint32_t number = worker->team->worker;
+    const ec_range share = {total * number / workers, total * (number + 1) / workers};
+    return share;
+}
+
+static inline void ec_wait_for_all(const ec_worker *worker) {
+    worker->team->barrier(worker->team);
+}
+
+static inline const void *ec_fetch(const ec_worker *worker, uint32_t scratch, const void *source, size_t bytes) {
+    return worker->team->fetch(worker->team, worker->arena + scratch, source, bytes);
+}
+
+static inline uint32_t ec_smaller(uint32_t left, uint32_t right) {
+    return left < right ? left : right;
+}
+
+/* Arena, weights and codebooks are aligned, and so is every offset: the casts below are sound. */
+static inline ec_half *ec_halves(const ec_worker *worker, uint32_t at) {
+    return (ec_half *)(void *)(worker->arena + at);
+}
+
+static inline const float *ec_weight_floats(const ec_worker *worker, uint32_t at) {
+    return (const float *)(const void *)(worker->weights + at);
+}
+
+/* The kernels. Each is called by all workers and ends with a barrier. */
+ec_status ec_run_normalize(const ec_worker *worker, const ec_normalize *layer, const float *window);
+void ec_run_convolution(const ec_worker *worker, const ec_convolution *layer);
+void ec_run_depthwise(const ec_worker *worker, const ec_convolution *layer);
+void ec_run_transpose(const ec_worker *worker, const ec_transpose *layer);
+void ec_run_stage_serial(const ec_worker *worker, const ec_quantizer *quantizer, const ec_stage *stage,
+                         uint16_t *indices);
+void ec_run_stage_parallel(const ec_worker *worker, const ec_quantizer *quantizer, const ec_stage *stage,
+                           uint16_t *indices);
+
+/* The same verdict for all workers: EC_OK if every one of them says so. */
+ec_status ec_agree(const ec_worker *worker, ec_status own);
+
+#endif

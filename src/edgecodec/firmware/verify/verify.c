@@ -1,0 +1,177 @@
+#include "verify.h"
+
+#include <stdbool.h>
+
+static const char *const status_texts[] = {
+    [EC_OK] = "ok",
+    [EC_ERROR_NULL] = "a pointer is NULL",
+    [EC_ERROR_ALIGNMENT] = "misaligned data",
+    [EC_ERROR_ARENA] = "arena too small",
+    [EC_ERROR_MODEL] = "weights or codebooks of another model",
+    [EC_ERROR_CONTEXT] = "context not initialized",
+    [EC_ERROR_TEAM] = "no such team",
+    [EC_ERROR_RATE] = "no such rate",
+    [EC_ERROR_WINDOW] = "window with NaN or Inf",
+    [EC_ERROR_OVERFLOW] = "latent beyond float16",
+    [EC_ERROR_INDEX] = "index outside its codebook",
+    [EC_ERROR_CAPACITY] = "packet buffer too small",
+};
+
+static uint64_t fnv1a(const void *data, size_t bytes) {
+    uint64_t hash = 0xcbf29ce484222325u;
+    const uint8_t *byte = data;
+    for (size_t i = 0; i < bytes; i++) {
+        hash = (hash ^ byte[i]) * 0x100000001b3u;
+    }
+    return hash;
+}
+
+static void put_number(const ec_platform *platform, uint32_t number) {
+    char text[11];
+    char *at = text + sizeof text - 1;
+    *at = '\0';
+    do {
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    platform->put(at);
+}
+
+static void put_hash(const ec_platform *platform, uint64_t hash) {
+    char text[17];
+    for (int digit = 0; digit < 16; digit++) {
+        text[digit] = "0123456789abcdef"[hash >> (60 - 4 * digit) & 15u];
+    }
+    text[16] = '\0';
+    platform->put(text);
+}
+
+static void put_numbered(const ec_platform *platform, const char *keyword, uint32_t number) {
+    platform->put(keyword);
+    platform->put(" ");
+    put_number(platform, number);
+}
+
+static void put_result(const ec_platform *platform, const void *data, size_t bytes, uint32_t cycles) {
+    platform->put(" hash ");
+    put_hash(platform, fnv1a(data, bytes));
+    put_numbered(platform, " cycles", cycles);
+    platform->put("\n");
+}
+
+static void put_error(const ec_platform *platform, ec_status status) {
+    platform->put("error ");
+    platform->put(status_texts[status]);
+    platform->put("\n");
+}
+
+static uint32_t cycles_now(const ec_verification *verification) {
+    return verification->platform->cycles != NULL ? verification->platform->cycles() : 0;
+}
+
+static void step_done(void *user, uint32_t step, const void *data, size_t bytes) {
+    ec_verification *verification = user;
+    const ec_platform *platform = verification->platform;
+    const uint32_t cycles = cycles_now(verification) - verification->since;
+    const char *layer = ec_layer_name(step);
+    if (layer != NULL) {
+        put_numbered(platform, "layer", step);
+        platform->put(" ");
+        platform->put(layer);
+        put_result(platform, data, bytes, cycles);
+    } else {
+        const uint32_t stage = step - ec_model_info()->layers;
+        const uint16_t *indices = data;
+        put_numbered(platform, "stage", stage);
+        put_result(platform, data, bytes, cycles);
+        put_numbered(platform, "indices", verification->window);
+        put_numbered(platform, "", stage);
+        for (uint32_t token = 0; token < ec_model_info()->tokens; token++) {
+            put_numbered(platform, "", indices[token]);
+        }
+        platform->put("\n");
+    }
+    verification->since = cycles_now(verification);
+}
+
+static void begin(ec_verification *verification, uint32_t workers) {
+    const ec_platform *platform = verification->platform;
+    const char *hash = ec_model_info()->model_hash;
+    char beginning[17];
+    for (uint32_t i = 0; i < 16; i++) {
+        beginning[i] = hash[i];
+    }
+    beginning[16] = '\0';
+    platform->put("model ");
+    platform->put(beginning);
+    put_numbered(platform, " workers", workers);
+    platform->put("\n");
+
+    verification->status = ec_init(&verification->context, verification->arena, verification->arena_bytes,
+                                   verification->weights, verification->codebooks);
+    verification->observer.step_done = step_done;
+    verification->observer.user = verification;
+    verification->context.observer = &verification->observer;
+}
+
+static void begin_window(ec_verification *verification, uint32_t window) {
+    put_numbered(verification->platform, "window", window);
+    verification->platform->put("\n");
+    verification->window = window;
+    verification->since = cycles_now(verification);
+}
+
+static ec_status pack_at_every_rate(ec_verification *verification) {
+    for (uint32_t rate = 1; rate <= ec_model_info()->rates; rate++) {
+        size_t bytes;
+        verification->since = cycles_now(verification);
+        const ec_status status = ec_pack(rate, (uint16_t)verification->window, verification->indices,
+                                         verification->packet, verification->packet_bytes, &bytes);
+        const uint32_t cycles = cycles_now(verification) - verification->since;
+        if (status != EC_OK) {
+            return status;
+        }
+        put_numbered(verification->platform, "pack", rate);
+        put_result(verification->platform, verification->packet, bytes, cycles);
+    }
+    return EC_OK;
+}
+
+static void finish(const ec_verification *verification) {
+    const ec_platform *platform = verification->platform;
+    if (platform->stack_bytes != NULL) {
+        put_numbered(platform, "stack", platform->stack_bytes());
+        platform->put("\n");
+    }
+    platform->put("done\n");
+}
+
+ec_status ec_verify(ec_verification *verification, ec_team *team) {
+    const bool speaks = team->worker == 0;
+    const ec_model *model = ec_model_info();
+    if (speaks) {
+        begin(verification, team->workers);
+    }
+    team->barrier(team);
+    for (uint32_t window = 0; window < verification->count && verification->status == EC_OK; window++) {
+        if (speaks) {
+            begin_window(verification, window);
+        }
+        team->barrier(team);
+        const float *samples = verification->windows + (size_t)window * model->samples * model->channels;
+        const ec_status status = ec_encode(&verification->context, team, samples, model->rates, verification->indices);
+        if (speaks) {
+            verification->status = status == EC_OK ? pack_at_every_rate(verification) : status;
+        }
+        team->barrier(team);
+    }
+    if (speaks) {
+        if (verification->status == EC_OK) {
+            finish(verification);
+        } else {
+            put_error(verification->platform, verification->status);
+        }
+    }
+    team->barrier(team);
+    return verification->status;
+}

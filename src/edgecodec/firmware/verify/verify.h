@@ -1,0 +1,50 @@
+/* Encodes and packs windows and prints what came out, layer by layer, in a form that a program compares bit for bit.
+ *
+ *     model <first 16 hex digits of the model hash> workers <n>
+ *     window <i>
+ *     layer <step> <name> hash <of the layer's output> cycles <n>
+ *     stage <s> hash <of the stage's indices> cycles <n>
+ *     indices <window> <s> <index of token 0> ...
+ *     pack <rate> hash <of the packet> cycles <n>
+ *     stack <bytes>
+ *     done
+ *
+ * `error <text>` takes the place of what could not be done. Hashes are 64-bit FNV-1a over bytes. Packets carry the
+ * window's number as their sequence number. The program is free of libc, so that it runs on bare metal.
+ */
+#ifndef EC_VERIFY_H
+#define EC_VERIFY_H
+
+#include "edgecodec.h"
+
+/* What the target lends. */
+typedef struct ec_platform {
+    void (*put)(const char *text);   /* appends to standard output */
+    uint32_t (*cycles)(void);        /* a counter that runs freely; NULL: cycles are printed as 0 */
+    uint32_t (*stack_bytes)(void);   /* the deepest use of any worker's stack; NULL: not printed */
+} ec_platform;
+
+/* Filled by the target's main up to `packet`; one for the whole team. */
+typedef struct ec_verification {
+    const ec_platform *platform;
+    void *arena;
+    size_t arena_bytes;
+    const void *weights;
+    const void *codebooks;
+    const float *windows; /* [count][samples][channels] */
+    uint32_t count;
+    uint16_t *indices; /* [stages][tokens] */
+    uint8_t *packet;   /* [packet_bytes] */
+    size_t packet_bytes;
+
+    ec_context context;
+    ec_observer observer;
+    ec_status status;
+    uint32_t window;
+    uint32_t since; /* the cycle counter when the step that is being measured began */
+} ec_verification;
+
+/* Collective: every worker of the team calls it. All return the same status. */
+ec_status ec_verify(ec_verification *verification, ec_team *team);
+
+#endif

@@ -1,0 +1,87 @@
+"""Firmware against oracle, bit for bit: the first layer, stage or packet that differs, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from edgecodec.deploy.golden import expected_transcript
+from edgecodec.deploy.network import ExportedCodec, Single
+from edgecodec.simulators.transcript import (
+    LayerRecord,
+    PackRecord,
+    StageRecord,
+    Transcript,
+    WindowRecord,
+    parse_transcript,
+)
+
+
+@dataclass(frozen=True)
+class Difference:
+    window: int | None  # None: before any window
+    place: str  # "layer 3 (unit_wide)", "stage 0", "packet at rate 2"
+    expected: str
+    actual: str
+
+    def __str__(self) -> str:
+        where = self.place if self.window is None else f"window {self.window}, {self.place}"
+        return f"{where}: expected {self.expected}, got {self.actual}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    windows: int
+    results: int  # layers, stages and packets that were compared
+    first_difference: Difference | None
+
+    @property
+    def bit_exact(self) -> bool:
+        return self.first_difference is None
+
+
+def compare_with_oracle(codec: ExportedCodec, windows: Single, actual: Transcript) -> Comparison:
+    """Compare what a simulator printed for ``windows`` [n, samples, channels] with what the oracle computes."""
+    return compare(parse_transcript(expected_transcript(codec, windows)), actual)
+
+
+def compare(expected: Transcript, actual: Transcript) -> Comparison:
+    """Compare results, not cycles."""
+    results = sum(len(_results(window)) for window in expected.windows)
+    return Comparison(len(expected.windows), results, next(_differences(expected, actual), None))
+
+
+_Record = LayerRecord | StageRecord | PackRecord
+
+
+def _results(window: WindowRecord) -> list[_Record]:
+    return [*window.layers, *window.stages, *window.packets]
+
+
+def _differences(expected: Transcript, actual: Transcript) -> Iterator[Difference]:
+    if expected.model != actual.model:
+        yield Difference(None, "model", expected.model, actual.model)
+    for number, (wanted, given) in enumerate(zip_longest(expected.windows, actual.windows)):
+        wanted_results, given_results = (_results(window) if window else [] for window in (wanted, given))
+        for one, other in zip_longest(wanted_results, given_results):
+            if one is None or other is None or _value(one) != _value(other) or _place(one) != _place(other):
+                yield Difference(number, _place(one or other), _text(one), _text(other))
+
+
+def _place(record: _Record) -> str:
+    if isinstance(record, LayerRecord):
+        return f"layer {record.step} ({record.name})"
+    return f"stage {record.stage}" if isinstance(record, StageRecord) else f"packet at rate {record.rate}"
+
+
+def _value(record: _Record) -> tuple[object, ...]:
+    return (record.hash, record.indices) if isinstance(record, StageRecord) else (record.hash,)
+
+
+def _text(record: _Record | None) -> str:
+    if record is None:
+        return "nothing"
+    if isinstance(record, StageRecord) and len(record.indices) <= 16:
+        return f"indices {' '.join(str(index) for index in record.indices)}"
+    return record.hash

@@ -1,0 +1,56 @@
+"""The host as a simulator: the portable C, compiled for this machine. Bits are the target's; time is not."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecodec.errors import EdgeCodecError
+from edgecodec.simulators.firmware import Firmware
+from edgecodec.simulators.simulator import Image
+from edgecodec.simulators.toolchain import Toolchain
+from edgecodec.simulators.transcript import Transcript, parse_transcript
+
+_PORTS = ("serial", "pthreads")
+
+
+@dataclass(frozen=True)
+class HostSimulator:
+    toolchain: Toolchain
+    workers: int | None = None  # threads; None: the serial port, without fetching
+    options: tuple[str, ...] = ("-O2",)
+
+    name = "host"
+    counts_cycles = False
+
+    @property
+    def fingerprint(self) -> str:
+        return f"{platform.system()} {platform.machine()}, {self.toolchain.version}"
+
+    def build(self, firmware: Path, work: Path, target: str, windows: NDArray[np.float32]) -> Image:
+        """See :meth:`Simulator.build`. Every target's bits are the host's, so that any ``target`` will do."""
+        codec = Firmware.open(firmware)
+        executable, input_file = work / "host_verify", work / "windows.bin"
+        self.toolchain.build("host", [*codec.sources(*_PORTS), firmware / "verify" / "host_main.c"], executable,
+                             includes=codec.includes(*_PORTS), options=(*self.options, "-pthread"))
+        input_file.write_bytes(windows.astype("<f4").tobytes())
+        workers = () if self.workers is None else (str(self.workers),)
+        return Image("host", executable, (str(input_file), *workers), None)
+
+    def run(self, image: Image, time_limit_seconds: float) -> Transcript:
+        """See :meth:`Simulator.run`."""
+        try:
+            finished = subprocess.run([image.executable, *image.arguments], capture_output=True, text=True,
+                                      timeout=time_limit_seconds, check=False)
+        except subprocess.TimeoutExpired:
+            raise EdgeCodecError(f"host: {image.executable.name} did not end within {time_limit_seconds:g} s") from None
+        transcript = parse_transcript(finished.stdout)
+        if finished.returncode != 0:
+            raise EdgeCodecError(f"host: {image.executable.name} ended with status {finished.returncode} "
+                                 f"{finished.stderr.strip()[:200]}")
+        return transcript

@@ -1,0 +1,144 @@
+"""Small random codecs of both kinds, as the exporter would hand them over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecodec.deploy.network import (
+    Convolution,
+    ExportedCodec,
+    Half,
+    Layer,
+    Normalize,
+    Quantizer,
+    Stage,
+    Transpose,
+    View,
+)
+from edgecodec.deploy.oracle import dot
+
+
+def even(count: int) -> int:
+    return count + count % 2
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a random codec varies in."""
+
+    seed: int = 0
+    channels: int = 5
+    samples: int = 48
+    width: int = 6  # of the paper's first layer; modes of the edge codec's bands
+    taps: int = 5
+    stride: int = 2
+    dilation: int = 3
+    codewords: int = 20
+    stages_per_rate: int = 1
+    rates: int = 3
+
+
+class Drawer:
+    """Draws layers with values of a size that keeps activations near one."""
+
+    def __init__(self, seed: int) -> None:
+        self.generator = np.random.default_rng(seed)
+
+    def half(self, *shape: int, scale: float = 1.0) -> Half:
+        return (self.generator.standard_normal(shape) * scale).astype(np.float16)
+
+    def normalize(self, channels: int, output: View) -> Normalize:
+        return Normalize("normalize", output, self.generator.standard_normal(channels).astype(np.float32),
+                         self.generator.uniform(0.5, 1.5, channels).astype(np.float32))
+
+    def convolution(self, name: str, source: View, target: View, taps: int, **fields: object) -> Convolution:
+        bias = (0.1 * self.generator.standard_normal(target.channels)).astype(np.float32)
+        weight = self.half(target.channels, taps, 1 if fields.get("depthwise") else source.channels,
+                           scale=(taps * (1 if fields.get("depthwise") else source.channels)) ** -0.5)
+        return Convolution(name, source, target, weight, bias, **fields)  # type: ignore[arg-type]
+
+    def stage(self, codewords: int, samples: int, coordinates: NDArray[np.uint16] | None) -> Stage:
+        book = self.half(codewords, samples, scale=0.5)
+        book[-1] = book[0]  # a tie, which the lower index must win
+        return Stage(book, dot(book, book), coordinates)
+
+
+def same_padding(taps: int, dilation: int) -> int:
+    return dilation * (taps - 1) // 2
+
+
+def paper_like(sizes: Sizes) -> ExportedCodec:
+    """Convolutions with a residual unit and PReLUs, time-major, then tokens of whole latent rows."""
+    draw = Drawer(sizes.seed)
+    width, rows = even(sizes.width), sizes.samples
+    short = even(-(-rows // sizes.stride))
+    window = View("a", rows, even(sizes.channels))
+    wide_a, wide_b = View("a", rows, width), View("b", rows, width)
+    latent, tokens = View("latent", short, 4), View("tokens", 4, short)
+    layers: tuple[Layer, ...] = (
+        draw.normalize(sizes.channels, window),
+        draw.convolution("first", window, wide_b, sizes.taps, pad_left=same_padding(sizes.taps, 1), slope=0.25),
+        draw.convolution("unit_wide", wide_b, wide_a, sizes.taps, dilation=sizes.dilation, slope=-0.125,
+                         pad_left=same_padding(sizes.taps, sizes.dilation)),
+        draw.convolution("unit_narrow", wide_a, wide_b, 1, residual=wide_b, slope=0.1),
+        draw.convolution("down", wide_b, latent, 2 * sizes.stride, stride=sizes.stride,
+                         pad_left=same_padding(2 * sizes.stride, 1)),
+        Transpose("to_tokens", latent, tokens),
+    )
+    stages = tuple(draw.stage(sizes.codewords + number, short, None)
+                   for number in range(sizes.rates * sizes.stages_per_rate))
+    return _codec("paper", sizes, layers, Quantizer(tokens, 3, stages, _stages_of_rate(sizes)))
+
+
+def edge_like(sizes: Sizes) -> ExportedCodec:
+    """Decimate, transform over time, then by bands over channels, rotate: a window is one token."""
+    draw = Drawer(sizes.seed)
+    channels, taps = even(sizes.channels), even(sizes.taps)
+    short = even(-(-sizes.samples // sizes.stride))
+    bins, modes, coefficients = 6, even(sizes.width), 8
+    window, decimated = View("window", sizes.samples, channels), View("decimated", short, channels)
+    by_channel, spectrum = View("by_channel", channels, short), View("spectrum", channels, bins)
+    by_bin = View("by_bin", bins, channels)
+    latent = View("latent", 1, channels + coefficients)
+    structured = View("structured", 1, (bins - 2) * modes + 2 * 2)
+    layers: tuple[Layer, ...] = (
+        draw.normalize(sizes.channels, window),
+        draw.convolution("decimate", window, decimated, taps, stride=sizes.stride, pad_left=taps // 2, depthwise=True),
+        Transpose("to_channels", decimated, by_channel),
+        draw.convolution("time_transform", by_channel, spectrum, 1),
+        Transpose("to_bins", spectrum, by_bin),
+        draw.convolution("means", View("by_bin", 1, channels), View("latent", 1, channels), 1),
+        draw.convolution("low_band", View("by_bin", bins - 2, channels), View("structured", bins - 2, modes), 1),
+        draw.convolution("high_band", View("by_bin", 2, channels, (bins - 2) * channels),
+                         View("structured", 2, 2, (bins - 2) * modes), 1),
+        draw.convolution("rotation", structured, View("latent", 1, coefficients, channels), 1),
+    )
+    stages = []
+    for number in range(sizes.rates * sizes.stages_per_rate):
+        coordinates = draw.generator.choice(latent.channels, 4, replace=False).astype(np.uint16)
+        stages.append(draw.stage(sizes.codewords + number, 4, coordinates))
+    return _codec("edge", sizes, layers, Quantizer(latent, 1, tuple(stages), _stages_of_rate(sizes)))
+
+
+def random_windows(codec: ExportedCodec, count: int, seed: int = 0) -> NDArray[np.float32]:
+    """float32 [count, samples, channels]"""
+    generator = np.random.default_rng(seed)
+    return generator.standard_normal((count, codec.samples, codec.channels)).astype(np.float32)
+
+
+def with_layer(codec: ExportedCodec, name: str, **changes: object) -> ExportedCodec:
+    """``codec`` with the fields of one layer replaced."""
+    return replace(codec, layers=tuple(
+        replace(layer, **changes) if layer.name == name else layer for layer in codec.layers))  # type: ignore[arg-type]
+
+
+def _stages_of_rate(sizes: Sizes) -> tuple[int, ...]:
+    return tuple(sizes.stages_per_rate * rate for rate in range(1, sizes.rates + 1))
+
+
+def _codec(kind: str, sizes: Sizes, layers: tuple[Layer, ...], quantizer: Quantizer) -> ExportedCodec:
+    names = tuple(f"P{number + 1:02d}" for number in range(sizes.channels))
+    return ExportedCodec(kind, sizes.channels, sizes.samples, 100.0, names, layers, quantizer)
