@@ -3,12 +3,11 @@
 from pathlib import Path
 
 from edgecodec.data.windows import WindowSet
-from edgecodec.registry.tracking import live_run
-
 from edgecodec.errors import exit_with_one_line
 from edgecodec.model.codec import save_model
 from edgecodec.params import load_params
 from edgecodec.storage import replacing_directory, write_json
+from edgecodec.training.curves import live_curves
 from edgecodec.training.loop import Trainer
 
 WINDOWS = Path("artifacts/windows")
@@ -20,8 +19,8 @@ CHECKPOINTS = Path(".cache/training")
 def main() -> None:
     params = load_params()
     train, validation = WindowSet.open(WINDOWS / "train"), WindowSet.open(WINDOWS / "validation")
-    with live_run(params) as run:
-        trainer = Trainer(params, train, validation, CHECKPOINTS, run.log)
+    with live_curves() as report:
+        trainer = Trainer(params, train, validation, CHECKPOINTS, report)
         trained = trainer.run()
     with replacing_directory(MODEL) as folder:
         save_model(trained.codec, params, folder)

@@ -176,7 +176,8 @@ def _quantizer(codec: Codec, latent: View) -> Quantizer:
 
 def _half(name: str, values: Tensor) -> Half:
     array: NDArray[np.float32] = values.detach().numpy()
-    rounded = array.astype(np.float16)
+    with np.errstate(over="ignore"):  # said below
+        rounded = array.astype(np.float16)
     if not np.isfinite(rounded).all():
         raise EdgeCodecError(f"export: {name}: a weight is NaN, Inf or beyond float16 (largest "
                              f"{np.nanmax(np.abs(array)):.3g}); train again with a lower learning rate")

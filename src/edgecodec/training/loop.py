@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
@@ -39,7 +38,7 @@ from edgecodec.training.losses import CodecLoss, LossParts, discriminator_loss
 from edgecodec.training.offsets import ProfileExchange
 
 THREADS = 2  # fixed, whatever the machine has: sums are split over threads, and their order is part of the result
-FIT_WINDOWS = 4000  # for normalisation and linear fit
+FIT_WINDOWS = 2000  # for normalisation and linear fit
 LATENT_BATCH = 500
 GRADIENT_NORM = 5.0
 PROGRESS_WINDOWS = 96  # validation windows behind a point of the learning curve
@@ -243,8 +242,7 @@ class Trainer:
     # -- progress ------------------------------------------------------------------------------------------------
 
     def _evaluate(self, parts: LossParts) -> None:
-        every = max(1, len(self.validation) // PROGRESS_WINDOWS)
-        which: NDArray[np.int64] = np.arange(0, len(self.validation), every)
+        which = np.random.default_rng(0).permutation(len(self.validation))[:PROGRESS_WINDOWS]
         targets = self.validation.targets(which)
         row = {"step": float(self.step)}
         row |= {f"loss_{name}": rounded(float(part.detach())) for name, part in vars(parts).items()}

@@ -1,0 +1,69 @@
+"""The float16 export computes what the torch codec computes, for both codecs and for odd channel counts."""
+
+import numpy as np
+import pytest
+import torch
+
+from edgecodec.deploy.export import export_codec
+from edgecodec.deploy.network import load_codec, save_codec
+from edgecodec.deploy.oracle import encode
+from edgecodec.errors import EdgeCodecError
+from edgecodec.model.codec import Codec, WindowFormat, codec_from_params
+from edgecodec.params import Params, load_params
+
+
+@pytest.fixture(scope="module")
+def small(repository):  # type: ignore[no-untyped-def]
+    content = load_params(repository / "params.yaml").model_dump(by_alias=True)
+    content["codecs"]["edge"].update(codewords=64, bands=[[1, 16, 5], [16, 45, 4], [45, 88, 1]])
+    content["codecs"]["paper"].update(codewords=64)
+    return Params.model_validate(content)
+
+
+def trained(params: Params, channels: int) -> Codec:
+    """Random networks with codebooks that fit their latents."""
+    torch.manual_seed(3)
+    codec = codec_from_params(params, WindowFormat(tuple(f"S{i}" for i in range(channels)), 800, 100.0, 5.0))
+    codec.offset.normal_()
+    codec.scale.uniform_(1, 2)
+    with torch.no_grad():
+        codec.quantizer.initialize(codec.encoder(torch.randn(300, channels, 800)))
+    return codec.eval()
+
+
+@pytest.mark.parametrize("name", ["edge", "paper"])
+@pytest.mark.parametrize("channels", [36, 37])
+def test_export_computes_what_torch_computes(small: Params, name: str, channels: int) -> None:
+    codec = trained(small.model_copy(update={"codec": name}), channels)
+    windows = np.random.default_rng(4).normal(size=(3, channels, 800)).astype(np.float32)
+    exported = encode(export_codec(codec), np.ascontiguousarray(windows.transpose(0, 2, 1)))
+    assert (exported.indices == codec.encode(windows)).mean() > 0.8  # near ties may fall either way
+    with torch.no_grad():
+        latent = codec.encoder(codec.normalize(torch.from_numpy(windows))).numpy()
+    kept = exported.latent[..., np.abs(exported.latent).max(axis=(0, 1)) > 0].astype(np.float32)
+    assert kept.shape == latent.shape
+    assert np.abs(kept - latent).max() < 0.01 * np.abs(latent).max()
+
+
+def test_saved_codec_is_the_same_codec(small: Params, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    exported = export_codec(trained(small, 36))
+    save_codec(exported, tmp_path)
+    assert load_codec(tmp_path).model_hash == exported.model_hash
+
+
+def test_a_flipped_bit_in_the_saved_weights_is_refused(small: Params, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    save_codec(export_codec(trained(small, 36)), tmp_path)
+    weights = tmp_path / "codec.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1000] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(EdgeCodecError, match="model hash"):
+        load_codec(tmp_path)
+
+
+@pytest.mark.parametrize(("value", "reason"), [(float("nan"), "NaN"), (1e6, "beyond float16")])
+def test_weights_that_float16_cannot_hold_are_named(small: Params, value: float, reason: str) -> None:
+    codec = trained(small, 36)
+    codec.encoder.rotation.weight.data[0, 0] = value
+    with pytest.raises(EdgeCodecError, match=f"rotation.*{reason}"):
+        export_codec(codec)

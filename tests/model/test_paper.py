@@ -1,0 +1,25 @@
+"""The paper's networks: counted, and shaped, as published."""
+
+import pytest
+import torch
+
+from edgecodec.model.paper import Discriminator, PaperDecoder, PaperEncoder
+
+
+def parameters(module: torch.nn.Module) -> int:
+    return sum(value.numel() for value in module.parameters())
+
+
+def test_parameter_counts_are_the_live_ones_of_the_public_code() -> None:
+    assert parameters(PaperEncoder(36, 9)) == 30_366
+    assert parameters(PaperDecoder(36, 9, 800)) == 3_061_729
+    assert parameters(Discriminator(36)) == 1_240_257
+
+
+@pytest.mark.parametrize(("channels", "samples"), [(36, 800), (37, 800), (5, 400)])
+def test_a_window_comes_back_in_its_shape(channels: int, samples: int) -> None:
+    window = torch.randn(2, channels, samples)
+    latent = PaperEncoder(channels, 9)(window)
+    assert latent.shape == (2, 9, samples // 8)
+    assert PaperDecoder(channels, 9, samples)(latent).shape == window.shape
+    assert Discriminator(channels)(window).shape == (2, 1)

@@ -1,0 +1,71 @@
+"""The residual vector quantizer: prefixes decode, every stage helps, items may send different numbers of stages."""
+
+import pytest
+import torch
+
+from edgecodec.model.quantizer import ResidualQuantizer
+
+
+@pytest.fixture
+def quantizer() -> ResidualQuantizer:
+    torch.manual_seed(0)
+    quantizer = ResidualQuantizer(dimension=12, codeword_samples=4, codewords=32, stages_of_rate=(2, 4, 6),
+                                  decay=0.99, dead_codeword_threshold=0.01, kmeans_iterations=10)
+    spread = torch.linspace(3, 0.2, 12)
+    quantizer.initialize(torch.randn(2000, 1, 12) * spread)
+    quantizer.eval()
+    return quantizer
+
+
+@pytest.fixture
+def latent() -> torch.Tensor:
+    torch.manual_seed(1)
+    return torch.randn(50, 1, 12) * torch.linspace(3, 0.2, 12)
+
+
+def test_the_first_stage_takes_the_coordinates_with_most_energy(quantizer: ResidualQuantizer) -> None:
+    assert quantizer.coordinates[0].tolist() == [0, 1, 2, 3]
+
+
+def test_indices_decode_to_the_quantized_latent(quantizer: ResidualQuantizer, latent: torch.Tensor) -> None:
+    quantized = quantizer(latent)
+    assert torch.allclose(quantizer.decode(quantized.indices), quantized.latent, atol=1e-5)
+
+
+def test_every_rate_is_a_prefix_of_the_next_and_comes_nearer(quantizer: ResidualQuantizer,
+                                                            latent: torch.Tensor) -> None:
+    indices = quantizer(latent).indices
+    distances = [(quantizer.decode(indices[:, :stages]) - latent).square().mean() for stages in (2, 4, 6)]
+    assert distances[0] > distances[1] > distances[2]
+    for stages in (2, 4):
+        sent = torch.full((len(latent),), stages)
+        assert torch.equal(quantizer(latent, sent).indices[:, :stages], indices[:, :stages])
+
+
+def test_each_item_sends_its_own_number_of_stages(quantizer: ResidualQuantizer, latent: torch.Tensor) -> None:
+    sent = torch.arange(len(latent)) % 3 * 2 + 2
+    quantized = quantizer(latent, sent)
+    assert torch.equal((quantized.indices[..., 0] >= 0).sum(dim=1), sent)
+    alone = quantizer(latent[1:2], sent[1:2])
+    assert torch.allclose(alone.latent, quantized.latent[1:2])
+
+
+def test_gradients_pass_straight_through(quantizer: ResidualQuantizer, latent: torch.Tensor) -> None:
+    latent.requires_grad_()
+    quantizer(latent).latent.sum().backward()
+    assert torch.equal(latent.grad, torch.ones_like(latent))
+
+
+def test_dead_codewords_are_counted_and_drawn_anew(quantizer: ResidualQuantizer) -> None:
+    quantizer.train()
+    quantizer.stages[0]._codebook.cluster_size[0, :8] = 0
+    before = quantizer.codebooks[0].clone()
+    torch.manual_seed(2)
+    assert quantizer(torch.randn(64, 1, 12)).reseeded[0] == pytest.approx(8 / 32)
+    assert not torch.allclose(quantizer.codebooks[0][:8], before[:8])
+
+
+def test_evaluation_leaves_the_codebooks_alone(quantizer: ResidualQuantizer, latent: torch.Tensor) -> None:
+    before = [codebook.clone() for codebook in quantizer.codebooks]
+    quantizer(latent)
+    assert all(torch.equal(a, b) for a, b in zip(before, quantizer.codebooks, strict=True))
