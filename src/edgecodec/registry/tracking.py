@@ -53,12 +53,25 @@ class Run:
         self._log([Metric(name, value, _now(), 0) for name, value in metrics.items()
                    if math.isfinite(value) and known.get(name) != value])
 
+    def summary_points(self) -> list[Metric]:
+        """The points of all metrics that have one value per run."""
+        names = [name for name in self.client.get_run(self.id).data.metrics if not name.startswith(CURVES)]
+        return [self.client.get_metric_history(self.id, name)[-1] for name in names]
+
+    def tags(self) -> dict[str, str]:
+        return dict(self.client.get_run(self.id).data.tags)
+
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Set the tags that differ."""
-        known = self.client.get_run(self.id).data.tags
+        known = self.tags()
         for name, value in tags.items():
             if known.get(name) != value:
                 self.client.set_tag(self.id, name, value)
+
+    def finish(self) -> None:
+        """Mark the run as finished, unless it is."""
+        if self.client.get_run(self.id).info.status != "FINISHED":
+            self.client.set_terminated(self.id)
 
     def _log(self, metrics: list[Metric]) -> None:
         for batch in _batches(metrics, 1000):

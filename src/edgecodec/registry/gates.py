@@ -1,0 +1,127 @@
+"""The gates between a trained codec and the registry: every verdict has its number, its limit and its evidence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from edgecodec.params import Params
+from edgecodec.registry.measurements import Measurements
+
+VALIDATION_DIGEST = "windows.validation.digest"  # where the metrics name the windows that errors are measured on
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one gate found. Whatever was not measured, or is no finite number, does not pass."""
+
+    name: str
+    value: float  # NaN where nothing was measured
+    limit: float
+    passed: bool
+    evidence: str  # "measured", "recorded" (of the very same firmware), "estimated", "computed", or "missing"
+    reason: str  # one line, for those that did not pass or could not be compared; else empty
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The released version that a candidate must not be worse than."""
+
+    version: str
+    validation_digest: str  # of the windows its errors were measured on
+    error_percent: dict[int, float]  # by rate
+
+
+def judge(measured: Measurements, params: Params, champion: Champion | None) -> tuple[Verdict, ...]:
+    """All gates of ``params.gates``, in the order in which they are read."""
+    return tuple(_verdicts(measured, params, champion))
+
+
+def gates_table(verdicts: Sequence[Verdict]) -> Table:
+    """The verdicts, one row each, for a terminal."""
+    table = Table("gate", title="Gates", title_justify="left")
+    for heading in ("value", "limit"):
+        table.add_column(heading, justify="right")
+    table.add_column("evidence")
+    table.add_column("verdict")
+    for verdict in verdicts:
+        outcome = "[green]passed" if verdict.passed else "[bold red]FAILED"
+        table.add_row(verdict.name, _shown(verdict.value), _shown(verdict.limit), verdict.evidence, outcome)
+    return table
+
+
+def reasons(verdicts: Sequence[Verdict]) -> list[str]:
+    """Why the gates that failed did so, a line each."""
+    return [verdict.reason for verdict in verdicts if not verdict.passed]
+
+
+def _verdicts(measured: Measurements, params: Params, champion: Champion | None) -> Iterator[Verdict]:
+    limits = params.gates
+    rates = range(1, params.rates + 1)
+    on_target = str(measured.entry("verification.evidence"))
+
+    for rate in rates:
+        yield _at_most(measured, f"error_percent.rate{rate}", error_percent(rate), limits.largest_error_percent)
+    for rate in rates:
+        yield _at_most(measured, f"latency_milliseconds.rate{rate}", f"verification.total_milliseconds.{rate}",
+                       limits.largest_latency_milliseconds, on_target)
+    yield _bit_exact(measured)
+    yield _at_most(measured, "l1_bytes", "verification.l1_bytes", limits.largest_l1_bytes, on_target)
+    yield _at_most(measured, "l2_bytes", "verification.l2_bytes", limits.largest_l2_bytes, on_target)
+    yield _codebook_usage(measured, limits.least_codebook_usage)
+    yield _at_most(measured, "float16_loss", "float16.relative_error_growth", limits.largest_float16_loss)
+    if champion is not None:
+        yield from _against(champion, measured, rates)
+
+
+def error_percent(rate: int) -> str:
+    """Where the error stands that the gate is about."""
+    return f"rate_distortion.splits.validation.edgecodec.{rate}.error_percent"
+
+
+def _at_most(measured: Measurements, name: str, where: str, limit: float, evidence: str = "measured") -> Verdict:
+    value = measured.number(where)
+    if not math.isfinite(value):
+        return Verdict(name, math.nan, limit, False, "missing", _absent(name, where))
+    reason = "" if value <= limit else f"{name}: {_shown(value)} is more than {_shown(limit)}"
+    return Verdict(name, value, limit, value <= limit, evidence, reason)
+
+
+def _bit_exact(measured: Measurements) -> Verdict:
+    found = measured.entry("verification.bit_exact")
+    if not isinstance(found, bool):
+        return Verdict("bit_exact", math.nan, 1, False, "missing", _absent("bit_exact", "verification.bit_exact"))
+    reason = "" if found else "bit_exact: the firmware's bits differ from the oracle's; see artifacts/verification"
+    return Verdict("bit_exact", float(found), 1, found, "measured", reason)
+
+
+def _codebook_usage(measured: Measurements, limit: float) -> Verdict:
+    name, where = "codebook_usage", "codebooks.least_usage"
+    value = measured.number(where)
+    if not math.isfinite(value):
+        return Verdict(name, math.nan, limit, False, "missing", _absent(name, where))
+    reason = "" if value >= limit else f"{name}: {_shown(value)} is less than {_shown(limit)}"
+    return Verdict(name, value, limit, value >= limit, "measured", reason)
+
+
+def _against(champion: Champion, measured: Measurements, rates: Sequence[int]) -> Iterator[Verdict]:
+    """A candidate may not be worse than the champion at any rate. Errors on other windows say nothing about that."""
+    if measured.entry(VALIDATION_DIGEST) != champion.validation_digest:
+        yield Verdict("champion", math.nan, math.nan, True, "missing",
+                      f"champion: version {champion.version} was measured on other validation windows; not compared")
+        return
+    for rate in rates:
+        yield _at_most(measured, f"champion.rate{rate}", error_percent(rate),
+                       champion.error_percent.get(rate, math.inf))
+
+
+def _absent(name: str, where: str) -> str:
+    file, _, field = where.partition(".")
+    return f"{name}: no finite {field} in artifacts/metrics/{file}.json; run the stage that writes it (dvc repro)"
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.6g}" if math.isfinite(value) else "-"

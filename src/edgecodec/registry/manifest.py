@@ -1,0 +1,64 @@
+"""The manifest of a bundle: sha256 of every file, so that a changed, missing or foreign file is found by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgecodec.errors import EdgeCodecError
+from edgecodec.storage import read_json, sha256_of_file, write_json
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+NAMED = 5  # files that an error lists
+
+
+@dataclass(frozen=True)
+class Bundle:
+    folder: Path
+    sha256: str  # of the manifest, which has those of all other files
+    model_hash: str  # what firmware and packets carry
+
+
+def write_manifest(folder: Path, model_hash: str) -> None:
+    """Seal ``folder``: no file in it may change from here on."""
+    write_json(folder / MANIFEST, {"schema": SCHEMA, "model_hash": model_hash, "files": _hashes(folder)})
+
+
+def verify_bundle(folder: Path) -> Bundle:
+    """Check every byte of a bundle against its manifest.
+
+    Raises:
+        EdgeCodecError: no manifest or one of another schema; a file was changed, is missing, or is not listed.
+    """
+    manifest = read_json(folder / MANIFEST)
+    schema = manifest.get("schema") if isinstance(manifest, dict) else None
+    if schema != SCHEMA:
+        raise EdgeCodecError(f"{folder / MANIFEST}: schema {schema}, but this edgecodec reads schema {SCHEMA}; "
+                             "use the edgecodec that wrote it")
+    listed: Mapping[str, str] = manifest["files"]
+    found = _hashes(folder)
+    problems = {
+        "changed": [name for name in listed if name in found and found[name] != listed[name]],
+        "missing": [name for name in listed if name not in found],
+        "not in the manifest": [name for name in found if name not in listed],
+    }
+    described = [f"{problem}: {_listing(names)}" for problem, names in problems.items() if names]
+    if described:
+        raise EdgeCodecError(f"{folder}: not the bundle that was sealed; {'; '.join(described)}")
+    return Bundle(folder, sha256_of_file(folder / MANIFEST), manifest["model_hash"])
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """sha256 of every file but the manifest. A link has none: a bundle holds its bytes itself."""
+    return {
+        path.relative_to(folder).as_posix(): "link" if path.is_symlink() else sha256_of_file(path)
+        for path in sorted(folder.rglob("*"))
+        if (path.is_symlink() or path.is_file()) and path != folder / MANIFEST
+    }
+
+
+def _listing(names: list[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")

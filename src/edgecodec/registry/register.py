@@ -1,0 +1,129 @@
+"""The last stage: complete the run of this pipeline state, judge it, and register its bundle if it passes.
+
+Everything here finds what is there already: a second run of the same state changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mlflow.entities import Dataset, DatasetInput, InputTag
+
+from edgecodec.params import Params
+from edgecodec.registry.bundle import build_bundle
+from edgecodec.registry.gates import VALIDATION_DIGEST, Verdict, judge, reasons
+from edgecodec.registry.lineage import read_lineage
+from edgecodec.registry.measurements import Measurements
+from edgecodec.registry.store import open_store, reporting_failure, store_exists
+from edgecodec.registry.summary import summary
+from edgecodec.registry.tracking import Run, git_commit, run_of_state
+from edgecodec.registry.versions import Version, champion_of, version_of
+from edgecodec.storage import sha256_of_file, write_json
+
+METRICS = Path("artifacts/metrics")
+DATASETS = (  # name in MLflow, folder, metrics that describe it, what it is for
+    ("recordings", "artifacts/raw", "validation", "acquisition"),
+    ("windows", "artifacts/windows", "windows.splits", "training and validation"),
+)
+SHOWN = ("analysis", "validation", "verification")  # folders of artifacts/ whose reports and plots MLflow keeps
+SHOWN_KINDS = {".png", ".svg", ".html", ".md"}
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What became of the pipeline's present results."""
+
+    verdicts: tuple[Verdict, ...]
+    run_id: str
+    version: Version | None  # None where a gate failed
+
+
+def register(params: Params, repository: Path) -> Registration:
+    """Log, judge and, if every gate passes, register the results in ``repository``/artifacts.
+
+    Raises:
+        EdgeCodecError: the store cannot be reached, or an output of the pipeline is absent.
+    """
+    measured = Measurements.read(repository / METRICS)
+    store = open_store()
+    with reporting_failure():
+        run = run_of_state(store, params, repository)
+        verdicts = judge(measured, params, champion_of(store.client, params.registry.model_name))
+        failures = reasons(verdicts)
+        run.set_tags({"gates": "failed" if failures else "passed", "gates.reasons": "; ".join(failures) or "none"})
+        run.log_curves(measured.entry("training.history") or [])
+        run.log_summary(summary(measured, range(1, params.rates + 1)))
+        run.client.log_inputs(run.id, datasets=_datasets(measured, repository))
+        _log_files(run, verdicts, repository)
+        version = None if failures else _register_bundle(run, measured, params, repository)
+        run.finish()
+    return Registration(verdicts, run.id, version)
+
+
+def judge_present(params: Params, repository: Path) -> tuple[Verdict, ...]:
+    """The gates for the results in ``repository``/artifacts, against the champion if there is one. Writes nothing."""
+    champion = None
+    if store_exists():
+        store = open_store()
+        with reporting_failure():
+            champion = champion_of(store.client, params.registry.model_name)
+    return judge(Measurements.read(repository / METRICS), params, champion)
+
+
+def _register_bundle(run: Run, measured: Measurements, params: Params, repository: Path) -> Version:
+    figures = summary(measured, range(1, params.rates + 1))
+    errors = {name: str(value) for name, value in figures.items() if name.startswith("error_percent.")}
+    evidence = str(measured.entry("verification.evidence"))
+    with tempfile.TemporaryDirectory() as temporary:
+        bundle = build_bundle(Path(temporary) / "bundle", repository, params)
+        version = version_of(
+            run, bundle, params.registry.model_name,
+            description=(bundle.folder / "README.md").read_text(encoding="utf-8"),
+            tags={
+                "gates": "passed", "evidence": evidence, "model_hash": bundle.model_hash, "codec": params.codec,
+                "validation_digest": str(measured.entry(VALIDATION_DIGEST) or ""),
+                "git_commit": git_commit(repository) or "none", **errors,
+            },
+        )
+    run.set_tags({"model_version": f"{version.name} {version.number}"})
+    return version
+
+
+def _datasets(measured: Measurements, repository: Path) -> list[DatasetInput]:
+    """The data behind the run, by the md5 that DVC recorded."""
+    outputs = {path: md5 for stage in read_lineage(repository).values() for path, md5 in stage["outs"].items()}
+    return [
+        DatasetInput(
+            Dataset(name, outputs[path].removesuffix(".dir"), "dvc", json.dumps({"path": path}),
+                    profile=json.dumps(measured.entry(profile))),
+            tags=[InputTag("mlflow.data.context", context)])
+        for name, path, profile, context in DATASETS if path in outputs
+    ]
+
+
+def _log_files(run: Run, verdicts: Sequence[Verdict], repository: Path) -> None:
+    """Verdicts, reports and plots, unless the run has these very files."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        write_json(folder / "gates.json", [
+            {key: None if value != value else value for key, value in asdict(verdict).items()}  # NaN is no JSON
+            for verdict in verdicts
+        ])
+        for part in SHOWN:
+            for path in (repository / "artifacts" / part).rglob("*"):
+                if path.suffix in SHOWN_KINDS:
+                    copy = folder / path.relative_to(repository / "artifacts")
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(path, copy)
+        hashes = [f"{path.relative_to(folder)} {sha256_of_file(path)}"
+                  for path in sorted(folder.rglob("*")) if path.is_file()]
+        digest = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+        if run.tags().get("files_sha256") != digest:
+            run.client.log_artifacts(run.id, temporary)
+            run.set_tags({"files_sha256": digest})

@@ -1,0 +1,114 @@
+"""Versions of the registered model: one per bundle, and the aliases that point to them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow.pyfunc
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Metric
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types.schema import Array
+
+from edgecodec.registry.bundle import LOADER, pinned_requirements
+from edgecodec.registry.gates import Champion
+from edgecodec.registry.manifest import Bundle
+from edgecodec.registry.store import locked
+from edgecodec.registry.tracking import Run
+
+CANDIDATE, CHAMPION = "candidate", "champion"  # aliases
+BUNDLE = "bundle_sha256"  # the tag by which a version is found
+SIGNATURE = ModelSignature(
+    inputs=Schema([ColSpec(DataType.binary, "packet")]),
+    outputs=Schema([ColSpec(Array(DataType.float), "window"), ColSpec(DataType.integer, "rate"),
+                    ColSpec(DataType.long, "sequence")]),
+)
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of the registered model ``name``."""
+
+    name: str
+    number: str
+    is_new: bool  # created by this call
+    is_candidate: bool  # the alias points to it
+
+
+def champion_of(client: MlflowClient, name: str) -> Champion | None:
+    """The version of ``name`` that the alias ``champion`` points to, if there is one."""
+    number = _aliases(client, name).get(CHAMPION)
+    if number is None:
+        return None
+    tags = client.get_model_version(name, number).tags
+    prefix = "error_percent.rate"
+    errors = {int(tag.removeprefix(prefix)): float(value) for tag, value in tags.items() if tag.startswith(prefix)}
+    return Champion(str(number), tags.get("validation_digest", ""), errors)
+
+
+def version_of(run: Run, bundle: Bundle, name: str, description: str, tags: Mapping[str, str]) -> Version:
+    """The version of ``name`` that holds ``bundle``, created if there is none; the newest candidate from now on.
+
+    The alias stays where it is in a DVC experiment: experiments run side by side and would fight over it.
+    """
+    client = run.client
+    with locked():
+        found = client.search_model_versions(f"name = '{name}' and tags.{BUNDLE} = '{bundle.sha256}'")
+        number = str(found[0].version) if found else _create(run, bundle, name, description, tags)
+        is_candidate = _aliases(client, name).get(CANDIDATE) == number
+        if not is_candidate and "DVC_EXP_NAME" not in os.environ:
+            client.set_registered_model_alias(name, CANDIDATE, number)
+            is_candidate = True
+    return Version(name, number, not found, is_candidate)
+
+
+def _aliases(client: MlflowClient, name: str) -> dict[str, str]:
+    try:
+        return {alias: str(number) for alias, number in client.get_registered_model(name).aliases.items()}
+    except MlflowException as error:
+        if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+            return {}
+        raise
+
+
+def _create(run: Run, bundle: Bundle, name: str, description: str, tags: Mapping[str, str]) -> str:
+    client = run.client
+    logged = client.create_logged_model(run.experiment_id, name="packet-decoder", source_run_id=run.id,
+                                        params=client.get_run(run.id).data.params, model_type="pyfunc")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "model"
+        _save(bundle, folder, Model(artifact_path=logged.artifact_location, run_id=run.id, model_id=logged.model_id,
+                                    model_uuid=logged.model_id))
+        client.log_model_artifacts(logged.model_id, str(folder))
+    client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+    client.log_outputs(run.id, models=[LoggedModelOutput(logged.model_id, step=0)])
+    client.log_batch(run.id, metrics=[
+        Metric(point.key, point.value, point.timestamp, point.step, model_id=logged.model_id, run_id=run.id)
+        for point in run.summary_points()
+    ])  # the same points, now shown with the model as well
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    version: ModelVersion = client.create_model_version(
+        name, logged.model_uri, run.id, tags={**tags, BUNDLE: bundle.sha256}, description=description,
+        model_id=logged.model_id)
+    return str(version.version)
+
+
+def _save(bundle: Bundle, folder: Path, model: Model) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the signature is given, so no example is needed to infer it
+        mlflow.pyfunc.save_model(
+            str(folder), python_model=str(LOADER), artifacts={"bundle": str(bundle.folder)}, mlflow_model=model,
+            signature=SIGNATURE, pip_requirements=pinned_requirements())

@@ -1,0 +1,99 @@
+"""A small project whose pipeline has just run: a real codec of 6 channels, its export, and figures that pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from numpy.typing import NDArray
+
+from edgecodec.deploy.export import export_codec
+from edgecodec.deploy.network import save_codec
+from edgecodec.model.codec import Codec, WindowFormat, codec_from_params, save_model
+from edgecodec.params import Params, load_params
+from edgecodec.storage import write_json, write_text
+
+REPOSITORY = Path(__file__).parents[2]
+SIZES = {"codewords": 16, "rates": 2, "stages_per_rate": 2, "codeword_samples": 4, "decimation": 8, "filter_taps": 16,
+         "time_bins": 8, "bands": [[1, 4, 2], [4, 8, 1]], "coefficients": 6, "refiner_channels": 4}
+PIPELINE = {
+    "train": {"cmd": "python train.py", "deps": ["train.py", "package"],
+              "outs": ["artifacts/model", {"artifacts/metrics/training.json": {"cache": False}}]},
+    "export_float16": {"cmd": "python export.py", "deps": ["artifacts/model"], "outs": ["artifacts/float16"]},
+    "register": {"cmd": "python register.py", "deps": ["artifacts/float16"], "always_changed": True},
+}
+LOCK = {
+    "schema": "2.0",
+    "stages": {
+        "window": {"cmd": "python window.py", "outs": [{"path": "artifacts/windows", "md5": "0a" * 16 + ".dir"}]},
+        "train": {"cmd": "python train.py", "deps": [{"path": "train.py", "md5": "1b" * 16}],
+                  "outs": [{"path": "artifacts/model", "md5": "2c" * 16 + ".dir"}]},
+        "register": {"cmd": "python register.py", "deps": [{"path": "artifacts/model", "md5": "2c" * 16 + ".dir"}]},
+    },
+}
+
+
+def small_params() -> Params:
+    content = load_params(REPOSITORY / "params.yaml").model_dump(mode="json", by_alias=True)
+    content["codecs"]["edge"] = SIZES
+    content["window"]["samples"] = 64
+    return Params.model_validate(content)
+
+
+def save_params(params: Params, folder: Path) -> None:
+    write_text(folder / "params.yaml", yaml.safe_dump(params.model_dump(mode="json", by_alias=True)))
+
+
+def random_windows(count: int, seed: int = 0) -> NDArray[np.float32]:
+    """float32 [count, 6, 64]: slow waves, as the codec expects them."""
+    generator = np.random.default_rng(seed)
+    phase = generator.uniform(0, 6, (count, 6, 1)) + np.linspace(0, 6, 64)
+    return (np.sin(phase) + 0.1 * generator.standard_normal((count, 6, 64))).astype(np.float32)
+
+
+def train_small_codec(params: Params) -> Codec:
+    torch.manual_seed(0)
+    codec = codec_from_params(params, WindowFormat(tuple("ABCDEF"), 64, 100.0, 5.0))
+    with torch.no_grad():
+        codec.quantizer.initialize(codec.encoder(torch.from_numpy(random_windows(400))))
+    return codec.eval()
+
+
+def metrics() -> dict[str, dict[str, Any]]:
+    errors = {str(rate): {"error_percent": 2.5 - 0.2 * rate, "pointwise_error_percent": 2.6, "nmse_percent": 0.1,
+                          "bits_per_window": 8.0 * rate} for rate in (1, 2)}
+    return {
+        "windows": {"splits": {"train": {"windows": 90}, "validation": {"windows": 30, "digest": "v1"}}},
+        "training": {"history": [{"step": 100.0, "loss_absolute": 0.5}, {"step": 200.0, "loss_absolute": 0.25}]},
+        "codebooks": {"least_usage": 0.75},
+        "rate_distortion": {"splits": {"validation": {"edgecodec": errors}}},
+        "float16": {"relative_error_growth": 0.001},
+        "verification": {
+            "simulator": "gvsoc", "target": "gap9_like", "evidence": "measured", "bit_exact": True,
+            "total_milliseconds": {"1": 4.0, "2": 5.0}, "energy_millijoules": {"1": 0.6, "2": 0.8},
+            "l1_bytes": 90_000, "l2_bytes": 800_000, "code_bytes": 30_000,
+            "encoder": {"cycles": 1_000_000, "macs": 500_000},
+        },
+    }
+
+
+def write_project(folder: Path) -> None:
+    """Everything that the stages before ``register`` leave behind."""
+    params = small_params()
+    save_params(params, folder)
+    write_text(folder / "dvc.yaml", yaml.safe_dump({"stages": PIPELINE}))
+    write_text(folder / "dvc.lock", yaml.safe_dump(LOCK))
+    write_text(folder / "train.py", "print('training')\n")
+    write_text(folder / "package" / "module.py", "value = 1\n")
+    artifacts = folder / "artifacts"
+    codec = train_small_codec(params)
+    save_model(codec, params, artifacts / "model")
+    save_codec(export_codec(codec), artifacts / "float16")
+    write_text(artifacts / "firmware" / "src" / "codec.c", "int codec;\n")
+    write_text(artifacts / "verification" / "report.md", "bit-exact\n")
+    write_text(artifacts / "analysis" / "rate_distortion.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>\n")
+    for name, content in metrics().items():
+        write_json(artifacts / "metrics" / f"{name}.json", content)
