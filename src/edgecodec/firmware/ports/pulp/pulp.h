@@ -23,12 +23,6 @@
 
 #define PULP_L1 __attribute__((section(".l1"))) /* places a variable in L1, which boot does not clear */
 
-static inline uint32_t pulp_core(void) {
-    uint32_t hart;
-    __asm__("csrr %0, mhartid" : "=r"(hart));
-    return hart & 0x1f;
-}
-
 /* Clock cycles of the cluster since boot; one counter, the same for all cores. */
 static inline uint32_t pulp_cycles(void) {
     uint32_t cycles;

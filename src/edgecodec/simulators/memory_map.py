@@ -1,0 +1,51 @@
+"""Memory of a linked program for a PULP chip, read from its ELF file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import Section, SymbolTableSection
+
+_ALLOCATED = 2  # SHF_ALLOC
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bytes of each memory that a program takes."""
+
+    l1_bytes: int  # data and stacks
+    l2_bytes: int  # code, constants, weights, codebooks, one window
+    code_bytes: int  # of l2_bytes: instructions and constants, without weights and codebooks
+
+
+def pulp_footprint(executable: Path, l1_stack_bytes: int) -> Footprint:
+    """Footprint of a program that was linked with ``pulp.ld``; ``l1_stack_bytes`` are for all cores together."""
+    with executable.open("rb") as file:
+        sizes = {section.name: section["sh_size"] for section in _allocated(ELFFile(file))}
+    l1_data = sizes.pop(".l1", 0)
+    return Footprint(l1_bytes=l1_data + l1_stack_bytes, l2_bytes=sum(sizes.values()), code_bytes=sizes[".text"])
+
+
+def memory_map(executable: Path) -> str:
+    """Sections and symbols by address, one a line: ``address bytes section name``."""
+    with executable.open("rb") as file:
+        elf = ELFFile(file)
+        sections = {number: section for number, section in enumerate(elf.iter_sections()) if _is_allocated(section)}
+        lines = [(section["sh_addr"], section["sh_size"], section.name, "")
+                 for section in sections.values() if section["sh_size"]]
+        table = elf.get_section_by_name(".symtab")
+        if isinstance(table, SymbolTableSection):
+            lines += [(symbol["st_value"], symbol["st_size"], sections[symbol["st_shndx"]].name, symbol.name)
+                      for symbol in table.iter_symbols() if symbol["st_size"] and symbol["st_shndx"] in sections]
+    return "".join(f"{address:08x} {size:8d} {section:8s} {name}".rstrip() + "\n"
+                   for address, size, section, name in sorted(lines))
+
+
+def _allocated(elf: ELFFile) -> list[Section]:
+    return [section for section in elf.iter_sections() if _is_allocated(section)]
+
+
+def _is_allocated(section: Section) -> bool:
+    return bool(section["sh_flags"] & _ALLOCATED)
