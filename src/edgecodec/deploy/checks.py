@@ -49,8 +49,8 @@ def _problems_of_layer(codec: ExportedCodec, layer: Layer, place: int) -> Iterat
     if _overlap(layer.input, layer.output):
         yield "the output would overwrite the input while it is read"
     if isinstance(layer, Transpose):
-        if (layer.output.rows, layer.output.channels) != (layer.input.channels, layer.input.rows):
-            yield f"{_shape(layer.input)} transposed is not {_shape(layer.output)}"
+        if layer.output.rows != layer.input.channels or layer.output.channels < layer.input.rows:
+            yield f"{_shape(layer.input)} transposed does not fit {_shape(layer.output)}"
     else:
         yield from _problems_of_convolution(layer)
 

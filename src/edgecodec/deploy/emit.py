@@ -29,10 +29,11 @@ from edgecodec.deploy.golden import expected_transcript, packets
 from edgecodec.deploy.memory import MemoryPlan, plan_memory, scratch_name
 from edgecodec.deploy.network import Convolution, ExportedCodec, Layer, Normalize, Single, Transpose, View
 from edgecodec.deploy.oracle import encode
-from edgecodec.deploy.packet import PacketFormat, compression_ratios
-from edgecodec.storage import replacing_directory, write_json
+from edgecodec.deploy.packet import HEADER_BYTES, OVERHEAD_BYTES, PacketFormat, compression_ratios
+from edgecodec.storage import replacing_directory, rounded, write_json
 
 _HASHED = ("include", "src", "ports", "verify")
+_GENERATED_SOURCES = ("codec_model.h", "codec_network.c", "codec_weights.c", "codec_codebooks.c")
 
 
 def write_firmware(codec: ExportedCodec, golden_windows: Single, l1_bytes: int, folder: Path) -> MemoryPlan:
@@ -65,6 +66,45 @@ def firmware_hash(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def firmware_metrics(codec: ExportedCodec, plan: MemoryPlan, folder: Path) -> dict[str, Any]:
+    """Figures of a written firmware folder: memory, work per layer, packets, and how much source there is."""
+    form = PacketFormat.of(codec)
+    by_rate = {}
+    for rate in form.rates:
+        ratios = compression_ratios(codec, rate)
+        by_rate[str(rate)] = {
+            "stages": form.stages(rate),
+            "payload_bits": form.payload_bits(rate),
+            "packet_bytes": form.packet_bytes(rate),
+            "compression_ratio_payload": rounded(ratios.payload),
+            "compression_ratio_on_air": rounded(ratios.on_air),
+        }
+    sources = [path for part in ("include", "src") for path in (folder / part).iterdir()]
+    return {
+        "codec": codec.codec,
+        "model_hash": codec.model_hash,
+        "firmware_hash": firmware_hash(folder),
+        "arena_bytes": plan.arena_bytes,
+        "l2_bytes": {"weights": plan.weights_bytes, "codebooks": plan.codebooks_bytes, "window": plan.window_bytes,
+                     "total": plan.l2_bytes},
+        "encoder_macs": codec.multiply_accumulates,
+        "quantizer_macs": codec.quantizer.multiply_accumulates,
+        "layers": [{"name": layer.name, "macs": layer.multiply_accumulates, "weight_bytes": layer.weight.nbytes}
+                   for layer in codec.layers if isinstance(layer, Convolution)],
+        "by_rate": by_rate,
+        "packet_header_bytes": HEADER_BYTES,
+        "packet_checksum_bytes": OVERHEAD_BYTES - HEADER_BYTES,
+        "source_lines": {
+            "kernels": sum(_lines(path) for path in sources if path.name not in _GENERATED_SOURCES),
+            "generated": sum(_lines(path) for path in sources if path.name in _GENERATED_SOURCES),
+        },
+    }
+
+
+def _lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n")
+
+
 def memory_map(codec: ExportedCodec, plan: MemoryPlan) -> dict[str, Any]:
     """The plan for programs: sizes in bytes, lives in steps."""
     return {
@@ -90,8 +130,8 @@ def _copy_sources(folder: Path) -> None:
 def _write_golden(codec: ExportedCodec, windows: Single, folder: Path) -> None:
     folder.mkdir()
     (folder / "windows.bin").write_bytes(windows.astype("<f4").tobytes())
-    (folder / "transcript.txt").write_text(expected_transcript(codec, windows), encoding="utf-8")
     encoding = encode(codec, windows)
+    (folder / "transcript.txt").write_text(expected_transcript(codec, encoding), encoding="utf-8")
     write_json(folder / "packets.json", [
         {str(rate): packet.hex() for rate, packet in packets(codec, encoding, window).items()}
         for window in range(len(windows))])

@@ -6,19 +6,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from edgecodec.deploy.network import ExportedCodec, Single
-from edgecodec.deploy.oracle import Encoding, encode, fnv1a
+from edgecodec.deploy.network import ExportedCodec
+from edgecodec.deploy.oracle import Encoding, fnv1a
 from edgecodec.deploy.packet import PacketFormat, pack
 
 
-def expected_transcript(codec: ExportedCodec, windows: Single) -> str:
-    """What the verification program (firmware/verify/) prints for ``windows`` [n, samples, channels], by the oracle.
+def expected_transcript(codec: ExportedCodec, encoding: Encoding) -> str:
+    """What the verification program (firmware/verify/) prints for the windows of ``encoding``, by the oracle.
 
     Cycles are 0, as on the host, and there is one worker.
     """
-    encoding = encode(codec, windows)
     lines = [f"model {codec.model_hash[:16]} workers 1"]
-    for window in range(len(windows)):
+    for window in range(len(encoding.indices)):
         lines.append(f"window {window}")
         lines += _layer_lines(encoding, window)
         lines += _stage_lines(encoding, window)

@@ -86,7 +86,8 @@ def _run_encoder(codec: ExportedCodec, windows: Single) -> tuple[dict[str, Half]
                 residual = memory[layer.residual] if layer.residual is not None else None
                 output[...] = _convolve(layer, memory[layer.input], residual)
             else:
-                output[...] = memory[layer.input].transpose(0, 2, 1)
+                output[..., : layer.input.rows] = memory[layer.input].transpose(0, 2, 1)
+                output[..., layer.input.rows :] = 0
             outputs[layer.name] = output.copy()
     latent = memory[codec.quantizer.latent][:, : codec.quantizer.tokens].copy()
     _check_range(outputs[codec.layers[0].name], latent)

@@ -8,6 +8,7 @@ from itertools import zip_longest
 
 from edgecodec.deploy.golden import expected_transcript
 from edgecodec.deploy.network import ExportedCodec, Single
+from edgecodec.deploy.oracle import encode
 from edgecodec.simulators.transcript import (
     LayerRecord,
     PackRecord,
@@ -43,7 +44,7 @@ class Comparison:
 
 def compare_with_oracle(codec: ExportedCodec, windows: Single, actual: Transcript) -> Comparison:
     """Compare what a simulator printed for ``windows`` [n, samples, channels] with what the oracle computes."""
-    return compare(parse_transcript(expected_transcript(codec, windows)), actual)
+    return compare(parse_transcript(expected_transcript(codec, encode(codec, windows))), actual)
 
 
 def compare(expected: Transcript, actual: Transcript) -> Comparison:

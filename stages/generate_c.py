@@ -1,0 +1,36 @@
+"""Write the exported codec as C, with its memory plan and golden vectors from validation windows."""
+
+from pathlib import Path
+
+import numpy as np
+
+from edgecodec.data.windows import WindowSet
+from edgecodec.deploy.emit import firmware_metrics, write_firmware
+from edgecodec.deploy.network import load_codec
+from edgecodec.errors import exit_with_one_line
+from edgecodec.params import load_params
+from edgecodec.storage import write_json
+
+FLOAT16 = Path("artifacts/float16")
+VALIDATION = Path("artifacts/windows/validation")
+FIRMWARE = Path("artifacts/firmware")
+METRICS = Path("artifacts/metrics/firmware.json")
+
+
+def main() -> None:
+    params = load_params().firmware
+    codec = load_codec(FLOAT16)
+    validation = WindowSet.open(VALIDATION)
+    which = np.unique(np.linspace(0, len(validation) - 1, params.golden_windows).round().astype(int))
+    windows = np.ascontiguousarray(validation.inputs(which).transpose(0, 2, 1))  # [n, samples, channels]
+    plan = write_firmware(codec, windows, params.l1_bytes - params.l1_stack_bytes, FIRMWARE)
+    write_json(METRICS, {
+        **firmware_metrics(codec, plan, FIRMWARE),
+        "l1_bytes": plan.arena_bytes + params.l1_stack_bytes,
+        "golden_windows": len(which),
+    })
+    print(plan.table(), end="")
+
+
+if __name__ == "__main__":
+    exit_with_one_line(main)
