@@ -24,6 +24,9 @@ PASCALS_PER_COUNT = 100 / 4096
 PLAUSIBLE_COUNTS = (260 * 4096.0, 1260 * 4096.0)  # 260 to 1260 hPa: what such a barometer can measure
 AIR_DENSITY = 1.25  # kg/m3
 TRUE_SPEED_PER_SET_SPEED = 1.2
+# Spread of the mean Cp over the sensors: 0.30 to 0.58 for this section. A run noted at half or double its speed is off
+# by a factor of four.
+CP_SPREAD = (0.16, 1.15)
 
 LABBOOK_NAMES = ("Labbook_Aerosense_Dynamic_Experiments.csv", "Labbook_Aerosense_Dynamic_Experiments_EPFL.csv")
 LABBOOK_COLUMNS = ("AoA", "Experiment_number", "Zeroing", "Wind_speed")

@@ -7,7 +7,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.progress import progress
@@ -43,8 +43,8 @@ def _safe_members(
     archive: Path, opened: zipfile.ZipFile, wanted: Callable[[str], bool], free_bytes: int
 ) -> list[zipfile.ZipInfo]:
     for member in opened.infolist():
-        path = PurePosixPath(member.filename.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or path.parts[0].endswith(":"):
+        path = PureWindowsPath(member.filename)  # knows both kinds of slash, and drives
+        if path.anchor or ".." in path.parts:
             raise EdgeCodecError(f"{archive}: member {member.filename!r} leads outside the folder; refused")
     members = [member for member in opened.infolist()
                if not member.is_dir() and wanted(PurePosixPath(member.filename).name)]

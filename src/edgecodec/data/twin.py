@@ -90,8 +90,9 @@ class ZeroingError:
     rest: float  # independent between sensors
 
     def draw(self, generator: np.random.Generator) -> Array:
-        shared = generator.normal(size=len(self.modes)) @ self.modes
-        return shared + generator.normal(scale=self.rest, size=self.modes.shape[1])
+        error: Array = generator.normal(size=len(self.modes)) @ self.modes
+        error += generator.normal(scale=self.rest, size=self.modes.shape[1])
+        return error
 
 
 class Twin:
@@ -152,8 +153,9 @@ class Twin:
         run = (experiment - 1) % aerosense.RUNS_PER_SESSION
         slow = _WEATHER_SLOW_PA * np.sin(2 * np.pi * run / aerosense.RUNS_PER_SESSION + phase)
         own = self._generator(experiment, stream=0)
-        common = weather + slow + own.normal(scale=_WEATHER_RUN_PA)
-        return common + offsets + self._zeroing_error.draw(own)
+        offsets += self._zeroing_error.draw(own)
+        offsets += weather + slow + own.normal(scale=_WEATHER_RUN_PA)
+        return offsets
 
     def drift(self, experiment: int) -> Array:
         """Zeroing error [40] of a wind run in Pa: how far its level is from the mean of its two references."""
@@ -164,7 +166,9 @@ class Twin:
         common = own.normal(scale=spread)
         if own.random() < _COMMON_TAIL_CHANCE:
             common += own.uniform(*_COMMON_TAIL_PA[condition.wind])
-        return common + self._zeroing_error.draw(own)
+        error = self._zeroing_error.draw(own)
+        error += common
+        return error
 
     def _still(self, experiment: int, generator: np.random.Generator) -> Array:
         rows = round(ZEROING_SECONDS * aerosense.SAMPLE_RATE_HZ)
@@ -189,7 +193,7 @@ class Twin:
         references = [self._level(_nearest_still_run(experiment, step)) for step in (-1, +1)]
         level = np.mean(references, axis=0) + self.drift(experiment)
         noise = generator.normal(size=cp.shape) * flow.noise_pascals[:, None]
-        return level[:, None] + aerosense.dynamic_pressure(wind) * cp + room + startup + noise
+        return np.asarray(level[:, None] + aerosense.dynamic_pressure(wind) * cp + room + startup + noise)
 
 
 def _nearest_still_run(experiment: int, step: int) -> int:

@@ -1,0 +1,91 @@
+"""Figures of recordings, measured without knowing what they should be: expectations are held against these tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from edgecodec.data.recordings import Recording, Samples
+
+MEDIAN_TO_SIGMA = 1.4826  # of the median magnitude of a Gaussian
+
+
+@dataclass(frozen=True)
+class Profile:
+    """``recordings``: a row per recording. ``channels``: a row per recording and channel."""
+
+    recordings: pd.DataFrame
+    channels: pd.DataFrame
+
+
+def profile(
+    content: Iterable[tuple[Recording, Samples]], channels: tuple[str, ...], sample_rate_hz: float, spike_sigmas: float
+) -> Profile:
+    """Profile recordings one by one; only one is in memory at a time.
+
+    Channels are profiled where a recording has the right number of columns, since only then its columns have names.
+    """
+    recordings, tables = [], []
+    for recording, samples in content:
+        recordings.append({"recording": recording.name, "kind": recording.kind, "columns": samples.columns,
+                           "rows": samples.rows, "ragged_rows": samples.ragged_rows, "text_cells": samples.text_cells,
+                           **_time_base(samples.time_seconds, sample_rate_hz)})
+        if samples.columns == 1 + len(channels):
+            rows = [_channel(values, spike_sigmas) for values in samples.values]
+            tables.append(pd.DataFrame(rows).assign(recording=recording.name, channel=channels, rows=samples.rows))
+    empty = pd.DataFrame(columns=[*_channel(np.empty(0, np.float32), spike_sigmas), "recording", "channel", "rows"])
+    return Profile(pd.DataFrame(recordings), pd.concat(tables or [empty], ignore_index=True))
+
+
+def _time_base(time: NDArray[np.float64], sample_rate_hz: float) -> dict[str, float]:
+    """Figures of the time column; NaN where there are fewer than two rows."""
+    steps = np.diff(time)
+    known = steps[np.isfinite(steps)]
+    missing = int(np.count_nonzero(~np.isfinite(time)))
+    if not len(known):
+        return {"missing_times": missing, "period_seconds": np.nan, "backward_steps": 0, "largest_gap_seconds": np.nan,
+                "lost_samples": 0}
+    lost = np.rint(known * sample_rate_hz) - 1
+    return {
+        "missing_times": missing,
+        "period_seconds": float(np.median(known)),
+        "backward_steps": int(np.count_nonzero(known <= 0)),
+        "largest_gap_seconds": float(known.max()),
+        "lost_samples": int(lost[lost > 0].sum()),
+    }
+
+
+def _channel(values: NDArray[np.float32], spike_sigmas: float) -> dict[str, float]:
+    """Figures of one channel; NaN in the range where it has no number at all."""
+    present = values[np.isfinite(values)]
+    missing = len(values) - len(present)
+    if not len(present):
+        return {"missing": missing, "minimum": np.nan, "maximum": np.nan, "mean": np.nan, "fractional": 0,
+                "longest_flat": 0, "step_sigma": 0.0, "spikes": 0}
+    steps = np.diff(present)
+    size = np.abs(steps)
+    changes = np.flatnonzero(steps)
+    runs = np.diff(changes, prepend=-1, append=len(present) - 1)
+    sigma = _step_sigma(size)
+    return {
+        "missing": missing,
+        "minimum": float(present.min()),
+        "maximum": float(present.max()),
+        "mean": float(present.mean(dtype=np.float64)),
+        "fractional": int(np.count_nonzero(present != np.rint(present))),
+        "longest_flat": int(runs.max()),
+        "step_sigma": sigma,
+        "spikes": int(np.count_nonzero(size > spike_sigmas * sigma)),
+    }
+
+
+def _step_sigma(size: NDArray[np.float32]) -> float:
+    """Robust spread of a channel's steps; of coarsely quantized ones, whose median step is 0, the plain spread."""
+    if not len(size):
+        return 0.0
+    robust = MEDIAN_TO_SIGMA * float(np.median(size))
+    return robust or float(np.sqrt(np.mean(np.square(size, dtype=np.float64))))

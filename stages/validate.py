@@ -1,0 +1,43 @@
+"""Stage validate: Great Expectations over every recording; the bad ones are left out, or stop the pipeline."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from edgecodec.data.recordings import RecordingList
+from edgecodec.data.validation import validate
+from edgecodec.data.validation_report import render
+from edgecodec.errors import EdgeCodecError, exit_with_one_line
+from edgecodec.params import load_params
+from edgecodec.storage import replacing_directory, write_json, write_text
+
+FOLDER = Path("artifacts/validation")
+
+
+def main() -> None:
+    params = load_params()
+    raw = Path("artifacts/raw")
+    listed = RecordingList.open(raw)
+    validation = validate(raw, listed, params.validate_, params.window)
+    excluded = validation.excluded
+    with replacing_directory(FOLDER) as folder:
+        write_text(folder / "report.html", render(validation, listed))
+        write_json(folder / "excluded.json", excluded)
+    write_json(Path("artifacts/metrics/validation.json"), {
+        "recordings": len(listed.recordings),
+        "excluded": excluded,
+        "excluded_recordings": len(excluded),
+        "dead_channels": list(validation.dead_channels),
+        "expectations": [asdict(outcome) for outcome in validation.outcomes],
+        "failed_expectations": sum(outcome.failed > 0 for outcome in validation.outcomes),
+    })
+    for name, reason in excluded.items():
+        print(f"left out {name}: {reason}")
+    print(f"{len(listed.recordings) - len(excluded)} of {len(listed.recordings)} recordings are sound")
+    if excluded and params.validate_.on_bad_recording == "stop":
+        name, reason = next(iter(excluded.items()))
+        raise EdgeCodecError(f"{name}: {reason}; {len(excluded)} bad in all, see {FOLDER / 'report.html'} "
+                             "(validate.on_bad_recording: exclude leaves them out)")
+
+
+if __name__ == "__main__":
+    exit_with_one_line(main)
