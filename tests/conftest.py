@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from edgecodec.data.acquisition import acquire
+from edgecodec.data.windows import write_windows
+from edgecodec.params import Params, load_params
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -21,3 +25,18 @@ def real_windows() -> Path:
     if not (folder / "dev.npz").is_file():
         pytest.skip(f"real windows are not at {folder}; set EDGECODEC_REAL_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_params() -> Params:
+    """The pipeline in small."""
+    return load_params(REPOSITORY / "tests" / "small_params.yaml")
+
+
+@pytest.fixture(scope="session")
+def small_windows(small_params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Windows of a small twin: a folder with ``train`` and ``validation``."""
+    folder = tmp_path_factory.mktemp("small")
+    listed = acquire(small_params.data, small_params.seed, folder / "raw")
+    write_windows(folder / "raw", listed, frozenset(), small_params.window, folder / "windows")
+    return folder / "windows"

@@ -1,0 +1,113 @@
+"""Training: learns, resumes to the same bits after a kill, refuses what cannot work."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from edgecodec.data.windows import WindowSet
+from edgecodec.errors import EdgeCodecError
+from edgecodec.evaluation.metrics import errors
+from edgecodec.model.codec import load_model, save_model
+from edgecodec.params import Params
+from edgecodec.training.loop import Trained, Trainer
+
+
+def with_codec(params: Params, codec: str, **schedule: object) -> Params:
+    content = params.model_dump(by_alias=True)
+    content["codec"] = codec
+    content["train"][codec].update(schedule)
+    return Params.model_validate(content)
+
+
+def train(params: Params, windows: Path, checkpoints: Path) -> Trained:
+    return Trainer(params, WindowSet.open(windows / "train"), WindowSet.open(windows / "validation"), checkpoints).run()
+
+
+@pytest.fixture(scope="module")
+def trained(small_params: Params, small_windows: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return train(small_params, small_windows, tmp_path_factory.mktemp("checkpoints"))
+
+
+def test_edge_beats_the_window_means(trained: Trained, small_windows: Path) -> None:
+    validation = WindowSet.open(small_windows / "validation")
+    targets = validation.targets()
+    means = np.broadcast_to(targets.mean(axis=-1, keepdims=True), targets.shape)
+    rebuilt = trained.codec.reconstruct(validation.inputs(), rate=4)
+    assert errors(rebuilt, targets).error_percent < errors(means, targets).error_percent
+    by_rate = [trained.history[-1][f"error_percent_rate{rate}"] for rate in (1, 2, 3, 4)]
+    assert by_rate == sorted(by_rate, reverse=True)
+
+
+class KilledError(Exception):
+    """The power cord is pulled."""
+
+
+@pytest.mark.parametrize("codec", ["edge", "paper"])
+def test_a_killed_training_resumes_to_the_same_bits(
+        codec: str, small_params: Params, small_windows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    params = with_codec(small_params, codec, checkpoint_every=3)
+    whole = train(params, small_windows, tmp_path / "whole")
+
+    take_step = Trainer._take_step
+
+    def take_step_until_killed(self: Trainer):  # type: ignore[no-untyped-def]
+        if self.step == 5:
+            raise KilledError
+        return take_step(self)
+
+    with monkeypatch.context() as patched, pytest.raises(KilledError):
+        patched.setattr(Trainer, "_take_step", take_step_until_killed)
+        train(params, small_windows, tmp_path / "killed")
+    resumed = train(params, small_windows, tmp_path / "killed")
+
+    assert resumed.history == whole.history
+    assert resumed.reseed_rate == whole.reseed_rate
+    for name, value in whole.codec.state_dict().items():
+        assert torch.equal(value, resumed.codec.state_dict()[name]), name
+
+
+def test_a_checkpoint_of_other_parameters_is_refused(small_params: Params, small_windows: Path, tmp_path: Path) -> None:
+    sets = WindowSet.open(small_windows / "train"), WindowSet.open(small_windows / "validation")
+    first = Trainer(small_params, *sets, tmp_path)
+    first._save()
+    other = Trainer(with_codec(small_params, "edge", learning_rate=0.01), *sets, tmp_path)
+    assert other.checkpoint != first.checkpoint  # so it starts anew by itself
+    first.checkpoint.rename(other.checkpoint)
+    with pytest.raises(EdgeCodecError, match="checkpoint of other parameters"):
+        other.run()
+    other.checkpoint.write_bytes(b"no checkpoint")
+    with pytest.raises(EdgeCodecError, match="damaged checkpoint"):
+        other.run()
+
+
+def test_too_few_windows_for_the_codebooks_are_refused(small_params: Params, small_windows: Path,
+                                                       tmp_path: Path) -> None:
+    with pytest.raises(EdgeCodecError, match=r"train\.edge\.codebook_windows: 10 windows cannot fill 64 codewords"):
+        train(with_codec(small_params, "edge", codebook_windows=10), small_windows, tmp_path)
+
+
+def test_a_saved_model_is_the_same_model(trained: Trained, small_params: Params, small_windows: Path,
+                                         tmp_path: Path) -> None:
+    codec = trained.codec
+    save_model(codec, small_params, tmp_path / "model")
+    loaded = load_model(tmp_path / "model")
+    windows = WindowSet.open(small_windows / "validation").inputs(slice(0, 5))
+    assert np.array_equal(loaded.encode(windows), codec.encode(windows))
+    assert np.array_equal(loaded.reconstruct(windows, 2), codec.reconstruct(windows, 2))
+
+
+@pytest.mark.parametrize("rate", [0, 5])
+def test_rates_beyond_the_trained_are_refused(rate: int, trained: Trained) -> None:
+    with pytest.raises(EdgeCodecError, match=f"rate {rate}: this codec was trained for rates 1 to 4"):
+        trained.codec.reconstruct(np.zeros((1, 36, 800), np.float32), rate)
+
+
+def test_windows_that_are_none_are_refused(trained: Trained) -> None:
+    with pytest.raises(EdgeCodecError, match=r"shape \(1, 35, 800\); this codec takes \[n, 36, 800\]"):
+        trained.codec.encode(np.zeros((1, 35, 800), np.float32))
+    damaged = np.zeros((3, 36, 800), np.float32)
+    damaged[2, 4, 100] = np.nan
+    with pytest.raises(EdgeCodecError, match="window 2 holds NaN"):
+        trained.codec.encode(damaged)
