@@ -16,21 +16,13 @@ def main() -> None:
     listed = RecordingList.open(raw)
     excluded = frozenset(read_json(Path("artifacts/validation/excluded.json")))
     summaries = write_windows(raw, listed, excluded, params.window, Path("artifacts/windows"))
-    metrics = {
+    write_json(Path("artifacts/metrics/windows.json"), {
         "channels": len(listed.preset(params.window.preset)),
         "samples": params.window.samples,
-        "splits": {
-            split: {
-                "recordings": sum(summary.recordings for summary in by_wind.values()),
-                "windows": sum(summary.windows for summary in by_wind.values()),
-                "by_wind": {str(wind): asdict(summary) for wind, summary in by_wind.items()},
-            }
-            for split, by_wind in summaries.items()
-        },
-    }
-    write_json(Path("artifacts/metrics/windows.json"), metrics)
-    for split, figures in metrics["splits"].items():
-        print(f"{split}: {figures['windows']} windows from {figures['recordings']} recordings")
+        "splits": {split: asdict(summary) for split, summary in summaries.items()},
+    })
+    for split, summary in summaries.items():
+        print(f"{split}: {summary.windows} windows from {summary.recordings} recordings")
 
 
 if __name__ == "__main__":

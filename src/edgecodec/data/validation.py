@@ -202,6 +202,6 @@ def _expect(table: pd.DataFrame, checks: list[Check]) -> tuple[list[Outcome], li
 def _limits(check: Check) -> str:
     if check.least == check.most:
         return f"= {check.least:.10g}"
-    least = None if check.least is None else f"≥ {check.least:.10g}"
-    most = None if check.most is None else f"≤ {check.most:.10g}"
+    least = None if check.least is None else f">= {check.least:.10g}"
+    most = None if check.most is None else f"<= {check.most:.10g}"
     return ", ".join(limit for limit in (least, most) if limit)

@@ -24,7 +24,8 @@ th {{ color: #52606d; font-weight: 600; }} summary {{ cursor: pointer; color: #5
 <p>{summary}</p>
 <h2>Left out</h2>{excluded}
 <h2>Expectations</h2>{expectations}
-<h2>Channels</h2><p>Over all recordings, in recorded units. Noise: robust spread of the steps, divided by √2.</p>{channels}
+<h2>Channels</h2><p>Over all recordings, in recorded units. Noise: robust spread of the steps, divided by √2.</p>
+{channels}
 <h2>Recordings</h2><details><summary>{recordings} recordings</summary>{table}</details>
 </body></html>
 """

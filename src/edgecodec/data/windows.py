@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
@@ -167,10 +168,18 @@ class WindSummary:
     noise_rms: float  # of inputs minus targets: what the low-pass removes
 
 
+@dataclass(frozen=True)
+class SplitSummary:
+    recordings: int
+    windows: int
+    digest: str  # sha256 of inputs, targets and the windows' starts: what errors are measured on
+    by_wind: dict[int, WindSummary]
+
+
 def write_windows(
     raw: Path, listed: RecordingList, excluded: frozenset[str], params: WindowParams, folder: Path
-) -> dict[Split, dict[int, WindSummary]]:
-    """Cut the sound recordings into ``folder/train`` and ``folder/validation``; summarize each split by wind speed.
+) -> dict[Split, SplitSummary]:
+    """Cut the sound recordings into ``folder/train`` and ``folder/validation``; summarize each split.
 
     Recordings pass through one by one, so memory is bounded by the longest.
 
@@ -245,6 +254,7 @@ class _SetWriter:
             lowpass_hz=params.lowpass_hz, segments=(),
         )
         self._stride = params.train_stride if split == "train" else params.validation_stride
+        self._digest = sha256()
         self._segments: list[Segment] = []
         self._sums: list[dict[str, float]] = []
 
@@ -264,8 +274,10 @@ class _SetWriter:
                 f"{self._description.samples}; lower window.skip_first_rows or leave the recording out"
             )
         targets = lowpass(values, self._description.sample_rate_hz, self._description.lowpass_hz)
-        for file, rows in ((self._inputs, values), (self._targets, targets)):
-            rows.T.astype("<f4", order="C").tofile(file)
+        for file, series in ((self._inputs, values), (self._targets, targets)):
+            rows = series.T.astype("<f4", order="C")
+            rows.tofile(file)
+            self._digest.update(rows)
         first_row = sum(segment.rows for segment in self._segments)
         self._segments.append(Segment(recording=recording.name, condition=recording.condition, wind=recording.wind,
                                       first_row=first_row, rows=values.shape[1]))
@@ -275,16 +287,18 @@ class _SetWriter:
             "noise": float(np.square(values - targets).sum()),
         })
 
-    def finish(self) -> dict[int, WindSummary]:
-        """Write index and description; summarize by wind speed."""
+    def finish(self) -> SplitSummary:
+        """Write index and description."""
         if not self._segments:
             raise EdgeCodecError(f"no recording is left for {self._split}; it takes two sound repeats of a condition, "
                                  "see artifacts/validation/report.html")
         starts = [range(segment.first_row, segment.first_row + segment.rows - self._description.samples + 1,
                         self._stride) for segment in self._segments]
         counts = [len(each) for each in starts]
+        start = np.fromiter(chain.from_iterable(starts), np.int64)
+        self._digest.update(start)
         index = pyarrow.table({
-            "start": np.fromiter(chain.from_iterable(starts), np.int64),
+            "start": start,
             "wind": np.repeat([segment.wind for segment in self._segments], counts),
             "condition": np.repeat([segment.condition for segment in self._segments], counts),
             "recording": np.repeat([segment.recording for segment in self._segments], counts),
@@ -292,9 +306,9 @@ class _SetWriter:
         pyarrow.parquet.write_table(index, self._folder / "windows.parquet")
         description = self._description.model_copy(update={"segments": tuple(self._segments)})
         write_json(self._folder / "set.json", description.model_dump())
-        return self._summaries(counts)
+        return SplitSummary(len(self._segments), len(start), self._digest.hexdigest(), self._by_wind(counts))
 
-    def _summaries(self, counts: list[int]) -> dict[int, WindSummary]:
+    def _by_wind(self, counts: list[int]) -> dict[int, WindSummary]:
         table = pd.DataFrame(self._sums).assign(
             wind=[segment.wind for segment in self._segments], samples=[segment.rows for segment in self._segments],
             windows=counts, recordings=1,
