@@ -28,7 +28,6 @@ PIPELINE = {
 LOCK = {
     "schema": "2.0",
     "stages": {
-        "window": {"cmd": "python window.py", "outs": [{"path": "artifacts/windows", "md5": "0a" * 16 + ".dir"}]},
         "train": {"cmd": "python train.py", "deps": [{"path": "train.py", "md5": "1b" * 16}],
                   "outs": [{"path": "artifacts/model", "md5": "2c" * 16 + ".dir"}]},
         "register": {"cmd": "python register.py", "deps": [{"path": "artifacts/model", "md5": "2c" * 16 + ".dir"}]},
@@ -66,7 +65,8 @@ def metrics() -> dict[str, dict[str, Any]]:
     errors = {str(rate): {"error_percent": 2.5 - 0.2 * rate, "pointwise_error_percent": 2.6, "nmse_percent": 0.1,
                           "bits_per_window": 8.0 * rate} for rate in (1, 2)}
     return {
-        "windows": {"splits": {"train": {"windows": 90}, "validation": {"windows": 30, "digest": "v1"}}},
+        "windows": {"splits": {"train": {"windows": 90, "recordings": 9, "digest": "0a" * 32},
+                               "validation": {"windows": 30, "recordings": 3, "digest": "1b" * 32}}},
         "training": {"history": [{"step": 100.0, "loss_absolute": 0.5}, {"step": 200.0, "loss_absolute": 0.25}]},
         "codebooks": {"least_usage": 0.75},
         "rate_distortion": {"splits": {"validation": {"edgecodec": errors}}},

@@ -11,7 +11,7 @@ from rich.table import Table
 from edgecodec.params import Params
 from edgecodec.registry.measurements import Measurements
 
-VALIDATION_DIGEST = "windows.validation.digest"  # where the metrics name the windows that errors are measured on
+VALIDATION_DIGEST = "windows.splits.validation.digest"  # names the windows that errors are measured on
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Champion:
     """The released version that a candidate must not be worse than."""
 
     version: str
-    validation_digest: str  # of the windows its errors were measured on
+    validation_digest: str | None  # of the windows its errors were measured on
     error_percent: dict[int, float]  # by rate
 
 
@@ -109,7 +109,8 @@ def _codebook_usage(measured: Measurements, limit: float) -> Verdict:
 
 def _against(champion: Champion, measured: Measurements, rates: Sequence[int]) -> Iterator[Verdict]:
     """A candidate may not be worse than the champion at any rate. Errors on other windows say nothing about that."""
-    if measured.entry(VALIDATION_DIGEST) != champion.validation_digest:
+    digest = measured.entry(VALIDATION_DIGEST)
+    if digest is None or digest != champion.validation_digest:
         yield Verdict("champion", math.nan, math.nan, True, "missing",
                       f"champion: version {champion.version} was measured on other validation windows; not compared")
         return

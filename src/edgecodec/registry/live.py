@@ -1,20 +1,29 @@
-"""``python -m edgecodec.registry.live``: learning curves from stdin, a JSON row per line, to the state's MLflow run."""
+"""Learning curves in MLflow while a training goes on: ``python -m edgecodec.registry.live`` reads rows from stdin.
+
+Each line is a JSON object with the ``step`` and the metrics of one point. It is a program of its own, so that tracking
+may fail or hang without harm to the training that feeds it.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
-from edgecodec.errors import exit_with_one_line
+from edgecodec.errors import EdgeCodecError, exit_with_one_line
 from edgecodec.params import load_params
-from edgecodec.registry.tracking import live_run
+from edgecodec.registry.store import open_store, reporting_failure
+from edgecodec.registry.tracking import run_of_state
 
 
 def main() -> None:
-    with live_run(load_params()) as run:
-        for line in sys.stdin:
-            row = json.loads(line)
-            run.log(int(row.pop("step")), row)
+    try:
+        with reporting_failure():
+            run = run_of_state(open_store(), load_params(), Path())
+            for line in sys.stdin:
+                run.log_curves([json.loads(line)])
+    except EdgeCodecError as error:
+        raise EdgeCodecError(f"no live learning curves in MLflow; the stage register adds them ({error})") from None
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 
 
 class PacketsToWindows(PythonModel):  # type: ignore[misc]
-    """Column ``packet`` to columns ``window`` (channels x samples, flat, channel by channel), ``rate``, ``sequence``."""
+    """Column ``packet`` to ``window`` (channels x samples, flat, channel by channel), ``rate`` and ``sequence``."""
 
     def load_context(self, context: PythonModelContext) -> None:
         bundle = Path(context.artifacts["bundle"])

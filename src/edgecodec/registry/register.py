@@ -12,13 +12,13 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
 from edgecodec.params import Params
 from edgecodec.registry.bundle import build_bundle
 from edgecodec.registry.gates import VALIDATION_DIGEST, Verdict, judge, reasons
-from edgecodec.registry.lineage import read_lineage
 from edgecodec.registry.measurements import Measurements
 from edgecodec.registry.store import open_store, reporting_failure, store_exists
 from edgecodec.registry.summary import summary
@@ -27,10 +27,6 @@ from edgecodec.registry.versions import Version, champion_of, version_of
 from edgecodec.storage import sha256_of_file, write_json
 
 METRICS = Path("artifacts/metrics")
-DATASETS = (  # name in MLflow, folder, metrics that describe it, what it is for
-    ("recordings", "artifacts/raw", "validation", "acquisition"),
-    ("windows", "artifacts/windows", "windows.splits", "training and validation"),
-)
 SHOWN = ("analysis", "validation", "verification")  # folders of artifacts/ whose reports and plots MLflow keeps
 SHOWN_KINDS = {".png", ".svg", ".html", ".md"}
 
@@ -59,7 +55,7 @@ def register(params: Params, repository: Path) -> Registration:
         run.set_tags({"gates": "failed" if failures else "passed", "gates.reasons": "; ".join(failures) or "none"})
         run.log_curves(measured.entry("training.history") or [])
         run.log_summary(summary(measured, range(1, params.rates + 1)))
-        run.client.log_inputs(run.id, datasets=_datasets(measured, repository))
+        run.client.log_inputs(run.id, datasets=_datasets(measured))
         _log_files(run, verdicts, repository)
         version = None if failures else _register_bundle(run, measured, params, repository)
         run.finish()
@@ -67,7 +63,11 @@ def register(params: Params, repository: Path) -> Registration:
 
 
 def judge_present(params: Params, repository: Path) -> tuple[Verdict, ...]:
-    """The gates for the results in ``repository``/artifacts, against the champion if there is one. Writes nothing."""
+    """The gates for the results in ``repository``/artifacts, against the champion if there is one. Writes nothing.
+
+    Raises:
+        EdgeCodecError: the store cannot be reached, or a metrics file is damaged.
+    """
     champion = None
     if store_exists():
         store = open_store()
@@ -79,31 +79,30 @@ def judge_present(params: Params, repository: Path) -> tuple[Verdict, ...]:
 def _register_bundle(run: Run, measured: Measurements, params: Params, repository: Path) -> Version:
     figures = summary(measured, range(1, params.rates + 1))
     errors = {name: str(value) for name, value in figures.items() if name.startswith("error_percent.")}
-    evidence = str(measured.entry("verification.evidence"))
     with tempfile.TemporaryDirectory() as temporary:
         bundle = build_bundle(Path(temporary) / "bundle", repository, params)
         version = version_of(
             run, bundle, params.registry.model_name,
             description=(bundle.folder / "README.md").read_text(encoding="utf-8"),
             tags={
-                "gates": "passed", "evidence": evidence, "model_hash": bundle.model_hash, "codec": params.codec,
-                "validation_digest": str(measured.entry(VALIDATION_DIGEST) or ""),
-                "git_commit": git_commit(repository) or "none", **errors,
+                "gates": "passed", "evidence": str(measured.entry("verification.evidence")), "codec": params.codec,
+                "model_hash": bundle.model_hash, "git_commit": git_commit(repository) or "none",
+                "validation_digest": str(measured.entry(VALIDATION_DIGEST)), **errors,
             },
         )
     run.set_tags({"model_version": f"{version.name} {version.number}"})
     return version
 
 
-def _datasets(measured: Measurements, repository: Path) -> list[DatasetInput]:
-    """The data behind the run, by the md5 that DVC recorded."""
-    outputs = {path: md5 for stage in read_lineage(repository).values() for path, md5 in stage["outs"].items()}
+def _datasets(measured: Measurements) -> list[DatasetInput]:
+    """The windows behind the run, by their digest."""
+    splits: dict[str, Any] = measured.entry("windows.splits") or {}
     return [
         DatasetInput(
-            Dataset(name, outputs[path].removesuffix(".dir"), "dvc", json.dumps({"path": path}),
-                    profile=json.dumps(measured.entry(profile))),
-            tags=[InputTag("mlflow.data.context", context)])
-        for name, path, profile, context in DATASETS if path in outputs
+            Dataset(f"{name}-windows", split["digest"][:32], "dvc", json.dumps({"path": f"artifacts/windows/{name}"}),
+                    profile=json.dumps({key: split[key] for key in ("recordings", "windows")})),
+            tags=[InputTag("mlflow.data.context", name)])
+        for name, split in splits.items()
     ]
 
 

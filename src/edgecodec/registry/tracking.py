@@ -1,4 +1,4 @@
-"""One MLflow run per pipeline state, found by whichever stage looks for it, and learning curves while training goes on.
+"""One MLflow run per pipeline state, found by whichever stage looks for it.
 
 Runs are handled by id through the client. MLflow's ``start_run`` would mark a run as failed at any exception that
 passes through it, and a new run would be begun by every stage.
@@ -10,10 +10,8 @@ import json
 import math
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +21,7 @@ from mlflow.entities import Metric, Param
 
 from edgecodec.params import Params
 from edgecodec.registry.pipeline_state import pipeline_key
-from edgecodec.registry.store import Store, locked, open_store
+from edgecodec.registry.store import Store, locked
 
 Item = TypeVar("Item")
 
@@ -143,36 +141,3 @@ def _batches(items: list[Item], most: int) -> Iterator[list[Item]]:
     """``items`` in lists as long as MLflow takes them."""
     for start in range(0, len(items), most):
         yield items[start : start + most]
-
-
-class RunLogger:
-    """Learning curves of a training, as it runs. It never stops a training: a store that fails is given up on."""
-
-    def __init__(self, run: Run | None) -> None:
-        self._run = run
-
-    def log(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Append ``metrics`` at ``step`` to the run; steps that are there already stay as they are."""
-        if self._run is None:
-            return
-        try:
-            self._run.log_curves([{**metrics, "step": step}])
-        except Exception as error:  # whatever it is, hours of training weigh more
-            self._run = None
-            _give_up(error)
-
-
-@contextmanager
-def live_run(params: Params, folder: Path = Path()) -> Iterator[RunLogger]:
-    """A logger for the run of the present pipeline state; a silent one where MLflow cannot be reached."""
-    try:
-        run = run_of_state(open_store(), params, folder)
-    except Exception as error:
-        run = None
-        _give_up(error)
-    yield RunLogger(run)
-
-
-def _give_up(error: Exception) -> None:
-    reason = " ".join(str(error).split())[:300]
-    print(f"note: no live learning curves in MLflow ({reason}); the stage register adds them", file=sys.stderr)

@@ -52,7 +52,7 @@ def champion_of(client: MlflowClient, name: str) -> Champion | None:
     tags = client.get_model_version(name, number).tags
     prefix = "error_percent.rate"
     errors = {int(tag.removeprefix(prefix)): float(value) for tag, value in tags.items() if tag.startswith(prefix)}
-    return Champion(str(number), tags.get("validation_digest", ""), errors)
+    return Champion(str(number), tags.get("validation_digest"), errors)
 
 
 def version_of(run: Run, bundle: Bundle, name: str, description: str, tags: Mapping[str, str]) -> Version:

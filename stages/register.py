@@ -1,0 +1,31 @@
+"""Stage register: log the run of this pipeline state, judge it, and register its bundle if every gate passes.
+
+A failed gate is a result, not a failure of the pipeline: it is recorded on the run, and `edgecodec check-gates` exits 1.
+"""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from edgecodec.errors import exit_with_one_line
+from edgecodec.params import load_params
+from edgecodec.registry.gates import gates_table, reasons
+from edgecodec.registry.register import register
+
+
+def main() -> None:
+    console = Console()
+    registration = register(load_params(), Path())
+    console.print(gates_table(registration.verdicts))
+    for reason in reasons(registration.verdicts):
+        console.print(f"failed: {reason}")
+    version = registration.version
+    if version is None:
+        console.print(f"not registered; MLflow run {registration.run_id} has the reasons")
+    else:
+        console.print(f"{version.name} version {version.number}{'' if version.is_new else ' (as before)'}"
+                      f"{', alias candidate' if version.is_candidate else ''}; MLflow run {registration.run_id}")
+
+
+if __name__ == "__main__":
+    exit_with_one_line(main)

@@ -1,0 +1,160 @@
+"""A bundle is the same bytes for the same results, shows every change by name, and decodes on its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow.pyfunc
+import numpy as np
+import pytest
+from small_project import random_windows, small_params
+
+from edgecodec.deploy.network import load_codec
+from edgecodec.deploy.packet import PacketFormat, pack
+from edgecodec.errors import EdgeCodecError
+from edgecodec.model.codec import load_model
+from edgecodec.registry.bundle import REQUIREMENTS, build_bundle, decoding_modules
+from edgecodec.registry.manifest import MANIFEST, Bundle, verify_bundle
+from edgecodec.registry.packet_decoder import PacketDecoder
+from edgecodec.registry.register import register
+from edgecodec.storage import read_json, write_json
+
+
+@pytest.fixture
+def bundle(project: Path, tmp_path: Path) -> Bundle:
+    return build_bundle(tmp_path / "bundle", project, small_params())
+
+
+@pytest.fixture
+def packets(project: Path) -> list[bytes]:
+    """Six packets of the project's codec, at both rates."""
+    indices = load_model(project / "artifacts/model").encode(random_windows(6, seed=9))
+    form = PacketFormat.of(load_codec(project / "artifacts/float16"))
+    return [pack(form, 1 + number % 2, 100 + number, indices[number]) for number in range(6)]
+
+
+def test_equal_results_give_equal_bundles(bundle: Bundle, project: Path, tmp_path: Path) -> None:
+    again = build_bundle(tmp_path / "again", project, small_params())
+    assert again.sha256 == bundle.sha256
+    assert (again.folder / MANIFEST).read_bytes() == (bundle.folder / MANIFEST).read_bytes()
+
+
+def test_the_lineage_leaves_out_the_registering_stage(bundle: Bundle) -> None:
+    assert set(read_json(bundle.folder / "lineage.json")) == {"train"}
+
+
+def append(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b" ")
+
+
+@pytest.mark.parametrize(("change", "told"), [
+    (lambda folder: append(folder / "firmware/src/codec.c"), "changed: firmware/src/codec.c"),
+    (lambda folder: append(folder / "encoder/codec.safetensors"), "changed: encoder/codec.safetensors"),
+    (lambda folder: append(folder / "metrics/verification.json"), "changed: metrics/verification.json"),
+    (lambda folder: (folder / "verification/report.md").unlink(), "missing: verification/report.md"),
+    (lambda folder: (folder / "decoder/more.py").write_text("1"), "not in the manifest: decoder/more.py"),
+    (lambda folder: (folder / "params.yaml").rename(folder / "p.yaml"),
+     "missing: params.yaml; not in the manifest: p.yaml"),
+])
+def test_what_was_changed_is_named(bundle: Bundle, change: Callable[[Path], object], told: str) -> None:
+    change(bundle.folder)
+    with pytest.raises(EdgeCodecError, match=told):
+        verify_bundle(bundle.folder)
+
+
+def test_a_link_does_not_stand_for_a_file(bundle: Bundle, tmp_path: Path) -> None:
+    file = bundle.folder / "params.yaml"
+    file.rename(tmp_path / "params.yaml")
+    file.symlink_to(tmp_path / "params.yaml")
+    with pytest.raises(EdgeCodecError, match=r"changed: params\.yaml"):
+        verify_bundle(bundle.folder)
+
+
+def test_a_manifest_of_another_schema_is_refused(bundle: Bundle) -> None:
+    manifest = read_json(bundle.folder / MANIFEST)
+    write_json(bundle.folder / MANIFEST, {**manifest, "schema": 2})
+    with pytest.raises(EdgeCodecError, match="schema 2, but this edgecodec reads schema 1"):
+        verify_bundle(bundle.folder)
+
+
+def test_the_requirements_cover_what_decoding_imports() -> None:
+    needed = {name.split(".")[0] for name in decoding_modules().badmodules} - set(sys.stdlib_module_names)
+    provided = {name.replace("-", "_").lower() for name in REQUIREMENTS} | {"yaml"}
+    assert needed - provided == set()
+
+
+def test_packets_decode_as_the_codec_does(project: Path, packets: list[bytes]) -> None:
+    decoder = PacketDecoder.open(project / "artifacts/model", project / "artifacts/float16")
+    decoded = decoder.decode(packets)
+
+    indices = decoder.codec.encode(random_windows(6, seed=9))
+    assert decoded.rate.tolist() == [1, 2, 1, 2, 1, 2]
+    assert decoded.sequence.tolist() == list(range(100, 106))
+    for number, rate in enumerate(decoded.rate.tolist()):
+        expected = decoder.codec.decode(indices[number : number + 1], rate)[0]
+        np.testing.assert_allclose(decoded.windows[number], expected, rtol=0, atol=1e-6)
+
+
+def test_the_codebooks_are_those_of_the_firmware(project: Path) -> None:
+    decoder = PacketDecoder.open(project / "artifacts/model", project / "artifacts/float16")
+    exported = load_codec(project / "artifacts/float16")
+    for codebook, stage in zip(decoder.codec.quantizer.codebooks, exported.quantizer.stages, strict=True):
+        np.testing.assert_array_equal(codebook.numpy(), stage.codewords.astype(np.float32))
+
+
+def test_no_packet_is_no_window(project: Path) -> None:
+    decoder = PacketDecoder.open(project / "artifacts/model", project / "artifacts/float16")
+    assert decoder.decode([]).windows.shape == (0, 6, 64)
+
+
+def test_a_damaged_packet_is_named_by_its_number(project: Path, packets: list[bytes]) -> None:
+    decoder = PacketDecoder.open(project / "artifacts/model", project / "artifacts/float16")
+    damaged = bytes([*packets[2][:-1], packets[2][-1] ^ 1])
+    with pytest.raises(EdgeCodecError, match="packet 2: damaged"):
+        decoder.decode([*packets[:2], damaged, *packets[3:]])
+
+
+IN_A_FRESH_PROCESS = """
+import sys
+from pathlib import Path
+sys.path = [folder for folder in sys.path if not (Path(folder) / "edgecodec").is_dir()]  # as if never installed
+import mlflow, numpy, pandas
+store, packets, windows = sys.argv[1:]
+mlflow.set_tracking_uri(f"sqlite:///{store}")
+model = mlflow.pyfunc.load_model("models:/edgecodec@candidate")
+lines = Path(packets).read_text().split()
+table = model.predict(pandas.DataFrame({"packet": [bytes.fromhex(line) for line in lines]}))
+numpy.save(windows, numpy.stack(table["window"].tolist()).reshape(-1, 6, 64))
+import edgecodec
+print(edgecodec.__file__)
+"""
+
+
+def test_the_registered_model_decodes_alone_and_without_pickle(project: Path, packets: list[bytes],
+                                                               tmp_path: Path) -> None:
+    register(small_params(), project)
+    (tmp_path / "packets.txt").write_text("\n".join(packet.hex() for packet in packets))
+    finished = subprocess.run(
+        [sys.executable, "-c", IN_A_FRESH_PROCESS, project / "mlflow.db", tmp_path / "packets.txt",
+         tmp_path / "windows.npy"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": "", "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"},
+        capture_output=True, text=True, check=False)
+
+    assert finished.returncode == 0, finished.stderr
+    assert "edgecodec.zip" in finished.stdout  # the modules of the bundle, not those of this repository
+    decoder = PacketDecoder.open(project / "artifacts/model", project / "artifacts/float16")
+    np.testing.assert_array_equal(np.load(tmp_path / "windows.npy"), decoder.decode(packets).windows)
+    (folder,) = (project / "mlartifacts/models").iterdir()
+    verify_bundle(folder / "artifacts/artifacts/bundle")  # loading has left nothing behind
+
+
+def test_a_tampered_bundle_is_not_loaded(project: Path) -> None:
+    register(small_params(), project)
+    (folder,) = (project / "mlartifacts/models").iterdir()
+    append(folder / "artifacts/artifacts/bundle/decoder/model.safetensors")
+    with pytest.raises(Exception, match=r"changed: decoder/model\.safetensors"):
+        mlflow.pyfunc.load_model(str(folder / "artifacts"))

@@ -1,0 +1,111 @@
+"""Every gate has its limit, and nothing that was not measured passes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from rich.console import Console
+from small_project import metrics, small_params
+
+from edgecodec.registry.gates import Champion, Verdict, gates_table, judge, reasons
+from edgecodec.registry.measurements import Measurements
+
+PARAMS = small_params()
+
+
+def changed(where: str, value: Any) -> Measurements:
+    """The passing figures with one of them replaced, or removed if ``value`` is None."""
+    content: dict[str, Any] = metrics()
+    *path, last = where.split(".")
+    place = content
+    for part in path:
+        place = place[part]
+    if value is None:
+        del place[last]
+    else:
+        place[last] = value
+    return Measurements(content)
+
+
+def failed(measured: Measurements) -> list[Verdict]:
+    return [verdict for verdict in judge(measured, PARAMS, None) if not verdict.passed]
+
+
+def test_good_figures_pass_every_gate() -> None:
+    verdicts = judge(Measurements(metrics()), PARAMS, None)
+    assert all(verdict.passed for verdict in verdicts)
+    assert [verdict.name for verdict in verdicts] == [
+        "error_percent.rate1", "error_percent.rate2", "latency_milliseconds.rate1", "latency_milliseconds.rate2",
+        "bit_exact", "l1_bytes", "l2_bytes", "codebook_usage", "float16_loss"]
+
+
+ERROR = "rate_distortion.splits.validation.edgecodec.1.error_percent"
+
+
+@pytest.mark.parametrize(("where", "value", "name"), [
+    (ERROR, 3.001, "error_percent.rate1"),
+    ("verification.total_milliseconds.2", 52.7, "latency_milliseconds.rate2"),
+    ("verification.bit_exact", False, "bit_exact"),
+    ("verification.l1_bytes", 131_073, "l1_bytes"),
+    ("verification.l2_bytes", 1_572_865, "l2_bytes"),
+    ("codebooks.least_usage", 0.49, "codebook_usage"),
+    ("float16.relative_error_growth", 0.0101, "float16_loss"),
+])
+def test_a_figure_beyond_its_limit_fails_its_gate_alone(where: str, value: Any, name: str) -> None:
+    (verdict,) = failed(changed(where, value))
+    assert verdict.name == name
+    assert verdict.reason.startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize("value", [None, math.nan, math.inf, "3.0", True])
+def test_a_figure_that_is_missing_or_no_number_fails_with_its_place(value: Any) -> None:
+    (verdict,) = failed(changed(ERROR, value))
+    assert verdict.evidence == "missing"
+    assert verdict.reason == ("error_percent.rate1: no finite splits.validation.edgecodec.1.error_percent in "
+                              "artifacts/metrics/rate_distortion.json; run the stage that writes it (dvc repro)")
+
+
+def test_without_any_figure_every_gate_fails() -> None:
+    verdicts = judge(Measurements({}), PARAMS, None)
+    assert not any(verdict.passed for verdict in verdicts)
+    assert len(reasons(verdicts)) == 9
+
+
+def test_an_estimated_latency_says_so() -> None:
+    evidence = {verdict.name: verdict.evidence
+                for verdict in judge(changed("verification.evidence", "estimated"), PARAMS, None)}
+    assert evidence["latency_milliseconds.rate1"] == "estimated"
+    assert evidence["bit_exact"] == "measured"
+
+
+def against(errors: dict[int, float], digest: str | None) -> list[Verdict]:
+    """What the champion's presence adds to the verdicts."""
+    champion = Champion("7", digest, errors)
+    return [verdict for verdict in judge(Measurements(metrics()), PARAMS, champion) if "champion" in verdict.name]
+
+
+def test_a_candidate_as_good_as_the_champion_passes() -> None:
+    assert [verdict.passed for verdict in against({1: 2.3, 2: 2.1}, "1b" * 32)] == [True, True]
+
+
+def test_a_candidate_worse_than_the_champion_fails_at_that_rate() -> None:
+    verdicts = against({1: 2.2, 2: 2.2}, "1b" * 32)
+    assert [verdict.name for verdict in verdicts if not verdict.passed] == ["champion.rate1"]
+
+
+@pytest.mark.parametrize("digest", ["0a" * 32, None])
+def test_a_champion_measured_on_other_windows_is_not_compared(digest: str | None) -> None:
+    (verdict,) = against({1: 1.0, 2: 1.0}, digest)
+    assert verdict.passed
+    assert "version 7 was measured on other validation windows" in verdict.reason
+
+
+def test_the_table_shows_number_limit_evidence_and_verdict() -> None:
+    console = Console(width=120)
+    with console.capture() as captured:
+        console.print(gates_table(judge(changed(ERROR, 3.25), PARAMS, None)))
+    row = next(line for line in captured.get().splitlines() if "error_percent.rate1" in line)
+    assert [word.strip() for word in row.strip(" │").split("│")] == \
+        ["error_percent.rate1", "3.25", "3", "measured", "FAILED"]
