@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from vector_quantize_pytorch import VectorQuantize
 
+from edgecodec.progress import progress
+
 
 @dataclass(frozen=True)
 class Quantized:
@@ -63,7 +65,7 @@ class ResidualQuantizer(nn.Module):
         """
         self.train()
         residual = latent.clone()
-        for number, stage in enumerate(self.stages):
+        for number, stage in enumerate(progress(self.stages, "codebooks")):
             energy = residual.square().mean(dim=(0, 1))  # [dimension]
             where = energy.topk(self.coordinates.shape[1]).indices.sort().values
             self.coordinates[number] = where

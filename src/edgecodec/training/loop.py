@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
 from edgecodec.data.windows import WindowSet
@@ -32,6 +31,7 @@ from edgecodec.model.codec import Codec, WindowFormat, codec_from_params
 from edgecodec.model.edge import EdgeDecoder, EdgeEncoder, fit_to
 from edgecodec.model.paper import Discriminator
 from edgecodec.params import Params
+from edgecodec.progress import progress
 from edgecodec.storage import rounded
 from edgecodec.training.checkpoint import load_checkpoint, save_checkpoint
 from edgecodec.training.losses import CodecLoss, LossParts, discriminator_loss
@@ -107,20 +107,12 @@ class Trainer:
         """Take every step that is left and return the trained codec."""
         if self.checkpoint.exists():
             self._resume()
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns) as progress:
-            task = progress.add_task("train", total=self.end, completed=self.step)
-            if self.step == 0 and self.warmup_end == 0:
-                progress.update(task, description="codebooks")
+        for phase, end in (("warm-up", self.warmup_end), ("joint training", self.joint_end), ("decoder", self.end)):
+            if self.step == self.warmup_end and phase == "joint training":
                 self._initialize_codebooks()
-            while self.step < self.end:
-                progress.update(task, description=self.phase)
+            for _ in progress(range(self.step, end), phase):
                 parts = self._take_step()
                 self.step += 1
-                progress.advance(task)
-                if self.step == self.warmup_end:
-                    progress.update(task, description="codebooks")
-                    self._initialize_codebooks()
                 if self.step % self.schedule.evaluate_every == 0 or self.step == self.end:
                     self._evaluate(parts)
                 if self.step % self.schedule.checkpoint_every == 0:
@@ -226,7 +218,7 @@ class Trainer:
     def _initialize_codebooks(self) -> None:
         self.codec.eval()
         latents = []
-        for number in range(math.ceil(self.schedule.codebook_windows / LATENT_BATCH)):
+        for number in progress(range(math.ceil(self.schedule.codebook_windows / LATENT_BATCH)), "latents"):
             generator = np.random.default_rng([self.params.seed, 2**31 + 1, number])
             count = min(LATENT_BATCH, self.schedule.codebook_windows - number * LATENT_BATCH)
             latents.append(self.codec.encoder(self._draw(generator, count).inputs))
@@ -258,16 +250,17 @@ class Trainer:
         modules: dict[str, nn.Module] = {"codec": self.codec}
         return modules if self.discriminator is None else {**modules, "discriminator": self.discriminator}
 
+    def _named_optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {f"{name}_optimizer": optimizer for name, optimizer in self.optimizers.items()}
+
     def _save(self) -> None:
-        progress: dict[str, Any] = {"step": self.step, "history": self.history, "reseeded": self.reseeded.tolist()}
-        optimizers = {f"{name}_optimizer": optimizer for name, optimizer in self.optimizers.items()}
-        save_checkpoint(self.checkpoint, self._digest(), progress, self._modules(), optimizers)
+        state: dict[str, Any] = {"step": self.step, "history": self.history, "reseeded": self.reseeded.tolist()}
+        save_checkpoint(self.checkpoint, self._digest(), state, self._modules(), self._named_optimizers())
 
     def _resume(self) -> None:
-        optimizers = {f"{name}_optimizer": optimizer for name, optimizer in self.optimizers.items()}
-        progress = load_checkpoint(self.checkpoint, self._digest(), self._modules(), optimizers)
-        self.step, self.history = progress["step"], progress["history"]
-        self.reseeded = torch.tensor(progress["reseeded"])
+        state = load_checkpoint(self.checkpoint, self._digest(), self._modules(), self._named_optimizers())
+        self.step, self.history = state["step"], state["history"]
+        self.reseeded = torch.tensor(state["reseeded"])
 
     def _digest(self) -> str:
         """Of everything that a training depends on: parameters, and the data by what was fitted to it."""

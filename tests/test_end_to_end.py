@@ -1,0 +1,94 @@
+"""The whole pipeline in small, by `dvc repro` in a clone: from nothing to a registered, verified model."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+METRICS = ("validation", "windows", "training", "codebooks", "rate_distortion", "float16", "firmware", "verification")
+
+
+class Clone:
+    """A clone of this repository's HEAD that runs the pipeline in small."""
+
+    def __init__(self, repository: Path, folder: Path) -> None:
+        self.folder = folder
+        subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(repository), str(folder)], check=True)
+        small = (repository / "tests" / "small_params.yaml").read_text()
+        (folder / "params.yaml").write_text(small)
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(self.folder / "src"),
+            "OMP_WAIT_POLICY": "PASSIVE",
+            "DVC_NO_ANALYTICS": "1",
+        }
+        environment.pop("MLFLOW_TRACKING_URI", None)
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+
+    def metrics(self, name: str) -> dict:  # type: ignore[type-arg]
+        return json.loads((self.folder / "artifacts" / "metrics" / f"{name}.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def clone(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    clone = Clone(repository, tmp_path_factory.mktemp("clone") / "edgecodec")
+    clone.first = clone.run("dvc", "repro")  # type: ignore[attr-defined]
+    return clone
+
+
+@pytest.mark.timeout(900)
+def test_repro_ends_with_a_registered_candidate(clone: Clone) -> None:
+    first = clone.first  # type: ignore[attr-defined]
+    assert first.returncode == 0, first.stdout[-3000:] + first.stderr[-3000:]
+    assert "candidate" in first.stdout
+    assert all(clone.metrics(name) for name in METRICS)
+    assert clone.metrics("verification")["bit_exact"] is True
+
+
+def test_the_metrics_have_the_agreed_shape(clone: Clone) -> None:
+    codecs = clone.metrics("rate_distortion")["splits"]["validation"]
+    assert set(codecs) == {"edgecodec", "means", "klt_dct", "sz3_abs", "sz3_rel", "sz3_abs_rel", "zfp"}
+    for rate in ("1", "2", "3", "4"):
+        entry = codecs["edgecodec"][rate]
+        keys = {"error_percent", "pointwise_error_percent", "pointwise_error_median_percent", "nmse_percent"}
+        assert keys | {"bits_per_window"} <= entry.keys()
+        assert entry["by_wind"].keys() == {"10", "20"}
+        assert all(keys <= of_wind.keys() for of_wind in entry["by_wind"].values())
+    verification = clone.metrics("verification")
+    assert {"simulator", "target", "evidence", "bit_exact", "clock_mhz", "encoder", "rvq", "total_milliseconds",
+            "l1_bytes", "l2_bytes", "code_bytes", "energy_millijoules"} <= verification.keys()
+    assert {"cycles", "macs", "layers"} <= verification["encoder"].keys()
+
+
+def test_a_second_repro_runs_register_alone_and_changes_nothing(clone: Clone) -> None:
+    lock = (clone.folder / "dvc.lock").read_bytes()
+    again = clone.run("dvc", "repro")
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert [line for line in again.stdout.splitlines() if line.startswith("Running stage")] == [
+        "Running stage 'register':"]
+    assert (clone.folder / "dvc.lock").read_bytes() == lock
+
+
+def test_the_command_serves_the_result(clone: Clone, tmp_path: Path) -> None:
+    command = str(Path(sys.executable).parent / "edgecodec")
+    assert clone.run(command, "info").returncode == 0
+    gates = clone.run(command, "check-gates")
+    assert gates.returncode == 0, gates.stdout + gates.stderr
+
+
+def test_a_missing_gate_limit_stops_the_pipeline_in_one_line(clone: Clone) -> None:
+    params = clone.folder / "params.yaml"
+    before = params.read_text()
+    params.write_text("\n".join(line for line in before.splitlines() if "largest_error_percent" not in line))
+    try:
+        done = clone.run(sys.executable, "stages/register.py")
+    finally:
+        params.write_text(before)
+    assert done.returncode == 1
+    assert done.stderr.strip() == "error: params.yaml: gates.largest_error_percent: missing key; add it"
