@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecodec.simulators.firmware import Firmware
 from edgecodec.simulators.toolchain import Toolchain
 
 OPTIMIZATION = ("-O2", "-fomit-frame-pointer", "-ffunction-sections", "-fdata-sections")
@@ -25,15 +26,14 @@ def build_bare_metal(toolchain: Toolchain, firmware: Path, work: Path, windows: 
     Raises:
         EdgeCodecError: the compiler or the linker refuses.
     """
+    codec = Firmware.open(firmware)
     work.mkdir(parents=True, exist_ok=True)
     (work / "windows.bin").write_bytes(windows.astype("<f4").tobytes())
-    folders = [firmware / "ports" / port for port in ("bare_metal", *ports)]
-    sources = [source for folder in (firmware / "src", *folders)
-               for pattern in ("*.S", "*.c") for source in sorted(folder.glob(pattern))]
-    sources += [firmware / "verify" / name for name in ("verify.c", "linked_windows.S", main)]
     executable = work / "verify.elf"
     toolchain.build(
-        "riscv32", sources, executable,
-        includes=[firmware / "include", firmware / "src", firmware / "verify", *folders, work],
+        "riscv32",
+        [*codec.sources("bare_metal", *ports), firmware / "verify" / main, firmware / "verify" / "linked_windows.S"],
+        executable,
+        includes=[*codec.includes("bare_metal", *ports), work],
         options=[*OPTIMIZATION, *definitions, "-T", str(firmware / "ports" / linker_script)])
     return executable

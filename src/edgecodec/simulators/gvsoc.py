@@ -67,17 +67,20 @@ def build_for_pulp(toolchain: Toolchain, firmware: Path, work: Path, target: str
         windows: float32 [n, samples, channels].
 
     Raises:
-        EdgeCodecError: the compiler refuses, the target is unknown, or L1 or L2 is too small.
+        EdgeCodecError: the compiler refuses, the target is unknown, or its L1 or L2 is too small.
     """
     chip = find_chip(target)
-    executable = build_bare_metal(
-        toolchain, firmware, work, windows, main="pulp_main.c", ports=["pulp"], linker_script="pulp/pulp.ld",
-        definitions=[f"-DPULP_L1_BYTES={chip.l1_bytes}", f"-DPULP_L1_STACK_BYTES={l1_stack_bytes}"])
+    try:
+        executable = build_bare_metal(
+            toolchain, firmware, work, windows, main="pulp_main.c", ports=["pulp"], linker_script="pulp/pulp.ld",
+            definitions=[f"-DPULP_L1_BYTES={chip.l1_bytes}", f"-DPULP_L1_STACK_BYTES={l1_stack_bytes}"])
+    except EdgeCodecError as error:
+        raise EdgeCodecError(f"target {target}, {chip.l1_bytes} bytes of L1, {len(windows)} windows: {error}") from None
     return Image(target, executable, (), pulp_footprint(executable, l1_stack_bytes).code_bytes)
 
 
 @dataclass(frozen=True)
-class Gvsoc:
+class GvsocSimulator:
     """GVSOC with the target ``pulp-open`` built, and a compiler."""
 
     folder: Path  # of the installation: holds bin/, models/, generators/
@@ -88,7 +91,7 @@ class Gvsoc:
     counts_cycles = True
 
     @classmethod
-    def find(cls, l1_stack_bytes: int) -> Gvsoc:
+    def find(cls, l1_stack_bytes: int) -> GvsocSimulator:
         """The first installation found.
 
         Raises:
@@ -112,9 +115,11 @@ class Gvsoc:
         return f"gvsoc {digest.hexdigest()[:16]}, {self.toolchain.version}"
 
     def build(self, firmware: Path, work: Path, target: str, windows: NDArray[np.float32]) -> Image:
+        """See :meth:`Simulator.build`."""
         return build_for_pulp(self.toolchain, firmware, work, target, self.l1_stack_bytes, windows)
 
     def run(self, image: Image, time_limit_seconds: float) -> Transcript:
+        """See :meth:`Simulator.run`."""
         work = image.executable.parent.resolve()
         self._describe_machine(image, work, time_limit_seconds)
         # The launcher, since GVSOC's own script turns every failure of the program into status 1. stdbuf, since

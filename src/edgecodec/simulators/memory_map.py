@@ -29,18 +29,17 @@ def pulp_footprint(executable: Path, l1_stack_bytes: int) -> Footprint:
 
 
 def memory_map(executable: Path) -> str:
-    """Sections and symbols by address, one a line: ``address bytes section name``."""
+    """Sections and the symbols in them by address, one a line: ``address bytes section name``."""
     with executable.open("rb") as file:
         elf = ELFFile(file)
         sections = {number: section for number, section in enumerate(elf.iter_sections()) if _is_allocated(section)}
-        lines = [(section["sh_addr"], section["sh_size"], section.name, "")
-                 for section in sections.values() if section["sh_size"]]
+        entries = [(section["sh_addr"], "", section["sh_size"], section.name) for section in sections.values()]
         table = elf.get_section_by_name(".symtab")
         if isinstance(table, SymbolTableSection):
-            lines += [(symbol["st_value"], symbol["st_size"], sections[symbol["st_shndx"]].name, symbol.name)
-                      for symbol in table.iter_symbols() if symbol["st_size"] and symbol["st_shndx"] in sections]
+            entries += [(symbol["st_value"], symbol.name, symbol["st_size"], sections[symbol["st_shndx"]].name)
+                        for symbol in table.iter_symbols() if symbol["st_shndx"] in sections]
     return "".join(f"{address:08x} {size:8d} {section:8s} {name}".rstrip() + "\n"
-                   for address, size, section, name in sorted(lines))
+                   for address, name, size, section in sorted(entries) if size)
 
 
 def _allocated(elf: ELFFile) -> list[Section]:

@@ -26,7 +26,7 @@ _BOARD = ("-M", "virt", "-cpu", "rv32,f=false,d=false,zfinx=true,zhinx=true", "-
 
 
 @dataclass(frozen=True)
-class Qemu:
+class QemuSimulator:
     """QEMU and a compiler."""
 
     program: Path
@@ -36,7 +36,7 @@ class Qemu:
     counts_cycles = False
 
     @classmethod
-    def find(cls) -> Qemu:
+    def find(cls) -> QemuSimulator:
         """QEMU on PATH.
 
         Raises:
@@ -55,11 +55,13 @@ class Qemu:
         return f"{version}, {self.toolchain.version}"
 
     def build(self, firmware: Path, work: Path, target: str, windows: NDArray[np.float32]) -> Image:
+        """See :meth:`Simulator.build`. Every target's bits are this board's, so that any ``target`` will do."""
         executable = build_bare_metal(self.toolchain, firmware, work, windows, main="qemu_main.c",
                                       ports=["qemu_riscv", "serial"], linker_script="qemu_riscv/qemu_riscv.ld")
         return Image("qemu-virt", executable, (), None)
 
     def run(self, image: Image, time_limit_seconds: float) -> Transcript:
+        """See :meth:`Simulator.run`."""
         work = image.executable.parent
         command = (str(self.program), *_BOARD, "-kernel", str(image.executable.resolve()))
         return run_to_transcript("qemu", command, output=work / "transcript.txt", folder=work, environment=os.environ,

@@ -1,0 +1,92 @@
+"""Cycles of a codec's steps on a target: as a simulator counted them, or as a model fitted on such counts estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from edgecodec.errors import EdgeCodecError
+from edgecodec.simulators.transcript import Transcript, WindowRecord
+from edgecodec.simulators.workload import Step, Workload
+
+
+@dataclass(frozen=True)
+class Cycles:
+    """One window on the target, step by step."""
+
+    layers: tuple[int, ...]
+    stages: tuple[int, ...]
+    packets: tuple[int, ...]  # by rate, from rate 1 on
+
+    @classmethod
+    def of_slowest_window(cls, transcript: Transcript) -> Cycles:
+        """Cycles of the window that took longest."""
+        return max((cls._of(window) for window in transcript.windows), key=lambda cycles: sum(cycles.steps))
+
+    @classmethod
+    def _of(cls, window: WindowRecord) -> Cycles:
+        return cls(tuple(layer.cycles for layer in window.layers), tuple(stage.cycles for stage in window.stages),
+                   tuple(packet.cycles for packet in window.packets))
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        return (*self.layers, *self.stages, *self.packets)
+
+    @property
+    def encoder(self) -> int:
+        return sum(self.layers)
+
+    def quantizer(self, stages: int) -> int:
+        return sum(self.stages[:stages])
+
+
+@dataclass(frozen=True)
+class CycleModel:
+    """Cycles as a sum of non-negative costs: per MAC, per result, per byte fetched, per step; for each kind of step."""
+
+    costs: Mapping[str, tuple[float, ...]]  # by kind
+    relative_error: float  # root mean square over the steps it was fitted on
+
+    @classmethod
+    def fit(cls, measured: Sequence[tuple[Step, int]]) -> CycleModel:
+        """Least squares of the relative error over ``measured`` steps and their cycles."""
+        costs, residuals = {}, []
+        for kind in sorted({step.kind for step, _ in measured}):
+            cycles = np.array([count for step, count in measured if step.kind == kind], dtype=np.float64)
+            amounts = np.array([_amounts(step) for step, _ in measured if step.kind == kind]) / cycles[:, None]
+            costs[kind] = tuple(_smallest_fit(amounts))
+            residuals.append(amounts @ costs[kind] - 1)
+        return cls(costs, float(np.sqrt(np.mean(np.concatenate(residuals) ** 2))))
+
+    def estimate(self, workload: Workload) -> Cycles:
+        """
+        Raises:
+            EdgeCodecError: a step is of a kind that was never measured.
+        """
+        return Cycles(tuple(map(self._cycles, workload.layers)), tuple(map(self._cycles, workload.stages)),
+                      tuple(map(self._cycles, workload.packets)))
+
+    def _cycles(self, step: Step) -> int:
+        if step.kind not in self.costs:
+            raise EdgeCodecError(f"cycle model: no step like {step.name} ({step.kind}) was ever measured; "
+                                 "verify once on a machine with GVSOC")
+        return round(float(np.dot(self.costs[step.kind], _amounts(step))))
+
+
+def _amounts(step: Step) -> tuple[float, float, float, float]:
+    return float(step.macs), float(step.results), float(step.fetched_bytes), 1.0
+
+
+def _smallest_fit(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Non-negative costs whose predictions are nearest to 1; of equally near ones nearly the smallest."""
+    scale = np.maximum(np.abs(amounts).max(axis=0), np.finfo(float).tiny)
+    shrink = 1e-4 * np.eye(amounts.shape[1])
+    system = np.concatenate([amounts / scale, shrink])
+    wanted = np.concatenate([np.ones(len(amounts)), np.zeros(len(shrink))])
+    costs, _ = nnls(system, wanted)
+    fitted: NDArray[np.float64] = costs / scale
+    return fitted

@@ -1,0 +1,93 @@
+"""Measurements on a target that are kept in git, so that machines without GVSOC know what it counted.
+
+A measurement belongs to one firmware, by the hash of its sources, and one target. The file holds the latest ones,
+newest first. To measure the same firmware again replaces its entry in place, so that equal results are equal bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from edgecodec.errors import EdgeCodecError
+from edgecodec.simulators.cycles import CycleModel, Cycles
+from edgecodec.simulators.memory_map import Footprint
+from edgecodec.simulators.workload import Step, Workload
+from edgecodec.storage import read_json, write_json
+
+KEPT = 8
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one firmware takes on one target."""
+
+    firmware_hash: str
+    kernels_hash: str  # of the sources that do not depend on the model
+    codec: str
+    target: str
+    simulator: str  # its fingerprint
+    clock_mhz: float
+    windows: int  # that were run; the cycles are the slowest one's
+    stack_bytes: int  # deepest stack of a core
+    footprint: Footprint
+    workload: Workload
+    cycles: Cycles
+
+    @property
+    def steps(self) -> list[tuple[Step, int]]:
+        """Every step with its cycles."""
+        return list(zip(self.workload.steps, self.cycles.steps, strict=True))
+
+
+_FILE = TypeAdapter(tuple[Measurement, ...])
+
+
+def read_measurements(path: Path) -> tuple[Measurement, ...]:
+    """The measurements in ``path``; none if there is no such file.
+
+    Raises:
+        EdgeCodecError: the file is damaged.
+    """
+    if not path.exists():
+        return ()
+    try:
+        return _FILE.validate_python(read_json(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise EdgeCodecError(f"{path}: {field}: {first['msg']}; restore the file with git") from None
+
+
+def write_measurements(path: Path, measurements: Sequence[Measurement]) -> None:
+    write_json(path, [asdict(measurement) for measurement in measurements])
+
+
+def add(measurements: Sequence[Measurement], new: Measurement) -> tuple[Measurement, ...]:
+    """``measurements`` with ``new`` in place of its predecessor, or in front; at most :data:`KEPT`."""
+    if find(measurements, new.firmware_hash, new.target) is None:
+        return (new, *measurements)[:KEPT]
+    return tuple(new if (old.firmware_hash, old.target) == (new.firmware_hash, new.target) else old
+                 for old in measurements)
+
+
+def find(measurements: Sequence[Measurement], firmware_hash: str, target: str) -> Measurement | None:
+    """The measurement of the very same firmware on ``target``."""
+    return next((measurement for measurement in measurements
+                 if (measurement.firmware_hash, measurement.target) == (firmware_hash, target)), None)
+
+
+def fit_cycle_model(measurements: Sequence[Measurement], target: str, kernels_hash: str) -> CycleModel:
+    """A cycle model of ``target``, from measurements of the same kernels if there are any, else of older ones.
+
+    Raises:
+        EdgeCodecError: nothing was ever measured on ``target``.
+    """
+    on_target = [measurement for measurement in measurements if measurement.target == target]
+    if not on_target:
+        raise EdgeCodecError(f"cycle model: no measurement on {target} in the records; verify once with GVSOC")
+    same_kernels = [measurement for measurement in on_target if measurement.kernels_hash == kernels_hash]
+    return CycleModel.fit([step for measurement in same_kernels or on_target for step in measurement.steps])

@@ -1,0 +1,47 @@
+"""Which simulator verifies the firmware: the best one that is installed, and why that one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edgecodec.errors import EdgeCodecError
+from edgecodec.simulators.gvsoc import GvsocSimulator
+from edgecodec.simulators.host import HostSimulator
+from edgecodec.simulators.qemu import QemuSimulator
+from edgecodec.simulators.simulator import Simulator
+from edgecodec.simulators.toolchain import find_toolchain
+
+
+@dataclass(frozen=True)
+class Choice:
+    simulator: Simulator
+    reason: str  # one line
+
+
+def choose_simulator(name: str, l1_stack_bytes: int) -> Choice:
+    """The simulator called ``name``; for ``auto`` the first found of gvsoc, qemu, host.
+
+    Args:
+        l1_stack_bytes: of a target with L1, for the stacks of all its cores.
+
+    Raises:
+        EdgeCodecError: it is not installed, or there is no such simulator.
+    """
+    finders: dict[str, Callable[[], Simulator]] = {
+        "gvsoc": lambda: GvsocSimulator.find(l1_stack_bytes),
+        "qemu": QemuSimulator.find,
+        "host": lambda: HostSimulator(find_toolchain()),
+    }
+    if name in finders:
+        return Choice(finders[name](), f"verify.simulator is {name}")
+    if name != "auto":
+        raise EdgeCodecError(f"verify.simulator {name}: unknown; set it to auto, {', '.join(finders)}")
+    missing: list[str] = []
+    for find in finders.values():
+        try:
+            return Choice(find(), "; ".join([*missing, "the best one found"]))
+        except EdgeCodecError as absence:
+            missing.append(str(absence))
+    raise EdgeCodecError("; ".join(missing))
+
