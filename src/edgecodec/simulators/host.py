@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import platform
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.firmware import Firmware
 from edgecodec.simulators.simulator import Image
+from edgecodec.simulators.supervised import run_to_transcript
 from edgecodec.simulators.toolchain import Toolchain
-from edgecodec.simulators.transcript import Transcript, parse_transcript
+from edgecodec.simulators.transcript import Transcript
 
 _PORTS = ("serial", "pthreads")
 
@@ -35,6 +35,7 @@ class HostSimulator:
     def build(self, firmware: Path, work: Path, target: str, windows: NDArray[np.float32]) -> Image:
         """See :meth:`Simulator.build`. Every target's bits are the host's, so that any ``target`` will do."""
         codec = Firmware.open(firmware)
+        work = work.resolve()
         executable, input_file = work / "host_verify", work / "windows.bin"
         self.toolchain.build("host", [*codec.sources(*_PORTS), firmware / "verify" / "host_main.c"], executable,
                              includes=codec.includes(*_PORTS), options=(*self.options, "-pthread"))
@@ -44,13 +45,7 @@ class HostSimulator:
 
     def run(self, image: Image, time_limit_seconds: float) -> Transcript:
         """See :meth:`Simulator.run`."""
-        try:
-            finished = subprocess.run([image.executable, *image.arguments], capture_output=True, text=True,
-                                      timeout=time_limit_seconds, check=False)
-        except subprocess.TimeoutExpired:
-            raise EdgeCodecError(f"host: {image.executable.name} did not end within {time_limit_seconds:g} s") from None
-        transcript = parse_transcript(finished.stdout)
-        if finished.returncode != 0:
-            raise EdgeCodecError(f"host: {image.executable.name} ended with status {finished.returncode} "
-                                 f"{finished.stderr.strip()[:200]}")
-        return transcript
+        folder = image.executable.parent
+        command = (str(image.executable), *image.arguments)
+        return run_to_transcript("host", command, output=folder / "transcript.txt", folder=folder,
+                                 environment=os.environ, time_limit_seconds=time_limit_seconds)

@@ -48,7 +48,7 @@ class Simulator(Protocol):
         """
 
     def run(self, image: Image, time_limit_seconds: float) -> Transcript:
-        """Run ``image`` to its end.
+        """Run ``image`` to its end. What it printed stays in ``transcript.txt`` beside the executable.
 
         Raises:
             EdgeCodecError: the time limit passed (the text says what was running), the program failed or printed
