@@ -13,7 +13,6 @@ from typing import Literal
 
 import numpy as np
 import pyarrow
-import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
@@ -102,8 +101,10 @@ class Samples:
 def read_samples(path: Path) -> Samples:
     """Read a CSV (time, then channels; with or without a header row) or Parquet recording.
 
+    A CSV is read as far as it goes: one that is no table at all has 0 columns.
+
     Raises:
-        EdgeCodecError: the file is absent or is neither.
+        EdgeCodecError: the file is absent, or no Parquet file though it is called one.
     """
     if not path.is_file():
         raise EdgeCodecError(f"{path}: recording not found; run the stage acquire again")
@@ -116,12 +117,12 @@ def read_samples(path: Path) -> Samples:
 
 
 def first_row(path: Path) -> list[str]:
-    """Fields of a CSV's first row; empty if the file is."""
+    """Fields of a CSV's first row; none if the file is empty or no CSV."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8", errors="replace") as file:
             return next(csv.reader(file), [])
-    except (UnicodeDecodeError, csv.Error):
-        raise EdgeCodecError(f"{path}: not a text file; expected comma-separated numbers") from None
+    except csv.Error:
+        return []
 
 
 def is_number(text: str) -> bool:
@@ -153,12 +154,16 @@ def _read_csv(path: Path) -> Samples:
             convert_options=pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, kind)),
         )
 
+    nothing = Samples(np.empty(0), np.empty((0, 0), np.float32), columns=0, ragged_rows=0, text_cells=0)
     if not first:
-        return Samples(np.empty(0), np.empty((0, 0), np.float32), columns=0, ragged_rows=0, text_cells=0)
+        return nothing
     try:
         table = read(pyarrow.float64())
     except pyarrow.ArrowInvalid:
-        table = read(pyarrow.string())  # some cell is no number: keep the rest, count those
+        try:
+            table = read(pyarrow.binary())  # some cell is no number: keep the rest, count those
+        except pyarrow.ArrowInvalid:
+            return nothing  # no CSV at all
     return _samples(table, ragged_rows)
 
 
@@ -166,12 +171,14 @@ def _samples(table: pyarrow.Table, ragged_rows: int) -> Samples:
     text_cells = 0
     columns = []
     for column in table.columns:
-        if not (pyarrow.types.is_floating(column.type) or pyarrow.types.is_integer(column.type)):
-            texts = column.cast(pyarrow.string()).to_pylist()
-            column = [float(text) if text and is_number(text) else np.nan for text in texts]
+        if pyarrow.types.is_binary(column.type):
+            texts = [cell.decode(errors="replace") for cell in column.to_pylist()]
             text_cells += sum(bool(text) and not is_number(text) for text in texts)
-        columns.append(np.asarray(column, dtype=np.float64))
+            columns.append(np.array([float(text) if is_number(text) else np.nan for text in texts]))
+        else:
+            columns.append(np.asarray(column, dtype=np.float64))
     values = np.empty((len(columns) - 1, table.num_rows), np.float32)
-    for channel, column in enumerate(columns[1:]):
-        values[channel] = column
+    with np.errstate(over="ignore"):  # beyond float32 is infinite, which no check lets pass
+        for channel, column in enumerate(columns[1:]):
+            values[channel] = column
     return Samples(columns[0], values, len(columns), ragged_rows, text_cells)

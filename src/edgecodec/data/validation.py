@@ -120,24 +120,22 @@ def _recording_checks(listed: RecordingList, params: ValidateParams) -> list[Che
     tolerance = period * params.sample_rate_tolerance
     return [
         Check("columns", "columns", columns, columns, f"{{columns}} columns, expected {columns}"),
-        Check("columns of every row", "ragged_rows", None, 0, "{ragged_rows} rows have another number of columns"),
-        Check("numbers only", "text_cells", None, 0, "{text_cells} cells are not numbers"),
+        Check("columns of every row", "ragged_rows", None, 0, "rows with another number of columns: {ragged_rows}"),
+        Check("numbers only", "text_cells", None, 0, "cells that are not numbers: {text_cells}"),
         Check("length", "missing_rows", None, 0, "{rows} rows, {missing_rows} too few"),
-        Check("time of every row", "missing_times", None, 0, "{missing_times} rows have no time"),
-        Check("time runs forward", "backward_steps", None, 0, "time does not run forward at {backward_steps} rows"),
+        Check("time of every row", "missing_times", None, 0, "rows without a time: {missing_times}"),
+        Check("time runs forward", "backward_steps", None, 0, "rows where time does not run forward: {backward_steps}"),
         Check("sample period", "period_seconds", period - tolerance, period + tolerance,
               f"sampled every {{period_seconds:.4g}} s, expected {period:.4g} s"),
         Check("gaps", "largest_gap_seconds", None, max(params.largest_gap_seconds, period + tolerance),
-              "a gap of {largest_gap_seconds:.4g} s; {lost_samples} samples are missing"),
+              "a gap of {largest_gap_seconds:.4g} s; samples lost: {lost_samples}"),
     ]
 
 
 def _channel_checks(listed: RecordingList, params: ValidateParams) -> list[Check]:
     checks = [
-        Check("missing samples", "missing", None, 0, "{channel}: {missing} samples are missing or not finite"),
+        Check("missing samples", "missing", None, 0, "{channel}: samples missing or not finite: {missing}"),
         Check("live", "varies", 1, None, "{channel}: dead, reads {minimum:.10g} throughout"),
-        Check("flat line", "flat_seconds", None, params.flat_line_seconds, "{channel}: flat for {flat_seconds:.4g} s"),
-        Check("spikes", "spike_share", None, params.largest_spike_fraction, "{channel}: {spikes} spikes"),
     ]
     if listed.plausible is not None:
         least, most = listed.plausible
@@ -146,8 +144,13 @@ def _channel_checks(listed: RecordingList, params: ValidateParams) -> list[Check
             Check("range, high end", "maximum", None, most, f"{{channel}}: reads {{maximum:.10g}}, above {most:.10g}"),
         ]
     if listed.integers:
-        checks.append(Check("whole counts", "fractional", None, 0, "{channel}: {fractional} samples are no counts"))
-    return checks
+        checks.append(Check("whole counts", "fractional", None, 0,
+                            "{channel}: samples that are no whole counts: {fractional}"))
+    return [
+        *checks,
+        Check("flat line", "flat_seconds", None, params.flat_line_seconds, "{channel}: flat for {flat_seconds:.4g} s"),
+        Check("spikes", "spike_share", None, params.largest_spike_fraction, "{channel}: spikes: {spikes}"),
+    ]
 
 
 def _agreement_checks() -> list[Check]:

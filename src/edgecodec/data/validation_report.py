@@ -41,7 +41,7 @@ def render(validation: Validation, listed: RecordingList) -> str:
     return _PAGE.format(
         recordings=len(validation.recordings),
         verdict_class="bad" if excluded else "good",
-        verdict=f"{len(excluded)} recordings are left out." if excluded else "Every recording is sound.",
+        verdict=f"Left out: {len(excluded)}." if excluded else "Every recording is sound.",
         summary=escape(f"{', '.join(f'{count} {kind}' for kind, count in kinds.items())}; {minutes:.0f} minutes at "
                        f"{listed.sample_rate_hz:g} Hz, {len(listed.channels)} channels.{dead}"),
         excluded=_excluded(validation),

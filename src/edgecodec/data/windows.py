@@ -277,7 +277,7 @@ class _SetWriter:
         for file, series in ((self._inputs, values), (self._targets, targets)):
             rows = series.T.astype("<f4", order="C")
             rows.tofile(file)
-            self._digest.update(rows)
+            self._digest.update(rows.data)
         first_row = sum(segment.rows for segment in self._segments)
         self._segments.append(Segment(recording=recording.name, condition=recording.condition, wind=recording.wind,
                                       first_row=first_row, rows=values.shape[1]))
@@ -296,7 +296,7 @@ class _SetWriter:
                         self._stride) for segment in self._segments]
         counts = [len(each) for each in starts]
         start = np.fromiter(chain.from_iterable(starts), np.int64)
-        self._digest.update(start)
+        self._digest.update(start.data)
         index = pyarrow.table({
             "start": start,
             "wind": np.repeat([segment.wind for segment in self._segments], counts),

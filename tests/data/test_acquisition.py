@@ -1,0 +1,242 @@
+"""Where recordings come from: the twin, a user's folder or zip, another array; and what is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from raw_data import RawData
+
+from edgecodec.data import aerosense
+from edgecodec.data.acquisition import acquire
+from edgecodec.data.arrays import acquire_array
+from edgecodec.data.recordings import RecordingList, read_samples
+from edgecodec.errors import EdgeCodecError
+from edgecodec.params import ArrayParams, DataParams, Params
+from edgecodec.storage import write_json
+
+CHANNELS = 5
+
+
+def aerosense_params(params: Params, path: Path) -> DataParams:
+    return params.data.model_copy(update={"source": "aerosense", "path": path})
+
+
+def array_params(channels: int | tuple[str, ...] = CHANNELS, first_channel: int = 0) -> ArrayParams:
+    return ArrayParams(sample_rate_hz=50, channels=channels, first_channel=first_channel, validation_fraction=0.25)
+
+
+def zip_of(folder: Path, archive: Path) -> Path:
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
+        for path in sorted(folder.rglob("*.csv")):
+            opened.write(path, f"AeroSense-WT-EPFL/{path.relative_to(folder)}")
+    return archive
+
+
+def test_twin_lays_out_raw_files_and_labbook(twin_raw: Path, twin_list: RecordingList) -> None:
+    first = (twin_raw / aerosense.RAW_FOLDER / "aoa_0deg_Exp_003_aerosense.csv").read_text().splitlines()[0].split(",")
+    assert len(first) == 41
+    assert all(field.isdigit() for field in first[1:])
+    kinds = [recording.kind for recording in twin_list.recordings]
+    assert kinds.count("wind") == 72
+    assert kinds.count("zeroing") == 42
+    labbook = aerosense.read_labbook(twin_raw / aerosense.LABBOOK_NAMES[0])
+    assert len(labbook) == 114
+
+
+def test_the_last_repeat_validates(twin_list: RecordingList) -> None:
+    for recording in twin_list.recordings:
+        condition = aerosense.condition_of(recording.number)
+        if condition:
+            assert recording.split == ("validation" if condition.repeat == 3 else "train")
+
+
+@pytest.mark.parametrize("labbook_name", aerosense.LABBOOK_NAMES)
+@pytest.mark.parametrize("packed", [False, True])
+def test_users_folder_or_zip_gives_the_same(
+    raw_data: RawData, small_params: Params, tmp_path: Path, labbook_name: str, packed: bool
+) -> None:
+    raw_data.labbook.rename(raw_data.folder / labbook_name)
+    source = zip_of(raw_data.folder, tmp_path / "real.zip") if packed else raw_data.folder
+    listed = acquire(aerosense_params(small_params, source), 0, tmp_path / "out")
+
+    assert [recording.kind for recording in listed.recordings] == ["zeroing", "wind", "wind", "wind", "zeroing"]
+    assert [recording.split for recording in listed.recordings][1:4] == ["train", "train", "validation"]
+    assert RecordingList.open(tmp_path / "out") == listed
+    copied = tmp_path / "out" / listed.recordings[1].path
+    assert copied.read_bytes() == raw_data.recording(3).read_bytes()
+
+
+def test_header_row_makes_no_difference(raw_data: RawData) -> None:
+    without = read_samples(raw_data.recording(4))
+    raw_data.write_lines(4, [",".join(["time", *aerosense.SENSORS]), *raw_data.lines(4)])
+    with_header = read_samples(raw_data.recording(4))
+    assert np.array_equal(without.values, with_header.values)
+    assert np.array_equal(without.time_seconds, with_header.time_seconds)
+
+
+def test_run_outside_the_numbered_series_keeps_the_labbooks_wind(
+    raw_data: RawData, small_params: Params, tmp_path: Path
+) -> None:
+    raw_data.edit_labbook(Wind_speed=15)
+    listed = acquire(aerosense_params(small_params, raw_data.folder), 0, tmp_path / "out")
+    assert (listed.recordings[2].wind, listed.recordings[2].condition) == (15, "0deg wind 15m/s")
+
+
+def test_zip_with_a_path_outside_is_refused(raw_data: RawData, small_params: Params, tmp_path: Path) -> None:
+    archive = zip_of(raw_data.folder, tmp_path / "slip.zip")
+    for name in ("../../aoa_0deg_Exp_007_aerosense.csv", "/etc/evil.csv", "..\\evil.csv", "C:\\evil.csv"):
+        with zipfile.ZipFile(archive, "a") as opened:
+            opened.writestr(name, "0,1\n")
+        with pytest.raises(EdgeCodecError, match="leads outside"):
+            acquire(aerosense_params(small_params, archive), 0, tmp_path / "out")
+        zip_of(raw_data.folder, archive)
+    assert not (tmp_path / "out").exists()
+
+
+def test_zip_bomb_is_refused(raw_data: RawData, small_params: Params, tmp_path: Path) -> None:
+    raw_data.recording(4).write_text("0" * 20_000_000)
+    archive = zip_of(raw_data.folder, tmp_path / "bomb.zip")
+    with pytest.raises(EdgeCodecError, match="expands over 100 times"):
+        acquire(aerosense_params(small_params, archive), 0, tmp_path / "out")
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip"])
+def test_damaged_zip_is_refused_in_one_line_and_leaves_nothing(
+    raw_data: RawData, small_params: Params, tmp_path: Path, damage: str
+) -> None:
+    archive = zip_of(raw_data.folder, tmp_path / "real.zip")
+    content = bytearray(archive.read_bytes())
+    if damage == "cut":
+        content = content[: len(content) // 2]
+    else:
+        content[len(content) // 2] ^= 0x55
+    archive.write_bytes(content)
+    with pytest.raises(EdgeCodecError, match="truncated or damaged zip"):
+        acquire(aerosense_params(small_params, archive), 0, tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["aerosense", "real.zip"]
+
+
+def test_failure_keeps_what_was_there(raw_data: RawData, small_params: Params, tmp_path: Path) -> None:
+    listed = acquire(aerosense_params(small_params, raw_data.folder), 0, tmp_path / "out")
+    with pytest.raises(EdgeCodecError, match="not found"):
+        acquire(aerosense_params(small_params, tmp_path / "absent.zip"), 0, tmp_path / "out")
+    assert RecordingList.open(tmp_path / "out") == listed
+
+
+def test_folder_without_labbook_or_recordings_is_refused(
+    raw_data: RawData, small_params: Params, tmp_path: Path
+) -> None:
+    labbook = raw_data.labbook.read_text()
+    raw_data.labbook.unlink()
+    with pytest.raises(EdgeCodecError, match="holds no labbook"):
+        acquire(aerosense_params(small_params, raw_data.folder), 0, tmp_path / "out")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / raw_data.labbook.name).write_text(labbook)
+    with pytest.raises(EdgeCodecError, match="holds no recording"):
+        acquire(aerosense_params(small_params, empty), 0, tmp_path / "out")
+
+
+def test_stage_ends_with_one_line_and_leaves_nothing_half_written(
+    raw_data: RawData, tmp_path: Path, repository: Path
+) -> None:
+    archive = zip_of(raw_data.folder, tmp_path / "real.zip")
+    archive.write_bytes(archive.read_bytes()[:5000])
+    content = yaml.safe_load((repository / "tests" / "small_params.yaml").read_text())
+    content["data"].update(source="aerosense", path=str(archive))
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    stage = subprocess.run([sys.executable, repository / "stages" / "acquire.py"], cwd=tmp_path, capture_output=True,
+                           text=True, env={"PYTHONPATH": str(repository / "src"), "PATH": ""}, check=False)
+    assert stage.returncode == 1
+    assert stage.stderr.startswith("error: ")
+    assert len(stage.stderr.splitlines()) == 1
+    assert not list(tmp_path.glob("artifacts/raw*"))
+
+
+@pytest.fixture
+def array_values() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
+
+
+@pytest.mark.parametrize("suffix", ["npy", "parquet", "csv", "plain.csv"])
+def test_any_array_reads_alike(array_values: np.ndarray, tmp_path: Path, suffix: str) -> None:
+    source, out = tmp_path / "array", tmp_path / "out"
+    source.mkdir()
+    out.mkdir()
+    named = pd.DataFrame(array_values, columns=[f"C{index}" for index in range(8)])
+    named.insert(0, "time", 100 + np.arange(300) / 50)
+    if suffix == "npy":
+        np.save(source / "one.npy", array_values)
+    elif suffix == "parquet":
+        named.to_parquet(source / "one.parquet")
+    elif suffix == "csv":
+        named.to_csv(source / "one.csv", index=False)
+    else:
+        pd.DataFrame(array_values).to_csv(source / "one.csv", index=False, header=False)
+
+    listed = acquire_array(source, array_params(first_channel=2), out)
+    samples = read_samples(out / listed.recordings[0].path)
+    assert listed.channels == ("C2", "C3", "C4", "C5", "C6")
+    assert listed.recordings[0].split == "both"
+    np.testing.assert_allclose(samples.values, array_values[:, 2:7].T, rtol=1e-6)
+    np.testing.assert_allclose(np.diff(samples.time_seconds), 0.02)
+
+
+def test_channels_are_taken_by_name_in_the_given_order(array_values: np.ndarray, tmp_path: Path) -> None:
+    pd.DataFrame(array_values, columns=list("abcdefgh")).to_parquet(tmp_path / "one.parquet")
+    out = tmp_path / "out"
+    out.mkdir()
+    listed = acquire_array(tmp_path, array_params(channels=("c", "a")), out)
+    assert listed.channels == ("c", "a")
+    assert np.array_equal(read_samples(out / "one.parquet").values, array_values[:, [2, 0]].T)
+
+
+@pytest.mark.parametrize(("count", "validating"), [(2, 1), (4, 1), (5, 2)])
+def test_last_recordings_validate(array_values: np.ndarray, tmp_path: Path, count: int, validating: int) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for number in range(count):
+        np.save(tmp_path / f"{number}.npy", array_values)
+    splits = [recording.split for recording in acquire_array(tmp_path, array_params(), out).recordings]
+    assert splits == ["train"] * (count - validating) + ["validation"] * validating
+
+
+def _save_objects(folder: Path) -> None:
+    np.save(folder / "one.npy", np.array([[{}]], dtype=object), allow_pickle=True)
+
+
+def _save_text(folder: Path) -> None:
+    pd.DataFrame({name: [1.0, 2.0] for name in "abcd"} | {"e": ["1", "x"]}).to_csv(folder / "one.csv", index=False)
+
+
+@pytest.mark.parametrize(("prepare", "message"), [
+    (lambda folder: None, "holds no recording"),
+    (lambda folder: np.save(folder / "one.npy", np.zeros((8, 300))), r"looks like \[channels, samples\]"),
+    (lambda folder: np.save(folder / "one.npy", np.zeros(300)), r"expected \[samples, channels\]"),
+    (lambda folder: np.save(folder / "one.npy", np.zeros((300, 4))), "has 4 channels"),
+    (lambda folder: (folder / "one.npy").write_bytes(b"\x93NUMPY"), "not a readable npy"),
+    (_save_objects, "not a readable npy"),
+    (_save_text, "column e holds something other than numbers"),
+    (lambda folder: (folder / "one.parquet").write_bytes(b"PAR1"), "not a readable recording"),
+])
+def test_bad_array_is_refused_in_one_line(tmp_path: Path, prepare, message: str) -> None:
+    source, out = tmp_path / "array", tmp_path / "out"
+    source.mkdir()
+    out.mkdir()
+    prepare(source)
+    with pytest.raises(EdgeCodecError, match=message) as raised:
+        acquire_array(source, array_params(), out)
+    assert "\n" not in str(raised.value)
+
+
+def test_damaged_list_says_which_field(tmp_path: Path) -> None:
+    write_json(tmp_path / "recordings.json", {"sample_rate_hz": "fast"})
+    with pytest.raises(EdgeCodecError, match=r"recordings\.json: sample_rate_hz"):
+        RecordingList.open(tmp_path)
