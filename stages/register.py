@@ -14,7 +14,7 @@ from edgecodec.registry.register import register
 
 
 def main() -> None:
-    console = Console()
+    console = Console(soft_wrap=True)
     registration = register(load_params(), Path())
     console.print(gates_table(registration.verdicts))
     for reason in reasons(registration.verdicts):

@@ -19,7 +19,8 @@ def test_packets_come_back_as_they_were(packets: list[bytes], tmp_path: Path) ->
     assert read_packets(tmp_path / "packets") == packets
 
 
-@pytest.mark.parametrize(("kept", "packet"), [(kept, 0) for kept in range(5, 11)] + [(kept, 1) for kept in range(12, 19)])
+@pytest.mark.parametrize(("kept", "packet"),
+                         [(kept, 0) for kept in range(5, 11)] + [(kept, 1) for kept in range(12, 19)])
 def test_a_file_cut_short_is_refused_by_the_packets_number(kept: int, packet: int, tmp_path: Path) -> None:
     write_packets(tmp_path / "packets", [b"first", b"second"])
     (tmp_path / "packets").write_bytes((tmp_path / "packets").read_bytes()[:kept])

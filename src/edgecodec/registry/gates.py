@@ -125,4 +125,6 @@ def _absent(name: str, where: str) -> str:
 
 
 def _shown(value: float) -> str:
-    return f"{value:,.6g}" if math.isfinite(value) else "-"
+    if not math.isfinite(value):
+        return "-"
+    return f"{value:,.0f}" if value >= 10_000 else f"{value:.6g}"
