@@ -27,7 +27,7 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.bare_metal import build_bare_metal
 from edgecodec.simulators.memory_map import pulp_footprint
 from edgecodec.simulators.simulator import Image
-from edgecodec.simulators.supervised import run_to_end, run_to_transcript
+from edgecodec.simulators.supervised import read_transcript, run_to_end
 from edgecodec.simulators.toolchain import Toolchain, find_toolchain
 from edgecodec.simulators.transcript import Transcript
 from edgecodec.storage import read_json, write_json
@@ -120,14 +120,24 @@ class GvsocSimulator:
 
     def run(self, image: Image, time_limit_seconds: float) -> Transcript:
         """See :meth:`Simulator.run`."""
+        return read_transcript("gvsoc", self.execute(image, time_limit_seconds))
+
+    def execute(self, image: Image, time_limit_seconds: float) -> Path:
+        """Run any program to its end; the file with what it printed.
+
+        Raises:
+            EdgeCodecError: as for :func:`run_to_end`.
+        """
         work = image.executable.parent.resolve()
+        output = work / "transcript.txt"
         self._describe_machine(image, work, time_limit_seconds)
         # The launcher, since GVSOC's own script turns every failure of the program into status 1. stdbuf, since
         # the launcher keeps lines back when it writes to a file: a killed run would lose them.
         line_by_line = ("stdbuf", "-oL") if shutil.which("stdbuf") else ()
         command = (*line_by_line, str(self.folder / "bin" / "gvsoc_launcher"), "--config=gvsoc_config.json")
-        return run_to_transcript("gvsoc", command, output=work / "transcript.txt", folder=work,
-                                 environment=self._environment, time_limit_seconds=time_limit_seconds)
+        run_to_end("gvsoc", command, output=output, folder=work, environment=self._environment,
+                   time_limit_seconds=time_limit_seconds)
+        return output
 
     def _describe_machine(self, image: Image, work: Path, time_limit_seconds: float) -> None:
         """Let GVSOC write ``gvsoc_config.json`` into ``work``."""

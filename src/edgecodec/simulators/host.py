@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgecodec.simulators.firmware import Firmware
 from edgecodec.simulators.simulator import Image
-from edgecodec.simulators.supervised import run_to_transcript
+from edgecodec.simulators.supervised import read_transcript, run_to_end
 from edgecodec.simulators.toolchain import Toolchain
 from edgecodec.simulators.transcript import Transcript
 
@@ -45,7 +45,7 @@ class HostSimulator:
 
     def run(self, image: Image, time_limit_seconds: float) -> Transcript:
         """See :meth:`Simulator.run`."""
-        folder = image.executable.parent
-        command = (str(image.executable), *image.arguments)
-        return run_to_transcript("host", command, output=folder / "transcript.txt", folder=folder,
-                                 environment=os.environ, time_limit_seconds=time_limit_seconds)
+        output = image.executable.parent / "transcript.txt"
+        run_to_end("host", (str(image.executable), *image.arguments), output=output, folder=output.parent,
+                   environment=os.environ, time_limit_seconds=time_limit_seconds)
+        return read_transcript("host", output)

@@ -6,6 +6,7 @@ newest first. To measure the same firmware again replaces its entry in place, so
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.cycles import CycleModel, Cycles
 from edgecodec.simulators.memory_map import Footprint
 from edgecodec.simulators.workload import Step, Workload
-from edgecodec.storage import read_json, write_json
+from edgecodec.storage import read_json, sha256_of_file, write_json
 
 KEPT = 8
 
@@ -31,11 +32,10 @@ class Measurement:
     target: str
     simulator: str  # its fingerprint
     clock_mhz: float
-    windows: int  # that were run; the cycles are the slowest one's
-    stack_bytes: int  # deepest stack of a core
+    stack_bytes: int | None  # deepest stack of a core
     footprint: Footprint
     workload: Workload
-    cycles: Cycles
+    cycles: Cycles  # of the slowest window
 
     @property
     def steps(self) -> list[tuple[Step, int]]:
@@ -78,6 +78,14 @@ def find(measurements: Sequence[Measurement], firmware_hash: str, target: str) -
     """The measurement of the very same firmware on ``target``."""
     return next((measurement for measurement in measurements
                  if (measurement.firmware_hash, measurement.target) == (firmware_hash, target)), None)
+
+
+def kernels_hash(firmware: Path) -> str:
+    """sha256 over the hand-written sources of a firmware folder: what its speed depends on, besides the model."""
+    sources = sorted(path for part in ("include", "src", "ports", "verify") for path in (firmware / part).rglob("*")
+                     if path.is_file() and not path.name.startswith("codec_"))
+    lines = [f"{path.relative_to(firmware).as_posix()} {sha256_of_file(path)}\n" for path in sources]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def fit_cycle_model(measurements: Sequence[Measurement], target: str, kernels_hash: str) -> CycleModel:

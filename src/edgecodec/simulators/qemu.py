@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.bare_metal import build_bare_metal
 from edgecodec.simulators.simulator import Image
-from edgecodec.simulators.supervised import run_to_transcript
+from edgecodec.simulators.supervised import read_transcript, run_to_end
 from edgecodec.simulators.toolchain import Toolchain, find_toolchain
 from edgecodec.simulators.transcript import Transcript
 
@@ -62,7 +62,7 @@ class QemuSimulator:
 
     def run(self, image: Image, time_limit_seconds: float) -> Transcript:
         """See :meth:`Simulator.run`."""
-        work = image.executable.parent
-        command = (str(self.program), *_BOARD, "-kernel", str(image.executable.resolve()))
-        return run_to_transcript("qemu", command, output=work / "transcript.txt", folder=work, environment=os.environ,
-                                 time_limit_seconds=time_limit_seconds)
+        output = image.executable.parent / "transcript.txt"
+        run_to_end("qemu", (str(self.program), *_BOARD, "-kernel", str(image.executable.resolve())), output=output,
+                   folder=output.parent, environment=os.environ, time_limit_seconds=time_limit_seconds)
+        return read_transcript("qemu", output)

@@ -16,21 +16,6 @@ from edgecodec.simulators.transcript import Transcript, parse_transcript
 _TERMINAL_COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def run_to_transcript(simulator: str, command: Sequence[str], *, output: Path, folder: Path,
-                      environment: Mapping[str, str], time_limit_seconds: float) -> Transcript:
-    """Run a verification program and read what it printed.
-
-    Raises:
-        EdgeCodecError: as for :func:`run_to_end`, or it printed nothing, or stopped before its end.
-    """
-    run_to_end(simulator, command, output=output, folder=folder, environment=environment,
-               time_limit_seconds=time_limit_seconds)
-    text = _printed(output)
-    if not text.strip():
-        raise EdgeCodecError(f"{simulator}: printed nothing, although it reported no failure; is it installed whole?")
-    return parse_transcript(text)
-
-
 def run_to_end(simulator: str, command: Sequence[str], *, output: Path, folder: Path,
                environment: Mapping[str, str], time_limit_seconds: float) -> None:
     """Run ``command`` in ``folder`` with both of its outputs into the file ``output``. Nothing of it outlives the call.
@@ -55,6 +40,18 @@ def run_to_end(simulator: str, command: Sequence[str], *, output: Path, folder: 
             process.wait()
     if status != 0:
         raise EdgeCodecError(f"{simulator}: ended with status {status}; {_last_line(output)}")
+
+
+def read_transcript(simulator: str, output: Path) -> Transcript:
+    """What a verification program printed into ``output``.
+
+    Raises:
+        EdgeCodecError: nothing, or not all of it.
+    """
+    text = _printed(output)
+    if not text.strip():
+        raise EdgeCodecError(f"{simulator}: printed nothing, although it reported no failure; is it installed whole?")
+    return parse_transcript(text)
 
 
 def _printed(output: Path) -> str:

@@ -50,7 +50,10 @@ class Toolchain:
         Raises:
             EdgeCodecError: the compiler refuses; the text is its first error.
         """
+        # zig traps on undefined behaviour unless told not to; once told, it cannot be told otherwise.
+        sanitized = any(option.startswith("-fsanitize=") for option in options)
         command = [*self.compiler, *self.flags[machine], *LANGUAGE, *WARNINGS,
+                   *(() if sanitized else ("-fno-sanitize=all",)),
                    *(f"-I{folder}" for folder in includes), *options,
                    *(str(source) for source in sources), "-o", str(executable)]
         executable.parent.mkdir(parents=True, exist_ok=True)
@@ -71,8 +74,8 @@ def installed_toolchains() -> tuple[Toolchain, ...]:
             "riscv32": _CLANG_RISCV32,
         }))
     if importlib.util.find_spec("ziglang"):
-        # zig compiles for the machine it runs on, and traps on undefined behaviour unless told not to.
-        found.append(Toolchain("zig", (sys.executable, "-m", "ziglang", "cc", "-fno-sanitize=all"), {
+        # zig compiles for the machine it runs on.
+        found.append(Toolchain("zig", (sys.executable, "-m", "ziglang", "cc"), {
             "host": (),
             "riscv32": _ZIG_RISCV32,
         }))
@@ -93,8 +96,7 @@ def find_toolchain() -> Toolchain:
 
 @cache
 def _version(compiler: tuple[str, ...]) -> str:
-    command = [argument for argument in compiler if not argument.startswith("-f")]
-    finished = subprocess.run([*command, "--version"], capture_output=True, text=True, env=_environment(), check=False)
+    finished = subprocess.run([*compiler, "--version"], capture_output=True, text=True, env=_environment(), check=False)
     return (finished.stdout or finished.stderr).splitlines()[0].strip()
 
 

@@ -28,18 +28,15 @@ class Workload:
     stages: tuple[Step, ...]
     packets: tuple[Step, ...]  # one per rate, from rate 1 on
     stages_of_rate: tuple[int, ...]
-    packet_bits: tuple[int, ...]  # on air, one per rate
 
     @classmethod
     def of(cls, codec: ExportedCodec) -> Workload:
         form = PacketFormat.of(codec)
-        packet_bytes = {rate: form.packet_bytes(rate) for rate in form.rates}
         return cls(
             layers=tuple(_layer(codec, layer) for layer in codec.layers),
             stages=tuple(_stages(codec)),
-            packets=tuple(Step(f"packet{rate}", "Pack", 0, size, 0) for rate, size in packet_bytes.items()),
+            packets=tuple(Step(f"packet{rate}", "Pack", 0, form.packet_bytes(rate), 0) for rate in form.rates),
             stages_of_rate=codec.quantizer.stages_of_rate,
-            packet_bits=tuple(8 * size for size in packet_bytes.values()),
         )
 
     @property

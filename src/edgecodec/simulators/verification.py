@@ -1,0 +1,136 @@
+"""What is known of a firmware on a target: whether its bits are the oracle's, and what a window costs there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from edgecodec.deploy.network import ExportedCodec
+from edgecodec.deploy.packet import PacketFormat
+from edgecodec.simulators.comparison import Comparison
+from edgecodec.simulators.cycles import Cycles
+from edgecodec.simulators.energy import WindowEnergy, raw_millijoules, saving, window_energy
+from edgecodec.simulators.gvsoc import find_chip
+from edgecodec.simulators.memory_map import Footprint
+from edgecodec.simulators.transcript import Transcript
+from edgecodec.simulators.workload import Workload
+from edgecodec.storage import rounded
+
+Evidence = Literal["measured", "recorded", "estimated"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One run of the firmware, compared with the oracle."""
+
+    simulator: str
+    fingerprint: str
+    target: str
+    executable: Path
+    printed: str
+    transcript: Transcript
+    comparison: Comparison
+
+    def __str__(self) -> str:
+        verdict = "bit-exact" if self.comparison.bit_exact else f"DIFFERS: {self.comparison.first_difference}"
+        compared = f"{self.comparison.results} results of {self.comparison.windows} windows"
+        return f"{self.simulator} ({self.target}, workers: {self.transcript.workers}), {compared}: {verdict}"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one window takes on the target.
+
+    The evidence is ``measured`` if a simulator of the target counted the cycles now, ``recorded`` if it counted them
+    for the very same firmware and the figures were kept, ``estimated`` if they come from a model of kept figures.
+    """
+
+    evidence: Evidence
+    cycles: Cycles
+    footprint: Footprint
+    stack_bytes: int | None  # deepest stack of a core; None where no target ran
+    remark: str  # where the figures come from
+
+
+@dataclass(frozen=True)
+class Verification:
+    codec: ExportedCodec
+    firmware_hash: str
+    target: str
+    checks: tuple[Check, ...]  # the last one is the chosen simulator's
+    cost: Cost
+    memory_map: str  # of the verification program on the target
+
+    @property
+    def bit_exact(self) -> bool:
+        return all(check.comparison.bit_exact for check in self.checks)
+
+    def milliseconds(self, rate: int) -> float:
+        """Time to encode, quantize and pack one window."""
+        cycles = self.cost.cycles
+        quantizer = cycles.quantizer(self.codec.quantizer.stages_of_rate[rate - 1])
+        return (cycles.encoder + quantizer + cycles.packets[rate - 1]) / find_chip(self.target).clock_mhz / 1e3
+
+    def energy(self, rate: int) -> WindowEnergy:
+        """Energy to compute one window and to send its packet."""
+        return window_energy(self.milliseconds(rate), 8 * PacketFormat.of(self.codec).packet_bytes(rate))
+
+    def metrics(self) -> dict[str, Any]:
+        """What ``metrics/verification.json`` holds."""
+        workload, cycles, footprint = Workload.of(self.codec), self.cost.cycles, self.cost.footprint
+        rates = PacketFormat.of(self.codec).rates
+        return {
+            "simulator": self.checks[-1].simulator,
+            "target": self.target,
+            "evidence": self.cost.evidence,
+            "bit_exact": self.bit_exact,
+            "clock_mhz": find_chip(self.target).clock_mhz,
+            "encoder": {
+                "cycles": cycles.encoder,
+                "macs": self.codec.multiply_accumulates,
+                "layers": [{"name": step.name, "cycles": count, "macs": step.macs,
+                            "mac_per_cycle": rounded(step.macs / count)}
+                           for step, count in zip(workload.layers, cycles.layers, strict=True)],
+            },
+            "rvq": {str(rate): {"cycles": cycles.quantizer(workload.stages_of_rate[rate - 1])} for rate in rates},
+            "total_milliseconds": {str(rate): rounded(self.milliseconds(rate)) for rate in rates},
+            "energy_millijoules": {str(rate): rounded(self.energy(rate).total) for rate in rates},
+            "l1_bytes": footprint.l1_bytes,
+            "l2_bytes": footprint.l2_bytes,
+            "code_bytes": footprint.code_bytes,
+            "stack_bytes": self.cost.stack_bytes,
+        }
+
+    def report(self) -> dict[str, Any]:
+        """How the metrics came about, and the first difference of every check."""
+        return {
+            "model_hash": self.codec.model_hash,
+            "firmware_hash": self.firmware_hash,
+            "target": self.target,
+            "evidence": self.cost.evidence,
+            "remark": self.cost.remark,
+            "bit_exact": self.bit_exact,
+            "energy": self._energy(),
+            "checks": [{
+                "simulator": check.simulator,
+                "fingerprint": check.fingerprint,
+                "target": check.target,
+                "workers": check.transcript.workers,
+                "windows": check.comparison.windows,
+                "results": check.comparison.results,
+                "first_difference": str(check.comparison.first_difference or "none"),
+            } for check in self.checks],
+        }
+
+    def _energy(self) -> dict[str, Any]:
+        samples, sample_rate_hz = self.codec.samples, self.codec.sample_rate_hz
+        return {
+            "raw_window_millijoules": rounded(raw_millijoules(samples)),
+            "by_rate": {str(rate): {
+                "compute_millijoules": rounded(self.energy(rate).compute),
+                "radio_millijoules": rounded(self.energy(rate).radio),
+                "saving_same_window": rounded(saving(self.energy(rate), samples, sample_rate_hz).same_window),
+                "saving_as_the_paper_counts": rounded(saving(self.energy(rate), samples, sample_rate_hz).paper),
+            } for rate in PacketFormat.of(self.codec).rates},
+        }

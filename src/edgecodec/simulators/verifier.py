@@ -1,0 +1,112 @@
+"""Runs a firmware on this host and on a simulator, compares it with the oracle, and finds what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from edgecodec.deploy.emit import firmware_hash
+from edgecodec.deploy.golden import expected_transcript
+from edgecodec.deploy.network import ExportedCodec, Single
+from edgecodec.deploy.oracle import encode
+from edgecodec.errors import EdgeCodecError
+from edgecodec.progress import progress
+from edgecodec.simulators.comparison import compare
+from edgecodec.simulators.cycles import Cycles
+from edgecodec.simulators.gvsoc import build_for_pulp, find_chip
+from edgecodec.simulators.host import HostSimulator
+from edgecodec.simulators.measurement import Measurement, find, fit_cycle_model, kernels_hash
+from edgecodec.simulators.memory_map import Footprint, memory_map, pulp_footprint
+from edgecodec.simulators.simulator import Simulator
+from edgecodec.simulators.toolchain import Toolchain
+from edgecodec.simulators.transcript import Transcript, parse_transcript
+from edgecodec.simulators.verification import Check, Cost, Verification
+from edgecodec.simulators.workload import Workload
+
+CLUSTER_WORKERS = 8
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """A firmware folder, the codec it was generated from, and the target it is for."""
+
+    codec: ExportedCodec
+    firmware: Path
+    target: str
+    l1_stack_bytes: int
+    toolchain: Toolchain
+    time_limit_seconds: float
+    work: Path  # for programs and what they print
+
+    def golden_windows(self) -> Single:
+        """The windows [n, samples, channels] that the firmware was generated with.
+
+        Raises:
+            EdgeCodecError: there are none.
+        """
+        path = self.firmware / "golden" / "windows.bin"
+        if not path.is_file():
+            raise EdgeCodecError(f"{path}: not found; run the stage generate_c")
+        return np.fromfile(path, "<f4").astype(np.float32).reshape(-1, self.codec.samples, self.codec.channels)
+
+    def verify(self, simulator: Simulator, target_windows: int, kept: Sequence[Measurement]) -> Verification:
+        """Check all golden windows on the host, with one worker and with a cluster's number of them, and the first
+        ``target_windows`` on ``simulator``.
+
+        Args:
+            kept: earlier measurements, for a simulator that counts no cycles.
+
+        Raises:
+            EdgeCodecError: the program does not compile, fit, run or end. A difference is no error: it is a result.
+        """
+        windows = self.golden_windows()
+        expected = parse_transcript(expected_transcript(self.codec, encode(self.codec, windows)))
+        runs: list[tuple[Simulator, int]] = [(HostSimulator(self.toolchain), len(windows)),
+                                             (HostSimulator(self.toolchain, CLUSTER_WORKERS), len(windows))]
+        if simulator.name != "host":
+            runs.append((simulator, min(target_windows, len(windows))))
+        checks = [self._check(runner, windows[:count], replace(expected, windows=expected.windows[:count]))
+                  for runner, count in progress(runs, "verify")]
+        program = checks[-1].executable if simulator.counts_cycles else self._target_program(windows[:1])
+        footprint = pulp_footprint(program, self.l1_stack_bytes)
+        cost = _measured(checks[-1], footprint) if simulator.counts_cycles else self._looked_up(footprint, kept)
+        return Verification(self.codec, firmware_hash(self.firmware), self.target, tuple(checks), cost,
+                            memory_map(program))
+
+    def measurement(self, verification: Verification) -> Measurement:
+        """What to keep of a verification whose cost was measured."""
+        check, cost = verification.checks[-1], verification.cost
+        return Measurement(
+            firmware_hash=verification.firmware_hash, kernels_hash=kernels_hash(self.firmware), codec=self.codec.codec,
+            target=self.target, simulator=check.fingerprint, clock_mhz=find_chip(self.target).clock_mhz,
+            stack_bytes=cost.stack_bytes, footprint=cost.footprint, workload=Workload.of(self.codec),
+            cycles=cost.cycles)
+
+    def _check(self, simulator: Simulator, windows: Single, expected: Transcript) -> Check:
+        image = simulator.build(self.firmware, self.work / simulator.name, self.target, windows)
+        transcript = simulator.run(image, self.time_limit_seconds)
+        printed = (image.executable.parent / "transcript.txt").read_text(encoding="utf-8")
+        return Check(simulator.name, simulator.fingerprint, image.target, image.executable, printed, transcript,
+                     compare(expected, transcript))
+
+    def _target_program(self, windows: Single) -> Path:
+        """The verification program for the target, which only its size is wanted of."""
+        return build_for_pulp(self.toolchain, self.firmware, self.work / "pulp", self.target, self.l1_stack_bytes,
+                              windows).executable
+
+    def _looked_up(self, footprint: Footprint, kept: Sequence[Measurement]) -> Cost:
+        """From a kept measurement of the very same firmware, else from the cycle model."""
+        same = find(kept, firmware_hash(self.firmware), self.target)
+        if same is not None:
+            return Cost("recorded", same.cycles, same.footprint, same.stack_bytes, f"counted by {same.simulator}")
+        model = fit_cycle_model(kept, self.target, kernels_hash(self.firmware))
+        return Cost("estimated", model.estimate(Workload.of(self.codec)), footprint, None,
+                    f"cycle model, off by {model.relative_error:.0%} on the steps it was fitted on")
+
+
+def _measured(check: Check, footprint: Footprint) -> Cost:
+    return Cost("measured", Cycles.of_slowest_window(check.transcript), footprint, check.transcript.stack_bytes,
+                f"counted by {check.fingerprint}")

@@ -1,0 +1,51 @@
+"""Run the firmware on this host and on the best simulator found, compare it with the oracle bit for bit, count cycles.
+
+A firmware whose bits differ is no failure of the stage: the verdict is recorded, and a gate reads it.
+"""
+
+import tempfile
+from pathlib import Path
+
+from edgecodec.deploy.network import load_codec
+from edgecodec.errors import exit_with_one_line
+from edgecodec.params import load_params
+from edgecodec.simulators.measurement import add, read_measurements, write_measurements
+from edgecodec.simulators.selection import choose_simulator
+from edgecodec.simulators.toolchain import find_toolchain
+from edgecodec.simulators.verifier import Verifier
+from edgecodec.storage import replacing_directory, write_json, write_text
+
+FLOAT16 = Path("artifacts/float16")
+FIRMWARE = Path("artifacts/firmware")
+VERIFICATION = Path("artifacts/verification")
+METRICS = Path("artifacts/metrics/verification.json")
+MEASUREMENTS = Path("artifacts/gvsoc_measurements.json")
+
+
+def main() -> None:
+    params = load_params()
+    codec = load_codec(FLOAT16)
+    kept = read_measurements(MEASUREMENTS)
+    choice = choose_simulator(params.verify.simulator, params.firmware.l1_stack_bytes)
+    print(f"simulator {choice.simulator.name}: {choice.reason}")
+    with tempfile.TemporaryDirectory() as work:
+        verifier = Verifier(codec, FIRMWARE, params.verify.target, params.firmware.l1_stack_bytes, find_toolchain(),
+                            params.verify.time_limit_seconds, Path(work))
+        verification = verifier.verify(choice.simulator, params.verify.target_windows, kept)
+    for check in verification.checks:
+        print(check)
+    cost = verification.cost
+    print(f"{params.verify.target}: {verification.milliseconds(params.rates):.2f} ms a window at the highest rate, "
+          f"{cost.evidence} ({cost.remark})")
+    with replacing_directory(VERIFICATION) as folder:
+        write_json(folder / "report.json", verification.report())
+        write_text(folder / "transcript.txt", verification.checks[-1].printed)
+        write_text(folder / "memory_map.txt", verification.memory_map)
+    if cost.evidence == "measured" and verification.bit_exact:
+        kept = add(kept, verifier.measurement(verification))
+    write_measurements(MEASUREMENTS, kept)
+    write_json(METRICS, verification.metrics())
+
+
+if __name__ == "__main__":
+    exit_with_one_line(main)
