@@ -129,7 +129,7 @@ def random_windows(codec: ExportedCodec, count: int, seed: int = 0) -> NDArray[n
     return generator.standard_normal((count, codec.samples, codec.channels)).astype(np.float32)
 
 
-def with_layer(codec: ExportedCodec, name: str, **changes: object) -> ExportedCodec:
+def with_layer(codec: ExportedCodec, name: str, /, **changes: object) -> ExportedCodec:
     """``codec`` with the fields of one layer replaced."""
     return replace(codec, layers=tuple(
         replace(layer, **changes) if layer.name == name else layer for layer in codec.layers))  # type: ignore[arg-type]

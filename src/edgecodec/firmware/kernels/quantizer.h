@@ -11,6 +11,8 @@ typedef struct ec_nearest {
     uint32_t index;
 } ec_nearest;
 
+_Static_assert(sizeof(ec_nearest) == 8, "what the memory planner counts");
+
 /* Some codewords of a stage, fetched. */
 typedef struct ec_chunk {
     uint32_t first;

@@ -1,0 +1,88 @@
+"""Codecs that no C should be generated for are refused by the name of the layer or stage."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from deploy.factory import Sizes, edge_like, paper_like, with_layer
+
+from edgecodec.deploy.checks import check_codec
+from edgecodec.deploy.network import ExportedCodec, Layer, View
+from edgecodec.errors import EdgeCodecError
+
+PAPER, EDGE = paper_like(Sizes()), edge_like(Sizes())
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """A layer kind that the generator does not know."""
+
+    name: str
+    output: View
+
+
+def layer(codec: ExportedCodec, name: str) -> Layer:
+    return next(layer for layer in codec.layers if layer.name == name)
+
+
+def stage(codec: ExportedCodec, **changes: object) -> ExportedCodec:
+    first = replace(codec.quantizer.stages[1], **changes)
+    stages = (codec.quantizer.stages[0], first, *codec.quantizer.stages[2:])
+    return replace(codec, quantizer=replace(codec.quantizer, stages=stages))
+
+
+def damaged(array: np.ndarray, value: float) -> np.ndarray:
+    copy = array.copy()
+    copy.flat[3] = value
+    return copy
+
+
+def test_sound_codecs_pass() -> None:
+    check_codec(PAPER)
+    check_codec(EDGE)
+
+
+@pytest.mark.parametrize(("codec", "said"), [
+    (replace(PAPER, layers=(*PAPER.layers, Pooling("pool", View("c", 1, 2)))),
+     r"layer 6 \(pool\): the generator does not know the kind Pooling"),
+    (replace(PAPER, layers=PAPER.layers[1:]), r"layer 0 \(first\): the first layer, and no other, normalizes"),
+    (with_layer(PAPER, "down", name="first"), r"layer 4 \(first\): the name is taken by layer 1"),
+    (with_layer(PAPER, "down", name="down x"), "letters, digits and underscores"),
+    (with_layer(PAPER, "normalize", output=View("a", 48, 4)), "does not hold a window of 48 x 5"),
+    (with_layer(PAPER, "normalize", scale=np.full(5, np.nan, np.float32)), "offset or scale holds NaN or Inf"),
+    (with_layer(PAPER, "normalize", scale=np.ones(4, np.float32)), "one value for each of the 5 channels"),
+    (with_layer(PAPER, "first", weight=damaged(layer(PAPER, "first").weight, np.inf)),
+     r"layer 1 \(first\): weight or bias holds NaN or Inf"),
+    (with_layer(PAPER, "first", bias=damaged(layer(PAPER, "first").bias, np.nan)), "weight or bias holds NaN"),
+    (with_layer(PAPER, "first", slope=float("nan")), r"\(first\): the slope is NaN"),
+    (with_layer(PAPER, "first", stride=0), r"\(first\): stride, dilation and taps must be at least 1"),
+    (with_layer(PAPER, "first", input=View("a", 48, 5)), r"weight \[6, 5, 6\] does not take the input 48 x 5"),
+    (with_layer(PAPER, "first", input=View("a", 48, 5), weight=np.zeros((6, 5, 5), np.float16)),
+     r"\(first\): input 48 x 5: an odd number of channels; pad with a zero channel"),
+    (with_layer(PAPER, "first", output=View("b", 48, 8)), r"do not give 48 x 8"),
+    (with_layer(PAPER, "first", output=View("a", 48, 6)), "would overwrite the input while it is read"),
+    (with_layer(PAPER, "unit_narrow", residual=View("b", 48, 6, 6)), "overlaps the residual"),
+    (with_layer(PAPER, "unit_narrow", residual=View("b", 47, 6)), "residual 47 x 6 is not 48 x 6"),
+    (with_layer(PAPER, "to_tokens", output=View("tokens", 4, 22)), "transposed does not fit 4 x 22"),
+    (with_layer(EDGE, "decimate", weight=np.zeros((6, 5, 1), np.float16)), "an even number of taps"),
+    (replace(PAPER, quantizer=replace(PAPER.quantizer, tokens=5)), "5 tokens in a latent of 4 rows"),
+    (replace(PAPER, quantizer=replace(PAPER.quantizer, stages_of_rate=(1, 2))), "must end with the number of stages"),
+    (replace(PAPER, quantizer=replace(PAPER.quantizer, stages_of_rate=(2, 1, 3))), "must rise"),
+    (replace(PAPER, quantizer=replace(PAPER.quantizer, latent=View("nowhere", 4, 24))), "no layer writes .* nowhere"),
+    (stage(PAPER, codewords=damaged(PAPER.quantizer.stages[1].codewords, np.nan)), "stage 1: the codebook holds NaN"),
+    (stage(PAPER, norms=damaged(PAPER.quantizer.stages[1].norms, 1.0)), "stage 1: the norms are not"),
+    (stage(PAPER, codewords=np.zeros((1, 24), np.float16)), "stage 1: 1 codewords"),
+    (stage(PAPER, codewords=np.zeros((8, 23), np.float16)), "stage 1: codewords of 23 samples; pad with a zero"),
+    (stage(PAPER, codewords=np.zeros((8, 22), np.float16), norms=np.zeros(8, np.float32)), "name the coordinates"),
+    (stage(EDGE, coordinates=np.array([0, 1, 2, 14], np.uint16)), "the coordinates are not 4 different places"),
+    (stage(EDGE, coordinates=np.array([0, 1, 2, 2], np.uint16)), "the coordinates are not 4 different places"),
+])
+def test_first_problem_is_named(codec: ExportedCodec, said: str) -> None:
+    with pytest.raises(EdgeCodecError, match=said):
+        check_codec(codec)
+
+
+@pytest.mark.parametrize("kind", [paper_like, edge_like])
+def test_any_size_passes(kind: Callable[[Sizes], ExportedCodec]) -> None:
+    check_codec(kind(Sizes(channels=1, samples=9, width=1, taps=1, stride=3, codewords=2, rates=1)))

@@ -1,0 +1,108 @@
+"""The planner: what is alive at the same time is apart; the paper's encoder fits GAP9; what does not fit is named."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from deploy.factory import Sizes, edge_like, paper_like
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgecodec.deploy.memory import ALIGNMENT, FETCH_BYTES, plan_memory
+from edgecodec.deploy.network import Convolution, ExportedCodec, Normalize, Quantizer, Stage, Transpose, View
+from edgecodec.errors import EdgeCodecError
+from edgecodec.params import load_params
+
+
+def zeros(output: int, taps: int, width: int) -> np.ndarray:
+    return np.zeros((output, taps, width), np.float16)
+
+
+def papers_codec() -> ExportedCodec:
+    """The shapes of arXiv 2507.06040, its two largest buffers taking turns."""
+    wide, other = View("a", 800, 36), View("b", 800, 36)
+    bias = np.zeros(36, np.float32)
+    down = View("a", 100, 10)
+    latent = View("latent", 10, 100)
+    layers = (
+        Normalize("normalize", wide, bias, bias),
+        Convolution("first", wide, other, zeros(36, 7, 36), bias, pad_left=3, slope=0.25),
+        Convolution("wide", other, wide, zeros(36, 5, 36), bias, dilation=3, pad_left=6, slope=0.25),
+        Convolution("narrow", wide, other, zeros(36, 1, 36), bias, residual=other, slope=0.25),
+        Convolution("down", other, down, zeros(10, 16, 36), bias[:10], stride=8, pad_left=7),
+        Transpose("tokens", down, latent),
+    )
+    book = zeros(768, 1, 100)[:, 0]
+    stages = (Stage(book, np.zeros(768, np.float32), None),) * 4
+    return ExportedCodec("paper", 36, 800, 100.0, tuple(f"P{n}" for n in range(36)), layers,
+                         Quantizer(latent, 9, stages, (1, 2, 3, 4)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(kind=st.sampled_from([paper_like, edge_like]), channels=st.integers(1, 48), samples=st.integers(8, 200),
+       width=st.integers(1, 20), stride=st.integers(1, 8), codewords=st.integers(2, 300))
+def test_blocks_that_live_together_are_apart(kind: Callable[[Sizes], ExportedCodec], **drawn: int) -> None:
+    plan = plan_memory(kind(Sizes(**drawn)), l1_bytes=1 << 20)
+    blocks = list(plan.blocks.values())
+    for number, block in enumerate(blocks):
+        assert block.offset % ALIGNMENT == 0
+        assert block.offset + block.bytes <= plan.arena_bytes
+        for other in blocks[:number]:
+            together = block.first_step <= other.last_step and other.first_step <= block.last_step
+            apart = block.offset + block.bytes <= other.offset or other.offset + other.bytes <= block.offset
+            assert apart or not together, (block, other)
+
+
+def test_the_papers_encoder_fits_the_l1_of_gap9() -> None:
+    params = load_params().firmware
+    plan = plan_memory(papers_codec(), params.l1_bytes - params.l1_stack_bytes)
+    assert 2 * 57_600 < plan.arena_bytes <= 131_072 - 9_216
+    assert plan.codebooks_bytes == 40 + 614_400 + 12_288
+    assert all(fetch.bytes <= FETCH_BYTES for fetch in plan.fetches.values())
+
+
+def test_weights_come_in_equal_blocks_that_cover_them() -> None:
+    plan = plan_memory(papers_codec(), 1 << 20)
+    first = plan.fetches["first"]
+    assert (first.row_bytes, first.rows, first.blocks) == (7 * 36 * 2, 12, 3)
+    quantizer = plan.fetches["quantizer"]
+    assert quantizer.rows * quantizer.blocks >= 768 > quantizer.rows * (quantizer.blocks - 1)
+
+
+def test_what_does_not_fit_is_named_with_the_bytes_over() -> None:
+    with pytest.raises(EdgeCodecError) as refused:
+        plan_memory(papers_codec(), 100_000)
+    assert str(refused.value) == (
+        "codec paper: b (57600 bytes, in use at first) ends 15264 bytes over the 100000 bytes of L1; "
+        "raise firmware.l1_bytes or make the network narrower")
+
+
+def test_l1_of_exactly_the_arena_is_enough() -> None:
+    codec = edge_like(Sizes())
+    plan = plan_memory(codec, 1 << 20)
+    assert plan_memory(codec, plan.arena_bytes).arena_bytes == plan.arena_bytes
+    with pytest.raises(EdgeCodecError, match="bytes over"):
+        plan_memory(codec, plan.arena_bytes - ALIGNMENT)
+
+
+def test_one_row_larger_than_the_scratch_comes_alone() -> None:
+    codec = paper_like(Sizes(channels=2, samples=4000, stride=1))
+    plan = plan_memory(codec, 1 << 22)
+    assert plan.fetches["quantizer"].rows == 1
+
+
+def test_the_table_shows_every_block() -> None:
+    plan = plan_memory(edge_like(Sizes()), 1 << 20)
+    table = plan.table()
+    assert all(f" {name} " in table for name in plan.blocks)
+    assert f"{plan.arena_bytes}  bytes of L1 arena" in table
+
+
+def test_a_longer_life_takes_more_memory() -> None:
+    """The latent read by the quantizer only, against every buffer kept to the end."""
+    codec = edge_like(Sizes(samples=200))
+    plan = plan_memory(codec, 1 << 20)
+    assert plan.arena_bytes < sum(block.bytes for block in plan.blocks.values())
+    held = replace(codec, quantizer=replace(codec.quantizer, latent=View("window", 1, 14)))
+    assert plan_memory(held, 1 << 20).blocks["window"].last_step > plan.blocks["window"].last_step

@@ -1,0 +1,171 @@
+"""The oracle against the definition written out number by number, and what it refuses."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from deploy.factory import Sizes, edge_like, paper_like, random_windows, with_layer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgecodec.deploy.network import Convolution, ExportedCodec, Normalize, Stage, View
+from edgecodec.deploy.oracle import dot, encode, fnv1a, quantize
+from edgecodec.errors import EdgeCodecError
+
+f16, f32 = np.float16, np.float32
+Rows = list[list[np.float16]]
+
+
+class ByDefinition:
+    """deploy/network.py's docstrings, one scalar at a time, on Python lists."""
+
+    def __init__(self, codec: ExportedCodec) -> None:
+        self.codec = codec
+        self.buffers = {name: [f16(0)] * size for name, size in codec.buffers.items()}
+
+    def read(self, view: View) -> Rows:
+        flat = self.buffers[view.buffer][view.offset :]
+        return [flat[row * view.channels : (row + 1) * view.channels] for row in range(view.rows)]
+
+    def write(self, view: View, rows: Rows) -> None:
+        flat = [value for row in rows for value in row]
+        self.buffers[view.buffer][view.offset : view.offset + len(flat)] = flat
+
+    def run(self, window: np.ndarray) -> dict[str, Rows]:
+        outputs = {}
+        for layer in self.codec.layers:
+            if isinstance(layer, Normalize):
+                padding = [f16(0)] * (layer.output.channels - window.shape[1])
+                scaling = list(zip(layer.offset, layer.scale, strict=True))
+                rows = [[f16(f32(f32(x - offset) * scale)) for x, (offset, scale) in zip(row, scaling, strict=True)]
+                        + padding for row in window]
+            elif isinstance(layer, Convolution):
+                rows = self.convolve(layer)
+            else:
+                rows = [list(column) for column in zip(*self.read(layer.input), strict=True)]
+            self.write(layer.output, rows)
+            outputs[layer.name] = rows
+        return outputs
+
+    def convolve(self, layer: Convolution) -> Rows:
+        source, rows = self.read(layer.input), []
+        residual = self.read(layer.residual) if layer.residual else None
+        for t in range(layer.output.rows):
+            row = []
+            for o in range(layer.output.channels):
+                y = f32(self.product_sum(layer, source, t, o) + layer.bias[o])
+                if residual is not None:
+                    y = f32(f16(f16(y) + residual[t][o]))
+                if layer.slope is not None and y < 0:
+                    y = f32(y * f32(layer.slope))
+                row.append(f16(y))
+            rows.append(row)
+        return rows
+
+    def product_sum(self, layer: Convolution, source: Rows, t: int, o: int) -> np.float32:
+        pairs = []
+        for tap in range(layer.taps):
+            position = t * layer.stride + tap * layer.dilation - layer.pad_left
+            inside = 0 <= position < len(source)
+            if layer.depthwise:
+                pairs.append((source[position][o] if inside else f16(0), layer.weight[o, tap, 0]))
+            elif inside:
+                pairs += zip(source[position], layer.weight[o, tap], strict=True)
+        return pair_sum(pairs)
+
+    def indices(self) -> list[list[int]]:
+        quantizer = self.codec.quantizer
+        residual = self.read(quantizer.latent)[: quantizer.tokens]
+        return [[self.quantize(stage, token) for token in residual] for stage in quantizer.stages]
+
+    def quantize(self, stage: Stage, token: list[np.float16]) -> int:
+        where = range(len(token)) if stage.coordinates is None else stage.coordinates.tolist()
+        best, best_distance = 0, f32(np.inf)
+        for k, codeword in enumerate(stage.codewords):
+            product = pair_sum([(token[i], value) for i, value in zip(where, codeword, strict=True)])
+            distance = f32(stage.norms[k] - f32(f32(2) * product))
+            if distance < best_distance:
+                best, best_distance = k, distance
+        for i, value in zip(where, stage.codewords[best], strict=True):
+            token[i] = f16(token[i] - value)
+        return best
+
+
+def pair_sum(pairs: list[tuple[np.float16, np.float16]]) -> np.float32:
+    total = f32(0)
+    for (a0, b0), (a1, b1) in zip(pairs[::2], pairs[1::2], strict=True):
+        t = f32(f32(a0) * f32(b0))
+        u = f32(f32(f32(a1) * f32(b1)) + t)
+        total = f32(total + u)
+    return total
+
+
+@settings(max_examples=12, deadline=None)
+@given(kind=st.sampled_from([paper_like, edge_like]), seed=st.integers(0, 2**32 - 1), channels=st.integers(1, 5),
+       samples=st.sampled_from([8, 12, 17]), width=st.integers(1, 4), taps=st.integers(1, 5), stride=st.integers(1, 3),
+       dilation=st.integers(1, 3), codewords=st.integers(2, 6))
+def test_every_layer_and_index_follows_the_definition(
+        kind: Callable[[Sizes], ExportedCodec], **drawn: int) -> None:
+    codec = kind(Sizes(rates=2, **drawn))
+    windows = random_windows(codec, 2, seed=drawn["seed"])
+    encoding = encode(codec, windows)
+    for number, window in enumerate(windows):
+        definition = ByDefinition(codec)
+        for name, rows in definition.run(window).items():
+            np.testing.assert_array_equal(encoding.layers[name][number].view(np.uint16),
+                                          np.array(rows, f16).view(np.uint16), err_msg=name)
+        assert encoding.indices[number].tolist() == definition.indices()
+
+
+def test_the_order_of_the_sum_shows() -> None:
+    """1 + (2^-24 + 2^-24) by pairs; from left to right both small products would vanish."""
+    ones = np.ones(4, f16)
+    assert dot(np.array([1, 0, 2**-24, 2**-24], f16), ones) == f32(1 + 2**-23)
+    assert dot(np.array([2**-24, 1, 2**-24, 0], f16), ones) == f32(1)
+
+
+def test_the_lowest_index_wins_among_equals() -> None:
+    codec = paper_like(Sizes(codewords=9))
+    first = codec.quantizer.stages[0]
+    assert (first.codewords[0] == first.codewords[-1]).all()
+    latent = np.broadcast_to(first.codewords[0], (1, 3, first.codewords.shape[1])).copy()
+    assert quantize(codec.quantizer, latent)[0, 0].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    (b"", "cbf29ce484222325"), (b"a", "af63dc4c8601ec8c"), (b"foobar", "85944171f73967e8")])
+def test_hashes_are_the_published_ones(text: bytes, expected: str) -> None:
+    assert fnv1a(np.frombuffer(text, np.uint8)) == expected
+
+
+def test_hashes_are_of_little_endian_bytes() -> None:
+    assert fnv1a(np.array([0x6261], ">u2")) == fnv1a(np.frombuffer(b"ab", np.uint8))
+
+
+@pytest.mark.parametrize(("value", "said"), [
+    (np.nan, "window 1 holds NaN or Inf"), (np.inf, "window 1 holds NaN or Inf"),
+    (1e9, "normalized window of window 1 exceeds float16")])
+def test_unusable_windows_are_refused_by_number(value: float, said: str) -> None:
+    codec = paper_like(Sizes())
+    windows = random_windows(codec, 3)
+    windows[1] = value
+    with pytest.raises(EdgeCodecError, match=said):
+        encode(codec, windows)
+
+
+def test_an_overflow_in_any_layer_shows_in_the_latent() -> None:
+    codec = paper_like(Sizes())
+    loud = with_layer(codec, "first", weight=np.full((6, 5, 6), 60000, np.float16))
+    with pytest.raises(EdgeCodecError, match="latent of window 0 exceeds float16"):
+        encode(loud, random_windows(codec, 1))
+
+
+@pytest.mark.parametrize("shape", [(2, 47, 5), (2, 5, 48), (48, 5)])
+def test_windows_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(EdgeCodecError, match=r"the codec takes float32 \[n, 48, 5\]"):
+        encode(paper_like(Sizes()), np.zeros(shape, np.float32))
+
+
+def test_windows_of_another_type_are_refused() -> None:
+    with pytest.raises(EdgeCodecError, match="float64"):
+        encode(paper_like(Sizes()), np.zeros((1, 48, 5)))

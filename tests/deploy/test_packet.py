@@ -1,0 +1,135 @@
+"""Packets: there and back at every rate; damage, strangers and cuts are refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from deploy.factory import Sizes, edge_like, paper_like
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from edgecodec.deploy.packet import (
+    OVERHEAD_BYTES,
+    PacketFormat,
+    compression_ratios,
+    pack,
+    truncate,
+    unpack,
+)
+from edgecodec.errors import EdgeCodecError
+
+PAPER = PacketFormat("0123456789abcdef" * 4, tokens=9, codewords=(768,) * 4, stages_of_rate=(1, 2, 3, 4))
+
+
+def random_indices(form: PacketFormat, seed: int) -> NDArray[np.uint16]:
+    generator = np.random.default_rng(seed)
+    return np.stack([generator.integers(0, count, form.tokens, dtype=np.uint16) for count in form.codewords])
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), tokens=st.integers(1, 12), stages=st.lists(st.integers(2, 65536), min_size=1, max_size=8),
+       sequence=st.integers(0, 65535))
+def test_indices_come_back_at_every_rate(data: st.DataObject, tokens: int, stages: list[int], sequence: int) -> None:
+    form = PacketFormat("ab" * 32, tokens, tuple(stages), tuple(range(1, len(stages) + 1)))
+    indices = np.array([data.draw(st.lists(st.integers(0, count - 1), min_size=tokens, max_size=tokens))
+                        for count in stages], np.uint16)
+    for rate in form.rates:
+        packet = pack(form, rate, sequence, indices)
+        assert len(packet) == form.packet_bytes(rate)
+        received = unpack(form, packet)
+        assert (received.sequence, received.rate) == (sequence, rate)
+        np.testing.assert_array_equal(received.indices, indices[:rate])
+
+
+def test_golden_packet() -> None:
+    """The bytes on air are a promise to nodes in the field: they may change with the format version only."""
+    form = PacketFormat("0123456789abcdef" * 4, tokens=3, codewords=(16, 5), stages_of_rate=(1, 2))
+    indices = np.array([[0x1, 0xA, 0xF], [4, 0, 3]], np.uint16)
+    assert pack(form, 2, 0x1234, indices).hex() == "11" "01234567" "3412" "1af818" "7dc2af38"
+    assert pack(form, 1, 0x1234, indices).hex() == "10" "01234567" "3412" "1af0" "ed55ca61"
+
+
+@pytest.mark.parametrize("rate", PAPER.rates)
+def test_every_flipped_bit_is_refused(rate: int) -> None:
+    packet = pack(PAPER, rate, 7, random_indices(PAPER, rate))
+    for bit in range(8 * len(packet)):
+        damaged = bytearray(packet)
+        damaged[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(EdgeCodecError, match="packet: damaged"):
+            unpack(PAPER, bytes(damaged))
+
+
+def test_every_cut_is_refused() -> None:
+    packet = pack(PAPER, 4, 7, random_indices(PAPER, 0))
+    for length in range(len(packet)):
+        with pytest.raises(EdgeCodecError, match="cut short"):
+            unpack(PAPER, packet[:length])
+    with pytest.raises(EdgeCodecError, match="packet: damaged"):
+        unpack(PAPER, packet + b"\0")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=80))
+def test_noise_is_refused(noise: bytes) -> None:
+    with pytest.raises(EdgeCodecError, match=r"^packet: "):
+        unpack(PAPER, noise)
+
+
+def test_packet_of_another_model_is_refused_by_both_names() -> None:
+    other = replace(PAPER, model_hash="f" * 64)
+    with pytest.raises(EdgeCodecError, match="of model ffffffff, but the decoder is model 01234567"):
+        unpack(PAPER, pack(other, 1, 0, random_indices(PAPER, 0)))
+
+
+def test_packet_of_a_model_with_more_rates_is_refused() -> None:
+    with pytest.raises(EdgeCodecError, match="rate 4: the model has rates 1 to 3"):
+        unpack(replace(PAPER, stages_of_rate=(1, 2, 4)), pack(PAPER, 4, 0, random_indices(PAPER, 0)))
+
+
+def test_index_without_codeword_is_refused_on_both_sides() -> None:
+    wide = replace(PAPER, codewords=(1024,) * 4)
+    indices = random_indices(PAPER, 0)
+    indices[2, 5] = 768
+    with pytest.raises(EdgeCodecError, match="stage 2, token 5: 768 is not one of 768 codewords"):
+        pack(PAPER, 3, 0, indices)
+    with pytest.raises(EdgeCodecError, match="index 768 in a stage of 768 codewords"):
+        unpack(PAPER, pack(wide, 3, 0, indices))
+    assert unpack(PAPER, pack(PAPER, 2, 0, indices)).rate == 2  # the stage is not sent
+
+
+def test_a_lower_rate_is_the_same_packet_without_its_last_stages() -> None:
+    indices = random_indices(PAPER, 3)
+    full = pack(PAPER, 4, 9, indices)
+    for rate in PAPER.rates:
+        assert truncate(PAPER, full, rate) == pack(PAPER, rate, 9, indices)
+    with pytest.raises(EdgeCodecError, match="of rate 2; it cannot be raised to 3"):
+        truncate(PAPER, truncate(PAPER, full, 2), 3)
+    with pytest.raises(EdgeCodecError, match="damaged"):
+        truncate(PAPER, full[:-1] + b"x", 1)
+
+
+@pytest.mark.parametrize(("rate", "sequence", "stages", "said"), [
+    (0, 0, 4, "rate 0: the model has rates 1 to 4"), (5, 0, 4, "rate 5: the model has rates 1 to 4"),
+    (1, -1, 4, "sequence number -1"), (1, 65536, 4, "sequence number 65536"), (3, 0, 2, r"rate 3 needs \[3, 9\]")])
+def test_what_cannot_be_packed_is_refused(rate: int, sequence: int, stages: int, said: str) -> None:
+    with pytest.raises(EdgeCodecError, match=said):
+        pack(PAPER, rate, sequence, random_indices(PAPER, 0)[:stages])
+
+
+def test_both_ratios_of_the_papers_codec() -> None:
+    codec = paper_like(Sizes(channels=36, samples=800, stride=8, codewords=768, rates=4))
+    codec = replace(codec, quantizer=replace(
+        codec.quantizer, tokens=9, latent=replace(codec.quantizer.latent, rows=9),
+        stages=(codec.quantizer.stages[0],) * 4))
+    ratios = [compression_ratios(codec, rate) for rate in range(1, 5)]
+    assert [int(ratio.payload) for ratio in ratios] == [10240, 5120, 3413, 2560]
+    assert OVERHEAD_BYTES == 11
+    assert [ratio.on_air for ratio in ratios] == [115200 / size for size in (23, 34, 45, 56)]
+
+
+def test_format_follows_the_codec() -> None:
+    codec = edge_like(Sizes(codewords=20, rates=2, stages_per_rate=3))
+    form = PacketFormat.of(codec)
+    assert form.codewords == (20, 21, 22, 23, 24, 25)
+    assert [form.payload_bits(rate) for rate in form.rates] == [codec.quantizer.payload_bits(rate) for rate in (1, 2)]

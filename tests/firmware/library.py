@@ -1,0 +1,85 @@
+"""The C API through ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import POINTER, Structure, c_char_p, c_float, c_size_t, c_uint8, c_uint16, c_uint32, c_void_p
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecodec.deploy.memory import ALIGNMENT
+from edgecodec.deploy.network import ExportedCodec
+
+NAMES = ("OK", "NULL", "ALIGNMENT", "ARENA", "MODEL", "CONTEXT", "TEAM", "RATE", "WINDOW", "OVERFLOW", "INDEX",
+         "CAPACITY")
+
+
+class Context(Structure):
+    _fields_ = (("arena", c_void_p), ("weights", c_void_p), ("codebooks", c_void_p), ("observer", c_void_p))
+
+
+class Team(Structure):
+    _fields_ = (("worker", c_uint32), ("workers", c_uint32), ("barrier", c_void_p), ("fetch", c_void_p),
+                ("port", c_void_p))
+
+
+class Model(Structure):
+    _fields_ = (("codec", c_char_p), ("model_hash", c_char_p), ("samples", c_uint32), ("channels", c_uint32),
+                ("tokens", c_uint32), ("stages", c_uint32), ("rates", c_uint32),
+                ("stages_of_rate", POINTER(c_uint16)), ("layers", c_uint32))
+
+
+class Library:
+    """One codec's firmware. Statuses are given by name."""
+
+    def __init__(self, path: Path, codec: ExportedCodec) -> None:
+        self.functions = ctypes.CDLL(str(path))
+        self.functions.ec_arena_size.restype = c_size_t
+        self.functions.ec_packet_size.restype = c_size_t
+        self.functions.ec_model_info.restype = POINTER(Model)
+        self.functions.ec_layer_name.restype = c_char_p
+        self.functions.ec_serial_team.restype = Team
+        self.codec = codec
+        mark = codec.model_hash[:16]
+        self.weights = ctypes.addressof(c_uint8.in_dll(self.functions, f"codec_weights_{mark}"))
+        self.codebooks = ctypes.addressof(c_uint8.in_dll(self.functions, f"codec_codebooks_{mark}"))
+        self.arena_bytes: int = self.functions.ec_arena_size()
+        self._arena = np.zeros(self.arena_bytes + 2 * ALIGNMENT, np.uint8)
+        self.arena = -(-self._arena.ctypes.data // ALIGNMENT) * ALIGNMENT
+
+    @property
+    def model(self) -> Model:
+        return self.functions.ec_model_info().contents
+
+    def team(self) -> Team:
+        return self.functions.ec_serial_team()
+
+    def init(self, context: Context | None, arena: int | None, arena_bytes: int, weights: int | None,
+             codebooks: int | None) -> str:
+        return NAMES[self.functions.ec_init(context and ctypes.byref(context), c_void_p(arena), c_size_t(arena_bytes),
+                                            c_void_p(weights), c_void_p(codebooks))]
+
+    def ready(self) -> Context:
+        context = Context()
+        assert self.init(context, self.arena, self.arena_bytes, self.weights, self.codebooks) == "OK"
+        return context
+
+    def encode(self, context: Context | None, team: Team | None, window: NDArray[np.float32] | None, rate: int,
+               indices: NDArray[np.uint16] | None) -> str:
+        return NAMES[self.functions.ec_encode(
+            context and ctypes.byref(context), team and ctypes.byref(team), _pointer(window, c_float), c_uint32(rate),
+            _pointer(indices, c_uint16))]
+
+    def pack(self, rate: int, sequence: int, indices: NDArray[np.uint16] | None, capacity: int) -> tuple[str, bytes]:
+        packet = np.full(capacity + 8, 0xEE, np.uint8)
+        size = c_size_t(12345)
+        status = NAMES[self.functions.ec_pack(c_uint32(rate), c_uint16(sequence), _pointer(indices, c_uint16),
+                                              _pointer(packet, c_uint8), c_size_t(capacity), ctypes.byref(size))]
+        assert (packet[capacity:] == 0xEE).all()
+        return status, packet[: size.value].tobytes()
+
+
+def _pointer(array: NDArray[np.generic] | None, element: type) -> object:
+    return None if array is None else array.ctypes.data_as(POINTER(element))

@@ -1,0 +1,151 @@
+"""Every status of the API, one bad argument at a time; and packets that equal the Python ones."""
+
+import ctypes
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from deploy.factory import Sizes, edge_like, paper_like, random_windows, with_layer
+from firmware.conftest import BuildLibrary
+from firmware.library import Context, Library
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from edgecodec.deploy.network import ExportedCodec
+from edgecodec.deploy.oracle import encode
+from edgecodec.deploy.packet import PacketFormat, pack, unpack
+
+CODEC = paper_like(Sizes(seed=9, codewords=20, rates=3, stages_per_rate=2))
+
+
+@pytest.fixture(scope="module")
+def library(build_library: BuildLibrary) -> Library:
+    return build_library(CODEC)
+
+
+def no_indices(codec: ExportedCodec = CODEC) -> NDArray[np.uint16]:
+    return np.full((len(codec.quantizer.stages) + 1, codec.quantizer.tokens), 0xEEEE, np.uint16)
+
+
+def window(codec: ExportedCodec = CODEC) -> NDArray[np.float32]:
+    return np.ascontiguousarray(random_windows(codec, 1)[0])
+
+
+def test_model_info_tells_what_was_exported(library: Library) -> None:
+    model = library.model
+    assert model.codec == b"paper"
+    assert model.model_hash.decode() == CODEC.model_hash
+    assert (model.samples, model.channels, model.tokens, model.stages, model.rates) == (48, 5, 3, 6, 3)
+    assert model.stages_of_rate[:3] == [2, 4, 6]
+    names = [library.functions.ec_layer_name(step) for step in range(model.layers + 1)]
+    assert names == [*(layer.name.encode() for layer in CODEC.layers), None]
+
+
+@pytest.mark.parametrize("rate", [1, 2, 3])
+def test_a_rate_writes_its_own_stages_and_no_more(library: Library, rate: int) -> None:
+    indices = no_indices()
+    assert library.encode(library.ready(), library.team(), window(), rate, indices) == "OK"
+    np.testing.assert_array_equal(indices[: 2 * rate], encode(CODEC, window()[None]).indices[0, : 2 * rate])
+    assert (indices[2 * rate :] == 0xEEEE).all()
+
+
+def test_init_refuses_what_is_missing_small_or_misaligned(library: Library) -> None:
+    size, weights, codebooks = library.arena_bytes, library.weights, library.codebooks
+    assert library.init(None, library.arena, size, weights, codebooks) == "NULL"
+    assert library.init(Context(), None, size, weights, codebooks) == "NULL"
+    assert library.init(Context(), library.arena, size, None, codebooks) == "NULL"
+    assert library.init(Context(), library.arena, size, weights, None) == "NULL"
+    assert library.init(Context(), library.arena, size - 1, weights, codebooks) == "ARENA"
+    assert library.init(Context(), library.arena, 0, weights, codebooks) == "ARENA"
+    assert library.init(Context(), library.arena + 8, size, weights, codebooks) == "ALIGNMENT"
+    assert library.init(Context(), library.arena, size, weights + 2, codebooks) == "ALIGNMENT"
+
+
+def test_init_refuses_data_of_another_model(library: Library, build_library: BuildLibrary) -> None:
+    stranger = build_library(edge_like(Sizes(seed=9)))
+    good = (library.arena, library.arena_bytes)
+    assert library.init(Context(), *good, stranger.weights, library.codebooks) == "MODEL"
+    assert library.init(Context(), *good, library.weights, stranger.codebooks) == "MODEL"
+    assert library.init(Context(), *good, library.codebooks, library.weights) == "MODEL"
+    for byte in range(40):  # the whole header counts
+        copy = np.frombuffer(ctypes.string_at(library.weights, 40), np.uint8).copy()
+        copy[byte] ^= 1
+        assert library.init(Context(), *good, copy.ctypes.data, library.codebooks) == "MODEL"
+
+
+def test_a_refused_context_encodes_nothing(library: Library) -> None:
+    context = library.ready()
+    assert library.init(context, library.arena + 8, library.arena_bytes, library.weights, library.codebooks) != "OK"
+    assert library.encode(context, library.team(), window(), 1, no_indices()) == "CONTEXT"
+    assert library.encode(Context(), library.team(), window(), 1, no_indices()) == "CONTEXT"
+
+
+def test_encode_refuses_what_is_missing_misaligned_or_out_of_range(library: Library) -> None:
+    context, team = library.ready(), library.team()
+    assert library.encode(None, team, window(), 1, no_indices()) == "NULL"
+    assert library.encode(context, None, window(), 1, no_indices()) == "NULL"
+    assert library.encode(context, team, None, 1, no_indices()) == "NULL"
+    assert library.encode(context, team, window(), 1, None) == "NULL"
+    assert library.encode(context, team, window(), 0, no_indices()) == "RATE"
+    assert library.encode(context, team, window(), 4, no_indices()) == "RATE"
+    shifted = np.zeros(4 * window().size + 4, np.uint8)[1:].view(np.uint8)
+    assert library.encode(context, team, shifted, 1, no_indices()) == "ALIGNMENT"
+    odd = np.zeros(2 * no_indices().size + 2, np.uint8)[1:]
+    assert library.encode(context, team, window(), 1, odd) == "ALIGNMENT"
+
+
+@pytest.mark.parametrize(("field", "value", "status"), [
+    ("workers", 0, "TEAM"), ("workers", 17, "TEAM"), ("worker", 1, "TEAM"), ("barrier", None, "NULL"),
+    ("fetch", None, "NULL")])
+def test_encode_refuses_an_impossible_team(library: Library, field: str, value: int | None, status: str) -> None:
+    team = library.team()
+    setattr(team, field, value)
+    assert library.encode(library.ready(), team, window(), 1, no_indices()) == status
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e9, -3e38])
+@pytest.mark.parametrize("place", [(0, 0), (47, 4), (20, 2)])
+def test_a_window_that_is_no_window_leaves_no_indices(
+        library: Library, value: float, place: tuple[int, int]) -> None:
+    broken, indices = window(), no_indices()
+    broken[place] = value
+    assert library.encode(library.ready(), library.team(), broken, 3, indices) == "WINDOW"
+    assert (indices == 0xEEEE).all()
+    assert library.encode(library.ready(), library.team(), window(), 3, indices) == "OK"
+
+
+def test_an_overflow_inside_the_encoder_is_a_status(build_library: BuildLibrary) -> None:
+    steep = with_layer(CODEC, "first", weight=np.full((6, 5, 6), 8, np.float16))
+    library, indices = build_library(steep), no_indices()
+    assert library.encode(library.ready(), library.team(), np.full((48, 5), 9999, np.float32), 1, indices) == "OVERFLOW"
+    assert (indices == 0xEEEE).all()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("kind", [paper_like, edge_like])
+@given(seed=st.integers(0, 1000), sequence=st.integers(0, 65535))
+def test_packets_are_those_of_the_python_packer(
+        kind: Callable[[Sizes], ExportedCodec], build_library: BuildLibrary, seed: int, sequence: int) -> None:
+    codec = kind(Sizes(seed=9, codewords=20, rates=3, stages_per_rate=2))
+    library, form = build_library(codec), PacketFormat.of(codec)
+    generator = np.random.default_rng(seed)
+    indices = np.stack([generator.integers(0, count, form.tokens).astype(np.uint16) for count in form.codewords])
+    for rate in form.rates:
+        status, packet = library.pack(rate, sequence, indices, form.packet_bytes(rate))
+        assert (status, packet) == ("OK", pack(form, rate, sequence, indices))
+        np.testing.assert_array_equal(unpack(form, packet).indices, indices[: form.stages(rate)])
+
+
+def test_pack_refuses_bad_rates_indices_and_buffers(library: Library) -> None:
+    form = PacketFormat.of(CODEC)
+    indices = np.zeros((6, 3), np.uint16)
+    assert [library.functions.ec_packet_size(rate) for rate in range(5)] == [
+        0, *(form.packet_bytes(rate) for rate in (1, 2, 3)), 0]
+    assert library.pack(0, 0, indices, 100) == ("RATE", b"")
+    assert library.pack(4, 0, indices, 100) == ("RATE", b"")
+    assert library.pack(1, 0, None, 100)[0] == "NULL"
+    assert library.pack(3, 0, indices, form.packet_bytes(3) - 1) == ("CAPACITY", b"")
+    indices[3, 2] = len(CODEC.quantizer.stages[3].codewords)
+    assert library.pack(2, 0, indices, 100) == ("INDEX", b"")
+    assert library.pack(1, 0, indices, 100)[0] == "OK"  # that stage is not sent

@@ -1,0 +1,102 @@
+"""The C gives the oracle's bits: any network, any number of workers, any optimization, hardware float16 or not."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+from deploy.factory import Sizes, edge_like, paper_like, random_windows
+from firmware.conftest import RunOnHost
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edgecodec.deploy.network import ExportedCodec
+from edgecodec.errors import EdgeCodecError
+from edgecodec.simulators.comparison import compare_with_oracle
+from edgecodec.simulators.toolchain import Toolchain, installed_toolchains
+
+KINDS = [paper_like, edge_like]
+
+
+# What each sanitizer must find (with one argument) and must not (without).
+FAULTS = {
+    "address": "int main(int n, char **v) { (void)v; volatile int a[2] = {0}; return a[2 * n - 2]; }",
+    "undefined": "int main(int n, char **v) { (void)v; volatile int i = 0x7ffffffe; i += n; return i == 0; }",
+    "thread": """
+        #include <pthread.h>
+        static int shared;
+        static void *add(void *times) { for (int i = 0; i < *(int *)times; i++) { shared++; } return NULL; }
+        int main(int n, char **v) {
+            (void)v; int times = 1000 * (n - 1); pthread_t one;
+            pthread_create(&one, NULL, add, &times); add(&times); pthread_join(one, NULL); return 0;
+        }""",
+}
+
+
+@pytest.fixture(scope="module", params=FAULTS)
+def sanitizing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Toolchain, str]:
+    """A compiler that has the library of a sanitizer: often the system's. zig has that of undefined behaviour at hand;
+    others it would first compile, for minutes."""
+    program = tmp_path_factory.mktemp("sanitizer") / "fault"
+    program.with_suffix(".c").write_text(FAULTS[request.param])
+    system = [Toolchain("cc", ("cc",), {"host": ()})] if shutil.which("cc") else []
+    for compiler in (*system, *installed_toolchains()):
+        if compiler.name == "zig" and request.param != "undefined":
+            continue
+        with suppress(EdgeCodecError):
+            compiler.build("host", [program.with_suffix(".c")], program,
+                           options=["-O1", f"-fsanitize={request.param}", "-fno-sanitize-recover=all", "-pthread"])
+            sound, faulty = (subprocess.run([program, *argument], capture_output=True, check=False).returncode
+                             for argument in ([], ["1"]))
+            if sound == 0 != faulty:
+                return compiler, request.param
+    pytest.skip(f"no compiler here can use -fsanitize={request.param}")
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("kind", KINDS)
+@given(seed=st.integers(0, 2**32 - 1), channels=st.integers(1, 48), samples=st.integers(8, 60),
+       width=st.integers(1, 12), taps=st.integers(1, 9), stride=st.integers(1, 8), dilation=st.integers(1, 9),
+       codewords=st.integers(2, 300), stages_per_rate=st.integers(1, 3))
+def test_random_networks_equal_the_oracle(
+        kind: Callable[[Sizes], ExportedCodec], run_on_host: RunOnHost, **drawn: int) -> None:
+    codec = kind(Sizes(**drawn))
+    windows = random_windows(codec, 2, seed=drawn["seed"])
+    for threads in (None, 1, 3, 8):
+        comparison = compare_with_oracle(codec, windows, run_on_host(codec, windows, threads))
+        assert comparison.bit_exact, (threads, str(comparison.first_difference))
+        assert comparison.results == 2 * (len(codec.layers) + len(codec.quantizer.stages) + 3)
+
+
+@pytest.mark.parametrize("options", [("-O0",), ("-O3", "-DEC_PORTABLE_HALF")], ids=" ".join)
+@pytest.mark.parametrize("kind", KINDS)
+def test_optimization_does_not_change_a_bit(
+        kind: Callable[[Sizes], ExportedCodec], options: tuple[str, ...], run_on_host: RunOnHost) -> None:
+    codec = kind(Sizes(seed=5))
+    windows = random_windows(codec, 2)
+    assert compare_with_oracle(codec, windows, run_on_host(codec, windows, 3, options=options)).bit_exact
+
+
+@pytest.mark.parametrize("compiler", installed_toolchains(), ids=lambda compiler: compiler.name)
+def test_every_installed_compiler_gives_the_same_bits(compiler: Toolchain, run_on_host: RunOnHost) -> None:
+    codec = edge_like(Sizes(seed=5))
+    windows = random_windows(codec, 2)
+    assert compare_with_oracle(codec, windows, run_on_host(codec, windows, compiler=compiler)).bit_exact
+
+
+@pytest.mark.parametrize(("kind", "threads"), [(paper_like, None), (paper_like, 3), (edge_like, 8)])
+def test_sanitizers_find_nothing(kind: Callable[[Sizes], ExportedCodec], threads: int | None,
+                                 sanitizing: tuple[Toolchain, str], run_on_host: RunOnHost) -> None:
+    compiler, checks = sanitizing
+    codec = kind(Sizes(seed=6))
+    windows = random_windows(codec, 2)
+    options = ("-O1", "-g", f"-fsanitize={checks}", "-fno-sanitize-recover=all")
+    transcript = run_on_host(codec, windows, threads, compiler=compiler, options=options)
+    assert compare_with_oracle(codec, windows, transcript).bit_exact
+
+
+def test_fast_math_is_refused(run_on_host: RunOnHost) -> None:
+    codec = edge_like(Sizes(seed=5))
+    with pytest.raises(EdgeCodecError, match="compile without -ffast-math"):
+        run_on_host(codec, random_windows(codec, 1), options=("-ffast-math",))
