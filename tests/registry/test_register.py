@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -137,6 +138,19 @@ def test_an_experiment_leaves_the_candidate_where_it_is(params: Params, monkeypa
     assert number(experiment) == "2"
     assert client().get_run(experiment.run_id).info.run_name == "balmy-lilo"
     assert client().get_model_version_by_alias("edgecodec", "candidate").version == 1
+
+
+def test_a_queued_experiment_registers_in_its_parents_store(project: Path, params: Params, tmp_path: Path,
+                                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    throwaway = tmp_path / "throwaway"
+    shutil.copytree(project, throwaway, ignore=shutil.ignore_patterns("mlflow.db", "mlartifacts"))
+    monkeypatch.chdir(throwaway)
+    monkeypatch.setenv("DVC_ROOT", str(project))
+
+    assert number(register(params, HERE)) == "1"
+    assert not (throwaway / "mlflow.db").exists()
+    monkeypatch.chdir(project)
+    assert number(register(params, HERE)) == "1"
 
 
 @pytest.mark.usefixtures("project")

@@ -101,7 +101,7 @@ def _create(run: Run, bundle: Bundle, name: str, description: str, tags: Mapping
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     version: ModelVersion = client.create_model_version(
-        name, logged.model_uri, run.id, tags={**tags, BUNDLE: bundle.sha256}, description=description,
+        name, logged.artifact_location, run.id, tags={**tags, BUNDLE: bundle.sha256}, description=description,
         model_id=logged.model_id)
     return str(version.version)
 
