@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from edgecodec.data.windows import WindowSet
 
+from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.network import save_codec
 from edgecodec.deploy.oracle import encode

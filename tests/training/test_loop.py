@@ -57,9 +57,10 @@ def test_a_killed_training_resumes_to_the_same_bits(
             raise KilledError
         return take_step(self)
 
-    with monkeypatch.context() as patched, pytest.raises(KilledError):
-        patched.setattr(Trainer, "_take_step", take_step_until_killed)
+    monkeypatch.setattr(Trainer, "_take_step", take_step_until_killed)
+    with pytest.raises(KilledError):
         train(params, small_windows, tmp_path / "killed")
+    monkeypatch.undo()
     resumed = train(params, small_windows, tmp_path / "killed")
 
     assert resumed.history == whole.history
