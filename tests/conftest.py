@@ -1,7 +1,12 @@
 """Where things are: the repository, and the real windows if this machine has them."""
 
+import json
 import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,3 +45,33 @@ def small_windows(small_params: Params, tmp_path_factory: pytest.TempPathFactory
     listed = acquire(small_params.data, small_params.seed, folder / "raw")
     write_windows(folder / "raw", listed, frozenset(), small_params.window, folder / "windows")
     return folder / "windows"
+
+
+class Clone:
+    """A clone of this repository's HEAD that runs the pipeline in small."""
+
+    def __init__(self, repository: Path, folder: Path) -> None:
+        self.folder = folder
+        subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(repository), str(folder)], check=True)
+        small = (repository / "tests" / "small_params.yaml").read_text()
+        (folder / "params.yaml").write_text(small)
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(self.folder / "src"),
+            "OMP_WAIT_POLICY": "PASSIVE",
+            "DVC_NO_ANALYTICS": "1",
+        }
+        environment.pop("MLFLOW_TRACKING_URI", None)
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+
+    def metrics(self, name: str) -> Any:
+        return json.loads((self.folder / "artifacts" / "metrics" / f"{name}.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def make_clone() -> Callable[[Path], Clone]:
+    """Clone the repository into a folder, with the small parameters."""
+    return lambda folder: Clone(REPOSITORY, folder)

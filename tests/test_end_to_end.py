@@ -1,43 +1,23 @@
 """The whole pipeline in small, by `dvc repro` in a clone: from nothing to a registered, verified model."""
 
-import json
-import os
-import subprocess
+from __future__ import annotations
+
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from conftest import Clone
 
 METRICS = ("validation", "windows", "training", "codebooks", "rate_distortion", "float16", "firmware", "verification")
 
 
-class Clone:
-    """A clone of this repository's HEAD that runs the pipeline in small."""
-
-    def __init__(self, repository: Path, folder: Path) -> None:
-        self.folder = folder
-        subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(repository), str(folder)], check=True)
-        small = (repository / "tests" / "small_params.yaml").read_text()
-        (folder / "params.yaml").write_text(small)
-
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        environment = {
-            **os.environ,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(self.folder / "src"),
-            "OMP_WAIT_POLICY": "PASSIVE",
-            "DVC_NO_ANALYTICS": "1",
-        }
-        environment.pop("MLFLOW_TRACKING_URI", None)
-        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
-
-    def metrics(self, name: str) -> dict:  # type: ignore[type-arg]
-        return json.loads((self.folder / "artifacts" / "metrics" / f"{name}.json").read_text())
-
-
 @pytest.fixture(scope="module")
-def clone(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    clone = Clone(repository, tmp_path_factory.mktemp("clone") / "edgecodec")
+def clone(make_clone: Callable[[Path], Clone], tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    clone = make_clone(tmp_path_factory.mktemp("clone") / "edgecodec")
     clone.first = clone.run("dvc", "repro")  # type: ignore[attr-defined]
     return clone
 
