@@ -48,7 +48,7 @@ class Toolchain:
         """Compile and link ``sources`` with warnings as errors.
 
         Raises:
-            EdgeCodecError: the compiler refuses; the text is its first error.
+            EdgeCodecError: the compiler or the linker refuses; the text is the first error.
         """
         # zig traps on undefined behaviour unless told not to; once told, it cannot be told otherwise.
         sanitized = any(option.startswith("-fsanitize=") for option in options)
@@ -59,9 +59,7 @@ class Toolchain:
         executable.parent.mkdir(parents=True, exist_ok=True)
         finished = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False)
         if finished.returncode != 0:
-            lines = (finished.stderr + finished.stdout).splitlines()
-            errors = [line for line in lines if "error:" in line] or lines or ["no output"]
-            raise EdgeCodecError(f"{self.name} for {machine}: {errors[0].strip()}")
+            raise EdgeCodecError(f"{self.name} for {machine}: {_first_error(finished.stderr + finished.stdout)}")
 
 
 def installed_toolchains() -> tuple[Toolchain, ...]:
@@ -92,6 +90,12 @@ def find_toolchain() -> Toolchain:
     if not found:
         raise EdgeCodecError("no C compiler: install clang-19 and lld-19, or `pip install ziglang`")
     return found[0]
+
+
+def _first_error(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip() and "linker command failed" not in line]
+    marked = [line for line in lines if "error:" in line]  # GNU ld marks nothing: its last line says it
+    return next(iter(marked + lines[-1:]), "no output")
 
 
 @cache

@@ -1,0 +1,114 @@
+"""The firmware folder: deterministic, whole or absent, stamped with its model, and buildable by its own Makefile."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from deploy.factory import Sizes, edge_like, paper_like, random_windows, with_layer
+
+from edgecodec.deploy.emit import firmware_hash, firmware_metrics, write_firmware
+from edgecodec.deploy.oracle import encode
+from edgecodec.deploy.packet import PacketFormat, unpack
+from edgecodec.errors import EdgeCodecError
+
+CODEC = edge_like(Sizes(seed=3))
+WINDOWS = random_windows(CODEC, 3)
+L1 = 1 << 20
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("emit") / "firmware"
+    write_firmware(CODEC, WINDOWS, L1, folder)
+    return folder
+
+
+def test_equal_codecs_give_equal_bytes(firmware: Path, tmp_path: Path) -> None:
+    write_firmware(edge_like(Sizes(seed=3)), WINDOWS, L1, tmp_path / "again")
+    assert contents(tmp_path / "again") == contents(firmware)
+    assert firmware_hash(tmp_path / "again") == firmware_hash(firmware)
+
+
+def test_one_weight_changes_the_hash(firmware: Path, tmp_path: Path) -> None:
+    weight = next(layer for layer in CODEC.layers if layer.name == "rotation").weight.copy()
+    weight[0, 0, 0] = np.nextafter(weight[0, 0, 0], np.float16(9))
+    write_firmware(with_layer(CODEC, "rotation", weight=weight), WINDOWS, L1, tmp_path / "other")
+    assert firmware_hash(tmp_path / "other") != firmware_hash(firmware)
+
+
+def test_golden_vectors_are_the_oracles(firmware: Path) -> None:
+    windows = np.fromfile(firmware / "golden" / "windows.bin", "<f4").reshape(-1, CODEC.samples, CODEC.channels)
+    np.testing.assert_array_equal(windows, WINDOWS)
+    indices = encode(CODEC, WINDOWS).indices
+    form = PacketFormat.of(CODEC)
+    for number, packets in enumerate(json.loads((firmware / "golden" / "packets.json").read_text())):
+        for rate in form.rates:
+            packet = unpack(form, bytes.fromhex(packets[str(rate)]))
+            assert (packet.sequence, packet.rate) == (number, rate)
+            np.testing.assert_array_equal(packet.indices, indices[number, : form.stages(rate)])
+
+
+@pytest.mark.skipif(not shutil.which("make") or not shutil.which("cc"), reason="needs make and cc")
+def test_makefile_builds_checks_and_stamps(firmware: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(firmware, tmp_path / "firmware")
+    subprocess.run(["make", "-s", "check"], cwd=folder, check=True, capture_output=True)
+    assert CODEC.model_hash.encode() in (folder / "libedgecodec.a").read_bytes()
+    assert f"codec_weights_{CODEC.model_hash[:16]}".encode() in (folder / "build/src/codec_weights.o").read_bytes()
+    transcript = folder / "golden" / "transcript.txt"
+    transcript.write_text(transcript.read_text().replace("layer 2", "layer 3", 1))
+    assert subprocess.run(["make", "-s", "check"], cwd=folder, check=False, capture_output=True).returncode != 0
+
+
+@pytest.mark.skipif(not shutil.which("make") or not shutil.which("cc"), reason="needs make and cc")
+def test_objects_of_two_models_do_not_link(firmware: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(firmware, tmp_path / "firmware")
+    write_firmware(edge_like(Sizes(seed=4)), WINDOWS, L1, tmp_path / "other")
+    shutil.copy(tmp_path / "other" / "include" / "codec_model.h", folder / "verify" / "codec_model.h")
+    mixed = subprocess.run(["make", "check"], cwd=folder, check=False, capture_output=True, text=True)
+    assert mixed.returncode != 0
+    assert "codec_weights_" in mixed.stderr
+
+
+def test_refusal_leaves_the_old_folder_as_it_was(firmware: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(firmware, tmp_path / "firmware")
+    before = contents(folder)
+    broken = np.full_like(WINDOWS, np.nan)
+    for codec, windows, l1, said in ((CODEC, WINDOWS, 1000, "bytes over"), (CODEC, broken, L1, "NaN or Inf"),
+                                     (with_layer(CODEC, "rotation", stride=0), WINDOWS, L1, r"\(rotation\)")):
+        with pytest.raises(EdgeCodecError, match=said):
+            write_firmware(codec, windows, l1, folder)
+    assert contents(folder) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["firmware"]
+
+
+def test_readme_and_metrics_show_the_same_packets(firmware: Path, tmp_path: Path) -> None:
+    plan = write_firmware(CODEC, WINDOWS, L1, tmp_path / "firmware")
+    metrics = firmware_metrics(CODEC, plan, firmware)
+    readme = (firmware / "README.md").read_text()
+    for rate, figures in metrics["by_rate"].items():
+        assert f"| {rate} | {figures['stages']} | {figures['payload_bits']} | {figures['packet_bytes']} |" in readme
+    assert metrics["model_hash"] == CODEC.model_hash
+    assert sum(layer["macs"] for layer in metrics["layers"]) == metrics["encoder_macs"]
+    assert metrics["l2_bytes"]["total"] == plan.l2_bytes
+
+
+def test_generated_sources_hold_no_machine_paths(firmware: Path) -> None:
+    for path in firmware.rglob("*"):
+        assert not path.is_file() or str(Path.home()).encode() + b"/" not in path.read_bytes()
+
+
+def test_paper_codec_is_written_too(tmp_path: Path) -> None:
+    codec = paper_like(Sizes())
+    write_firmware(codec, random_windows(codec, 1), L1, tmp_path / "firmware")
+    network = (tmp_path / "firmware" / "src" / "codec_network.c").read_text()
+    assert ".residual = AT_B," in network
+    assert ".slope = 0x1p-2f," in network

@@ -1,0 +1,70 @@
+"""The verification program's text, read back; what is damaged or cut is refused with the last good line."""
+
+import pytest
+
+from edgecodec.errors import EdgeCodecError
+from edgecodec.simulators.transcript import (
+    LayerRecord,
+    PackRecord,
+    StageRecord,
+    Transcript,
+    WindowRecord,
+    parse_transcript,
+)
+
+TEXT = """\
+GVSOC says something first
+model 0123456789abcdef workers 8
+window 0
+layer 0 normalize hash 00000000000000aa cycles 120
+layer 1 first hash 00000000000000ab cycles 30
+stage 0 hash 00000000000000ac cycles 7
+indices 0 0 5 1023
+pack 1 hash 00000000000000ad cycles 2
+window 1
+layer 0 normalize hash 00000000000000ba cycles 121
+stack 640
+done
+"""
+
+
+def test_records_come_in_order() -> None:
+    first = WindowRecord(0, (LayerRecord(0, "normalize", "00000000000000aa", 120),
+                             LayerRecord(1, "first", "00000000000000ab", 30)),
+                         (StageRecord(0, "00000000000000ac", 7, (5, 1023)),),
+                         (PackRecord(1, "00000000000000ad", 2),))
+    second = WindowRecord(1, (LayerRecord(0, "normalize", "00000000000000ba", 121),), (), ())
+    assert parse_transcript(TEXT) == Transcript("0123456789abcdef", 8, (first, second), 640)
+    assert first.encoder_cycles == 150
+
+
+def test_stack_is_optional() -> None:
+    assert parse_transcript(TEXT.replace("stack 640\n", "")).stack_bytes is None
+
+
+@pytest.mark.parametrize("lines", range(len(TEXT.splitlines()) - 1))
+def test_a_program_that_stops_early_is_refused(lines: int) -> None:
+    with pytest.raises(EdgeCodecError, match="stopped before its end"):
+        parse_transcript("".join(TEXT.splitlines(keepends=True)[:lines]))
+
+
+def test_the_last_line_tells_how_far_it_came() -> None:
+    cut = TEXT[: TEXT.index("stage 0")]
+    with pytest.raises(EdgeCodecError, match="last line: 'layer 1 first hash 00000000000000ab cycles 30'"):
+        parse_transcript(cut)
+    with pytest.raises(EdgeCodecError, match="nothing was printed"):
+        parse_transcript("some warning\n")
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ("window 0", "window zero"), ("layer 1 first", "layer 1"), ("cycles 30", "cycles"), ("indices 0 0", "indices 1 0"),
+    ("indices 0 0", "indices 0 3"), ("5 1023", "5 x"), ("stage 0 hash 00000000000000ac cycles 7\n", ""),
+    ("workers 8", ""), ("done", "done 1"), ("stack 640", "stack")])
+def test_a_damaged_line_is_refused(old: str, new: str) -> None:
+    with pytest.raises(EdgeCodecError, match="damaged line"):
+        parse_transcript(TEXT.replace(old, new))
+
+
+def test_an_error_of_the_program_is_passed_on() -> None:
+    with pytest.raises(EdgeCodecError, match=r"verification program: arena too small \(last line: 'model"):
+        parse_transcript("model 0123456789abcdef workers 1\nerror arena too small\n")
