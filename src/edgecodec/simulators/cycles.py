@@ -54,12 +54,14 @@ class CycleModel:
     @classmethod
     def fit(cls, measured: Sequence[tuple[Step, int]]) -> CycleModel:
         """Least squares of the relative error over ``measured`` steps and their cycles."""
-        costs, residuals = {}, []
+        costs: dict[str, tuple[float, ...]] = {}
+        residuals = []
         for kind in sorted({step.kind for step, _ in measured}):
             cycles = np.array([count for step, count in measured if step.kind == kind], dtype=np.float64)
             amounts = np.array([_amounts(step) for step, _ in measured if step.kind == kind]) / cycles[:, None]
-            costs[kind] = tuple(_smallest_fit(amounts))
-            residuals.append(amounts @ costs[kind] - 1)
+            fitted = _smallest_fit(amounts)
+            costs[kind] = tuple(fitted.tolist())
+            residuals.append(amounts @ fitted - 1)
         return cls(costs, float(np.sqrt(np.mean(np.concatenate(residuals) ** 2))))
 
     def estimate(self, workload: Workload) -> Cycles:
@@ -83,7 +85,8 @@ def _amounts(step: Step) -> tuple[float, float, float, float]:
 
 def _smallest_fit(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Non-negative costs whose predictions are nearest to 1; of equally near ones nearly the smallest."""
-    scale = np.maximum(np.abs(amounts).max(axis=0), np.finfo(float).tiny)
+    largest = np.abs(amounts).max(axis=0)
+    scale = np.where(largest > 0, largest, 1.0)
     shrink = 1e-4 * np.eye(amounts.shape[1])
     system = np.concatenate([amounts / scale, shrink])
     wanted = np.concatenate([np.ones(len(amounts)), np.zeros(len(shrink))])

@@ -125,12 +125,14 @@ class Verification:
 
     def _energy(self) -> dict[str, Any]:
         samples, sample_rate_hz = self.codec.samples, self.codec.sample_rate_hz
-        return {
-            "raw_window_millijoules": rounded(raw_millijoules(samples)),
-            "by_rate": {str(rate): {
-                "compute_millijoules": rounded(self.energy(rate).compute),
-                "radio_millijoules": rounded(self.energy(rate).radio),
-                "saving_same_window": rounded(saving(self.energy(rate), samples, sample_rate_hz).same_window),
-                "saving_as_the_paper_counts": rounded(saving(self.energy(rate), samples, sample_rate_hz).paper),
-            } for rate in PacketFormat.of(self.codec).rates},
-        }
+        by_rate = {}
+        for rate in PacketFormat.of(self.codec).rates:
+            energy = self.energy(rate)
+            saved = saving(energy, samples, sample_rate_hz)
+            by_rate[str(rate)] = {
+                "compute_millijoules": rounded(energy.compute),
+                "radio_millijoules": rounded(energy.radio),
+                "saving_same_window": rounded(saved.same_window),
+                "saving_as_the_paper_counts": rounded(saved.paper),
+            }
+        return {"raw_window_millijoules": rounded(raw_millijoules(samples)), "by_rate": by_rate}

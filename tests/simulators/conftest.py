@@ -1,0 +1,74 @@
+"""Simulators that this machine has, and fakes of GVSOC that misbehave."""
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from deploy.factory import Sizes, edge_like, paper_like, random_windows
+
+from edgecodec.deploy.emit import write_firmware
+from edgecodec.deploy.network import ExportedCodec
+from edgecodec.errors import EdgeCodecError
+from edgecodec.simulators.gvsoc import GvsocSimulator
+from edgecodec.simulators.qemu import QemuSimulator
+from edgecodec.simulators.toolchain import Toolchain, find_toolchain
+
+L1_STACK_BYTES = 9216
+FakeGvsoc = Callable[[str], GvsocSimulator]
+
+
+@pytest.fixture(scope="session")
+def toolchain() -> Toolchain:
+    return find_toolchain()
+
+
+@pytest.fixture(scope="session")
+def gvsoc() -> GvsocSimulator:
+    try:
+        return GvsocSimulator.find(L1_STACK_BYTES)
+    except EdgeCodecError as absence:
+        pytest.skip(str(absence))
+
+
+@pytest.fixture(scope="session")
+def qemu() -> QemuSimulator:
+    try:
+        return QemuSimulator.find()
+    except EdgeCodecError as absence:
+        pytest.skip(str(absence))
+
+
+@pytest.fixture(scope="session", params=[paper_like, edge_like], ids=["paper_like", "edge_like"])
+def codec(request: pytest.FixtureRequest) -> ExportedCodec:
+    made: ExportedCodec = request.param(Sizes())
+    return made
+
+
+@pytest.fixture(scope="session")
+def firmware(codec: ExportedCodec, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The generated folder of ``codec``, with four golden windows."""
+    folder = tmp_path_factory.mktemp(codec.codec) / "firmware"
+    write_firmware(codec, random_windows(codec, 4), 64 * 1024 - L1_STACK_BYTES, folder)
+    return folder
+
+
+@pytest.fixture
+def fake_gvsoc(tmp_path: Path, toolchain: Toolchain) -> FakeGvsoc:
+    """An installation that describes machines, and whose launcher is the given shell script."""
+
+    def install(launcher: str) -> GvsocSimulator:
+        folder = tmp_path / "gvsoc"
+        configuration = folder / "generators" / "pulp" / "chips" / "pulp_open" / "cluster.json"
+        for parent in (folder / "bin", folder / "models", configuration.parent):
+            parent.mkdir(parents=True)
+        (folder / "models" / "gen_isa_pulp_cluster_1.so").touch()
+        configuration.write_text(
+            '{"nb_pe": 9, "l1": {"banking_factor": 2, "mapping": {"size": "0x1"}, "ts_mapping": {"size": "0x1"}}}')
+        for name, script in (("gvsoc", "exit 0"), ("gvsoc_launcher", launcher)):
+            program = folder / "bin" / name
+            program.write_text(f"#!/bin/sh\n{script}\n")
+            program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        return GvsocSimulator(folder, toolchain, L1_STACK_BYTES)
+
+    return install
