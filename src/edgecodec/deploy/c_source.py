@@ -23,7 +23,7 @@ def _array(values: NDArray[Any], indent: str) -> str:
     """The initializer of a flat array: float16 by its bits, float32 in hex, both exact."""
     flat = values.ravel()
     if flat.dtype == np.float32:
-        words, per_line = [_float(value) for value in flat], 6
+        words, per_line = [_float(value) for value in flat.tolist()], 6
     else:
         words, per_line = [f"0x{bits:04x}" for bits in flat.view(np.uint16)], 12
     lines = (", ".join(words[first : first + per_line]) for first in range(0, len(words), per_line))
@@ -32,7 +32,7 @@ def _array(values: NDArray[Any], indent: str) -> str:
 
 def _float(value: float) -> str:
     """An exact float32 constant, without idle zeros."""
-    return re.sub(r"\.?0*p", "p", float(value).hex()) + "f"
+    return re.sub(r"\.?0*p", "p", value.hex()) + "f"
 
 
 def _c_type(values: NDArray[Any]) -> str:
@@ -167,7 +167,7 @@ def _fields_of_layer(layer: Layer, plan: MemoryPlan) -> tuple[str, str, dict[str
     fields |= {"residual": _at(layer.residual) if layer.residual is not None else "EC_NONE",
                "taps": layer.taps, "stride": layer.stride, "dilation": layer.dilation, "pad_left": layer.pad_left}
     if layer.slope is not None:
-        fields |= {"prelu": "true", "slope": _float(np.float32(layer.slope))}
+        fields |= {"prelu": "true", "slope": _float(float(np.float32(layer.slope)))}
     kind = "EC_DEPTHWISE" if layer.depthwise else "EC_CONVOLUTION"
     return kind, "convolution", {**fields, "blocks": blocks}
 

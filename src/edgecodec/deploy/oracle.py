@@ -30,13 +30,8 @@ def encode(codec: ExportedCodec, windows: Single) -> Encoding:
     Raises:
         EdgeCodecError: windows of another shape or dtype, with NaN or Inf, or too large for float16.
     """
-    layers, latent = _run_encoder(codec, windows)
+    layers, latent = _encode(codec, windows)
     return Encoding(layers, latent, quantize(codec.quantizer, latent))
-
-
-def run_encoder(codec: ExportedCodec, windows: Single) -> dict[str, Half]:
-    """Every layer's output [n, rows, channels] by name, for ``windows`` [n, samples, channels]."""
-    return _run_encoder(codec, windows)[0]
 
 
 def quantize(quantizer: Quantizer, latent: Half) -> NDArray[np.uint16]:
@@ -71,7 +66,8 @@ class _Memory:
         return flat.reshape(len(flat), view.rows, view.channels)
 
 
-def _run_encoder(codec: ExportedCodec, windows: Single) -> tuple[dict[str, Half], Half]:
+def _encode(codec: ExportedCodec, windows: Single) -> tuple[dict[str, Half], Half]:
+    """Every layer's output, and the latent."""
     _check_windows(codec, windows)
     memory = _Memory(codec, len(windows))
     outputs: dict[str, Half] = {}
