@@ -7,14 +7,13 @@ The number of stages is drawn per item (the library draws one per batch), so tha
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from vector_quantize_pytorch import VectorQuantize
-
-from edgecodec.progress import progress
 
 
 @dataclass(frozen=True)
@@ -58,14 +57,15 @@ class ResidualQuantizer(nn.Module):
         return [cast(Tensor, stage.codebook) for stage in self.stages]
 
     @torch.no_grad()
-    def initialize(self, latent: Tensor) -> None:
+    def initialize(self, latent: Tensor, watch: Callable[[nn.ModuleList], Iterable[nn.Module]] = iter) -> None:
         """Set all codebooks from ``latent`` [n, tokens, dimension], stage after stage.
 
-        A stage takes the coordinates with the most energy left and runs the library's k-means on them.
+        A stage takes the coordinates with the most energy left and runs the library's k-means on them. ``watch``
+        may show progress over the stages.
         """
         self.train()
         residual = latent.clone()
-        for number, stage in enumerate(progress(self.stages, "codebooks")):
+        for number, stage in enumerate(watch(self.stages)):
             energy = residual.square().mean(dim=(0, 1))  # [dimension]
             where = energy.topk(self.coordinates.shape[1]).indices.sort().values
             self.coordinates[number] = where

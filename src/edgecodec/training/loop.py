@@ -223,7 +223,7 @@ class Trainer:
             count = min(LATENT_BATCH, self.schedule.codebook_windows - number * LATENT_BATCH)
             latents.append(self.codec.encoder(self._draw(generator, count).inputs))
         torch.manual_seed(self.params.seed)
-        self.codec.quantizer.initialize(torch.cat(latents))
+        self.codec.quantizer.initialize(torch.cat(latents), lambda stages: progress(stages, "codebooks"))
 
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
         modules: dict[str, nn.Module] = {"codec": self.codec}
