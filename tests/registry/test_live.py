@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from small_project import small_params
 
 from edgecodec.registry.store import open_store
+from edgecodec.registry.tracking import run_of_state
 from edgecodec.training.curves import live_curves
 
 
@@ -19,11 +21,18 @@ def curve() -> list[tuple[int, float]]:
 
 
 @pytest.mark.usefixtures("project")
+def test_rows_of_a_training_reach_the_run_of_the_pipelines_state() -> None:
+    with live_curves() as report:
+        report(100, {"loss": 0.5})
+        report(200, {"loss": 0.25})
+    assert curve() == [(100, 0.5), (200, 0.25)]
+
+
+@pytest.mark.usefixtures("project")
 def test_a_training_that_resumes_repeats_no_point() -> None:
     for steps in ((100, 200), (200, 300)):
-        with live_curves() as report:
-            for step in steps:
-                report(step, {"loss": 1 / step})
+        run = run_of_state(open_store(), small_params(), Path())
+        run.log_curves([{"step": step, "loss": 1 / step} for step in steps])
     assert curve() == [(100, 0.01), (200, 0.005), (300, 1 / 300)]
 
 

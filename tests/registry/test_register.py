@@ -86,6 +86,7 @@ def test_the_run_shows_parameters_metrics_curves_data_and_plots(params: Params) 
     run = client().get_run(register(params, HERE).run_id)
 
     assert run.data.params["codecs.codewords"] == "16"  # of the codec in use, flat
+    assert run.data.params["codecs.bands"] == "1 4 2, 4 8 1"
     assert not any(name.startswith("registry") for name in run.data.params)
     assert run.data.metrics["error_percent.rate1"] == 2.3
     assert run.data.metrics["latency_milliseconds.rate2"] == 5.0
@@ -163,6 +164,7 @@ def test_a_failed_gate_is_recorded_and_nothing_registered(params: Params) -> Non
     assert tags["gates"] == "failed"
     assert "bit_exact" in tags["gates.reasons"]
     assert "l1_bytes: 200,000 is more than 131,072" in tags["gates.reasons"]
+    assert "| l1_bytes | 200,000 | 131,072 | measured | **failed** |" in tags["mlflow.note.content"]
     assert client().search_registered_models() == []
 
 

@@ -53,6 +53,13 @@ def gates_table(verdicts: Sequence[Verdict]) -> Table:
     return table
 
 
+def gates_markdown(verdicts: Sequence[Verdict]) -> str:
+    """The verdicts as a table in Markdown."""
+    rows = [f"| {verdict.name} | {_shown(verdict.value)} | {_shown(verdict.limit)} | {verdict.evidence} | "
+            f"{'passed' if verdict.passed else '**failed**'} |" for verdict in verdicts]
+    return "\n".join(["| gate | value | limit | evidence | verdict |", "|---|---:|---:|---|---|", *rows])
+
+
 def reasons(verdicts: Sequence[Verdict]) -> list[str]:
     """Why the gates that failed did so, a line each."""
     return [verdict.reason for verdict in verdicts if not verdict.passed]

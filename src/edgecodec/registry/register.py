@@ -18,7 +18,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag
 
 from edgecodec.params import Params
 from edgecodec.registry.bundle import build_bundle
-from edgecodec.registry.gates import VALIDATION_DIGEST, Verdict, judge, reasons
+from edgecodec.registry.gates import VALIDATION_DIGEST, Verdict, gates_markdown, judge, reasons
 from edgecodec.registry.measurements import Measurements
 from edgecodec.registry.store import open_store, reporting_failure, store_exists
 from edgecodec.registry.summary import summary
@@ -27,6 +27,7 @@ from edgecodec.registry.versions import Version, champion_of, version_of
 from edgecodec.storage import sha256_of_file, write_json
 
 METRICS = Path("artifacts/metrics")
+DESCRIPTION = "mlflow.note.content"  # MLflow's own tag for it
 SHOWN = ("analysis", "validation", "verification")  # folders of artifacts/ whose reports and plots MLflow keeps
 SHOWN_KINDS = {".png", ".svg", ".html", ".md"}
 
@@ -52,7 +53,8 @@ def register(params: Params, repository: Path) -> Registration:
         run = run_of_state(store, params, repository)
         verdicts = judge(measured, params, champion_of(store.client, params.registry.model_name))
         failures = reasons(verdicts)
-        run.set_tags({"gates": "failed" if failures else "passed", "gates.reasons": "; ".join(failures) or "none"})
+        run.set_tags({"gates": "failed" if failures else "passed", "gates.reasons": "; ".join(failures) or "none",
+                      DESCRIPTION: gates_markdown(verdicts)})
         run.log_curves(measured.entry("training.history") or [])
         run.log_summary(summary(measured, range(1, params.rates + 1)))
         run.client.log_inputs(run.id, datasets=_datasets(measured))

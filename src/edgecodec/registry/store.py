@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from edgecodec.errors import EdgeCodecError
 
 LOCK_SECONDS = 120  # creating a new sqlite store takes about ten
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # shows it as training, not as generative AI
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Store:
             found = self.client.get_experiment_by_name(name)
             if found is None:
                 location = None if self.artifacts is None else self.artifacts.as_uri()
-                return str(self.client.create_experiment(name, artifact_location=location))
+                return str(self.client.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS))
         if found.lifecycle_stage != "active":
             raise EdgeCodecError(f"MLflow experiment {name} was deleted; restore it (mlflow experiments restore "
                                  f"-x {found.experiment_id}) or name another in params.yaml: registry.experiment")

@@ -6,7 +6,6 @@ passes through it, and a new run would be begun by every stage.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import subprocess
@@ -113,8 +112,15 @@ def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for key, entry in value.items():
             yield from _flat(f"{prefix}.{key}" if prefix else key, entry)
+    elif isinstance(value, list):
+        yield prefix, ", ".join(_words(entry) for entry in value)
     elif value is not None:
-        yield prefix, value if isinstance(value, str) else json.dumps(value)
+        yield prefix, str(value)
+
+
+def _words(value: Any) -> str:
+    """MLflow would spread JSON over many lines; ``1 16 6`` stays on one."""
+    return " ".join(map(_words, value)) if isinstance(value, list) else str(value)
 
 
 def _origin(folder: Path) -> dict[str, str]:
