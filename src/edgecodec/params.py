@@ -153,8 +153,10 @@ class GatesParams(Section):
 
 
 class RegistryParams(Section):
-    model_name: str
-    experiment: str
+    """Names in MLflow."""
+
+    model_name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    experiment: Annotated[str, Field(pattern=r"^[\w.-]+$")]
 
 
 class Params(Section):
