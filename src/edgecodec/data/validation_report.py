@@ -45,7 +45,7 @@ def render(validation: Validation, listed: RecordingList) -> str:
         summary=escape(f"{', '.join(f'{count} {kind}' for kind, count in kinds.items())}; {minutes:.0f} minutes at "
                        f"{listed.sample_rate_hz:g} Hz, {len(listed.channels)} channels.{dead}"),
         excluded=_excluded(validation),
-        expectations=_html(pd.DataFrame(validation.outcomes).rename(columns={"title": "expectation", "rows": "held against"})),
+        expectations=_html(_expectations(validation)),
         channels=_html(_channels(validation)),
         table=_html(_recordings(validation, listed)),
     )
@@ -56,6 +56,10 @@ def _excluded(validation: Validation) -> str:
         return "<p>None.</p>"
     faults = pd.DataFrame(validation.faults).rename(columns={"text": "reason"})
     return _html(faults)
+
+
+def _expectations(validation: Validation) -> pd.DataFrame:
+    return pd.DataFrame(validation.outcomes).rename(columns={"title": "expectation", "rows": "held against"})
 
 
 def _channels(validation: Validation) -> pd.DataFrame:
