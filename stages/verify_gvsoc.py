@@ -34,8 +34,8 @@ def main() -> None:
         verification = verifier.verify(choice.simulator, params.verify.target_windows, kept)
     for check in verification.checks:
         print(check)
-    cost = verification.cost
-    print(f"{params.verify.target}: {verification.milliseconds(params.rates):.2f} ms a window at the highest rate, "
+    cost, highest_rate = verification.cost, len(codec.quantizer.stages_of_rate)
+    print(f"{params.verify.target}: {verification.milliseconds(highest_rate):.2f} ms a window at rate {highest_rate}, "
           f"{cost.evidence} ({cost.remark})")
     with replacing_directory(VERIFICATION) as folder:
         write_json(folder / "report.json", verification.report())

@@ -12,7 +12,7 @@ from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.gvsoc import CHIPS, GvsocSimulator, build_for_pulp
 from edgecodec.simulators.memory_map import memory_map, pulp_footprint
 from edgecodec.simulators.simulator import Image
-from edgecodec.simulators.toolchain import Toolchain, installed_toolchains
+from edgecodec.simulators.toolchain import Toolchain, find_toolchain, installed_toolchains
 from edgecodec.storage import read_json
 
 VARIABLES = ("GVSOC_HOME", "GVSOC_WORKDIR", "GAP_SDK_HOME", "GVSOC_PYTHON")
@@ -32,8 +32,9 @@ def image_of(folder: Path, target: str = "gap9_like") -> Image:
     return Image(target, folder / "verify.elf", (), None)
 
 
-@pytest.mark.parametrize("compiler", installed_toolchains(), ids=lambda compiler: compiler.name)
-@pytest.mark.parametrize("target", CHIPS)
+@pytest.mark.parametrize(("target", "compiler"), [
+    *(("gap9_like", compiler) for compiler in installed_toolchains()), ("pulp-open", find_toolchain()),
+], ids=lambda value: getattr(value, "name", value))
 def test_every_layer_index_and_packet_is_the_oracles(
         gvsoc: GvsocSimulator, codec: ExportedCodec, firmware: Path, tmp_path: Path, target: str,
         compiler: Toolchain) -> None:

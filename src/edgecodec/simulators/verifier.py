@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from edgecodec.simulators.gvsoc import build_for_pulp, find_chip
 from edgecodec.simulators.host import HostSimulator
 from edgecodec.simulators.measurement import Measurement, find, fit_cycle_model, kernels_hash
 from edgecodec.simulators.memory_map import Footprint, memory_map, pulp_footprint
-from edgecodec.simulators.simulator import Simulator
+from edgecodec.simulators.simulator import Image, Simulator
 from edgecodec.simulators.toolchain import Toolchain
 from edgecodec.simulators.transcript import Transcript, parse_transcript
 from edgecodec.simulators.verification import Check, Cost, Verification
@@ -64,15 +64,13 @@ class Verifier:
         """
         windows = self.golden_windows()
         expected = parse_transcript(expected_transcript(self.codec, encode(self.codec, windows)))
-        runs: list[tuple[Simulator, int]] = [(HostSimulator(self.toolchain), len(windows)),
-                                             (HostSimulator(self.toolchain, CLUSTER_WORKERS), len(windows))]
-        if simulator.name != "host":
-            runs.append((simulator, min(target_windows, len(windows))))
-        checks = [self._check(runner, windows[:count], replace(expected, windows=expected.windows[:count]))
-                  for runner, count in progress(runs, "verify")]
-        program = checks[-1].executable if simulator.counts_cycles else self._target_program(windows[:1])
-        footprint = pulp_footprint(program, self.l1_stack_bytes)
-        cost = _measured(checks[-1], footprint) if simulator.counts_cycles else self._looked_up(footprint, kept)
+        checks = list(self._checks(simulator, windows, target_windows, expected))
+        if simulator.counts_cycles:
+            program = checks[-1].executable
+            cost = _measured(checks[-1], pulp_footprint(program, self.l1_stack_bytes))
+        else:
+            program = self._target_program(windows[:1])
+            cost = self._looked_up(pulp_footprint(program, self.l1_stack_bytes), kept)
         return Verification(self.codec, firmware_hash(self.firmware), self.target, tuple(checks), cost,
                             memory_map(program))
 
@@ -85,12 +83,23 @@ class Verifier:
             stack_bytes=cost.stack_bytes, footprint=cost.footprint, workload=Workload.of(self.codec),
             cycles=cost.cycles)
 
-    def _check(self, simulator: Simulator, windows: Single, expected: Transcript) -> Check:
-        image = simulator.build(self.firmware, self.work / simulator.name, self.target, windows)
-        transcript = simulator.run(image, self.time_limit_seconds)
-        printed = (image.executable.parent / "transcript.txt").read_text(encoding="utf-8")
-        return Check(simulator.name, simulator.fingerprint, image.target, image.executable, printed, transcript,
-                     compare(expected, transcript))
+    def _checks(self, simulator: Simulator, windows: Single, target_windows: int,
+                expected: Transcript) -> Iterator[Check]:
+        host = HostSimulator(self.toolchain)
+        image = host.build(self.firmware, self.work / "host", self.target, windows)
+        runs: list[tuple[Simulator, Image, int]] = [
+            (host, image, len(windows)),
+            (host, replace(image, arguments=(*image.arguments, str(CLUSTER_WORKERS))), len(windows)),
+        ]
+        if simulator.name != "host":
+            count = min(target_windows, len(windows))
+            image = simulator.build(self.firmware, self.work / simulator.name, self.target, windows[:count])
+            runs.append((simulator, image, count))
+        for runner, image, count in progress(runs, "verify"):
+            transcript = runner.run(image, self.time_limit_seconds)
+            printed = (image.executable.parent / "transcript.txt").read_text(encoding="utf-8")
+            yield Check(runner.name, runner.fingerprint, image.target, image.executable, printed, transcript,
+                        compare(replace(expected, windows=expected.windows[:count]), transcript))
 
     def _target_program(self, windows: Single) -> Path:
         """The verification program for the target, which only its size is wanted of."""

@@ -1,0 +1,95 @@
+"""Kept measurements: they survive the file, find their firmware, and do not pile up."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from deploy.factory import Sizes, edge_like, paper_like, random_windows
+
+from edgecodec.deploy.emit import firmware_hash, write_firmware
+from edgecodec.errors import EdgeCodecError
+from edgecodec.simulators.cycles import Cycles
+from edgecodec.simulators.measurement import (
+    KEPT,
+    Measurement,
+    add,
+    find,
+    fit_cycle_model,
+    kernels_hash,
+    read_measurements,
+    write_measurements,
+)
+from edgecodec.simulators.memory_map import Footprint
+from edgecodec.simulators.workload import Workload
+
+
+def measured(name: str, *, target: str = "gap9_like", kernels: str = "k1", factor: int = 7) -> Measurement:
+    workload = Workload.of(edge_like(Sizes()))
+    cycles = Cycles(tuple(factor * (100 + step.results) for step in workload.layers),
+                    tuple(factor * (100 + step.macs) for step in workload.stages), (50, 60, 70))
+    return Measurement(name, kernels, "edge", target, "gvsoc 0123", 370.0, 388, Footprint(1, 2, 3), workload, cycles)
+
+
+def test_the_file_gives_back_what_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "kept.json"
+    kept = (measured("a"), replace(measured("b"), stack_bytes=None))
+    write_measurements(path, kept)
+    assert read_measurements(path) == kept
+
+
+def test_no_file_means_nothing_measured(tmp_path: Path) -> None:
+    assert read_measurements(tmp_path / "kept.json") == ()
+
+
+def test_a_damaged_file_names_the_field(tmp_path: Path) -> None:
+    path = tmp_path / "kept.json"
+    write_measurements(path, [measured("a")])
+    path.write_text(path.read_text().replace('"clock_mhz": 370.0', '"clock_mhz": "fast"'))
+    with pytest.raises(EdgeCodecError, match=r"kept.json: 0.clock_mhz: .*; restore the file with git"):
+        read_measurements(path)
+
+
+def test_the_same_firmware_is_replaced_in_place() -> None:
+    kept = (measured("a"), measured("b"), measured("a", target="pulp-open"))
+    again = measured("b", factor=9)
+    assert add(kept, again) == (kept[0], again, kept[2])
+    assert add(add(kept, again), again) == add(kept, again)
+
+
+def test_the_oldest_give_way() -> None:
+    kept: tuple[Measurement, ...] = ()
+    for number in range(KEPT + 3):
+        kept = add(kept, measured(str(number)))
+    assert [measurement.firmware_hash for measurement in kept] == [str(KEPT + 2 - place) for place in range(KEPT)]
+
+
+def test_only_the_very_same_firmware_and_target_is_found() -> None:
+    kept = (measured("a"), measured("b", target="pulp-open"))
+    assert find(kept, "a", "gap9_like") == kept[0]
+    assert find(kept, "b", "gap9_like") is None
+    assert find(kept, "c", "gap9_like") is None
+
+
+def test_the_model_prefers_measurements_of_the_same_kernels() -> None:
+    kept = (measured("a", kernels="old", factor=50), measured("b", kernels="new", factor=7))
+    workload = kept[0].workload
+    assert fit_cycle_model(kept, "gap9_like", "new").estimate(workload).encoder == pytest.approx(
+        kept[1].cycles.encoder, rel=0.05)
+    mixed = fit_cycle_model(kept, "gap9_like", "unheard of").estimate(workload).encoder
+    assert kept[1].cycles.encoder < mixed < kept[0].cycles.encoder
+
+
+def test_a_target_that_was_never_measured_is_named() -> None:
+    with pytest.raises(EdgeCodecError, match="cycle model: no measurement on pulp-open"):
+        fit_cycle_model([measured("a")], "pulp-open", "k1")
+
+
+def test_kernels_are_the_same_for_all_models_but_the_firmware_is_not(tmp_path: Path) -> None:
+    for name, codec in (("one", paper_like(Sizes(seed=1))), ("two", edge_like(Sizes(seed=2)))):
+        write_firmware(codec, random_windows(codec, 1), 65536, tmp_path / name)
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert kernels_hash(one) == kernels_hash(two)
+    assert firmware_hash(one) != firmware_hash(two)
+    kernel = one / "src" / "convolution.c"
+    kernel.write_text(kernel.read_text() + "\n")
+    assert kernels_hash(one) != kernels_hash(two)

@@ -1,0 +1,62 @@
+"""Which simulator is taken, and the reason that is given."""
+
+from pathlib import Path
+
+import pytest
+from simulators.conftest import L1_STACK_BYTES, FakeGvsoc
+
+from edgecodec.errors import EdgeCodecError
+from edgecodec.simulators.selection import choose_simulator
+
+
+@pytest.fixture(autouse=True)
+def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A machine without GVSOC and QEMU; the folder that its PATH is."""
+    for variable in ("GVSOC_HOME", "GVSOC_WORKDIR", "GAP_SDK_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs))
+    return programs
+
+
+def install_qemu(programs: Path) -> None:
+    (programs / "qemu-system-riscv32").write_text("#!/bin/sh\n")
+    (programs / "qemu-system-riscv32").chmod(0o755)
+
+
+def test_the_host_is_always_there_and_says_what_is_missing() -> None:
+    choice = choose_simulator("auto", L1_STACK_BYTES)
+    assert choice.simulator.name == "host"
+    assert "GVSOC not found" in choice.reason
+    assert "qemu-system-riscv32 not found" in choice.reason
+
+
+def test_qemu_comes_before_the_host(bare_machine: Path) -> None:
+    install_qemu(bare_machine)
+    choice = choose_simulator("auto", L1_STACK_BYTES)
+    assert choice.simulator.name == "qemu"
+    assert "qemu-system" not in choice.reason
+
+
+def test_gvsoc_comes_first(bare_machine: Path, fake_gvsoc: FakeGvsoc, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_qemu(bare_machine)
+    monkeypatch.setenv("GVSOC_HOME", str(fake_gvsoc("exit 0").folder))
+    choice = choose_simulator("auto", L1_STACK_BYTES)
+    assert choice.simulator.name == "gvsoc"
+    assert choice.reason == "the best one found"
+
+
+def test_an_installed_simulator_can_be_passed_over(bare_machine: Path) -> None:
+    install_qemu(bare_machine)
+    assert choose_simulator("host", L1_STACK_BYTES).simulator.name == "host"
+
+
+@pytest.mark.parametrize(("name", "complaint"), [
+    ("gvsoc", "GVSOC not found: put gvsoc on PATH, or set GVSOC_HOME"),
+    ("qemu", "qemu-system-riscv32 not found"),
+    ("spike", "verify.simulator spike: unknown; set it to auto, gvsoc, qemu, host"),
+])
+def test_what_is_asked_for_by_name_must_be_there(name: str, complaint: str) -> None:
+    with pytest.raises(EdgeCodecError, match=complaint):
+        choose_simulator(name, L1_STACK_BYTES)
