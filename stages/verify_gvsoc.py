@@ -26,10 +26,11 @@ def main() -> None:
     params = load_params()
     codec = load_codec(FLOAT16)
     kept = read_measurements(MEASUREMENTS)
-    choice = choose_simulator(params.verify.simulator, params.firmware.l1_stack_bytes)
+    toolchain = find_toolchain()
+    choice = choose_simulator(params.verify.simulator, toolchain, params.firmware.l1_stack_bytes)
     print(f"simulator {choice.simulator.name}: {choice.reason}")
     with tempfile.TemporaryDirectory() as work:
-        verifier = Verifier(codec, FIRMWARE, params.verify.target, params.firmware.l1_stack_bytes, find_toolchain(),
+        verifier = Verifier(codec, FIRMWARE, params.verify.target, params.firmware.l1_stack_bytes, toolchain,
                             params.verify.time_limit_seconds, Path(work))
         verification = verifier.verify(choice.simulator, params.verify.target_windows, kept)
     for check in verification.checks:

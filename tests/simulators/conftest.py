@@ -24,17 +24,17 @@ def toolchain() -> Toolchain:
 
 
 @pytest.fixture(scope="session")
-def gvsoc() -> GvsocSimulator:
+def gvsoc(toolchain: Toolchain) -> GvsocSimulator:
     try:
-        return GvsocSimulator.find(L1_STACK_BYTES)
+        return GvsocSimulator.find(toolchain, L1_STACK_BYTES)
     except EdgeCodecError as absence:
         pytest.skip(str(absence))
 
 
 @pytest.fixture(scope="session")
-def qemu() -> QemuSimulator:
+def qemu(toolchain: Toolchain) -> QemuSimulator:
     try:
-        return QemuSimulator.find()
+        return QemuSimulator.find(toolchain)
     except EdgeCodecError as absence:
         pytest.skip(str(absence))
 

@@ -151,7 +151,7 @@ def test_it_is_found_below_the_folder_that_a_variable_names(
     target.parent.mkdir(parents=True, exist_ok=True)
     installed = fake_gvsoc("exit 0").folder.rename(target)
     nowhere.setenv(variable, str(home))
-    assert GvsocSimulator.find(L1_STACK_BYTES).folder == installed
+    assert GvsocSimulator.find(find_toolchain(), L1_STACK_BYTES).folder == installed
 
 
 def test_it_is_found_on_the_path(nowhere: pytest.MonkeyPatch, fake_gvsoc: FakeGvsoc, tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_it_is_found_on_the_path(nowhere: pytest.MonkeyPatch, fake_gvsoc: FakeGv
     (tmp_path / "programs").mkdir()
     (tmp_path / "programs" / "gvsoc").symlink_to(folder / "bin" / "gvsoc")
     nowhere.setenv("PATH", f"{tmp_path / 'programs'}:/usr/bin:/bin")
-    assert GvsocSimulator.find(L1_STACK_BYTES).folder == folder
+    assert GvsocSimulator.find(find_toolchain(), L1_STACK_BYTES).folder == folder
 
 
 def test_an_installation_without_the_target_is_named(nowhere: pytest.MonkeyPatch, fake_gvsoc: FakeGvsoc) -> None:
@@ -167,7 +167,7 @@ def test_an_installation_without_the_target_is_named(nowhere: pytest.MonkeyPatch
     (folder / "models" / "gen_isa_pulp_cluster_1.so").unlink()
     nowhere.setenv("GVSOC_HOME", str(folder))
     with pytest.raises(EdgeCodecError, match=f"GVSOC in {folder} lacks pulp-open: build it with TARGETS=pulp-open"):
-        GvsocSimulator.find(L1_STACK_BYTES)
+        GvsocSimulator.find(find_toolchain(), L1_STACK_BYTES)
 
 
 def test_the_fingerprint_follows_the_models(fake_gvsoc: FakeGvsoc, toolchain: Toolchain) -> None:

@@ -39,7 +39,8 @@ def test_a_window_with_nan_is_refused_by_the_program(
         qemu.run(qemu.build(firmware, tmp_path, "gap9_like", windows), 60)
 
 
-def test_without_qemu_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_qemu_it_says_what_to_install(
+        monkeypatch: pytest.MonkeyPatch, toolchain: Toolchain, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EdgeCodecError, match=r"qemu-system-riscv32 not found: install QEMU 7.2 or later"):
-        QemuSimulator.find()
+        QemuSimulator.find(toolchain)

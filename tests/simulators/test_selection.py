@@ -7,6 +7,7 @@ from simulators.conftest import L1_STACK_BYTES, FakeGvsoc
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.selection import choose_simulator
+from edgecodec.simulators.toolchain import Toolchain
 
 
 @pytest.fixture(autouse=True)
@@ -25,31 +26,32 @@ def install_qemu(programs: Path) -> None:
     (programs / "qemu-system-riscv32").chmod(0o755)
 
 
-def test_the_host_is_always_there_and_says_what_is_missing() -> None:
-    choice = choose_simulator("auto", L1_STACK_BYTES)
+def test_the_host_is_always_there_and_says_what_is_missing(toolchain: Toolchain) -> None:
+    choice = choose_simulator("auto", toolchain, L1_STACK_BYTES)
     assert choice.simulator.name == "host"
     assert "GVSOC not found" in choice.reason
     assert "qemu-system-riscv32 not found" in choice.reason
 
 
-def test_qemu_comes_before_the_host(bare_machine: Path) -> None:
+def test_qemu_comes_before_the_host(bare_machine: Path, toolchain: Toolchain) -> None:
     install_qemu(bare_machine)
-    choice = choose_simulator("auto", L1_STACK_BYTES)
+    choice = choose_simulator("auto", toolchain, L1_STACK_BYTES)
     assert choice.simulator.name == "qemu"
     assert "qemu-system" not in choice.reason
 
 
-def test_gvsoc_comes_first(bare_machine: Path, fake_gvsoc: FakeGvsoc, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gvsoc_comes_first(bare_machine: Path, toolchain: Toolchain, fake_gvsoc: FakeGvsoc,
+                           monkeypatch: pytest.MonkeyPatch) -> None:
     install_qemu(bare_machine)
     monkeypatch.setenv("GVSOC_HOME", str(fake_gvsoc("exit 0").folder))
-    choice = choose_simulator("auto", L1_STACK_BYTES)
+    choice = choose_simulator("auto", toolchain, L1_STACK_BYTES)
     assert choice.simulator.name == "gvsoc"
     assert choice.reason == "the best one found"
 
 
-def test_an_installed_simulator_can_be_passed_over(bare_machine: Path) -> None:
+def test_an_installed_simulator_can_be_passed_over(bare_machine: Path, toolchain: Toolchain) -> None:
     install_qemu(bare_machine)
-    assert choose_simulator("host", L1_STACK_BYTES).simulator.name == "host"
+    assert choose_simulator("host", toolchain, L1_STACK_BYTES).simulator.name == "host"
 
 
 @pytest.mark.parametrize(("name", "complaint"), [
@@ -57,6 +59,6 @@ def test_an_installed_simulator_can_be_passed_over(bare_machine: Path) -> None:
     ("qemu", "qemu-system-riscv32 not found"),
     ("spike", "verify.simulator spike: unknown; set it to auto, gvsoc, qemu, host"),
 ])
-def test_what_is_asked_for_by_name_must_be_there(name: str, complaint: str) -> None:
+def test_what_is_asked_for_by_name_must_be_there(toolchain: Toolchain, name: str, complaint: str) -> None:
     with pytest.raises(EdgeCodecError, match=complaint):
-        choose_simulator(name, L1_STACK_BYTES)
+        choose_simulator(name, toolchain, L1_STACK_BYTES)

@@ -28,7 +28,7 @@ from edgecodec.simulators.bare_metal import build_bare_metal
 from edgecodec.simulators.memory_map import pulp_footprint
 from edgecodec.simulators.simulator import Image
 from edgecodec.simulators.supervised import read_transcript, run_to_end
-from edgecodec.simulators.toolchain import Toolchain, find_toolchain
+from edgecodec.simulators.toolchain import Toolchain
 from edgecodec.simulators.transcript import Transcript
 from edgecodec.storage import read_json, write_json
 
@@ -91,18 +91,18 @@ class GvsocSimulator:
     counts_cycles = True
 
     @classmethod
-    def find(cls, l1_stack_bytes: int) -> GvsocSimulator:
+    def find(cls, toolchain: Toolchain, l1_stack_bytes: int) -> GvsocSimulator:
         """The first installation found.
 
         Raises:
-            EdgeCodecError: there is none, it cannot run pulp-open, or there is no compiler.
+            EdgeCodecError: there is none, or none that can run pulp-open.
         """
         folders = _installed_folders()
         if not folders:
             raise EdgeCodecError("GVSOC not found: put gvsoc on PATH, or set GVSOC_HOME to the folder it was built in")
         for folder in folders:
             if any((folder / "models").glob(_CLUSTER_MODEL)):
-                return cls(folder, find_toolchain(), l1_stack_bytes)
+                return cls(folder, toolchain, l1_stack_bytes)
         raise EdgeCodecError(f"GVSOC in {folders[0]} lacks pulp-open: build it with TARGETS=pulp-open")
 
     @cached_property

@@ -16,7 +16,7 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.bare_metal import build_bare_metal
 from edgecodec.simulators.simulator import Image
 from edgecodec.simulators.supervised import read_transcript, run_to_end
-from edgecodec.simulators.toolchain import Toolchain, find_toolchain
+from edgecodec.simulators.toolchain import Toolchain
 from edgecodec.simulators.transcript import Transcript
 
 _PROGRAM = "qemu-system-riscv32"
@@ -36,16 +36,16 @@ class QemuSimulator:
     counts_cycles = False
 
     @classmethod
-    def find(cls) -> QemuSimulator:
+    def find(cls, toolchain: Toolchain) -> QemuSimulator:
         """QEMU on PATH.
 
         Raises:
-            EdgeCodecError: there is none, or no compiler.
+            EdgeCodecError: there is none.
         """
         program = shutil.which(_PROGRAM)
         if program is None:
             raise EdgeCodecError(f"{_PROGRAM} not found: install QEMU 7.2 or later (Debian: qemu-system-misc)")
-        return cls(Path(program), find_toolchain())
+        return cls(Path(program), toolchain)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -10,7 +10,7 @@ from edgecodec.simulators.gvsoc import GvsocSimulator
 from edgecodec.simulators.host import HostSimulator
 from edgecodec.simulators.qemu import QemuSimulator
 from edgecodec.simulators.simulator import Simulator
-from edgecodec.simulators.toolchain import find_toolchain
+from edgecodec.simulators.toolchain import Toolchain
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Choice:
     reason: str  # one line
 
 
-def choose_simulator(name: str, l1_stack_bytes: int) -> Choice:
+def choose_simulator(name: str, toolchain: Toolchain, l1_stack_bytes: int) -> Choice:
     """The simulator called ``name``; for ``auto`` the first found of gvsoc, qemu, host.
 
     Args:
@@ -29,19 +29,18 @@ def choose_simulator(name: str, l1_stack_bytes: int) -> Choice:
         EdgeCodecError: it is not installed, or there is no such simulator.
     """
     finders: dict[str, Callable[[], Simulator]] = {
-        "gvsoc": lambda: GvsocSimulator.find(l1_stack_bytes),
-        "qemu": QemuSimulator.find,
-        "host": lambda: HostSimulator(find_toolchain()),
+        "gvsoc": lambda: GvsocSimulator.find(toolchain, l1_stack_bytes),
+        "qemu": lambda: QemuSimulator.find(toolchain),
+        "host": lambda: HostSimulator(toolchain),
     }
     if name in finders:
         return Choice(finders[name](), f"verify.simulator is {name}")
     if name != "auto":
         raise EdgeCodecError(f"verify.simulator {name}: unknown; set it to auto, {', '.join(finders)}")
     missing: list[str] = []
-    for find in finders.values():
+    for find in (finders["gvsoc"], finders["qemu"]):
         try:
             return Choice(find(), "; ".join([*missing, "the best one found"]))
         except EdgeCodecError as absence:
             missing.append(str(absence))
-    raise EdgeCodecError("; ".join(missing))
-
+    return Choice(finders["host"](), "; ".join(missing))
