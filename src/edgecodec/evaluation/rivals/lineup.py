@@ -1,0 +1,79 @@
+"""All rivals: fitted on training windows, written to one file without code in it, read back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from edgecodec.errors import EdgeCodecError
+from edgecodec.evaluation.rivals import klt_dct, means
+from edgecodec.evaluation.rivals.rival import Floats, Rival
+from edgecodec.evaluation.rivals.search import FieldPreparation
+from edgecodec.evaluation.rivals.sz3 import Mode, Sz3
+from edgecodec.evaluation.rivals.transform_codec import TransformCodec
+from edgecodec.evaluation.rivals.zfp import Zfp
+from edgecodec.progress import progress
+from edgecodec.storage import replacing_file
+
+NAMES = ("means", "klt_dct", "sz3_abs", "sz3_rel", "sz3_abs_rel", "zfp")
+FILE_NAME = "rivals.safetensors"
+SZ3_MODES: dict[str, Mode] = {f"sz3_{mode}": mode for mode in get_args(Mode)}
+
+
+def fit_rivals(names: Sequence[str], windows: Floats, band: int, budgets: tuple[int, ...]) -> list[Rival]:
+    """The rivals ``names``, in that order.
+
+    Args:
+        windows: [n, channels, samples] to learn from, low-passed.
+        band: samples per window that keep all that the low-pass leaves (:mod:`~edgecodec.evaluation.rivals.cosine`).
+        budgets: bits per window to stay within, one per rate.
+    """
+    preparation = FieldPreparation.fit(windows, band)
+    fits: dict[str, Callable[[], Rival]] = {
+        means.NAME: partial(means.fit_means, windows, budgets),
+        klt_dct.NAME: partial(klt_dct.fit_klt_dct, windows, band, budgets),
+        **{name: partial(Sz3, mode, budgets, preparation) for name, mode in SZ3_MODES.items()},
+        Zfp.name: partial(Zfp, budgets, preparation),
+    }
+    return [fits[name]() for name in progress(names, "Fitting rivals")]
+
+
+def save_rivals(rivals: Sequence[Rival], folder: Path) -> None:
+    """Write ``rivals.safetensors``."""
+    arrays = {f"{rival.name}/{key}": np.ascontiguousarray(array)
+              for rival in rivals for key, array in rival.arrays().items()}
+    with replacing_file(folder / FILE_NAME) as temporary:
+        save_file(arrays, temporary)
+
+
+def load_rivals(folder: Path) -> list[Rival]:
+    """Read what :func:`save_rivals` wrote.
+
+    Raises:
+        EdgeCodecError: the file is absent or damaged.
+    """
+    path = folder / FILE_NAME
+    if not path.is_file():
+        raise EdgeCodecError(f"{path}: not found; run the stage analyze_codebooks")
+    try:
+        arrays = load_file(path)
+        present = {key.split("/")[0] for key in arrays}
+        return [_load(name, {key.removeprefix(f"{name}/"): array for key, array in arrays.items()
+                             if key.startswith(f"{name}/")}) for name in NAMES if name in present]
+    except (SafetensorError, KeyError):
+        raise EdgeCodecError(f"{path}: damaged; run the stage analyze_codebooks again") from None
+
+
+def _load(name: str, arrays: dict[str, NDArray[Any]]) -> Rival:
+    if name in SZ3_MODES:
+        return Sz3.from_arrays(SZ3_MODES[name], arrays)
+    if name == Zfp.name:
+        return Zfp.from_arrays(arrays)
+    return TransformCodec.from_arrays(name, arrays)
