@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from deploy.factory import Sizes, edge_like, paper_like
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgecodec.errors import EdgeCodecError
@@ -42,6 +42,7 @@ def test_what_it_was_fitted_on_is_met_even_by_a_single_codec() -> None:
     assert model.estimate(workload).steps == pytest.approx(cycles, rel=0.01)
 
 
+@settings(max_examples=25, deadline=None)
 @given(noise=st.lists(st.floats(0.8, 1.2), min_size=30, max_size=30))
 def test_more_work_never_costs_less(noise: list[float]) -> None:
     measured = [(step, max(1, round(cycles * factor)))
