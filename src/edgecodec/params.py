@@ -69,7 +69,7 @@ class EdgeParams(Section):
     codewords: Annotated[int, Field(ge=2, le=65536)]
     rates: Annotated[int, Field(ge=1, le=16)]
     stages_per_rate: Count
-    codeword_samples: Count  # coefficients that one stage quantizes
+    codeword_samples: Annotated[int, Field(ge=2, multiple_of=2)]  # coefficients that one stage quantizes
     decimation: Count
     filter_taps: Count
     time_bins: Count  # cosine bins that are kept

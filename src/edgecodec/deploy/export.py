@@ -163,11 +163,11 @@ def _quantizer(codec: Codec, latent: View) -> Quantizer:
     for number, (codebook, where) in enumerate(
             zip(codec.quantizer.codebooks, codec.quantizer.coordinates.numpy(), strict=True)):
         words = _half(f"stage{number:02d}", codebook)  # [codewords, codeword samples]
-        if words.shape[1] % 2:
-            words = np.pad(words, ((0, 0), (0, 1)))
         if isinstance(codec.encoder, EdgeEncoder):  # an odd number of means is followed by a padding zero
             means = codec.encoder.mean_transform.out_features
             where = where + (where >= means) * (means % 2)
+        if words.shape[1] % 2:  # a whole token of odd length: pair its last sample with the token's padding zero
+            words, where = np.pad(words, ((0, 0), (0, 1))), np.append(where, latent.channels - 1)
         whole_token = np.array_equal(where, np.arange(latent.channels))
         coordinates = None if whole_token else where.astype(np.uint16)
         stages.append(Stage(words, dot(words, words), coordinates))

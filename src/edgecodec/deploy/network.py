@@ -85,7 +85,7 @@ class Convolution:
 
 @dataclass(frozen=True)
 class Transpose:
-    """``output[c, t] = input[t, c]``."""
+    """``output[c, t] = input[t, c]``; an output with more channels than the input has rows ends in zeros."""
 
     name: str
     input: View
@@ -249,7 +249,8 @@ def load_codec(folder: Path) -> ExportedCodec:
     arrays = load_file(folder / "codec.safetensors")
     layers: list[Layer] = []
     for entry in structure["layers"]:
-        fields: dict[str, Any] = {key: View(**value) if isinstance(value, dict) else value for key, value in entry.items()}
+        fields: dict[str, Any] = {key: View(**value) if isinstance(value, dict) else value
+                                  for key, value in entry.items()}
         kind, name = fields.pop("kind"), fields["name"]
         if kind == "Normalize":
             layers.append(Normalize(**fields, offset=arrays[f"{name}.offset"], scale=arrays[f"{name}.scale"]))
