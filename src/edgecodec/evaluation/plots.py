@@ -1,0 +1,176 @@
+"""The pictures of the analysis, as SVG. Equal data gives equal bytes, so that DVC and git see no change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from edgecodec.evaluation.codebooks import Utilization
+from edgecodec.evaluation.metrics import ErrorTable, central
+from edgecodec.evaluation.rate_distortion import CODEC, Comparison
+
+Floats = NDArray[np.float32]
+INK, FAINT, ACCENT = "#1f2933", "#c3cbd4", "#d1495b"
+STYLE: dict[str, Any] = {
+    "svg.hashsalt": "edgecodec",
+    "font.family": "DejaVu Sans",  # the one that matplotlib brings along
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.edgecolor": "#8793a0",
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6eaee",
+    "grid.linewidth": 0.8,
+    "axes.prop_cycle": "cycler(color=['#1d6996', '#38a6a5', '#edad08', '#94346e', '#73af48'])",
+    "legend.frameon": False,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.minor.visible": False,
+    "ytick.minor.visible": False,
+    "lines.linewidth": 1.5,
+    "figure.constrained_layout.use": True,
+}
+LOOKS: dict[str, dict[str, Any]] = {  # of the codecs; the three kinds of SZ3 lie on one another
+    CODEC: {"color": ACCENT, "marker": "o", "linewidth": 2.5, "zorder": 5},
+    "klt_dct": {"color": "#1d6996", "marker": "s"},
+    "means": {"color": INK, "marker": "_", "linestyle": ":"},
+    "sz3_abs": {"color": "#38a6a5", "marker": "^"},
+    "sz3_rel": {"color": "#73af48", "marker": "v", "linestyle": "--"},
+    "sz3_abs_rel": {"color": "#edad08", "marker": "d", "linestyle": ":"},
+    "zfp": {"color": "#94346e", "marker": "x"},
+}
+
+
+@contextmanager
+def figure(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """A figure of ``width`` x ``height`` inches in the project's style, saved to ``path`` in the end."""
+    with mpl.rc_context(STYLE):
+        drawn = Figure(figsize=(width, height))
+        yield drawn
+        drawn.savefig(path, metadata={"Date": None})
+
+
+def draw_rate_distortion(path: Path, comparison: Comparison, largest_error_percent: float) -> None:
+    """Error against bits, for every codec: of all windows, at every wind speed, and as NMSE.
+
+    ``largest_error_percent`` is the gate for the first.
+    """
+    speeds = next(iter(comparison[CODEC].values())).errors.by_wind.keys()
+    panels: dict[str, Callable[[ErrorTable], float]] = {"Error, all windows": lambda errors: errors.error_percent}
+    panels |= {f"Error at {speed} m/s": _error_at(speed) for speed in speeds}
+    panels["NMSE, all windows"] = lambda errors: errors.nmse_percent
+    bits = [round(point.bits_per_window) for point in comparison[CODEC].values()]
+    with figure(path, 1.6 + 2.9 * len(panels), 3.6) as drawn:
+        for axes, (title, error) in zip(drawn.subplots(1, len(panels)), panels.items(), strict=True):
+            for name, curve in comparison.items():
+                axes.plot([point.bits_per_window for point in curve.values()],
+                          [error(point.errors) for point in curve.values()], label=name, markersize=5, **LOOKS[name])
+            axes.set(xscale="log", yscale="log", xlabel="bits per window", title=title)
+            axes.set_xticks(bits, [str(each) for each in bits])
+            axes.set_xticks([], minor=True)
+            axes.yaxis.set_major_formatter("{x:g} %")
+            axes.yaxis.set_minor_formatter("{x:g} %")
+        pooled = drawn.axes[0]
+        pooled.axhline(largest_error_percent, color=FAINT, linewidth=1, zorder=0)
+        pooled.annotate("gate", (1, largest_error_percent), xycoords=("axes fraction", "data"), color="#8793a0",
+                        ha="right", va="bottom", fontsize=8)
+        drawn.legend(*pooled.get_legend_handles_labels(), loc="outside right upper")
+
+
+def draw_reconstructions(
+    path: Path, inputs: Floats, targets: Floats, rebuilt: Mapping[int, Floats], sample_rate_hz: float,
+    channel_names: Sequence[str],
+) -> None:
+    """The best, the middle and the worst window of a set at the highest rate, each on three channels.
+
+    Args:
+        inputs, targets: [windows, channels, samples].
+        rebuilt: per rate, of the shape of ``targets``.
+    """
+    inner = central(targets.shape[-1])
+    deviation = np.abs(rebuilt[max(rebuilt)] - targets)[..., inner].mean(axis=(1, 2))
+    order = np.argsort(deviation / np.abs(targets[..., inner]).mean(axis=(1, 2)))
+    chosen = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
+    by_magnitude = np.argsort(np.abs(targets).mean(axis=(0, 2)))
+    channels = by_magnitude[[0, len(by_magnitude) // 2, -1]]
+    seconds = np.arange(targets.shape[-1]) / sample_rate_hz
+    with figure(path, 10.5, 7) as drawn:
+        grid = drawn.subplots(len(chosen), len(channels), sharex=True, squeeze=False)
+        for row, (which, window) in zip(grid, chosen.items(), strict=True):
+            for axes, channel in zip(row, channels, strict=True):
+                axes.plot(seconds, inputs[window, channel], color=FAINT, linewidth=0.5, label="recorded")
+                axes.plot(seconds, targets[window, channel], color=INK, linewidth=1.2, label="target")
+                for (rate, windows), colour in zip(rebuilt.items(), _shades(len(rebuilt)), strict=True):
+                    axes.plot(seconds, windows[window, channel], color=colour, linewidth=1.2,
+                              label=f"rebuilt, rate {rate}")
+                axes.axvspan(seconds[inner.start], seconds[inner.stop - 1], color="#f5f7f9", zorder=0)
+                axes.set_title(f"{which} window, channel {channel_names[channel]}")
+        for axes in grid[-1]:
+            axes.set_xlabel("s")
+        drawn.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+
+
+def draw_codebook_usage(path: Path, utilization: Utilization) -> None:
+    """How often the codewords of every stage are chosen, most frequent first, against all being equally frequent."""
+    counts = np.array([np.sort(stage.pooled.counts)[::-1] for stage in utilization.stages])
+    share = counts / counts.sum(axis=1, keepdims=True) * counts.shape[1]
+    with figure(path, 8, 1.4 + 0.13 * len(counts)) as drawn:
+        axes = drawn.subplots()
+        colours = mpl.colormaps["magma"].with_extremes(bad="white")
+        image = axes.imshow(np.where(share > 0, share, np.nan), aspect="auto", cmap=colours,
+                            norm=mpl.colors.LogNorm(0.05, 20), interpolation="nearest",
+                            extent=(0, counts.shape[1], len(counts) + 0.5, 0.5))
+        axes.grid(visible=False)
+        axes.set(xlabel="codewords, most frequent first (white: never chosen)", ylabel="stage",
+                 title=f"Codebook usage, {utilization.windows} windows")
+        drawn.colorbar(image, ax=axes, label="frequency x codewords")
+
+
+def draw_learning_curves(path: Path, history: Sequence[Mapping[str, float]]) -> None:
+    """Parts of the loss, and the validation error at every rate, step by step."""
+    with figure(path, 9.5, 3.8) as drawn:
+        losses, error = drawn.subplots(1, 2)
+        for name in _columns(history, "loss_"):
+            steps, values = _series(history, name)
+            if np.any(np.array(values) > 0):
+                losses.plot(steps, values, label=name.removeprefix("loss_"))
+        losses.set(yscale="log", xlabel="step", title="Loss")
+        rates = _columns(history, "error_percent_rate")
+        for rate, colour in zip(rates, _shades(len(rates)), strict=True):
+            number = rate.removeprefix("error_percent_rate")
+            error.plot(*_series(history, rate), color=colour, label=f"rate {number}")
+        error.set(xlabel="step", ylabel="percent", title="Validation error")
+        for axes in (losses, error):
+            if axes.lines:
+                axes.legend()
+
+
+def _error_at(speed: int) -> Callable[[ErrorTable], float]:
+    return lambda errors: errors.by_wind[speed].error_percent
+
+
+def _columns(history: Sequence[Mapping[str, float]], prefix: str) -> list[str]:
+    return sorted({name for row in history for name in row if name.startswith(prefix)})
+
+
+def _series(history: Sequence[Mapping[str, float]], name: str) -> tuple[list[float], list[float]]:
+    rows = [row for row in history if name in row]
+    return [row["step"] for row in rows], [row[name] for row in rows]
+
+
+def _shades(rates: int) -> list[Any]:
+    """From light to dark, the accent among them."""
+    ramp = mpl.colors.LinearSegmentedColormap.from_list("rates", ["#f4a582", ACCENT, "#5c1a33"])
+    return [ramp(share) for share in np.linspace(0, 1, rates)]

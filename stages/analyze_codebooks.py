@@ -1,0 +1,93 @@
+"""Stage analyze_codebooks: codebook utilization, and rate-distortion beside every rival on the same windows."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from edgecodec.data.windows import WindowSet
+from edgecodec.errors import exit_with_one_line
+from edgecodec.evaluation import plots
+from edgecodec.evaluation.codebooks import Indices, usage_table, utilization
+from edgecodec.evaluation.rate_distortion import compare, comparison_json, comparison_table
+from edgecodec.evaluation.rivals.cosine import coefficients_in_band
+from edgecodec.evaluation.rivals.lineup import fit_rivals, save_rivals
+from edgecodec.model.codec import Codec, load_model
+from edgecodec.params import load_params
+from edgecodec.progress import progress
+from edgecodec.storage import read_json, replacing_directory, write_json
+
+WINDOWS = Path("artifacts/windows")
+MODEL = Path("artifacts/model")
+ANALYSIS = Path("artifacts/analysis")
+METRICS = Path("artifacts/metrics")
+THREADS = 2  # fixed, whatever the machine has: the order of sums is part of the result
+RIVALS_LEARN_FROM = 4096  # windows at most, evenly spread over the training set
+TRAIN_COMPARED = 192  # training windows in the comparison: shows what was memorised
+DRAWS_PER_CODEWORD = 8
+DRAWN_AT_ONCE = 512
+
+
+def main() -> None:
+    params = load_params()
+    torch.set_num_threads(THREADS)
+    train, validation = WindowSet.open(WINDOWS / "train"), WindowSet.open(WINDOWS / "validation")
+    codec = load_model(MODEL)
+    training = read_json(METRICS / "training.json")
+
+    used = utilization(
+        drawn_indices(codec, train, params.seed), [codebook.numpy() for codebook in codec.quantizer.codebooks],
+        params.analyze.near_duplicate_fraction, training["reseed_rate"],
+    )
+    band = coefficients_in_band(train.samples, train.sample_rate_hz, train.lowpass_hz)
+    budgets = tuple(codec.bits(rate) for rate in codec.rates)
+    rivals = fit_rivals(params.analyze.rivals, train.targets(spread(train, RIVALS_LEARN_FROM)), band, budgets)
+    some = spread(train, TRAIN_COMPARED)
+    everything = np.arange(len(validation))
+    comparisons = {
+        split: compare(codec, rivals, windows.inputs(which), windows.targets(which), windows.wind[which],
+                       f"Comparing on {split}")
+        for split, windows, which in (("validation", validation, everything), ("train", train, some))
+    }
+
+    with replacing_directory(ANALYSIS) as folder:
+        save_rivals(rivals, folder)
+        comparison_table(comparisons).to_csv(folder / "rate_distortion.csv", index=False, float_format="%.6g")
+        usage_table(used).to_csv(folder / "codebook_usage.csv", index=False, float_format="%.6g")
+        pd.DataFrame(training["history"]).to_csv(folder / "learning_curves.csv", index=False, float_format="%.6g")
+        plots.draw_rate_distortion(folder / "rate_distortion.svg", comparisons["validation"],
+                                   params.gates.largest_error_percent)
+        plots.draw_codebook_usage(folder / "codebook_usage.svg", used)
+        plots.draw_learning_curves(folder / "learning_curves.svg", training["history"])
+        draw_reconstructions(folder / "reconstructions.svg", codec, validation)
+    write_json(METRICS / "codebooks.json",
+               used.to_json(codec.quantizer.stages_of_rate, params.analyze.utilization_rule))
+    write_json(METRICS / "rate_distortion.json",
+               {"splits": {split: comparison_json(comparison) for split, comparison in comparisons.items()}})
+
+
+def spread(windows: WindowSet, most: int) -> NDArray[np.int64]:
+    """Numbers of ``most`` windows, or fewer if there are not so many, evenly spread over the set."""
+    return np.linspace(0, len(windows) - 1, min(most, len(windows))).round().astype(np.int64)
+
+
+def drawn_indices(codec: Codec, train: WindowSet, seed: int) -> Indices:
+    """What the codec makes of training windows at random offsets: enough to see every codeword that is in use."""
+    generator = np.random.default_rng([seed, len(train)])
+    batches = DRAWS_PER_CODEWORD * codec.quantizer.codewords // DRAWN_AT_ONCE + 1
+    return np.concatenate([codec.encode(train.draw(generator, DRAWN_AT_ONCE).inputs)
+                           for _ in progress(range(batches), "Counting codewords")])
+
+
+def draw_reconstructions(path: Path, codec: Codec, validation: WindowSet) -> None:
+    inputs = validation.inputs()
+    indices = codec.encode(inputs)
+    rebuilt = {rate: codec.decode(indices, rate) for rate in (codec.rates[0], codec.rates[-1])}
+    plots.draw_reconstructions(path, inputs, validation.targets(), rebuilt, validation.sample_rate_hz,
+                               validation.channel_names)
+
+
+if __name__ == "__main__":
+    exit_with_one_line(main)
