@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.network import save_codec
+from edgecodec.evaluation.rivals.lineup import fit_rivals, save_rivals
 from edgecodec.model.codec import Codec, WindowFormat, codec_from_params, save_model
 from edgecodec.params import Params, load_params
 from edgecodec.storage import write_json, write_text
@@ -94,6 +95,7 @@ def write_project(folder: Path) -> None:
     save_codec(export_codec(codec), artifacts / "float16")
     write_text(artifacts / "firmware" / "src" / "codec.c", "int codec;\n")
     write_text(artifacts / "verification" / "report.md", "bit-exact\n")
+    save_rivals(fit_rivals(("means",), random_windows(400), band=12, budgets=(8, 16)), artifacts / "analysis")
     write_text(artifacts / "analysis" / "rate_distortion.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>\n")
     for name, content in metrics().items():
         write_json(artifacts / "metrics" / f"{name}.json", content)

@@ -17,6 +17,9 @@ PER_RATE = {
 }
 PER_RUN = {
     "codebook.least_usage": "codebooks.least_usage",
+    "codebook.mean_perplexity": "codebooks.mean_perplexity",
+    "codebook.mean_reseed_rate": "codebooks.mean_reseed_rate",
+    "codebook.dead": "codebooks.dead",
     "float16.relative_error_growth": "float16.relative_error_growth",
     "target.encoder_cycles": "verification.encoder.cycles",
     "target.encoder_macs": "verification.encoder.macs",

@@ -1,0 +1,147 @@
+"""The ``edgecodec`` command.
+
+Whatever a command needs is imported inside it: ``edgecodec --help`` answers at once, and nobody waits for packages that
+are not used.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgecodec.errors import EdgeCodecError, exit_with_one_line
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False,
+    help="Compress windows of a sensor array to a few bytes, and rebuild them.\n\n"
+         "The commands take codec and figures from the folder `artifacts/`, which `make repro` fills. "
+         "Run them in the project's folder.",
+)
+
+Windows = Annotated[Path, typer.Argument(
+    metavar="WINDOWS", help="An .npz with windows x [n, channels, samples], or a recording (CSV, Parquet).")]
+Artifacts = Annotated[Path, typer.Option(metavar="FOLDER", help="Results of the pipeline.")]
+
+
+@app.command()
+def evaluate(
+    windows: Windows,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
+    artifacts: Artifacts = Path("artifacts"),
+) -> None:
+    """Compare the codec with its rivals on your windows, per rate and wind speed."""
+    import json
+
+    from rich.console import Console
+
+    from edgecodec.evaluation import evaluate as evaluation
+    from edgecodec.evaluation.rivals.lineup import load_rivals
+    from edgecodec.model.codec import load_model
+
+    codec = load_model(artifacts / "model")
+    read = evaluation.read_windows(windows, codec.window)
+    found = evaluation.evaluate(read.windows, read.wind, codec, load_rivals(artifacts / "analysis"))
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=2))
+    else:
+        Console().print(evaluation.render_table(found))
+
+
+@app.command()
+def encode(
+    windows: Windows,
+    packets: Annotated[Path, typer.Argument(metavar="PACKETS", help="The packet file to write.")],
+    rate: Annotated[int | None, typer.Option(help="From 1, the shortest packet; the highest if not given.")] = None,
+    first_sequence: Annotated[int, typer.Option(help="Sequence number of the first packet.")] = 0,
+    artifacts: Artifacts = Path("artifacts"),
+) -> None:
+    """Compress windows to packets, bit for bit as the firmware does."""
+    import numpy as np
+
+    from edgecodec.deploy import oracle
+    from edgecodec.deploy.network import load_codec
+    from edgecodec.deploy.packet import PacketFormat, pack
+    from edgecodec.deploy.packet_file import write_packets
+    from edgecodec.evaluation.evaluate import read_windows
+    from edgecodec.progress import progress
+
+    codec = load_codec(artifacts / "float16")
+    form = PacketFormat.of(codec)
+    chosen = len(form.rates) if rate is None else rate
+    form.stages(chosen)  # refuses a rate that the codec does not have, before any work
+    values = read_windows(windows, codec).windows
+    sealed = []
+    for number, window in enumerate(progress(values, "Encoding")):
+        try:
+            (indices,) = oracle.encode(codec, np.ascontiguousarray(window.T[None])).indices
+        except EdgeCodecError:
+            raise EdgeCodecError(f"{windows}: window {number}: its values exceed float16 in the encoder; "
+                                 "check their unit") from None
+        sealed.append(pack(form, chosen, (first_sequence + number) % 0x10000, indices))
+    write_packets(packets, sealed)
+    typer.echo(f"{packets}: {len(sealed)} packets of {form.packet_bytes(chosen)} bytes "
+               f"({form.payload_bits(chosen)} bits of payload) at rate {chosen}")
+
+
+@app.command()
+def decode(
+    packets: Annotated[Path, typer.Argument(metavar="PACKETS", help="A packet file, as encode writes it.")],
+    windows: Annotated[Path, typer.Argument(metavar="WINDOWS", help="The .npz to write: x, rate, sequence.")],
+    artifacts: Artifacts = Path("artifacts"),
+) -> None:
+    """Rebuild the windows of a packet file. Rates may mix; a damaged packet is refused, never guessed."""
+    import numpy as np
+
+    from edgecodec.deploy.packet_file import read_packets
+    from edgecodec.registry.packet_decoder import PacketDecoder
+    from edgecodec.storage import replacing_file
+
+    received = read_packets(packets)
+    decoder = PacketDecoder.open(artifacts / "model", artifacts / "float16")
+    try:
+        decoded = decoder.decode(received)
+    except EdgeCodecError as error:
+        raise EdgeCodecError(f"{packets}: {error}") from None
+    with replacing_file(windows) as temporary, temporary.open("wb") as file:
+        np.savez(file, x=decoded.windows, rate=decoded.rate, sequence=decoded.sequence,
+                 channels=np.array(decoder.codec.window.channel_names))
+    typer.echo(f"{windows}: {len(decoded.windows)} windows")
+
+
+@app.command("check-gates")
+def check_gates() -> None:
+    """Judge the present results by the gates of params.yaml; exit with 1 and the reasons if one fails."""
+    from rich.console import Console
+
+    from edgecodec.params import load_params
+    from edgecodec.registry.gates import gates_table, reasons
+    from edgecodec.registry.register import judge_present
+
+    verdicts = judge_present(load_params(), Path())
+    console = Console()
+    console.print(gates_table(verdicts))
+    failures = reasons(verdicts)
+    for reason in failures:
+        console.print(reason, highlight=False, soft_wrap=True)
+    if failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def info(artifacts: Artifacts = Path("artifacts")) -> None:
+    """Show the present codec: its hash, rates, memory and cycles; and what is installed here."""
+    from rich.console import Console
+
+    from edgecodec.description import describe
+    from edgecodec.params import load_params
+
+    console = Console()
+    for table in describe(artifacts, load_params()):
+        console.print(table)
+
+
+def main() -> None:
+    """Run the command; bad input is one line on stderr and exit status 1."""
+    exit_with_one_line(app)

@@ -1,0 +1,89 @@
+"""What ``edgecodec info`` shows: the present codec, what it costs and reaches, and what is installed here."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.table import Table
+
+from edgecodec.deploy.network import ExportedCodec, load_codec
+from edgecodec.errors import EdgeCodecError
+from edgecodec.params import Params
+from edgecodec.registry.measurements import Measurements
+from edgecodec.registry.rate_figures import figures_of_rates
+from edgecodec.simulators.selection import choose_simulator
+from edgecodec.simulators.toolchain import find_toolchain
+
+PACKAGES = ("edgecodec", "torch", "mlflow", "dvc")
+SIMULATORS = ("gvsoc", "qemu", "host")
+
+
+def describe(artifacts: Path, params: Params) -> list[Table]:
+    """Tables about codec, rates and installation.
+
+    Raises:
+        EdgeCodecError: there is no exported codec in ``artifacts``.
+    """
+    codec = load_codec(artifacts / "float16")
+    measured = Measurements.read(artifacts / "metrics")
+    return [_codec(codec, measured), _rates(codec, measured), _installation(params)]
+
+
+def _codec(codec: ExportedCodec, measured: Measurements) -> Table:
+    quantizer = codec.quantizer
+    stored = sum(array.nbytes for array in codec.tensors().values())
+    codebooks = sum(stage.codewords.nbytes + stage.norms.nbytes for stage in quantizer.stages)
+    return _facts({
+        "codec": codec.codec,
+        "model hash": codec.model_hash,
+        "window": f"{codec.channels} channels x {codec.samples} samples at {codec.sample_rate_hz:g} Hz",
+        "quantizer": f"{len(quantizer.stages)} stages of {len(quantizer.stages[0].codewords)} codewords, "
+                     f"{quantizer.tokens} tokens",
+        "MACs": f"{codec.multiply_accumulates:,} in the encoder, {quantizer.multiply_accumulates:,} in the quantizer",
+        "constants": f"{stored - codebooks:,} bytes of weights, {codebooks:,} of codebooks",
+        "memory": ", ".join(f"{name} {_shown(measured.number(f'verification.{key}'))}" for name, key in (
+            ("L1", "l1_bytes"), ("L2", "l2_bytes"), ("code", "code_bytes"))) + " bytes",
+        "encoder": f"{_shown(measured.number('verification.encoder.cycles'))} cycles on "
+                   f"{measured.entry('verification.target')} ({measured.entry('verification.evidence')})",
+    })
+
+
+def _rates(codec: ExportedCodec, measured: Measurements) -> Table:
+    headings = {"payload_bits": "bits", "packet_bytes": "packet bytes", "payload_ratio": "ratio, payload",
+                "on_air_ratio": "ratio, on air", "error_percent": "error %", "milliseconds": "ms", "millijoules": "mJ"}
+    table = Table("rate")
+    for heading in headings.values():
+        table.add_column(heading, justify="right")
+    for figures in figures_of_rates(codec, measured):
+        table.add_row(str(figures.rate), *(_shown(getattr(figures, name)) for name in headings))
+    return table
+
+
+def _installation(params: Params) -> Table:
+    packages = {name: version(name) for name in PACKAGES}
+    return _facts({"python": platform.python_version(), **packages, **dict(_simulators(params))})
+
+
+def _simulators(params: Params) -> Iterator[tuple[str, str]]:
+    for name in SIMULATORS:
+        try:
+            yield name, choose_simulator(name, find_toolchain(), params.firmware.l1_stack_bytes).simulator.fingerprint
+        except EdgeCodecError as absence:
+            yield name, str(absence)
+
+
+def _facts(facts: dict[str, str]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for name, fact in facts.items():
+        table.add_row(f"[bold]{name}", fact)
+    return table
+
+
+def _shown(value: float) -> str:
+    if not math.isfinite(value):
+        return "not measured"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

@@ -1,0 +1,188 @@
+"""The edgecodec command: a round trip through packets, gates by exit status, and one clear line for bad input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pytest
+from small_project import random_windows
+
+from edgecodec.cli import main
+from edgecodec.deploy.network import load_codec
+from edgecodec.deploy.packet import PacketFormat, pack, unpack
+from edgecodec.deploy.packet_file import read_packets, write_packets
+from edgecodec.model.codec import load_model
+from edgecodec.storage import read_json, write_json
+
+
+@dataclass(frozen=True)
+class Finished:
+    status: int
+    out: str
+    err: str
+
+
+class Command(Protocol):
+    def __call__(self, *arguments: str | int) -> Finished: ...
+
+
+@pytest.fixture
+def edgecodec(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run the command in this process, and catch its exit status."""
+
+    def run(*arguments: str | int) -> Finished:
+        monkeypatch.setattr(sys, "argv", ["edgecodec", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "200")
+        with pytest.raises(SystemExit) as left:
+            main()
+        return Finished(int(left.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def windows(project: Path) -> Path:
+    """Five windows in a file of the working directory."""
+    np.savez(project / "windows.npz", x=random_windows(5, seed=3))
+    return project / "windows.npz"
+
+
+def test_the_codec_is_compared_with_its_rivals(edgecodec: Command) -> None:
+    np.savez("windows.npz", x=random_windows(5, seed=3), wind=np.array([10, 10, 10, 20, 20]))
+    shown = edgecodec("evaluate", "windows.npz").out
+    assert "5 windows" in shown
+    assert all(heading in shown for heading in ("edgecodec", "means", "10 m/s", "20 m/s"))
+
+    codecs = json.loads(edgecodec("evaluate", "windows.npz", "--json").out)["codecs"]
+    assert set(codecs["edgecodec"]) == set(codecs["means"]) == {"1", "2"}
+    assert set(codecs["edgecodec"]["1"]["by_wind"]) == {"10", "20"}
+    assert codecs["edgecodec"]["2"]["error_percent"] < codecs["edgecodec"]["1"]["error_percent"]
+
+
+@pytest.mark.parametrize("rate", [1, 2])
+def test_windows_go_through_packets(edgecodec: Command, rate: int) -> None:
+    assert edgecodec("encode", "windows.npz", "packets.ecp", "--rate", rate, "--first-sequence", 65534).status == 0
+    assert edgecodec("decode", "packets.ecp", "rebuilt.npz").status == 0
+
+    with np.load("rebuilt.npz") as rebuilt:
+        assert rebuilt["x"].shape == (5, 6, 64)
+        assert rebuilt["rate"].tolist() == [rate] * 5
+        assert rebuilt["sequence"].tolist() == [65534, 65535, 0, 1, 2]
+        expected = load_model(Path("artifacts/model")).reconstruct(random_windows(5, seed=3), rate)
+        assert np.abs(rebuilt["x"] - expected).mean() < 0.05 * np.abs(expected).mean()  # float16 against float32
+
+
+def test_packets_are_as_short_as_the_rate_says(edgecodec: Command) -> None:
+    form = PacketFormat.of(load_codec(Path("artifacts/float16")))
+    for rate in form.rates:
+        told = edgecodec("encode", "windows.npz", "packets.ecp", "--rate", rate).out
+        assert {len(packet) for packet in read_packets(Path("packets.ecp"))} == {form.packet_bytes(rate)}
+        assert f"5 packets of {form.packet_bytes(rate)} bytes" in told
+
+
+def test_the_highest_rate_is_the_default(edgecodec: Command) -> None:
+    edgecodec("encode", "windows.npz", "packets.ecp")
+    form = PacketFormat.of(load_codec(Path("artifacts/float16")))
+    assert unpack(form, read_packets(Path("packets.ecp"))[0]).rate == 2
+
+
+def refused(finished: Finished, told: str) -> bool:
+    """One line on stderr with ``told`` in it, nothing on stdout, and nothing written."""
+    left = {path.name for path in Path().iterdir()} & {"packets.ecp", "rebuilt.npz"}
+    return finished.status == 1 and finished.out == "" and not left and \
+        finished.err.startswith("error: ") and finished.err.count("\n") == 1 and told in finished.err
+
+
+@pytest.mark.parametrize("rate", [0, 5, -1])
+def test_a_rate_that_the_codec_lacks_is_refused(edgecodec: Command, rate: int) -> None:
+    finished = edgecodec("encode", "windows.npz", "packets.ecp", "--rate", rate)
+    assert refused(finished, f"rate {rate}: the model has rates 1 to 2")
+
+
+def bad(values: np.ndarray, where: tuple[int, ...], value: float) -> np.ndarray:
+    values[where] = value
+    return values
+
+
+@pytest.mark.parametrize(("values", "told"), [
+    (random_windows(2)[:, :5], "windows.npz: x: shape [2, 5, 64]; this codec takes [n, 6, 64]"),
+    (random_windows(2)[..., :63], "windows.npz: x: shape [2, 6, 63]; this codec takes [n, 6, 64]"),
+    (bad(random_windows(2), (1, 2, 3), np.nan), "window 1 holds NaN or Inf"),
+    (bad(random_windows(2), (0, 0, 0), np.inf), "window 0 holds NaN or Inf"),
+    (bad(random_windows(2), (0, 0, 0), 1e30), "windows.npz: window 0: its values exceed float16"),
+    (random_windows(2).astype(np.float64), "windows.npz: x: float64; convert it to float32"),
+    (np.array([["a", "b"]]), "windows.npz: x: shape [1, 2]"),
+])
+def test_windows_that_cannot_be_encoded_are_refused(edgecodec: Command, values: np.ndarray, told: str) -> None:
+    np.savez("windows.npz", x=values)
+    assert refused(edgecodec("encode", "windows.npz", "packets.ecp"), told)
+
+
+def test_what_is_absent_is_named(edgecodec: Command) -> None:
+    assert refused(edgecodec("encode", "nowhere.npz", "packets.ecp"), "nowhere.npz")
+    assert refused(edgecodec("decode", "nowhere.ecp", "rebuilt.npz"), "nowhere.ecp: not found")
+    assert refused(edgecodec("encode", "windows.npz", "packets.ecp", "--artifacts", "nowhere"), "nowhere/float16")
+
+
+@pytest.mark.parametrize(("damage", "told"), [
+    (lambda packet: packet[:-1], "packet 1: damaged or cut short"),
+    (lambda packet: bytes([packet[0], packet[1] ^ 1, *packet[2:]]), "packet 1: damaged or cut short"),
+    (lambda packet: b"", "packet 1: cut short"),
+])
+def test_a_packet_that_cannot_be_decoded_is_refused(edgecodec: Command, damage: object, told: str) -> None:
+    edgecodec("encode", "windows.npz", "packets")
+    packets = read_packets(Path("packets"))
+    packets[1] = damage(packets[1])  # type: ignore[operator]
+    write_packets(Path("packets"), packets)
+    assert refused(edgecodec("decode", "packets", "rebuilt.npz"), f"packets: {told}")
+
+
+def test_a_packet_of_another_model_is_refused(edgecodec: Command) -> None:
+    form = PacketFormat.of(load_codec(Path("artifacts/float16")))
+    other = PacketFormat("f" * 64, form.tokens, form.codewords, form.stages_of_rate)
+    write_packets(Path("packets"), [pack(other, 1, 0, np.zeros((2, 1), np.uint16))])
+    assert refused(edgecodec("decode", "packets", "rebuilt.npz"), "packets: packet 0: of model ffffffff")
+
+
+def test_gates_that_pass_exit_with_0(edgecodec: Command) -> None:
+    finished = edgecodec("check-gates")
+    assert finished.status == 0
+    assert "float16_loss" in finished.out
+
+
+def test_a_gate_that_fails_exits_with_1_and_the_reason(edgecodec: Command) -> None:
+    path = Path("artifacts/metrics/verification.json")
+    write_json(path, {**read_json(path), "bit_exact": False})
+    finished = edgecodec("check-gates")
+    assert finished.status == 1
+    assert "bit_exact: the firmware's bits differ from the oracle's" in finished.out
+
+
+def test_an_unknown_parameter_is_named(edgecodec: Command) -> None:
+    Path("params.yaml").write_text(Path("params.yaml").read_text() + "colour: blue\n")
+    assert refused(edgecodec("check-gates"), "params.yaml: colour: unknown key")
+
+
+def test_info_shows_the_codec_and_what_it_takes(edgecodec: Command) -> None:
+    shown = edgecodec("info").out
+    assert load_codec(Path("artifacts/float16")).model_hash in shown
+    assert "6 channels x 64 samples at 100 Hz" in shown
+    assert "1,000,000 cycles on gap9_like (measured)" in shown
+    assert "gvsoc" in shown
+
+
+def test_help_waits_for_no_package_that_it_does_not_use() -> None:
+    program = "import sys, edgecodec.cli; print({'numpy', 'torch', 'mlflow', 'pandas', 'yaml'} & set(sys.modules))"
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert finished.stdout == "set()\n"
+
+
+def test_help_lists_every_command(edgecodec: Command) -> None:
+    shown = edgecodec("--help").out
+    assert all(command in shown for command in ("evaluate", "encode", "decode", "check-gates", "info"))
