@@ -1,6 +1,7 @@
 """Stage register: log the run of this pipeline state, judge it, and register its bundle if every gate passes.
 
-A failed gate is a result, not a failure of the pipeline: it is recorded on the run, and `edgecodec check-gates` exits 1.
+A failed gate is a result, not a failure of the pipeline: it is recorded on the run, and `edgecodec check-gates` exits
+with 1.
 """
 
 from pathlib import Path
