@@ -47,7 +47,7 @@ def fit_rivals(names: Sequence[str], windows: Floats, band: int, budgets: tuple[
 
 def save_rivals(rivals: Sequence[Rival], folder: Path) -> None:
     """Write ``rivals.safetensors``."""
-    arrays = {f"{rival.name}/{key}": np.ascontiguousarray(array)
+    arrays = {f"{rival.name}/{key}": np.asarray(array, order="C")
               for rival in rivals for key, array in rival.arrays().items()}
     with replacing_file(folder / FILE_NAME) as temporary:
         save_file(arrays, temporary)

@@ -23,7 +23,7 @@ SHIFT_PRIOR = 5  # rows' worth of belief that a centroid is in the middle
 EXCEPTION_BITS = 24.0  # about what one exception costs
 LARGEST_REACH = 1023  # of a table; no step is so fine that training rows go beyond it
 LARGEST_INDEX = 2**30
-TERMINATION_BITS = 1.0  # of the range coder, before the last byte is filled
+RESERVE_BITS = 1.0  # per row, for the end of the range coder's stream and for rows unlike those seen
 HELD_OUT = 4  # a step is chosen on every 4th part of the rows, with tables of the others
 BRACKET = 0.4  # first guess of how far the next budget's step is away, in nepers
 PRECISION = 0.004  # of a chosen step, in nepers
@@ -125,7 +125,7 @@ def fit_quantizers(coefficients: Floats, budgets: tuple[int, ...]) -> tuple[Scal
     """For ``coefficients`` [n, entries] one quantizer per budget: bits per row, on average, on rows it has not seen.
 
     A step is chosen on held-out rows; tables and centroids then come from all rows. Where a budget is more than the
-    finest step can spend, bits are left over.
+    finest step can spend, bits are left over; where it is less than the coarsest step needs, more are used.
     """
     boundary = len(coefficients) - len(coefficients) // HELD_OUT
     seen = coefficients[:boundary]
@@ -138,16 +138,16 @@ def fit_quantizers(coefficients: Floats, budgets: tuple[int, ...]) -> tuple[Scal
     def bits(log_step: float) -> float:
         quantizer = fit_at_step(seen, math.exp(log_step))
         ideal = quantizer.ideal_bits(quantizer.quantize(unseen))
-        return float(np.mean(8 * np.ceil((ideal + TERMINATION_BITS) / 8)))
+        return float(np.mean(8 * np.ceil((ideal + RESERVE_BITS) / 8)))
 
     quantizers = {}
     for budget in sorted(budgets):
         fine = max(finest, coarse - BRACKET)
         while bits(fine) < budget and fine > finest:
             coarse, fine = fine, max(finest, fine - BRACKET)
-        if bits(fine) > budget:
+        if bits(coarse) < budget < bits(fine):
             coarse = scipy.optimize.brentq(lambda x, budget=budget: bits(x) - budget, fine, coarse, xtol=PRECISION)
-        else:
+        elif bits(fine) <= budget:
             coarse = fine
         quantizers[budget] = fit_at_step(coefficients, math.exp(coarse))
     return tuple(quantizers[budget] for budget in budgets)
@@ -168,7 +168,7 @@ def fit_at_step(coefficients: Floats, step: float) -> ScalarQuantizer:
     used = np.bincount(sample.entries, weights=indices != 0, minlength=width) > 0
     quantizer = _tabulate(step, width, coded[used[coded]], sample, indices)
     indices = quantizer._weighed(sample.entries, sample.values, sample.nearest)
-    exceptions = np.count_nonzero(indices[quantizer._table[sample.entries] == len(quantizer.coded)])
+    exceptions = int(np.count_nonzero(indices[quantizer._table[sample.entries] == len(quantizer.coded)]))
     return replace(quantizer, exception_probability=(exceptions + 1) / (exceptions + n + 2))
 
 

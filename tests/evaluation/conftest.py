@@ -1,0 +1,46 @@
+"""Windows of the small twin, the rivals that learned from them, and a codec that was trained on them."""
+
+from pathlib import Path
+
+import pytest
+
+from edgecodec.data.windows import WindowSet
+from edgecodec.evaluation.rate_distortion import Comparison, compare
+from edgecodec.evaluation.rivals.cosine import coefficients_in_band
+from edgecodec.evaluation.rivals.lineup import NAMES, fit_rivals
+from edgecodec.evaluation.rivals.rival import Rival
+from edgecodec.model.codec import Codec
+from edgecodec.params import Params
+from edgecodec.training.loop import Trainer
+
+
+@pytest.fixture(scope="session")
+def train(small_windows: Path) -> WindowSet:
+    return WindowSet.open(small_windows / "train")
+
+
+@pytest.fixture(scope="session")
+def validation(small_windows: Path) -> WindowSet:
+    return WindowSet.open(small_windows / "validation")
+
+
+@pytest.fixture(scope="session")
+def codec(small_params: Params, train: WindowSet, validation: WindowSet,
+          tmp_path_factory: pytest.TempPathFactory) -> Codec:
+    return Trainer(small_params, train, validation, tmp_path_factory.mktemp("checkpoints")).run().codec
+
+
+@pytest.fixture(scope="session")
+def band(train: WindowSet) -> int:
+    return coefficients_in_band(train.samples, train.sample_rate_hz, train.lowpass_hz)
+
+
+@pytest.fixture(scope="session")
+def rivals(codec: Codec, train: WindowSet, band: int) -> list[Rival]:
+    """Fitted to the bits of the small codec."""
+    return fit_rivals(NAMES, train.targets(), band, tuple(codec.bits(rate) for rate in codec.rates))
+
+
+@pytest.fixture(scope="session")
+def comparison(codec: Codec, rivals: list[Rival], validation: WindowSet) -> Comparison:
+    return compare(codec, rivals, validation.inputs(), validation.targets(), validation.wind, "Comparing")
