@@ -164,7 +164,7 @@ def test_a_failed_gate_is_recorded_and_nothing_registered(params: Params) -> Non
     assert tags["gates"] == "failed"
     assert "bit_exact" in tags["gates.reasons"]
     assert "l1_bytes: 200,000 is more than 131,072" in tags["gates.reasons"]
-    assert "| l1_bytes | 200,000 | 131,072 | measured | **failed** |" in tags["mlflow.note.content"]
+    assert "| l1_bytes | 200,000 | 131,072 | measured | FAILED |" in tags["mlflow.note.content"]
     assert client().search_registered_models() == []
 
 

@@ -22,7 +22,7 @@ class Verdict:
     value: float  # NaN where nothing was measured
     limit: float
     passed: bool
-    evidence: str  # "measured", "recorded" (of the very same firmware), "estimated", "computed", or "missing"
+    evidence: str  # "measured", "recorded" (of the very same firmware), "estimated", or "missing"
     reason: str  # one line, for those that did not pass or could not be compared; else empty
 
 
@@ -48,15 +48,15 @@ def gates_table(verdicts: Sequence[Verdict]) -> Table:
     table.add_column("evidence")
     table.add_column("verdict")
     for verdict in verdicts:
-        outcome = "[green]passed" if verdict.passed else "[bold red]FAILED"
-        table.add_row(verdict.name, _shown(verdict.value), _shown(verdict.limit), verdict.evidence, outcome)
+        table.add_row(verdict.name, _shown(verdict.value), _shown(verdict.limit), verdict.evidence, _outcome(verdict),
+                      style=None if verdict.passed else "bold red")
     return table
 
 
 def gates_markdown(verdicts: Sequence[Verdict]) -> str:
     """The verdicts as a table in Markdown."""
     rows = [f"| {verdict.name} | {_shown(verdict.value)} | {_shown(verdict.limit)} | {verdict.evidence} | "
-            f"{'passed' if verdict.passed else '**failed**'} |" for verdict in verdicts]
+            f"{_outcome(verdict)} |" for verdict in verdicts]
     return "\n".join(["| gate | value | limit | evidence | verdict |", "|---|---:|---:|---|---|", *rows])
 
 
@@ -129,6 +129,12 @@ def _against(champion: Champion, measured: Measurements, rates: Sequence[int]) -
 def _absent(name: str, where: str) -> str:
     file, _, field = where.partition(".")
     return f"{name}: no finite {field} in artifacts/metrics/{file}.json; run the stage that writes it (dvc repro)"
+
+
+def _outcome(verdict: Verdict) -> str:
+    if not verdict.passed:
+        return "FAILED"
+    return "not compared" if verdict.reason else "passed"
 
 
 def _shown(value: float) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -113,7 +114,7 @@ def _log_files(run: Run, verdicts: Sequence[Verdict], repository: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_json(folder / "gates.json", [
-            {key: None if value != value else value for key, value in asdict(verdict).items()}  # NaN is no JSON
+            {**asdict(verdict), "value": _finite(verdict.value), "limit": _finite(verdict.limit)}
             for verdict in verdicts
         ])
         for part in SHOWN:
@@ -128,3 +129,7 @@ def _log_files(run: Run, verdicts: Sequence[Verdict], repository: Path) -> None:
         if run.tags().get("files_sha256") != digest:
             run.client.log_artifacts(run.id, temporary)
             run.set_tags({"files_sha256": digest})
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
