@@ -132,7 +132,7 @@ def test_real_windows_have_an_error_per_rate_and_wind_speed(of_real_windows: Eva
 
 def test_the_table_shows_every_codec_at_every_rate(of_real_windows: Evaluation) -> None:
     terminal = io.StringIO()
-    Console(width=140, file=terminal).print(render_table(of_real_windows))
+    Console(width=80, file=terminal).print(render_table(of_real_windows))
     shown = terminal.getvalue()
     assert "29 windows" in shown
     assert all(heading in shown for heading in ("bits", "error", "10 m/s", "20 m/s", "NMSE"))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from edgecodec.data.recordings import read_samples
@@ -124,9 +125,10 @@ def render_table(evaluation: Evaluation) -> Table:
     """A row per rate and codec; errors in percent."""
     comparison = evaluation.comparison
     speeds = list(next(iter(comparison[CODEC].values())).errors.by_wind)
-    table = Table(title=f"{evaluation.windows} windows, errors in percent", title_justify="left")
+    table = Table(title=f"{evaluation.windows} windows, errors in percent", title_justify="left", box=SIMPLE_HEAD,
+                  padding=(0, 1, 0, 0), pad_edge=False)  # fits into 80 columns
     table.add_column("rate", justify="right")
-    table.add_column("codec")
+    table.add_column("codec", no_wrap=True)
     for heading in ("bits", "error", *(f"{speed} m/s" for speed in speeds), "pointwise", "median", "NMSE"):
         table.add_column(heading, justify="right")
     for rate in comparison[CODEC]:

@@ -62,7 +62,7 @@ class FieldPreparation:
         for samples in sorted({self.band, *(few for few in (16, 4, 1) if few < self.band)}, reverse=True):
             resampled = resample(targets, samples)
             for name, weight in (("unweighted", np.ones_like(self.magnitude)), ("weighted", self.magnitude)):
-                yield Field(resampled / weight[:, None], weight[:, None], f"{samples} samples per window, {name}")
+                yield Field(resampled / weight[:, None], weight[:, None], f"samples per window: {samples}, {name}")
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         return {"band": np.array(self.band), "magnitude": self.magnitude}

@@ -1,0 +1,59 @@
+"""Every figure in the README stands in a committed metrics file."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgecodec.storage import read_json
+
+
+def metrics(repository: Path, name: str) -> Any:
+    return read_json(repository / "artifacts" / "metrics" / f"{name}.json")
+
+
+def results_table(repository: Path) -> list[str]:
+    """The README's results, as they must read."""
+    codecs = metrics(repository, "rate_distortion")["splits"]["validation"]
+    firmware, verification = metrics(repository, "firmware"), metrics(repository, "verification")
+    rows = ["| rate | bits | ratio, on air | error | at 10, 20 m/s | KLT + DCT | SZ3 | ZFP | time | energy |",
+            "|---|---|---|---|---|---|---|---|---|---|"]
+    for rate in "1234":
+        ours, sizes = codecs["edgecodec"][rate], firmware["by_rate"][rate]
+        time, energy = verification["total_milliseconds"][rate], verification["energy_millijoules"][rate]
+        winds = ours["by_wind"]
+        rivals = [codecs[name][rate] for name in ("klt_dct", "sz3_abs", "zfp")]
+        shown = [f"{rival['error_percent']:.2f} % at {rival['bits_per_window']:.0f}" for rival in rivals]
+        rows.append(
+            f"| {rate} | {ours['bits_per_window']:.0f} "
+            f"| {sizes['compression_ratio_payload']:.0f}, {sizes['compression_ratio_on_air']:.0f} "
+            f"| **{ours['error_percent']:.2f} %** "
+            f"| {winds['10']['error_percent']:.2f}, {winds['20']['error_percent']:.2f} % "
+            f"| {' | '.join(shown)} "
+            f"| {time:.2f} ms | {energy:.2f} mJ |")
+    return rows
+
+
+def size_sentence(repository: Path) -> str:
+    exported, verification = metrics(repository, "float16"), metrics(repository, "verification")
+    macs = f"{exported['encoder_macs'] / 1e6:.2f} M MACs in the encoder and {exported['quantizer_macs'] / 1e6:.2f} M"
+    weights, codebooks = exported["weight_bytes"] / 1e6, exported["codebook_bytes"] / 1e6
+    l1, code = verification["l1_bytes"] / 1000, verification["code_bytes"] / 1000
+    return (f"{macs} in the quantizer, {l1:.1f} kB of L1, {weights:.2f} MB of weights, "
+            f"{codebooks:.2f} MB of codebooks, {code:.1f} kB of code")
+
+
+@pytest.mark.parametrize("row", range(6))
+def test_the_results_table_is_that_of_the_metrics(repository: Path, row: int) -> None:
+    assert results_table(repository)[row] in (repository / "README.md").read_text().splitlines()
+
+
+def test_sizes_are_those_of_the_metrics(repository: Path) -> None:
+    text = " ".join((repository / "README.md").read_text().split())
+    assert size_sentence(repository) in text
+
+
+def test_the_evidence_is_named(repository: Path) -> None:
+    verification = metrics(repository, "verification")
+    assert verification["evidence"] in ("measured", "recorded")
+    assert f"`{verification['target']}`" in (repository / "README.md").read_text()
