@@ -21,7 +21,7 @@ repro: $(READY)  ## run the pipeline: recordings to a registered model
 	dvc repro
 
 test: $(READY) lint  ## lint, types and all fast tests
-	pytest
+	pytest -n 2 --dist loadfile
 
 test-slow: $(READY)  ## the tests that take minutes
 	pytest -m slow
