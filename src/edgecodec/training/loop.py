@@ -1,7 +1,7 @@
 """The schedule of a training: warm-up, codebooks, joint training, decoder alone.
 
     fit        normalisation; for codec edge every linear layer at its classical solution
-    warm-up    encoder and decoder without quantizer
+    warm-up    encoder and decoder without quantizer and discriminator
     codebooks  k-means, stage after stage, on latents of many windows
     joint      everything, every item with a random number of stages
     decoder    encoder and codebooks stand still
@@ -82,7 +82,7 @@ class Trainer:
         self.exchange = _fit_exchange(train)
         self.discriminator = Discriminator(train.channels) if self.schedule.loss.adversarial else None
         self.linear_fit = self._fit()
-        self.loss = CodecLoss(self._relative(), self.discriminator)
+        self.loss = CodecLoss(self._relative())
         self.optimizers = self._optimizers()
         self.checkpoint = checkpoints / f"{self._digest()[:16]}.safetensors"
         self.step = 0
@@ -144,11 +144,13 @@ class Trainer:
         self._set_modes()
         rebuilt = self.codec(batch.inputs, self._stages_sent(generator, len(batch.inputs)),
                              quantize=self.phase != "warm-up")
-        parts: LossParts = self.loss(rebuilt, batch.targets)
+        # A discriminator costs twice the codec's time: it has nothing to say before there are codewords.
+        discriminator = None if self.phase == "warm-up" else self.discriminator
+        parts: LossParts = self.loss(rebuilt, batch.targets, discriminator)
         self._descend("codec", parts.total(self.schedule.loss), list(self.codec.parameters()))
-        if self.discriminator is not None:
-            self._descend("discriminator", discriminator_loss(self.discriminator, batch.targets, rebuilt.windows),
-                          list(self.discriminator.parameters()))
+        if discriminator is not None:
+            self._descend("discriminator", discriminator_loss(discriminator, batch.targets, rebuilt.windows),
+                          list(discriminator.parameters()))
         if self.phase == "joint" and rebuilt.quantized is not None:
             self.reseeded += rebuilt.quantized.reseeded
         return parts
@@ -226,10 +228,8 @@ class Trainer:
         self.codec.quantizer.initialize(torch.cat(latents), lambda stages: progress(stages, "codebooks"))
 
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        modules: dict[str, nn.Module] = {"codec": self.codec}
-        if self.discriminator is not None:
-            modules["discriminator"] = self.discriminator
-        return {name: torch.optim.Adam(module.parameters(), betas=(0.9, 0.99)) for name, module in modules.items()}
+        return {name: torch.optim.Adam(module.parameters(), betas=(0.9, 0.99))
+                for name, module in self._modules().items()}
 
     # -- progress ------------------------------------------------------------------------------------------------
 

@@ -37,16 +37,15 @@ class CodecLoss(nn.Module):
 
     relative: Tensor
 
-    def __init__(self, relative: Tensor, discriminator: nn.Module | None) -> None:
+    def __init__(self, relative: Tensor) -> None:
         super().__init__()
         self.register_buffer("relative", relative)
-        self.discriminator = discriminator
 
-    def forward(self, rebuilt: Rebuilt, targets: Tensor) -> LossParts:
+    def forward(self, rebuilt: Rebuilt, targets: Tensor, discriminator: nn.Module | None) -> LossParts:
         error = rebuilt.windows - targets  # [n, channels, samples]
         adversarial = torch.zeros(())
-        if self.discriminator is not None:
-            logits = self.discriminator(rebuilt.windows)  # [n, 1]
+        if discriminator is not None:
+            logits = discriminator(rebuilt.windows)  # [n, 1]
             adversarial = F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
         return LossParts(
             absolute=(error.abs().mean(dim=(0, 2)) * self.relative).mean(),
