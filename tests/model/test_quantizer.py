@@ -27,6 +27,17 @@ def test_the_first_stage_takes_the_coordinates_with_most_energy(quantizer: Resid
     assert quantizer.coordinates[0].tolist() == [0, 1, 2, 3]
 
 
+def test_codebooks_are_set_by_k_means_also_after_a_forward(quantizer: ResidualQuantizer, latent: torch.Tensor) -> None:
+    torch.manual_seed(0)
+    fresh = ResidualQuantizer(dimension=12, codeword_samples=4, codewords=32, stages_of_rate=(2, 4, 6), decay=0.99,
+                              dead_codeword_threshold=0.01, kmeans_iterations=10)
+    fresh.eval()(latent[:1])  # the library sets codebooks at any first forward: here from one latent
+    fresh.initialize(torch.randn(2000, 1, 12) * torch.linspace(3, 0.2, 12))
+    fresh.eval()
+    distance, reference = ((each(latent).latent - latent).square().mean() for each in (fresh, quantizer))
+    assert distance < 1.1 * reference
+
+
 def test_indices_decode_to_the_quantized_latent(quantizer: ResidualQuantizer, latent: torch.Tensor) -> None:
     quantized = quantizer(latent)
     assert torch.allclose(quantizer.decode(quantized.indices), quantized.latent, atol=1e-5)

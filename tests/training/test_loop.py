@@ -40,6 +40,14 @@ def test_edge_beats_the_window_means(trained: Trained, small_windows: Path) -> N
     assert by_rate == sorted(by_rate, reverse=True)
 
 
+def test_nothing_is_quantized_before_there_are_codebooks(small_params: Params, small_windows: Path,
+                                                         tmp_path: Path) -> None:
+    params = with_codec(small_params, "edge", warmup_steps=4, evaluate_every=4)
+    at_warmup_end, *later = train(params, small_windows, tmp_path).history
+    assert "error_percent_rate1" not in at_warmup_end
+    assert all("error_percent_rate1" in row for row in later)
+
+
 class KilledError(Exception):
     """The power cord is pulled."""
 

@@ -57,7 +57,7 @@ class ResidualQuantizer(nn.Module):
         return [cast(Tensor, stage.codebook) for stage in self.stages]
 
     @torch.no_grad()
-    def initialize(self, latent: Tensor, watch: Callable[[nn.ModuleList], Iterable[nn.Module]] = iter) -> None:
+    def initialize(self, latent: Tensor, watch: Callable[[nn.ModuleList], Iterable[VectorQuantize]] = iter) -> None:
         """Set all codebooks from ``latent`` [n, tokens, dimension], stage after stage.
 
         A stage takes the coordinates with the most energy left and runs the library's k-means on them. ``watch``
@@ -70,6 +70,7 @@ class ResidualQuantizer(nn.Module):
             where = energy.topk(self.coordinates.shape[1]).indices.sort().values
             self.coordinates[number] = where
             part = residual[..., where]  # [n, tokens, codeword samples]
+            stage._codebook.initted.fill_(False)  # any forward before, even one in evaluation, has set it
             codeword, _, _ = stage(part)
             residual[..., where] = part - codeword
 

@@ -107,8 +107,8 @@ class Trainer:
         """Take every step that is left and return the trained codec."""
         if self.checkpoint.exists():
             self._resume()
-        for phase, end in (("warm-up", self.warmup_end), ("joint training", self.joint_end), ("decoder", self.end)):
-            if self.step == self.warmup_end and phase == "joint training":
+        for phase, end in (("warm-up", self.warmup_end), ("joint", self.joint_end), ("decoder", self.end)):
+            if phase == "joint" and self.step == self.warmup_end:
                 self._initialize_codebooks()
             for _ in progress(range(self.step, end), phase):
                 parts = self._take_step()
@@ -238,7 +238,7 @@ class Trainer:
         targets = self.validation.targets(which)
         row = {"step": float(self.step)}
         row |= {f"loss_{name}": rounded(float(part.detach())) for name, part in vars(parts).items()}
-        if self.phase != "warm-up" or self.step == self.end:
+        if self.step > self.warmup_end:  # before, there are no codebooks
             indices = self.codec.encode(self.validation.inputs(which))
             for rate in self.codec.rates:
                 table = errors(self.codec.decode(indices, rate), targets, self.validation.wind[which])
