@@ -124,14 +124,21 @@ class Twin:
         start = EPOCH_SECONDS + session * SESSION_SPACING_SECONDS + run * RUN_SPACING_SECONDS
         return np.asarray(np.round(start + np.arange(rows) / aerosense.SAMPLE_RATE_HZ, 2))
 
-    def counts(self, experiment: int) -> NDArray[np.int32]:
-        """Counts [40, samples] of a run, as the sensors would have sent them."""
+    def counts(self, experiment: int, sensor_noise: bool = True) -> NDArray[np.int32]:
+        """Counts [40, samples] of a run, as the sensors would have sent them.
+
+        Without ``sensor_noise``, a wind run is the same run seen by sensors that have none. A still-air run is as it
+        is: its mean is the zero of either.
+        """
         condition = aerosense.condition_of(experiment)
         generator = self._generator(experiment, stream=1)
         if condition is None:
             pascals = self._still(experiment, generator)
         else:
             pascals = self._wind(experiment, condition, generator)
+            if sensor_noise:  # drawn last: the run without it is the same run
+                noise = generator.normal(size=pascals.shape)
+                pascals += noise * self._flows[condition.wind].noise_pascals[:, None]
         counts = np.rint(pascals / aerosense.PASCALS_PER_COUNT).astype(np.int32)
         for name in aerosense.DEAD_SENSORS:
             counts[aerosense.SENSORS.index(name)] = aerosense.DEAD_COUNT
@@ -177,6 +184,7 @@ class Twin:
         return self._level(experiment)[:, None] + room + noise
 
     def _wind(self, experiment: int, condition: Condition, generator: np.random.Generator) -> Array:
+        """Pressure [40, samples] in Pa during a wind run, without sensor noise."""
         rows, wind = self._wind_rows, condition.wind
         flow = self._flows[wind]
         time = np.arange(rows) / aerosense.SAMPLE_RATE_HZ
@@ -192,8 +200,7 @@ class Twin:
         cp = flow.mean_cp[:, None] + shapes @ courses
         references = [self._level(_nearest_still_run(experiment, step)) for step in (-1, +1)]
         level = np.mean(references, axis=0) + self.drift(experiment)
-        noise = generator.normal(size=cp.shape) * flow.noise_pascals[:, None]
-        return np.asarray(level[:, None] + aerosense.dynamic_pressure(wind) * cp + room + startup + noise)
+        return np.asarray(level[:, None] + aerosense.dynamic_pressure(wind) * cp + room + startup)
 
 
 def _nearest_still_run(experiment: int, step: int) -> int:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 from scipy import signal
 
-from edgecodec.data.recordings import Recording, RecordingList, Samples, read_samples
+from edgecodec.data.recordings import Recording, RecordingList, read_samples
 from edgecodec.errors import EdgeCodecError
 from edgecodec.params import WindowParams
 from edgecodec.progress import progress
@@ -190,10 +190,9 @@ def write_windows(
              if recording.kind in ("wind", "signal") and recording.name not in excluded]
     with replacing_directory(folder) as temporary, ExitStack() as stack:
         writers = {split: stack.enter_context(_SetWriter(temporary / split, listed, params, split)) for split in SPLITS}
-        calibrated = _Calibration(raw, listed, excluded, listed.preset(params.preset))
+        calibration = Calibration(raw, listed, excluded, params)
         for recording in progress(sound, "Cutting windows"):
-            values = calibrated.values(recording)
-            values = values[:, params.skip_first_rows:values.shape[1] - params.skip_last_rows]
+            values = calibration.apply(recording, read_samples(raw / recording.path).values)
             for split, part in _parts(recording, values, listed.validation_fraction):
                 writers[split].append(recording, part)
         return {split: writer.finish() for split, writer in writers.items()}
@@ -210,23 +209,28 @@ def _parts(
         yield recording.split, values
 
 
-class _Calibration:
-    """From recorded units to windows' units: scale, zeroing reference, dynamic pressure."""
+class Calibration:
+    """From what was recorded to what windows are cut from: channels, scale, zeroing, dynamic pressure, ends."""
 
-    def __init__(self, raw: Path, listed: RecordingList, excluded: frozenset[str], channels: tuple[str, ...]) -> None:
+    def __init__(self, raw: Path, listed: RecordingList, excluded: frozenset[str], params: WindowParams) -> None:
         self._raw = raw
         self._listed = listed
         self._excluded = excluded
-        self._which = [listed.channels.index(channel) for channel in channels]
+        self._params = params
+        self._which = [listed.channels.index(channel) for channel in listed.preset(params.preset)]
         self._zero: dict[str, NDArray[np.float64]] = {}
 
-    def values(self, recording: Recording) -> NDArray[np.float64]:
-        """[channels, samples] of a recording."""
-        values = self._scaled(recording)
+    def apply(self, recording: Recording, recorded: NDArray[Any]) -> NDArray[np.float64]:
+        """Values [channels of the preset, samples less the skipped ends] of ``recorded`` [all channels, samples].
+
+        Raises:
+            EdgeCodecError: a wind run has no zeroing run.
+        """
+        values = self._scaled(recorded)
         if recording.kind == "wind":
             values -= self._zero_of(recording)[:, None]
         values /= recording.divisor
-        return values
+        return values[:, self._params.skip_first_rows:values.shape[1] - self._params.skip_last_rows]
 
     def _zero_of(self, recording: Recording) -> NDArray[np.float64]:
         references = self._listed.zeroing_references(recording, self._excluded)
@@ -234,12 +238,12 @@ class _Calibration:
             raise EdgeCodecError(f"{recording.name}: no zeroing run before or after it in the labbook; add one")
         for reference in references:
             if reference.name not in self._zero:
-                self._zero[reference.name] = self._scaled(reference).mean(axis=1)
+                recorded = read_samples(self._raw / reference.path).values
+                self._zero[reference.name] = self._scaled(recorded).mean(axis=1)
         return np.asarray(np.mean([self._zero[reference.name] for reference in references], axis=0))
 
-    def _scaled(self, recording: Recording) -> NDArray[np.float64]:
-        samples: Samples = read_samples(self._raw / recording.path)
-        return samples.values[self._which].astype(np.float64) * self._listed.scale
+    def _scaled(self, recorded: NDArray[Any]) -> NDArray[np.float64]:
+        return recorded[self._which].astype(np.float64) * self._listed.scale
 
 
 class _SetWriter:
