@@ -75,6 +75,11 @@ def condition_of(experiment: int) -> Condition | None:
     return None
 
 
+def damage_in(condition: str) -> str | None:
+    """The damage that a recording's condition names; None if it names none, as in other arrays."""
+    return next((damage for damage in DAMAGES if damage in condition.split()), None)
+
+
 def raw_name(angle: int, experiment: int) -> str:
     return f"aoa_{angle}deg_Exp_{experiment:03d}_aerosense.csv"
 

@@ -76,16 +76,25 @@ def errors(
     )
 
 
-def _errors_of(reconstruction: NDArray[np.float32], target: NDArray[np.float32]) -> Errors:
-    deviation = np.abs(reconstruction.astype(np.float64) - target)
-    magnitude = np.abs(target.astype(np.float64))
-    channel_magnitude = magnitude.mean(axis=(0, 2))
+def relative_error_percent(deviation: NDArray[np.float64], magnitude: NDArray[np.float64]) -> float:
+    """``error_percent`` from every window's mean absolute ``deviation`` and target ``magnitude`` [windows, channels].
+
+    Raises:
+        EdgeCodecError: the target is zero everywhere.
+    """
+    channel_magnitude = magnitude.mean(axis=0)
     alive = channel_magnitude > 0  # a channel that is zero throughout has no relative error
     if not alive.any():
         raise EdgeCodecError("the target is zero everywhere: it has no relative error; leave such windows out")
+    return 100 * float(np.mean(deviation.mean(axis=0)[alive] / channel_magnitude[alive]))
+
+
+def _errors_of(reconstruction: NDArray[np.float32], target: NDArray[np.float32]) -> Errors:
+    deviation = np.abs(reconstruction.astype(np.float64) - target)
+    magnitude = np.abs(target.astype(np.float64))
     pointwise = deviation / (magnitude + POINTWISE_FLOOR)
     return Errors(
-        error_percent=100 * float(np.mean(deviation.mean(axis=(0, 2))[alive] / channel_magnitude[alive])),
+        error_percent=relative_error_percent(deviation.mean(axis=2), magnitude.mean(axis=2)),
         pointwise_error_percent=100 * float(pointwise.mean()),
         pointwise_error_median_percent=100 * float(np.median(pointwise)),
         nmse_percent=100 * float(np.square(deviation).sum() / np.square(magnitude).sum()),

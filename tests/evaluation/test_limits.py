@@ -1,0 +1,77 @@
+"""The codec taken apart: floors below, the measured error on top, bits where they go."""
+
+import dataclasses
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from edgecodec.data.noise_free import noise_free_targets
+from edgecodec.data.windows import WindowSet
+from edgecodec.evaluation import limit_plots
+from edgecodec.evaluation.limits import Limits, measure_limits
+from edgecodec.evaluation.metrics import errors
+from edgecodec.model.codec import Codec
+from edgecodec.params import Params
+
+
+@pytest.fixture(scope="module")
+def limits(codec: Codec, train: WindowSet, validation: WindowSet, small_params: Params, small_windows: Path) -> Limits:
+    clean = noise_free_targets(small_params, small_windows.parent / "raw", frozenset(), validation)
+    return measure_limits(codec, train, validation, clean, seed=1)
+
+
+def test_windows_are_grouped_by_wind_and_by_damage(limits: Limits, validation: WindowSet) -> None:
+    damages = ["healthy", "added_mass", "crack_5mm", "crack_10mm", "crack_15mm", "crack_20mm"]
+    assert list(limits.windows) == ["all", "10 m/s", "20 m/s", *damages]
+    assert limits.windows["all"] == sum(limits.windows[damage] for damage in damages) == len(validation)
+
+
+def test_the_error_on_top_is_the_one_that_is_measured(limits: Limits, codec: Codec, validation: WindowSet) -> None:
+    measured = errors(codec.reconstruct(validation.inputs(), 2), validation.targets(), validation.wind)
+    assert limits.rates[2].codec["all"] == pytest.approx(measured.error_percent)
+    assert limits.rates[2].codec["20 m/s"] == pytest.approx(measured.by_wind[20].error_percent)
+
+
+def test_every_part_lies_above_the_one_before(limits: Limits) -> None:
+    for rate in limits.rates.values():
+        assert limits.autoencoder["all"] < rate.ideal["all"] < rate.codec["all"]
+        assert rate.ideal_with_further_bits["all"] < rate.ideal["all"]
+        assert rate.equivalent_bits < rate.bits
+        assert all(scores["all"] < rate.codec["all"] for scores in rate.if_exact.values())
+    ideal = [scores["all"] for _, scores in sorted(limits.ideal_curve.items())]
+    assert ideal == sorted(ideal, reverse=True)
+
+
+def test_the_bits_of_all_coefficients_are_those_of_the_rate(limits: Limits) -> None:
+    for rate in limits.rates.values():
+        assert sum(rate.bits_by_coefficients.values()) == pytest.approx(rate.bits - 1, rel=1e-3)  # one tells the wind speed
+        assert 1 <= rate.components_sent <= limits.latent_dimension
+
+
+def test_without_a_twin_the_noise_floor_is_absent_with_a_reason(limits: Limits, tmp_path: Path) -> None:
+    unknown = dataclasses.replace(limits, noise_floor=None)
+    assert unknown.to_json()["noise_floor"] is None
+    assert "twin" in unknown.to_json()["noise_floor_absent"]
+    assert "noise_floor_absent" not in limits.to_json()
+    for name, drawn in (("with", limits), ("without", unknown)):
+        limit_plots.draw_parts(tmp_path / f"{name}.svg", drawn)
+        assert (b"signal without noise" in (tmp_path / f"{name}.svg").read_bytes()) == (name == "with")
+
+
+def test_the_table_holds_every_part_for_every_group(limits: Limits) -> None:
+    table: pd.DataFrame = limits.table()
+    rows = table[(table.part == "codec") & (table["rate"] == 1)].set_index("group").error_percent
+    assert rows.to_dict() == dict(limits.rates[1].codec)
+    assert np.isfinite(table.error_percent).all()
+
+
+@pytest.mark.parametrize("name", ["draw_limits", "draw_parts", "draw_bits"])
+def test_pictures_are_the_same_bytes_again(name: str, limits: Limits, tmp_path: Path) -> None:
+    first, second = tmp_path / "first.svg", tmp_path / "second.svg"
+    for path in (first, second):
+        getattr(limit_plots, name)(path, limits)
+    assert first.read_bytes() == second.read_bytes()
+    assert ElementTree.parse(first).getroot().tag.endswith("svg")
