@@ -118,9 +118,33 @@ class TrainParams(Section):
     loss: LossParams
 
 
+class RecipeParams(Section):
+    """Where a sound recipe and that of the paper's public code part."""
+
+    start: Literal["linear", "random"]  # at a linear codec (edge: the classical solution), or at torch's random weights
+    normalize: bool  # every channel about its mean and on an even scale; else as recorded
+    loss: Literal["relative", "sum"]  # errors as a share of their channel's magnitude; or plain sums
+    decoder_dropout: Fraction  # of the paper's decoder, half-way through; the paper has 0.5
+    quantizer_dropout: bool  # every item with the stages of a random rate; else all with all stages
+    codebook_source: Literal["windows", "noise"]  # what goes through the encoder for the codebooks' k-means
+    final_learning_rate: Fraction  # of the learning rate, at the end of every phase; 1 keeps it constant
+    gradient_norm: Positive | None  # gradients are clipped to it; null leaves them alone
+
+
+SOUND_RECIPE = RecipeParams(
+    start="linear", normalize=True, loss="relative", decoder_dropout=0.0, quantizer_dropout=True,
+    codebook_source="windows", final_learning_rate=0.01, gradient_norm=5.0,
+)
+
+
+class PaperTrainParams(TrainParams):
+    recipe: RecipeParams
+
+
 class TrainSection(Section):
     edge: TrainParams
-    paper: TrainParams
+    paper: PaperTrainParams  # the paper's networks, trained as well as we can
+    paper_original: PaperTrainParams  # the same networks by the recipe of the paper's public code
 
 
 class AnalyzeParams(Section):
@@ -184,6 +208,14 @@ class Params(Section):
     def training(self) -> TrainParams:
         """The schedule of the chosen codec."""
         return self.train.edge if self.codec == "edge" else self.train.paper
+
+    @property
+    def recipe(self) -> RecipeParams:
+        return SOUND_RECIPE if self.codec == "edge" else self.train.paper.recipe
+
+    def for_paper(self, schedule: PaperTrainParams) -> Params:
+        """The same settings with codec paper, trained by ``schedule``."""
+        return self.model_copy(update={"codec": "paper", "train": self.train.model_copy(update={"paper": schedule})})
 
     @property
     def rates(self) -> int:

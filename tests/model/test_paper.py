@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from edgecodec.model.paper import Discriminator, PaperDecoder, PaperEncoder
+from edgecodec.model.paper import Discriminator, PaperDecoder, PaperEncoder, start_linear
 
 
 def parameters(module: torch.nn.Module) -> int:
@@ -23,3 +23,16 @@ def test_a_window_comes_back_in_its_shape(channels: int, samples: int) -> None:
     assert latent.shape == (2, 9, samples // 8)
     assert PaperDecoder(channels, 9, samples)(latent).shape == window.shape
     assert Discriminator(channels)(window).shape == (2, 1)
+
+
+def test_a_linear_start_passes_windows_that_random_weights_lose() -> None:
+    """How much of the difference between windows is left at the far end, before any training."""
+    torch.manual_seed(0)
+    window = torch.randn(16, 36, 1).expand(-1, -1, 800)
+    encoder, decoder = PaperEncoder(36, 9), PaperDecoder(36, 9, 800).eval()
+    with torch.no_grad():
+        lost = decoder(encoder(window)).std(dim=0).mean()
+        encoder.apply(start_linear)
+        decoder.apply(start_linear)
+        passed = decoder(encoder(window)).std(dim=0).mean()
+    assert passed > 10 * lost

@@ -45,6 +45,7 @@ def test_nothing_is_quantized_before_there_are_codebooks(small_params: Params, s
     params = with_codec(small_params, "edge", warmup_steps=4, evaluate_every=4)
     at_warmup_end, *later = train(params, small_windows, tmp_path).history
     assert "error_percent_rate1" not in at_warmup_end
+    assert at_warmup_end["error_percent_unquantized"] > 0
     assert all("error_percent_rate1" in row for row in later)
 
 
@@ -75,6 +76,35 @@ def test_a_killed_training_resumes_to_the_same_bits(
     assert resumed.reseed_rate == whole.reseed_rate
     for name, value in whole.codec.state_dict().items():
         assert torch.equal(value, resumed.codec.state_dict()[name]), name
+
+
+@pytest.fixture
+def by_the_paper(small_params: Params) -> Params:
+    return small_params.for_paper(small_params.train.paper_original)
+
+
+def test_the_papers_recipe_starts_from_the_nine_tokens_of_one_window_of_noise(
+        by_the_paper: Params, small_windows: Path, tmp_path: Path) -> None:
+    untrained = train(with_codec(by_the_paper, "paper", joint_steps=0), small_windows, tmp_path).codec
+    for codebook in untrained.quantizer.codebooks:
+        assert torch.linalg.matrix_rank(codebook, rtol=1e-3) <= untrained.tokens < len(codebook)
+    assert not untrained.offset.any()
+    assert bool((untrained.scale == 1).all())
+
+
+def test_the_papers_recipe_draws_most_codewords_anew_at_every_step(by_the_paper: Params, small_windows: Path,
+                                                                   tmp_path: Path) -> None:
+    assert min(train(by_the_paper, small_windows, tmp_path).reseed_rate) > 0.5
+
+
+def test_the_learning_rate_falls_in_every_phase_or_stays(small_params: Params, by_the_paper: Params,
+                                                         small_windows: Path, tmp_path: Path) -> None:
+    sets = WindowSet.open(small_windows / "train"), WindowSet.open(small_windows / "validation")
+    sound = Trainer(small_params.for_paper(small_params.train.paper), *sets, tmp_path)
+    rates = [[sound.learning_rate(step) for step in range(phase.start, phase.end)] for phase in sound.phases]
+    assert all(falling[0] == 0.001 and falling == sorted(falling, reverse=True) for falling in rates)
+    original = Trainer(by_the_paper, *sets, tmp_path)
+    assert {original.learning_rate(step) for step in range(original.end)} == {0.001}
 
 
 def test_a_checkpoint_of_other_parameters_is_refused(small_params: Params, small_windows: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.model.edge import EdgeDecoder, EdgeEncoder
 from edgecodec.model.paper import LATENT_SAMPLES_PER_WINDOW_SAMPLE, PaperDecoder, PaperEncoder
 from edgecodec.model.quantizer import Quantized, ResidualQuantizer
-from edgecodec.params import EdgeParams, PaperParams, Params, TrainParams
+from edgecodec.params import EdgeParams, PaperParams, PaperTrainParams, Params, TrainParams
 from edgecodec.storage import read_json, write_json
 
 BATCH = 256  # windows that encode and decode take at a time
@@ -213,9 +213,9 @@ def load_model(folder: Path) -> Codec:
     if not weights.is_file():
         raise EdgeCodecError(f"{weights}: not found; run the stage train")
     window = WindowFormat(**{**described["window"], "channel_names": tuple(described["window"]["channel_names"])})
-    kind = EdgeParams if described["codec"] == "edge" else PaperParams
-    codec = build_codec(described["codec"], window, kind.model_validate(described["sizes"]),
-                        TrainParams.model_validate(described["training"]))
+    sizes, training = (EdgeParams, TrainParams) if described["codec"] == "edge" else (PaperParams, PaperTrainParams)
+    codec = build_codec(described["codec"], window, sizes.model_validate(described["sizes"]),
+                        training.model_validate(described["training"]))
     try:
         codec.load_state_dict(load_file(weights))
     except RuntimeError as error:

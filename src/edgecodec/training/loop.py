@@ -1,10 +1,12 @@
 """The schedule of a training: warm-up, codebooks, joint training, decoder alone.
 
-    fit        normalisation; for codec edge every linear layer at its classical solution
+    start      normalisation; weights near a linear codec, for codec edge at the classical solution
     warm-up    encoder and decoder without quantizer and discriminator
     codebooks  k-means, stage after stage, on latents of many windows
     joint      everything, every item with a random number of stages
     decoder    encoder and codebooks stand still
+
+``params.recipe`` can leave out what makes this sound, to show what the paper's own recipe gives.
 
 Every step draws its batch from a generator seeded by (seed, step): a training that was killed and resumed takes the
 same steps as one that was not.
@@ -16,34 +18,42 @@ import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.metrics import errors
-from edgecodec.model.codec import Codec, WindowFormat, codec_from_params
+from edgecodec.model.codec import BATCH, Codec, WindowFormat, codec_from_params
 from edgecodec.model.edge import EdgeDecoder, EdgeEncoder, fit_to
-from edgecodec.model.paper import Discriminator
+from edgecodec.model.paper import Discriminator, PaperDecoder, start_linear
 from edgecodec.params import Params
 from edgecodec.progress import progress
 from edgecodec.storage import rounded
 from edgecodec.training.checkpoint import load_checkpoint, save_checkpoint
-from edgecodec.training.losses import CodecLoss, LossParts, discriminator_loss
+from edgecodec.training.losses import CodecLoss, LossParts, RelativeLoss, SumLoss, discriminator_loss
 from edgecodec.training.offsets import ProfileExchange
 
 THREADS = 2  # fixed, whatever the machine has: sums are split over threads, and their order is part of the result
 FIT_WINDOWS = 2000  # for normalisation and linear fit
 LATENT_BATCH = 500
-GRADIENT_NORM = 5.0
 PROGRESS_WINDOWS = 96  # validation windows behind a point of the learning curve
 
 Report = Callable[[int, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Steps ``start`` to ``end`` (exclusive) of a training."""
+
+    name: Literal["warm-up", "joint", "decoder"]
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)
@@ -74,15 +84,17 @@ class Trainer:
         torch.set_num_threads(THREADS)
         torch.use_deterministic_algorithms(True)
         torch.manual_seed(params.seed)
-        self.params, self.schedule = params, params.training
+        self.params, self.schedule, self.recipe = params, params.training, params.recipe
         self.train, self.validation = train, validation
         self.report = report
         self.codec = codec_from_params(params, WindowFormat(
             tuple(train.channel_names), train.samples, train.sample_rate_hz, train.lowpass_hz))
+        if isinstance(self.codec.decoder, PaperDecoder):
+            self.codec.decoder.dropout.p = self.recipe.decoder_dropout
         self.exchange = _fit_exchange(train)
         self.discriminator = Discriminator(train.channels) if self.schedule.loss.adversarial else None
         self.linear_fit = self._fit()
-        self.loss = CodecLoss(self._relative())
+        self.loss: CodecLoss = RelativeLoss(self._relative()) if self.recipe.loss == "relative" else SumLoss()
         self.optimizers = self._optimizers()
         self.checkpoint = checkpoints / f"{self._digest()[:16]}.safetensors"
         self.step = 0
@@ -92,25 +104,33 @@ class Trainer:
     # -- the schedule --------------------------------------------------------------------------------------------
 
     @property
-    def warmup_end(self) -> int:
-        return self.schedule.warmup_steps
+    def phases(self) -> tuple[Phase, Phase, Phase]:
+        warmup_end = self.schedule.warmup_steps
+        joint_end = warmup_end + self.schedule.joint_steps
+        return (Phase("warm-up", 0, warmup_end), Phase("joint", warmup_end, joint_end),
+                Phase("decoder", joint_end, joint_end + self.schedule.decoder_steps))
 
     @property
-    def joint_end(self) -> int:
-        return self.warmup_end + self.schedule.joint_steps
+    def phase(self) -> Phase:
+        """The phase of the next step."""
+        return next(phase for phase in self.phases if self.step < phase.end)
 
     @property
     def end(self) -> int:
-        return self.joint_end + self.schedule.decoder_steps
+        return self.phases[-1].end
+
+    @property
+    def has_codebooks(self) -> bool:
+        return self.step > self.schedule.warmup_steps
 
     def run(self) -> Trained:
         """Take every step that is left and return the trained codec."""
         if self.checkpoint.exists():
             self._resume()
-        for phase, end in (("warm-up", self.warmup_end), ("joint", self.joint_end), ("decoder", self.end)):
-            if phase == "joint" and self.step == self.warmup_end:
+        for phase in self.phases:
+            if phase.name == "joint" and self.step == phase.start:
                 self._initialize_codebooks()
-            for _ in progress(range(self.step, end), phase):
+            for _ in progress(range(self.step, phase.end), phase.name):
                 parts = self._take_step()
                 self.step += 1
                 if self.step % self.schedule.evaluate_every == 0 or self.step == self.end:
@@ -124,41 +144,34 @@ class Trainer:
             self.linear_fit,
         )
 
-    @property
-    def phase(self) -> str:
-        if self.step < self.warmup_end:
-            return "warm-up"
-        return "joint" if self.step < self.joint_end else "decoder"
-
     def learning_rate(self, step: int) -> float:
-        """Cosine from the full rate to a hundredth, anew in every phase."""
-        borders = (0, self.warmup_end, self.joint_end, self.end)
-        start, end = next((start, end) for start, end in pairwise(borders) if start <= step < end)
-        cosine = 0.5 * (1 + math.cos(math.pi * (step - start) / (end - start)))
-        return self.schedule.learning_rate * (0.01 + 0.99 * cosine)
+        """Along a cosine from the full rate to the recipe's final share of it, anew in every phase."""
+        phase = next(phase for phase in self.phases if step < phase.end)
+        cosine = 0.5 * (1 + math.cos(math.pi * (step - phase.start) / (phase.end - phase.start)))
+        final = self.recipe.final_learning_rate
+        return self.schedule.learning_rate * (final + (1 - final) * cosine)
 
     def _take_step(self) -> LossParts:
         generator = np.random.default_rng([self.params.seed, self.step])
         torch.manual_seed(int(generator.integers(2**31)))
         batch = self._draw(generator, self.schedule.batch)
-        self._set_modes()
-        rebuilt = self.codec(batch.inputs, self._stages_sent(generator, len(batch.inputs)),
-                             quantize=self.phase != "warm-up")
+        phase = self.phase.name
+        self._set_modes(decoder_alone=phase == "decoder")
+        rebuilt = self.codec(batch.inputs, self._stages_sent(generator, len(batch.inputs)), quantize=phase != "warm-up")
         # A discriminator costs twice the codec's time: it has nothing to say before there are codewords.
-        discriminator = None if self.phase == "warm-up" else self.discriminator
+        discriminator = None if phase == "warm-up" else self.discriminator
         parts: LossParts = self.loss(rebuilt, batch.targets, discriminator)
         self._descend("codec", parts.total(self.schedule.loss), list(self.codec.parameters()))
         if discriminator is not None:
             self._descend("discriminator", discriminator_loss(discriminator, batch.targets, rebuilt.windows),
                           list(discriminator.parameters()))
-        if self.phase == "joint" and rebuilt.quantized is not None:
+        if phase == "joint" and rebuilt.quantized is not None:
             self.reseeded += rebuilt.quantized.reseeded
         return parts
 
-    def _set_modes(self) -> None:
+    def _set_modes(self, decoder_alone: bool) -> None:
         """In the decoder phase the codebooks stop following and the encoder stands still."""
         self.codec.train()
-        decoder_alone = self.phase == "decoder"
         self.codec.quantizer.train(not decoder_alone)
         self.codec.encoder.requires_grad_(not decoder_alone)
 
@@ -171,7 +184,8 @@ class Trainer:
         if not torch.isfinite(loss):
             raise EdgeCodecError(f"training: the loss is {loss.item()} at step {self.step}; "
                                  "lower train.*.learning_rate in params.yaml")
-        torch.nn.utils.clip_grad_norm_(parameters, GRADIENT_NORM)
+        if self.recipe.gradient_norm is not None:
+            torch.nn.utils.clip_grad_norm_(parameters, self.recipe.gradient_norm)
         optimizer.step()
 
     # -- data ----------------------------------------------------------------------------------------------------
@@ -185,14 +199,16 @@ class Trainer:
                                self.codec.normalize(torch.from_numpy(drawn.targets + shift)))
 
     def _stages_sent(self, generator: np.random.Generator, count: int) -> Tensor:
-        """Per item the stages of a random rate."""
+        """Per item the stages of a random rate; without quantizer dropout those of the highest."""
         stages = np.array(self.codec.quantizer.stages_of_rate)
+        if not self.recipe.quantizer_dropout:
+            return torch.full((count,), int(stages[-1]))
         return torch.from_numpy(stages[generator.integers(len(stages), size=count)])
 
     # -- phases --------------------------------------------------------------------------------------------------
 
     def _fit(self) -> dict[str, float]:
-        """Normalisation from the data; then, for codec edge, the linear solution."""
+        """Normalisation from the data, and weights from which training starts."""
         generator = np.random.default_rng([self.params.seed, 2**31])
         drawn = self.train.draw(generator, min(FIT_WINDOWS, 4 * len(self.train)))
         self.magnitude = np.abs(drawn.targets).mean(axis=(0, 2), dtype=np.float64)  # [channels]
@@ -205,9 +221,13 @@ class Trainer:
         # about the noise floor, which is what the codec's own error comes near to.
         weight = 1 / np.sqrt(self.magnitude * noise)
         spread = (drawn.targets * weight[:, None]).std(dtype=np.float64)
-        self.codec.offset.copy_(torch.from_numpy(drawn.targets.mean(axis=(0, 2), dtype=np.float64)))
-        self.codec.scale.copy_(torch.from_numpy(weight / spread))
+        if self.recipe.normalize:
+            self.codec.offset.copy_(torch.from_numpy(drawn.targets.mean(axis=(0, 2), dtype=np.float64)))
+            self.codec.scale.copy_(torch.from_numpy(weight / spread))
+        if self.recipe.start == "random":
+            return {}
         if not (isinstance(self.codec.encoder, EdgeEncoder) and isinstance(self.codec.decoder, EdgeDecoder)):
+            self.codec.apply(start_linear)
             return {}
         batch = self._draw(generator, min(FIT_WINDOWS, 4 * len(self.train)))
         fit = fit_to(self.codec.encoder, self.codec.decoder, batch.inputs.numpy(), batch.targets.numpy())
@@ -223,9 +243,15 @@ class Trainer:
         for number in progress(range(math.ceil(self.schedule.codebook_windows / LATENT_BATCH)), "latents"):
             generator = np.random.default_rng([self.params.seed, 2**31 + 1, number])
             count = min(LATENT_BATCH, self.schedule.codebook_windows - number * LATENT_BATCH)
-            latents.append(self.codec.encoder(self._draw(generator, count).inputs))
+            latents.append(self.codec.encoder(self._codebook_inputs(generator, count)))
         torch.manual_seed(self.params.seed)
         self.codec.quantizer.initialize(torch.cat(latents), lambda stages: progress(stages, "codebooks"))
+
+    def _codebook_inputs(self, generator: np.random.Generator, count: int) -> Tensor:
+        """Normalised windows [n, channels, samples], or noise in their place."""
+        if self.recipe.codebook_source == "windows":
+            return self._draw(generator, count).inputs
+        return torch.from_numpy(generator.random((count, self.train.channels, self.train.samples), dtype=np.float32))
 
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {name: torch.optim.Adam(module.parameters(), betas=(0.9, 0.99))
@@ -238,13 +264,17 @@ class Trainer:
         targets = self.validation.targets(which)
         row = {"step": float(self.step)}
         row |= {f"loss_{name}": rounded(float(part.detach())) for name, part in vars(parts).items()}
-        if self.step > self.warmup_end:  # before, there are no codebooks
-            indices = self.codec.encode(self.validation.inputs(which))
-            for rate in self.codec.rates:
-                table = errors(self.codec.decode(indices, rate), targets, self.validation.wind[which])
-                row[f"error_percent_rate{rate}"] = rounded(table.error_percent)
+        row |= {f"error_percent_{name}": rounded(errors(rebuilt, targets).error_percent)
+                for name, rebuilt in self._rebuilt(self.validation.inputs(which)).items()}
         self.history.append(row)
         self.report(self.step, row)
+
+    def _rebuilt(self, inputs: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """``inputs`` as a receiver sees them at every rate; in the warm-up, without quantizer."""
+        if self.has_codebooks:
+            indices = self.codec.encode(inputs)
+            return {f"rate{rate}": self.codec.decode(indices, rate) for rate in self.codec.rates}
+        return {"unquantized": autoencoded(self.codec, inputs)}
 
     def _modules(self) -> dict[str, nn.Module]:
         modules: dict[str, nn.Module] = {"codec": self.codec}
@@ -270,9 +300,18 @@ class Trainer:
         return digest.hexdigest()
 
 
+@torch.no_grad()
+def autoencoded(codec: Codec, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What the codec makes of ``windows`` [n, channels, samples] with its quantizer left out: its floor."""
+    codec.eval()
+    rebuilt = [codec(codec.normalize(batch), None, quantize=False).windows / codec.scale[:, None]
+               + codec.offset[:, None] for batch in torch.split(torch.from_numpy(windows), BATCH)]
+    return cast(NDArray[np.float32], torch.cat(rebuilt).numpy())
+
+
 def _refuse_too_few(params: Params, train: WindowSet) -> None:
     codewords = params.codecs.edge.codewords if params.codec == "edge" else params.codecs.paper.codewords
-    if params.training.codebook_windows < codewords:
+    if params.recipe.codebook_source == "windows" and params.training.codebook_windows < codewords:
         raise EdgeCodecError(f"params.yaml: train.{params.codec}.codebook_windows: "
                              f"{params.training.codebook_windows} windows cannot fill {codewords} codewords")
     if len(train) == 0:

@@ -1,0 +1,55 @@
+"""Train the paper's networks on artifacts/windows by a sound recipe and by the paper's own; resumes after a kill."""
+
+from pathlib import Path
+from typing import Any
+
+from edgecodec.data.windows import WindowSet
+from edgecodec.errors import exit_with_one_line
+from edgecodec.evaluation.metrics import errors
+from edgecodec.model.codec import save_model
+from edgecodec.params import Params, load_params
+from edgecodec.storage import replacing_directory, write_json
+from edgecodec.training.loop import Trained, Trainer, autoencoded
+
+WINDOWS = Path("artifacts/windows")
+MODELS = Path("artifacts/paper")
+METRICS = Path("artifacts/metrics/paper_training.json")
+CHECKPOINTS = Path(".cache/training")
+
+
+def main() -> None:
+    params = load_params()
+    train, validation = WindowSet.open(WINDOWS / "train"), WindowSet.open(WINDOWS / "validation")
+    recipes = {"sound": params.train.paper, "original": params.train.paper_original}
+    trainers = {name: Trainer(params.for_paper(schedule), train, validation, CHECKPOINTS)
+                for name, schedule in recipes.items()}
+    trained = {name: trainer.run() for name, trainer in trainers.items()}
+    with replacing_directory(MODELS) as folder:
+        for name, trainer in trainers.items():
+            save_model(trained[name].codec, trainer.params, folder / name)
+    write_json(METRICS, {name: figures(trainer.params, trained[name], validation)
+                         for name, trainer in trainers.items()})
+    for trainer in trainers.values():
+        trainer.checkpoint.unlink(missing_ok=True)
+
+
+def figures(params: Params, trained: Trained, validation: WindowSet) -> dict[str, Any]:
+    """How the training went, and the errors it led to on all validation windows."""
+    codec, schedule = trained.codec, params.training
+    steps = schedule.warmup_steps + schedule.joint_steps + schedule.decoder_steps
+    inputs, targets = validation.inputs(), validation.targets()
+    indices = codec.encode(inputs)
+    return {
+        "windows_seen": steps * schedule.batch,
+        "reseed_rate": trained.reseed_rate,
+        "history": trained.history,
+        "errors": {
+            "unquantized": errors(autoencoded(codec, inputs), targets, validation.wind).to_json(),
+            **{f"rate{rate}": errors(codec.decode(indices, rate), targets, validation.wind).to_json()
+               for rate in codec.rates},
+        },
+    }
+
+
+if __name__ == "__main__":
+    exit_with_one_line(main)
