@@ -153,6 +153,22 @@ class AnalyzeParams(Section):
     utilization_rule: Fraction  # the paper's 85 %
 
 
+class ExploreParams(Section):
+    """The paper's exploration of codebook sizes and stages, on trained codecs."""
+
+    models: Annotated[tuple[Path, ...], Field(min_length=1)]  # folders of trained codecs, one per kind
+    codewords: Annotated[tuple[Annotated[int, Field(ge=2, le=65536)], ...], Field(min_length=1)]
+    stages: Annotated[tuple[Count, ...], Field(min_length=1)]  # codebooks per token; groups of them for codec edge
+    kmeans_tokens: Count  # latent tokens that the codebooks start from
+    kmeans_iterations: Count
+    batch_tokens: Count  # latent tokens per step, when codebooks follow the latents afterwards
+    follow_steps: Annotated[int, Field(ge=2)]
+    ema_decay: Annotated[float, Field(gt=0, lt=1)]
+    dead_codeword_share: Fraction  # of the mean use: codewords used less are drawn anew
+    offset_augmentation: Fraction  # as in the training
+    validation_windows: Count  # that errors are measured on
+
+
 class FirmwareParams(Section):
     arithmetic: Literal["dotpex"]
     l1_bytes: Count
@@ -192,6 +208,7 @@ class Params(Section):
     codecs: CodecsParams
     train: TrainSection
     analyze: AnalyzeParams
+    explore: ExploreParams
     firmware: FirmwareParams
     verify: VerifyParams
     gates: GatesParams

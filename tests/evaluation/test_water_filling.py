@@ -1,4 +1,4 @@
-"""Reverse water-filling spends exactly its bits, where they save most, and its channel leaves exactly its distortion."""
+"""Reverse water-filling spends exactly its bits, where they save most; its channel leaves its distortion."""
 
 import numpy as np
 import pytest
