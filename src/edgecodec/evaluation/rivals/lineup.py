@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -13,7 +13,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.evaluation.rivals import klt_dct, means
+from edgecodec.evaluation.rivals import klt_dct, klt_dct_plain, means
+from edgecodec.evaluation.rivals.joint_rvq import JointRvq
 from edgecodec.evaluation.rivals.rival import Floats, Rival
 from edgecodec.evaluation.rivals.search import FieldPreparation
 from edgecodec.evaluation.rivals.sz3 import Mode, Sz3
@@ -22,23 +23,29 @@ from edgecodec.evaluation.rivals.zfp import Zfp
 from edgecodec.progress import progress
 from edgecodec.storage import replacing_file
 
-NAMES = ("means", "klt_dct", "sz3_abs", "sz3_rel", "sz3_abs_rel", "zfp")
+NAMES = ("means", "klt_dct", "klt_dct_plain", "joint_rvq", "sz3_abs", "sz3_rel", "sz3_abs_rel", "zfp")
 FILE_NAME = "rivals.safetensors"
 SZ3_MODES: dict[str, Mode] = {f"sz3_{mode}": mode for mode in get_args(Mode)}
 
 
-def fit_rivals(names: Sequence[str], windows: Floats, band: int, budgets: tuple[int, ...]) -> list[Rival]:
+def fit_rivals(
+    names: Sequence[str], windows: Floats, band: int, budgets: tuple[int, ...],
+    drawn: Iterable[Floats] | None = None,
+) -> list[Rival]:
     """The rivals ``names``, in that order.
 
     Args:
         windows: [n, channels, samples] to learn from, low-passed.
         band: samples per window that keep all that the low-pass leaves (:mod:`~edgecodec.evaluation.rivals.cosine`).
-        budgets: bits per window to stay within, one per rate.
+        budgets: bits per window to stay within.
+        drawn: batches of more such windows, for a rival that would memorise the ``windows``; these alone if None.
     """
     preparation = FieldPreparation.fit(windows, band)
     fits: dict[str, Callable[[], Rival]] = {
         means.NAME: partial(means.fit_means, windows, budgets),
         klt_dct.NAME: partial(klt_dct.fit_klt_dct, windows, band, budgets),
+        klt_dct_plain.NAME: partial(klt_dct_plain.fit_klt_dct_plain, windows, band, budgets),
+        JointRvq.name: partial(JointRvq.fit, windows, [windows] if drawn is None else drawn, band, budgets),
         **{name: partial(Sz3, mode, budgets, preparation) for name, mode in SZ3_MODES.items()},
         Zfp.name: partial(Zfp, budgets, preparation),
     }
@@ -74,6 +81,8 @@ def load_rivals(folder: Path) -> list[Rival]:
 def _load(name: str, arrays: dict[str, NDArray[Any]]) -> Rival:
     if name in SZ3_MODES:
         return Sz3.from_arrays(SZ3_MODES[name], arrays)
+    if name == JointRvq.name:
+        return JointRvq.from_arrays(arrays)
     if name == Zfp.name:
         return Zfp.from_arrays(arrays)
     return TransformCodec.from_arrays(name, arrays)

@@ -1,4 +1,4 @@
-"""Coefficients to integers: one step for all, rounding that weighs error against bits, points at the centroids."""
+"""Coefficients to integers: one step for all, and by default rounding that weighs error against bits, and centroids."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from edgecodec.evaluation.rivals.range_coder import Integers, RangeCoder
 from edgecodec.evaluation.rivals.rival import Floats
 
-BIT_PRICE = 0.14  # of one bit, in squared steps: what a bit buys by a finer step
 ITERATIONS = 4  # tables follow indices follow tables; this is where it stands still
 LEAST_USE = 5e-4  # share of the rows in which a coefficient must exceed a step to get a table
 PRIOR_SHARE = 0.08  # weight of the smooth prior in a table, as a share of the rows counted
@@ -30,10 +29,24 @@ PRECISION = 0.004  # of a chosen step, in nepers
 
 
 @dataclass(frozen=True)
+class QuantizerDesign:
+    """How to round and to restore."""
+
+    bit_price: float = 0.14  # of one bit, in squared steps: what a bit buys by a finer step; 0 does not look at bits
+    rounding: float = 0.5  # index = floor(|coefficient| / step + rounding); below 0.5 the dead zone is wider
+    centroids: bool = True  # restore at the mean of what an index stands for, not at the middle of its cell
+
+
+TUNED = QuantizerDesign()  # what measured best
+
+
+@dataclass(frozen=True)
 class ScalarQuantizer:
     """Quantizer and range coder for rows of coefficients at one operating point."""
 
     step: float
+    bit_price: float  # of the design
+    rounding: float  # of the design
     entries: int  # coefficients of a row
     coded: NDArray[np.int64]  # [coded], numbers of the coefficients that have a table
     reach: NDArray[np.int64]  # [coded], the largest magnitude in a table
@@ -47,8 +60,8 @@ class ScalarQuantizer:
 
     def quantize(self, coefficients: Floats) -> Integers:
         """Indices [n, entries] of ``coefficients`` [n, entries] with the least error + price x bits."""
-        indices = _nearest(coefficients, self.step)
-        where = np.nonzero(indices)  # an index whose nearest is 0 stays 0: that is also the cheapest
+        indices = _rounded(coefficients, self.step, self.rounding)
+        where = np.nonzero(indices)  # an index that is rounded to 0 stays 0: that is also the cheapest
         indices[where] = self._weighed(where[1], coefficients[where], indices[where])
         return indices
 
@@ -71,10 +84,10 @@ class ScalarQuantizer:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> ScalarQuantizer:
-        step, entries, exception_probability = (
-            arrays[name].item() for name in ("step", "entries", "exception_probability"))
-        return cls(step, entries, arrays["coded"], arrays["reach"], arrays["probabilities"], arrays["shifts"],
-                   exception_probability)
+        step, bit_price, rounding, entries, exception_probability = (
+            arrays[name].item() for name in ("step", "bit_price", "rounding", "entries", "exception_probability"))
+        return cls(step, bit_price, rounding, entries, arrays["coded"], arrays["reach"], arrays["probabilities"],
+                   arrays["shifts"], exception_probability)
 
     # -- one coefficient at a time: arrays over the coefficients that are not zero ---------------------------------
 
@@ -102,11 +115,11 @@ class ScalarQuantizer:
     def _all_shifts(self) -> Floats:
         return np.concatenate([self.shifts, np.zeros((1, SHIFTS), np.float32)])
 
-    def _weighed(self, entries: NDArray[np.int64], values: Floats, nearest: Integers) -> Integers:
-        """The best of: the nearest index, the next one towards zero, and zero."""
-        candidates = np.stack([nearest, nearest - np.sign(nearest), np.zeros_like(nearest)])
+    def _weighed(self, entries: NDArray[np.int64], values: Floats, rounded: Integers) -> Integers:
+        """The best of: the rounded index, the next one towards zero, and zero."""
+        candidates = np.stack([rounded, rounded - np.sign(rounded), np.zeros_like(rounded)])
         distortion = np.square(values - self._points(entries, candidates))
-        cost = distortion + np.float32(BIT_PRICE * self.step**2) * self._bits(entries, candidates)
+        cost = distortion + np.float32(self.bit_price * self.step**2) * self._bits(entries, candidates)
         return cast(Integers, np.take_along_axis(candidates, cost.argmin(axis=0)[None], axis=0)[0])
 
     def _bits(self, entries: NDArray[np.int64], indices: Integers) -> Floats:
@@ -121,7 +134,9 @@ class ScalarQuantizer:
         return cast(Floats, indices * np.float32(self.step) + np.sign(indices) * shift)
 
 
-def fit_quantizers(coefficients: Floats, budgets: tuple[int, ...]) -> tuple[ScalarQuantizer, ...]:
+def fit_quantizers(
+    coefficients: Floats, budgets: tuple[int, ...], design: QuantizerDesign = TUNED
+) -> tuple[ScalarQuantizer, ...]:
     """For ``coefficients`` [n, entries] one quantizer per budget: bits per row, on average, on rows it has not seen.
 
     A step is chosen on held-out rows; tables and centroids then come from all rows. Where a budget is more than the
@@ -136,7 +151,7 @@ def fit_quantizers(coefficients: Floats, budgets: tuple[int, ...]) -> tuple[Scal
 
     @cache
     def bits(log_step: float) -> float:
-        quantizer = fit_at_step(seen, math.exp(log_step))
+        quantizer = fit_at_step(seen, math.exp(log_step), design)
         ideal = quantizer.ideal_bits(quantizer.quantize(unseen))
         return float(np.mean(8 * np.ceil((ideal + RESERVE_BITS) / 8)))
 
@@ -149,46 +164,46 @@ def fit_quantizers(coefficients: Floats, budgets: tuple[int, ...]) -> tuple[Scal
             coarse = scipy.optimize.brentq(lambda x, budget=budget: bits(x) - budget, fine, coarse, xtol=PRECISION)
         elif bits(fine) <= budget:
             coarse = fine
-        quantizers[budget] = fit_at_step(coefficients, math.exp(coarse))
+        quantizers[budget] = fit_at_step(coefficients, math.exp(coarse), design)
     return tuple(quantizers[budget] for budget in budgets)
 
 
-def fit_at_step(coefficients: Floats, step: float) -> ScalarQuantizer:
+def fit_at_step(coefficients: Floats, step: float, design: QuantizerDesign = TUNED) -> ScalarQuantizer:
     """Tables and centroids for ``coefficients`` [n, entries] at ``step``."""
     n, width = coefficients.shape
-    nearest = _nearest(coefficients, step)
-    where = np.nonzero(nearest)
-    sample = _Sample(n, where[1], coefficients[where], nearest[where])
+    rounded = _rounded(coefficients, step, design.rounding)
+    where = np.nonzero(rounded)
+    sample = _Sample(n, where[1], coefficients[where], rounded[where])
     uses = np.bincount(sample.entries[np.abs(sample.values) > step], minlength=width)
     coded = np.flatnonzero(uses >= LEAST_USE * n)
-    indices = sample.nearest
+    indices = sample.rounded
     for _ in range(ITERATIONS):
-        quantizer = _tabulate(step, width, coded, sample, indices)
-        indices = quantizer._weighed(sample.entries, sample.values, sample.nearest)
+        quantizer = _tabulate(step, design, width, coded, sample, indices)
+        indices = quantizer._weighed(sample.entries, sample.values, sample.rounded)
     used = np.bincount(sample.entries, weights=indices != 0, minlength=width) > 0
-    quantizer = _tabulate(step, width, coded[used[coded]], sample, indices)
-    indices = quantizer._weighed(sample.entries, sample.values, sample.nearest)
+    quantizer = _tabulate(step, design, width, coded[used[coded]], sample, indices)
+    indices = quantizer._weighed(sample.entries, sample.values, sample.rounded)
     exceptions = int(np.count_nonzero(indices[quantizer._table[sample.entries] == len(quantizer.coded)]))
     return replace(quantizer, exception_probability=(exceptions + 1) / (exceptions + n + 2))
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """The coefficients of training rows whose nearest index is not 0, row by row."""
+    """The coefficients of training rows whose rounded index is not 0, row by row."""
 
     rows: int
     entries: NDArray[np.int64]  # [m]
     values: Floats  # [m]
-    nearest: Integers  # [m]
+    rounded: Integers  # [m]
 
 
-def _nearest(coefficients: Floats, step: float) -> Integers:
-    nearest = np.clip(np.rint(coefficients / step), -LARGEST_INDEX, LARGEST_INDEX)
-    return cast(Integers, nearest.astype(np.int32))
+def _rounded(coefficients: Floats, step: float, rounding: float) -> Integers:
+    magnitude = np.minimum(np.floor(np.abs(coefficients) / step + np.float32(rounding)), LARGEST_INDEX)
+    return cast(Integers, (np.sign(coefficients) * magnitude).astype(np.int32))
 
 
 def _tabulate(
-    step: float, width: int, coded: NDArray[np.int64], sample: _Sample, indices: Integers
+    step: float, design: QuantizerDesign, width: int, coded: NDArray[np.int64], sample: _Sample, indices: Integers
 ) -> ScalarQuantizer:
     """Count ``indices`` [m] of the sample and average its values, for the entries ``coded``."""
     table = np.full(width, -1)
@@ -198,10 +213,11 @@ def _tabulate(
     magnitudes = np.abs(indices)
     reach = np.ones(len(coded), np.int64)
     np.maximum.at(reach, table, np.minimum(magnitudes + 1, LARGEST_REACH))
+    beyond = values * np.sign(indices) - magnitudes * np.float32(step)
     return ScalarQuantizer(
-        step=step, entries=width, coded=coded, reach=reach,
+        step=step, bit_price=design.bit_price, rounding=design.rounding, entries=width, coded=coded, reach=reach,
         probabilities=_probabilities(sample.rows, table, indices, reach),
-        shifts=_shifts(len(coded), table, magnitudes, values * np.sign(indices) - magnitudes * np.float32(step)),
+        shifts=_shifts(len(coded), table, magnitudes, beyond if design.centroids else np.zeros_like(beyond)),
         exception_probability=0.01,
     )
 

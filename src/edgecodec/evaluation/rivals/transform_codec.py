@@ -3,64 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.evaluation.metrics import central
-from edgecodec.evaluation.rivals.cosine import analyze, synthesize
 from edgecodec.evaluation.rivals.rival import Compressed, Floats
-from edgecodec.evaluation.rivals.scalar_quantizer import ScalarQuantizer, fit_quantizers
+from edgecodec.evaluation.rivals.scalar_quantizer import TUNED, QuantizerDesign, ScalarQuantizer, fit_quantizers
+from edgecodec.evaluation.rivals.weighted_spectrum import WeightedSpectrum
+
+
+@dataclass(frozen=True)
+class TransformDesign:
+    """What the transform knows."""
+
+    means_apart: bool = True  # a KLT of their own for the means, else one for everything
+    error_weights: bool = True  # weights made for the error that is left, else 1 / magnitude
+
+
+ALL_KNOWN = TransformDesign()
 
 
 @dataclass(frozen=True)
 class SpatialTransform:
-    """Karhunen-Loeve transforms across channels: one for the windows' means, one for everything that moves.
+    """Karhunen-Loeve transforms across channels: one for the windows' means, one for everything that moves."""
 
-    Channels are weighted first, so that a squared error of the coefficients stands for the error that is reported.
-    That is relative to the channel's magnitude m and absolute in the sample: |e| / m. Around an error of the expected
-    size a, e^2 / (a m) has the same slope; so the weight is 1 / sqrt(a m), and a is what the means leave over.
-    """
-
-    coefficients: int  # cosine coefficients per channel
-    weight: Floats  # [channels]
-    centre: Floats  # [channels], of coefficient 0
+    spectrum: WeightedSpectrum
     means_basis: Floats  # [channels, channels], columns are modes
     motion_basis: Floats  # [channels, channels]
 
     @classmethod
-    def fit(cls, windows: Floats, coefficients: int) -> SpatialTransform:
+    def fit(cls, windows: Floats, coefficients: int, design: TransformDesign = ALL_KNOWN) -> SpatialTransform:
         """Args: ``windows`` [n, channels, samples]."""
-        inner = windows[..., central(windows.shape[-1])]
-        magnitude = np.abs(inner).mean(axis=(0, 2), dtype=np.float64)
-        motion = np.abs(inner - inner.mean(axis=-1, keepdims=True)).mean(axis=(0, 2), dtype=np.float64)
-        product = magnitude * motion
-        weight = 1 / np.sqrt(np.where(product > 0, product, 1))  # a channel that is constantly zero costs nothing
-        spectrum = analyze(windows, coefficients)
-        centre = spectrum[..., 0].mean(axis=0)
-        spectrum[..., 0] -= centre
-        spectrum *= weight.astype(np.float32)[:, None]
-        return cls(coefficients, weight.astype(np.float32), centre,
-                   _principal_modes(spectrum[..., :1]), _principal_modes(spectrum[..., 1:]))
+        weighted = WeightedSpectrum.fit(windows, coefficients, design.error_weights)
+        spectrum = weighted.analyze(windows)
+        if not design.means_apart:
+            basis = _principal_modes(spectrum)
+            return cls(weighted, basis, basis)
+        return cls(weighted, _principal_modes(spectrum[..., :1]), _principal_modes(spectrum[..., 1:]))
 
     def analyze(self, windows: Floats) -> Floats:
         """Coefficients [n, channels * coefficients] of ``windows`` [n, channels, samples]: mode by mode."""
-        spectrum = analyze(windows, self.coefficients)
-        spectrum[..., 0] -= self.centre
-        spectrum *= self.weight[:, None]
+        spectrum = self.spectrum.analyze(windows)
         means, motion = self.means_basis.T @ spectrum[..., :1], self.motion_basis.T @ spectrum[..., 1:]
         return cast(Floats, np.concatenate([means, motion], axis=-1).reshape(len(windows), -1))
 
     def synthesize(self, coefficients: Floats, samples: int) -> Floats:
         """Windows [n, channels, samples] of ``coefficients`` [n, channels * coefficients]."""
-        modes = coefficients.reshape(len(coefficients), len(self.weight), self.coefficients)
+        modes = coefficients.reshape(len(coefficients), len(self.means_basis), self.spectrum.coefficients)
         means, motion = self.means_basis @ modes[..., :1], self.motion_basis @ modes[..., 1:]
-        spectrum = np.concatenate([means, motion], axis=-1)
-        spectrum /= self.weight[:, None]
-        spectrum[..., 0] += self.centre
-        return synthesize(spectrum, samples)
+        return self.spectrum.synthesize(np.concatenate([means, motion], axis=-1), samples)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return {"means_basis": self.means_basis, "motion_basis": self.motion_basis, **self.spectrum.arrays()}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> SpatialTransform:
+        return cls(WeightedSpectrum.from_arrays(arrays), arrays["means_basis"], arrays["motion_basis"])
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,14 @@ class TransformCodec:
     quantizers: tuple[ScalarQuantizer, ...]
 
     @classmethod
-    def fit(cls, name: str, windows: Floats, coefficients: int, budgets: tuple[int, ...]) -> TransformCodec:
+    def fit(
+        cls, name: str, windows: Floats, coefficients: int, budgets: tuple[int, ...],
+        transform_design: TransformDesign = ALL_KNOWN, quantizer_design: QuantizerDesign = TUNED,
+    ) -> TransformCodec:
         """Learn from ``windows`` [n, channels, samples], keeping ``coefficients`` per channel."""
-        transform = SpatialTransform.fit(windows, coefficients)
+        transform = SpatialTransform.fit(windows, coefficients, transform_design)
         analyzed = transform.analyze(windows)
-        return cls(name, budgets, transform, fit_quantizers(analyzed, budgets))
+        return cls(name, budgets, transform, fit_quantizers(analyzed, budgets, quantizer_design))
 
     def compress(self, targets: Floats) -> Iterator[Compressed]:
         coefficients = self.transform.analyze(targets)
@@ -92,8 +95,7 @@ class TransformCodec:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         arrays = {"budgets": np.array(self.budgets)}
-        arrays |= {f"transform.{field.name}": np.asarray(getattr(self.transform, field.name))
-                   for field in fields(self.transform)}
+        arrays |= {f"transform.{name}": array for name, array in self.transform.arrays().items()}
         for bits, quantizer in zip(self.budgets, self.quantizers, strict=True):
             arrays |= {f"{bits}.{name}": array for name, array in quantizer.arrays().items()}
         return arrays
@@ -103,11 +105,9 @@ class TransformCodec:
         def part(prefix: str) -> dict[str, NDArray[Any]]:
             return {key.removeprefix(prefix): value for key, value in arrays.items() if key.startswith(prefix)}
 
-        transform = part("transform.")
-        coefficients = int(transform.pop("coefficients"))
         budgets = tuple(int(bits) for bits in arrays["budgets"])
         quantizers = tuple(ScalarQuantizer.from_arrays(part(f"{bits}.")) for bits in budgets)
-        return cls(name, budgets, SpatialTransform(coefficients, **transform), quantizers)
+        return cls(name, budgets, SpatialTransform.from_arrays(part("transform.")), quantizers)
 
 
 def _principal_modes(spectrum: Floats) -> Floats:
