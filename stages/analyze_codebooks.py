@@ -1,5 +1,7 @@
-"""Stage analyze_codebooks: codebook utilization, and rate-distortion beside every rival on the same windows."""
+"""Stage analyze_codebooks: codebook utilization; rate-distortion of all codecs and rivals on the same windows."""
 
+import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,20 +13,30 @@ from edgecodec.data.windows import WindowSet
 from edgecodec.errors import exit_with_one_line
 from edgecodec.evaluation import plots
 from edgecodec.evaluation.codebooks import Indices, usage_table, utilization
-from edgecodec.evaluation.rate_distortion import compare, comparison_json, comparison_table
+from edgecodec.evaluation.learned_codecs import load_learned_codecs
+from edgecodec.evaluation.rate_distortion import (
+    CODEC,
+    budgets_around,
+    compare,
+    comparison_json,
+    comparison_table,
+)
 from edgecodec.evaluation.rivals.cosine import coefficients_in_band
 from edgecodec.evaluation.rivals.lineup import fit_rivals, save_rivals
-from edgecodec.model.codec import Codec, load_model
+from edgecodec.evaluation.rivals.rival import Floats
+from edgecodec.model.codec import Codec
 from edgecodec.params import load_params
 from edgecodec.progress import progress
 from edgecodec.storage import read_json, replacing_directory, write_json
+from edgecodec.training.offsets import ProfileExchange
 
 WINDOWS = Path("artifacts/windows")
-MODEL = Path("artifacts/model")
+ARTIFACTS = Path("artifacts")
 ANALYSIS = Path("artifacts/analysis")
 METRICS = Path("artifacts/metrics")
 THREADS = 2  # fixed, whatever the machine has: the order of sums is part of the result
 RIVALS_LEARN_FROM = 4096  # windows at most, evenly spread over the training set
+DRAWS_PER_WINDOW = 7  # for a rival with large codebooks: windows at random offsets, with exchanged means
 TRAIN_COMPARED = 192  # training windows in the comparison: shows what was memorised
 DRAWS_PER_CODEWORD = 8
 DRAWN_AT_ONCE = 512
@@ -34,7 +46,8 @@ def main() -> None:
     params = load_params()
     torch.set_num_threads(THREADS)
     train, validation = WindowSet.open(WINDOWS / "train"), WindowSet.open(WINDOWS / "validation")
-    codec = load_model(MODEL)
+    codecs = load_learned_codecs(ARTIFACTS)
+    codec = codecs[CODEC]
     training = read_json(METRICS / "training.json")
 
     used = utilization(
@@ -42,12 +55,13 @@ def main() -> None:
         params.analyze.near_duplicate_fraction, training["reseed_rate"],
     )
     band = coefficients_in_band(train.samples, train.sample_rate_hz, train.lowpass_hz)
-    budgets = tuple(codec.bits(rate) for rate in codec.rates)
-    rivals = fit_rivals(params.analyze.rivals, train.targets(spread(train, RIVALS_LEARN_FROM)), band, budgets)
+    budgets = budgets_around([codec.bits(rate) for rate in codec.rates])
+    rivals = fit_rivals(params.analyze.rivals, train.targets(spread(train, RIVALS_LEARN_FROM)), band, budgets,
+                        drawn_targets(train, params.seed))
     some = spread(train, TRAIN_COMPARED)
     everything = np.arange(len(validation))
     comparisons = {
-        split: compare(codec, rivals, windows.inputs(which), windows.targets(which), windows.wind[which],
+        split: compare(codecs, rivals, windows.inputs(which), windows.targets(which), windows.wind[which],
                        f"Comparing on {split}")
         for split, windows, which in (("validation", validation, everything), ("train", train, some))
     }
@@ -71,6 +85,16 @@ def main() -> None:
 def spread(windows: WindowSet, most: int) -> NDArray[np.int64]:
     """Numbers of ``most`` windows, or fewer if there are not so many, evenly spread over the set."""
     return np.linspace(0, len(windows) - 1, min(most, len(windows))).round().astype(np.int64)
+
+
+def drawn_targets(train: WindowSet, seed: int) -> Iterator[Floats]:
+    """Batches of training windows at random offsets, all with means exchanged for plausible others."""
+    generator = np.random.default_rng([seed, len(train)])
+    exchange = ProfileExchange.of_recordings(train)
+    for _ in range(math.ceil(DRAWS_PER_WINDOW * len(train) / DRAWN_AT_ONCE)):
+        drawn = train.draw(generator, DRAWN_AT_ONCE)
+        means = drawn.targets.mean(axis=-1, dtype=np.float64)
+        yield drawn.targets + exchange.shifts(generator, means, drawn.wind, share=1.0)[..., None]
 
 
 def drawn_indices(codec: Codec, train: WindowSet, seed: int) -> Indices:

@@ -37,12 +37,13 @@ def evaluate(
     from rich.console import Console
 
     from edgecodec.evaluation import evaluate as evaluation
+    from edgecodec.evaluation.learned_codecs import load_learned_codecs
+    from edgecodec.evaluation.rate_distortion import CODEC
     from edgecodec.evaluation.rivals.lineup import load_rivals
-    from edgecodec.model.codec import load_model
 
-    codec = load_model(artifacts / "model")
-    read = evaluation.read_windows(windows, codec.window)
-    found = evaluation.evaluate(read.windows, read.wind, codec, load_rivals(artifacts / "analysis"))
+    codecs = load_learned_codecs(artifacts)
+    read = evaluation.read_windows(windows, codecs[CODEC].window)
+    found = evaluation.evaluate(read.windows, read.wind, codecs, load_rivals(artifacts / "analysis"))
     if as_json:
         typer.echo(json.dumps(found.to_json(), indent=2))
     else:

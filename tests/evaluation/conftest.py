@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edgecodec.data.windows import WindowSet
-from edgecodec.evaluation.rate_distortion import Comparison, compare
+from edgecodec.evaluation.rate_distortion import CODEC, Comparison, budgets_around, compare
 from edgecodec.evaluation.rivals.cosine import coefficients_in_band
 from edgecodec.evaluation.rivals.lineup import NAMES, fit_rivals
 from edgecodec.evaluation.rivals.rival import Rival
@@ -37,10 +37,10 @@ def band(train: WindowSet) -> int:
 
 @pytest.fixture(scope="session")
 def rivals(codec: Codec, train: WindowSet, band: int) -> list[Rival]:
-    """Fitted to the bits of the small codec."""
-    return fit_rivals(NAMES, train.targets(), band, tuple(codec.bits(rate) for rate in codec.rates))
+    """Fitted to the bits of the small codec, and to some below and above."""
+    return fit_rivals(NAMES, train.targets(), band, budgets_around([codec.bits(rate) for rate in codec.rates]))
 
 
 @pytest.fixture(scope="session")
 def comparison(codec: Codec, rivals: list[Rival], validation: WindowSet) -> Comparison:
-    return compare(codec, rivals, validation.inputs(), validation.targets(), validation.wind, "Comparing")
+    return compare({CODEC: codec}, rivals, validation.inputs(), validation.targets(), validation.wind, "Comparing")

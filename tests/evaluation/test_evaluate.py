@@ -12,6 +12,7 @@ from rich.console import Console
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.evaluate import Evaluation, evaluate, read_windows, render_table
+from edgecodec.evaluation.rate_distortion import CODEC
 from edgecodec.evaluation.rivals.rival import Floats, Rival
 from edgecodec.model.codec import Codec, WindowFormat
 from edgecodec.storage import write_json
@@ -118,7 +119,7 @@ def test_a_recording_that_does_not_fit_is_refused(
 @pytest.fixture(scope="module")
 def of_real_windows(real_windows: Path, codec: Codec, rivals: list[Rival]) -> Evaluation:
     read = read_windows(real_windows / "dev.npz", codec.window)
-    return evaluate(read.windows, read.wind, codec, rivals)
+    return evaluate(read.windows, read.wind, {CODEC: codec, "paper_original": codec}, rivals)
 
 
 def test_real_windows_have_an_error_per_rate_and_wind_speed(of_real_windows: Evaluation, tmp_path: Path) -> None:
@@ -135,13 +136,26 @@ def test_the_table_shows_every_codec_at_every_rate(of_real_windows: Evaluation) 
     Console(width=80, file=terminal).print(render_table(of_real_windows))
     shown = terminal.getvalue()
     assert "29 windows" in shown
-    assert all(heading in shown for heading in ("bits", "error", "10 m/s", "20 m/s", "NMSE"))
-    assert all(shown.count(name) == 4 for name in ("edgecodec", "klt_dct", "sz3_abs_rel", "zfp"))
+    headings = ["rate", "codec", "bits", "error", "ratio", "10 m/s", "20 m/s", "pointwise", "median", "NMSE"]
+    assert next(line for line in shown.splitlines() if " codec " in line).split() == " ".join(headings).split()
+    assert all(shown.count(f" {name} ") == 4 for name in (
+        "edgecodec", "paper_original", "klt_dct_plain", "joint_rvq", "sz3_abs_rel", "zfp"))
+    assert "\u2026" not in shown  # nothing is cut short
+
+
+def test_the_ratio_is_that_to_klt_dct_with_the_same_bits(of_real_windows: Evaluation) -> None:
+    terminal = io.StringIO()
+    Console(width=80, file=terminal).print(render_table(of_real_windows))
+    rows = [line.split() for line in terminal.getvalue().splitlines()[1:]]  # the first is the title
+    ratios = {name: [row[row.index(name) + 3] for row in rows if name in row] for name in ("klt_dct", "edgecodec")}
+    of_codec = of_real_windows.to_json()["codecs"]["edgecodec"]
+    assert ratios["klt_dct"] == ["1.00"] * 4
+    assert ratios["edgecodec"] == [f"{of_codec[rate]['at_equal_bits']['klt_dct']['ratio']:.2f}" for rate in "1234"]
 
 
 def test_windows_without_wind_have_no_column_for_it(codec: Codec, rivals: list[Rival], real_windows: Path) -> None:
     read = read_windows(real_windows / "dev.npz", codec.window)
-    table = render_table(evaluate(read.windows[:2], None, codec, rivals[:1]))
+    table = render_table(evaluate(read.windows[:2], None, {CODEC: codec}, rivals[:1]))
     assert [column.header for column in table.columns] == [
         "rate", "codec", "bits", "error", "pointwise", "median", "NMSE"]
 
@@ -149,4 +163,4 @@ def test_windows_without_wind_have_no_column_for_it(codec: Codec, rivals: list[R
 def test_windows_that_are_zero_are_refused(codec: Codec) -> None:
     nothing = np.zeros((2, codec.window.channels, codec.window.samples), np.float32)
     with pytest.raises(EdgeCodecError, match="zero everywhere"):
-        evaluate(nothing, None, codec, [])
+        evaluate(nothing, None, {CODEC: codec}, [])

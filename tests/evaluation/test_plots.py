@@ -10,7 +10,7 @@ import pytest
 from edgecodec.data.windows import WindowSet
 from edgecodec.evaluation import plots
 from edgecodec.evaluation.codebooks import utilization
-from edgecodec.evaluation.rate_distortion import Comparison, compare
+from edgecodec.evaluation.rate_distortion import CODEC, Comparison, compare
 from edgecodec.evaluation.rivals.rival import Rival
 from edgecodec.model.codec import Codec
 
@@ -57,6 +57,7 @@ def test_windows_without_wind_speed_have_no_panel_for_it(
     sizes = []
     for wind in (validation.wind[which], None):
         path = tmp_path / "curve.svg"
-        plots.draw_rate_distortion(path, compare(codec, rivals[:1], inputs, targets, wind, "Comparing"), 3.0)
+        compared = compare({CODEC: codec}, rivals[:1], inputs, targets, wind, "Comparing")
+        plots.draw_rate_distortion(path, compared, 3.0)
         sizes.append(float(ElementTree.parse(path).getroot().attrib["width"].removesuffix("pt")))
     assert sizes[1] < sizes[0]

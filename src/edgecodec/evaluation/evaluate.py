@@ -1,10 +1,10 @@
-"""The error of the codec on any windows, with its rivals beside it: what ``edgecodec evaluate`` shows."""
+"""The error of codecs on any windows, with their rivals beside them: what ``edgecodec evaluate`` shows."""
 
 from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,7 +17,15 @@ from rich.table import Table
 from edgecodec.data.recordings import read_samples
 from edgecodec.data.windows import lowpass
 from edgecodec.errors import EdgeCodecError
-from edgecodec.evaluation.rate_distortion import CODEC, Comparison, compare, comparison_json
+from edgecodec.evaluation.rate_distortion import (
+    CODEC,
+    Comparison,
+    RatePoint,
+    at_equal_bits,
+    compare,
+    comparison_json,
+)
+from edgecodec.evaluation.rivals import klt_dct
 from edgecodec.evaluation.rivals.rival import Rival
 
 if TYPE_CHECKING:
@@ -51,20 +59,27 @@ class Evaluation:
     windows: int
     comparison: Comparison
 
+    def at_rate(self, rate: int) -> dict[str, RatePoint]:
+        """Of every codec that has it."""
+        return {name: curve.by_rate[rate] for name, curve in self.comparison.items() if rate in curve.by_rate}
+
     def to_json(self) -> dict[str, Any]:
         return {"windows": self.windows, "codecs": comparison_json(self.comparison)}
 
 
 def evaluate(
-    windows: Floats, wind: NDArray[np.int64] | None, codec: Codec, rivals: Sequence[Rival]
+    windows: Floats, wind: NDArray[np.int64] | None, codecs: Mapping[str, Codec], rivals: Sequence[Rival]
 ) -> Evaluation:
     """Compress ``windows`` [n, channels, samples] at every rate and compare with what is below the cut-off.
 
+    ``codecs`` has ours as ``edgecodec`` and may have others.
+
     Raises:
-        EdgeCodecError: the windows are not of the codec's shape, hold NaN or Inf, or are zero below the cut-off.
+        EdgeCodecError: the windows are not of the codecs' shape, hold NaN or Inf, or are zero below the cut-off.
     """
-    targets = lowpass(windows, codec.window.sample_rate_hz, codec.window.lowpass_hz)
-    return Evaluation(len(windows), compare(codec, rivals, windows, targets, wind, "Evaluating"))
+    shape = codecs[CODEC].window
+    targets = lowpass(windows, shape.sample_rate_hz, shape.lowpass_hz)
+    return Evaluation(len(windows), compare(codecs, rivals, windows, targets, wind, "Evaluating"))
 
 
 def read_windows(path: Path, shape: WindowShape) -> LabelledWindows:
@@ -124,22 +139,34 @@ def _refuse_gaps(path: Path, windows: Floats) -> None:
 def render_table(evaluation: Evaluation) -> Table:
     """A row per rate and codec; errors in percent."""
     comparison = evaluation.comparison
-    speeds = list(next(iter(comparison[CODEC].values())).errors.by_wind)
-    table = Table(title=f"{evaluation.windows} windows, errors in percent", title_justify="left", box=SIMPLE_HEAD,
-                  padding=(0, 1, 0, 0), pad_edge=False)  # fits into 80 columns
+    reference = comparison.get(klt_dct.NAME)
+    speeds = list(comparison[CODEC].points[0].errors.by_wind)
+    title = f"{evaluation.windows} windows, errors in percent"
+    if reference:
+        title += f"; ratio: to the error of {klt_dct.NAME} at equal bits"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
     table.add_column("rate", justify="right")
-    table.add_column("codec", no_wrap=True)
-    for heading in ("bits", "error", *(f"{speed} m/s" for speed in speeds), "pointwise", "median", "NMSE"):
+    table.add_column("codec", no_wrap=True)  # all of it fits into 80 columns
+    for heading in ("bits", "error", *(["ratio"] if reference else []), *(f"{speed} m/s" for speed in speeds),
+                    "pointwise", "median", "NMSE"):
         table.add_column(heading, justify="right")
-    for rate in comparison[CODEC]:
-        for number, (name, curve) in enumerate(comparison.items()):
-            point = curve[rate]
-            table.add_row(
-                str(rate) if number == 0 else "", name, f"{point.bits_per_window:.1f}",
-                *(f"{error:.2f}" for error in (
-                    point.errors.error_percent, *(point.errors.by_wind[speed].error_percent for speed in speeds),
-                    point.errors.pointwise_error_percent, point.errors.pointwise_error_median_percent)),
-                f"{point.errors.nmse_percent:.4f}",
-                style="bold" if name == CODEC else None, end_section=number == len(comparison) - 1,
-            )
+
+    def cells(point: RatePoint) -> Iterator[str]:
+        found = point.errors
+        yield f"{point.bits_per_window:.1f}"
+        yield f"{found.error_percent:.2f}"
+        if reference:
+            equal = at_equal_bits(point, reference)
+            yield f"{equal.ratio:.2f}" if equal else "-"
+        for speed in speeds:
+            yield f"{found.by_wind[speed].error_percent:.2f}"
+        yield f"{found.pointwise_error_percent:.2f}"
+        yield f"{found.pointwise_error_median_percent:.2f}"
+        yield f"{found.nmse_percent:.4f}"
+
+    for rate in sorted({rate for curve in comparison.values() for rate in curve.by_rate}):
+        for number, (name, point) in enumerate(evaluation.at_rate(rate).items()):
+            table.add_row(str(rate) if number == 0 else "", name, *cells(point),
+                          style="bold" if name == CODEC else None)
+        table.add_section()
     return table

@@ -44,7 +44,11 @@ STYLE: dict[str, Any] = {
 }
 LOOKS: dict[str, dict[str, Any]] = {  # of the codecs; the three kinds of SZ3 lie on one another
     CODEC: {"color": ACCENT, "marker": "o", "linewidth": 2.5, "zorder": 5},
+    "paper": {"color": "#e17c05", "marker": "P"},
+    "paper_original": {"color": "#e17c05", "marker": "p", "linestyle": "--"},
     "klt_dct": {"color": "#1d6996", "marker": "s"},
+    "klt_dct_plain": {"color": "#1d6996", "marker": "s", "markerfacecolor": "white", "linestyle": "--"},
+    "joint_rvq": {"color": "#0f8554", "marker": "D"},
     "means": {"color": INK, "marker": "_", "linestyle": ":"},
     "sz3_abs": {"color": "#38a6a5", "marker": "^"},
     "sz3_rel": {"color": "#73af48", "marker": "v", "linestyle": "--"},
@@ -67,16 +71,16 @@ def draw_rate_distortion(path: Path, comparison: Comparison, largest_error_perce
 
     ``largest_error_percent`` is the gate for the first.
     """
-    speeds = next(iter(comparison[CODEC].values())).errors.by_wind.keys()
+    speeds = comparison[CODEC].points[0].errors.by_wind.keys()
     panels: dict[str, Callable[[ErrorTable], float]] = {"Error, all windows": lambda errors: errors.error_percent}
     panels |= {f"Error at {speed} m/s": _error_at(speed) for speed in speeds}
     panels["NMSE, all windows"] = lambda errors: errors.nmse_percent
-    bits = [round(point.bits_per_window) for point in comparison[CODEC].values()]
+    bits = [round(point.bits_per_window) for point in comparison[CODEC].points]
     with figure(path, 1.6 + 2.9 * len(panels), 3.6) as drawn:
         for axes, (title, error) in zip(drawn.subplots(1, len(panels)), panels.items(), strict=True):
             for name, curve in comparison.items():
-                axes.plot([point.bits_per_window for point in curve.values()],
-                          [error(point.errors) for point in curve.values()], label=name, markersize=5, **LOOKS[name])
+                axes.plot([point.bits_per_window for point in curve.points],
+                          [error(point.errors) for point in curve.points], label=name, markersize=5, **LOOKS[name])
             axes.set(xscale="log", yscale="log", xlabel="bits per window", title=title)
             axes.set_xticks(bits, [str(each) for each in bits])
             axes.set_xticks([], minor=True)

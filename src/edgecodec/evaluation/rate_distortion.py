@@ -1,17 +1,21 @@
-"""Error against bits: the codec and its rivals on the same windows."""
+"""Error against bits: our codec, other learned codecs and the rivals on the same windows."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.metrics import Errors, ErrorTable, errors
+from edgecodec.evaluation.rivals import klt_dct, klt_dct_plain
 from edgecodec.evaluation.rivals.rival import Rival
 from edgecodec.progress import progress
 from edgecodec.storage import rounded
@@ -19,16 +23,19 @@ from edgecodec.storage import rounded
 if TYPE_CHECKING:
     from edgecodec.model.codec import Codec
 
-CODEC = "edgecodec"  # the codec's name beside its rivals
+CODEC = "edgecodec"  # our codec's name beside the others
+REFERENCES = (klt_dct.NAME, klt_dct_plain.NAME)  # rivals that everyone is set against at equal bits
+BELOW, ABOVE = 1 / 2, 4 / 3  # a rival's curve reaches this far beyond the codec's rates
+
 Floats = NDArray[np.float32]
 Comparison = Mapping[str, "Curve"]  # by the codecs' names
-Curve = Mapping[int, "RatePoint"]  # by rate
 
 
 @dataclass(frozen=True)
 class RatePoint:
-    """One codec at one rate."""
+    """One codec with one number of bits."""
 
+    rate: int | None  # None where a rival's budget lies beyond our codec's rates
     bits_per_window: float
     errors: ErrorTable
     settings: str  # what the codec chose to reach the rate
@@ -37,13 +44,65 @@ class RatePoint:
         return {"bits_per_window": rounded(self.bits_per_window), **self.errors.to_json()}
 
 
+@dataclass(frozen=True)
+class Curve:
+    """One codec with every number of bits it was measured at."""
+
+    points: tuple[RatePoint, ...]
+
+    @cached_property
+    def by_rate(self) -> dict[int, RatePoint]:
+        return {point.rate: point for point in self.points if point.rate is not None}
+
+    def error_percent_at(self, bits: float) -> float | None:
+        """``error_percent`` with ``bits`` per window on average; None where nothing was measured on either side.
+
+        Errors run through the points as a piecewise cubic of the logarithm of bits (PCHIP; Fritsch and Carlson, SIAM
+        J. Numer. Anal. 17(2), 1980): errors fall about evenly with it, and this cubic is monotone wherever the points
+        are, as it must be when a curve is read between few of them. A point that is worse than one with fewer bits
+        counts as that one: whoever has the bits may leave them unused.
+        """
+        measured = sorted((point.bits_per_window, point.errors.error_percent) for point in self.points)
+        least = dict(zip((bits for bits, _ in measured), np.minimum.accumulate([error for _, error in measured]),
+                         strict=True))
+        if bits in least:
+            return float(least[bits])
+        known = [each for each in least if each > 0]
+        if not known or not known[0] < bits < known[-1]:
+            return None
+        return float(PchipInterpolator(np.log(known), [least[each] for each in known])(math.log(bits)))
+
+
+@dataclass(frozen=True)
+class EqualBits:
+    """A codec's error beside a reference's at the same average bits on the same windows."""
+
+    error_percent: float
+    reference_error_percent: float
+
+    @property
+    def ratio(self) -> float:
+        return self.error_percent / self.reference_error_percent
+
+    def to_json(self) -> dict[str, float]:
+        return {"error_percent": rounded(self.reference_error_percent), "ratio": rounded(self.ratio)}
+
+
+def budgets_around(bits: Sequence[int]) -> tuple[int, ...]:
+    """Budgets for rivals of a codec with such ``bits`` per rate: these, one below and one above all."""
+    return round(BELOW * min(bits)), *bits, round(ABOVE * max(bits))
+
+
 def compare(
-    codec: Codec, rivals: Sequence[Rival], inputs: Floats, targets: Floats, wind: NDArray[np.int64] | None, title: str
+    codecs: Mapping[str, Codec], rivals: Sequence[Rival], inputs: Floats, targets: Floats,
+    wind: NDArray[np.int64] | None, title: str,
 ) -> Comparison:
     """Measure everyone.
 
     Args:
-        inputs: [windows, channels, samples], unfiltered: what the codec gets.
+        codecs: learned codecs by name, ours as ``CODEC`` first; their bits and numbers of rates may differ.
+        rivals: with budgets for the bits of our codec, at least.
+        inputs: [windows, channels, samples], unfiltered: what the learned codecs get.
         targets: the same, low-passed: what everyone must rebuild, and what the rivals get.
         wind: [windows] m/s, 0 where unknown; None if all are.
         title: of the progress bar.
@@ -51,30 +110,46 @@ def compare(
     Raises:
         EdgeCodecError: the rivals were fitted to the bits of another codec.
     """
-    bits = tuple(codec.bits(rate) for rate in codec.rates)
+    rate_of = {codecs[CODEC].bits(rate): rate for rate in codecs[CODEC].rates}
     for rival in rivals:
-        if rival.budgets != bits:
-            raise EdgeCodecError(f"rivals: {rival.name} was fitted to {rival.budgets} bits, the codec sends {bits}; "
-                                 "run the stage analyze_codebooks again")
-    points = {CODEC: _of_codec(codec, inputs, targets, wind),
-              **{rival.name: _of_rival(rival, targets, wind) for rival in rivals}}
-    return {name: dict(zip(codec.rates, of_codec, strict=True)) for name, of_codec in progress(points.items(), title)}
+        if not rate_of.keys() <= set(rival.budgets):
+            raise EdgeCodecError(f"rivals: {rival.name} was fitted to {rival.budgets} bits, the codec sends "
+                                 f"{tuple(rate_of)}; run the stage analyze_codebooks again")
+    measurements = {
+        **{name: _of_codec(codec, inputs, targets, wind) for name, codec in codecs.items()},
+        **{rival.name: _of_rival(rival, rate_of, targets, wind) for rival in rivals},
+    }
+    return {name: Curve(tuple(points)) for name, points in progress(measurements.items(), title)}
+
+
+def at_equal_bits(point: RatePoint, reference: Curve) -> EqualBits | None:
+    """``point`` against the curve of the ``reference``; None where the curve does not reach."""
+    error = reference.error_percent_at(point.bits_per_window)
+    return None if error is None else EqualBits(point.errors.error_percent, error)
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
-    """``<codec>.<rate>``: bits and errors."""
-    return {name: {str(rate): point.to_json() for rate, point in curve.items()} for name, curve in comparison.items()}
+    """``<codec>.<rate>``: bits, errors, and ``at_equal_bits.<reference>``: its error and the ratio to it."""
+    references = {name: comparison[name] for name in REFERENCES if name in comparison}
+
+    def beside(point: RatePoint) -> dict[str, Any]:
+        found = {name: at_equal_bits(point, reference) for name, reference in references.items()}
+        return {name: equal.to_json() for name, equal in found.items() if equal is not None}
+
+    return {name: {str(rate): {**point.to_json(), "at_equal_bits": beside(point)}
+                   for rate, point in curve.by_rate.items()}
+            for name, curve in comparison.items()}
 
 
 def comparison_table(comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
-    """One row per split, codec and rate, with what each codec chose."""
+    """One row per split, codec and number of bits, with what each codec chose; no rate beyond our codec's."""
     return pd.DataFrame([
-        {"split": split, "codec": name, "rate": rate, "bits_per_window": point.bits_per_window,
+        {"split": split, "codec": name, "rate": point.rate, "bits_per_window": point.bits_per_window,
          **{field.name: getattr(point.errors, field.name) for field in fields(Errors)}, "settings": point.settings}
         for split, comparison in comparisons.items()
         for name, curve in comparison.items()
-        for rate, point in curve.items()
-    ])
+        for point in curve.points
+    ]).astype({"rate": "Int64"})
 
 
 def _of_codec(
@@ -82,10 +157,12 @@ def _of_codec(
 ) -> Iterator[RatePoint]:
     indices = codec.encode(inputs)
     for rate in codec.rates:
-        yield RatePoint(codec.bits(rate), errors(codec.decode(indices, rate), targets, wind), f"rate {rate}")
+        yield RatePoint(rate, codec.bits(rate), errors(codec.decode(indices, rate), targets, wind), f"rate {rate}")
 
 
-def _of_rival(rival: Rival, targets: Floats, wind: NDArray[np.int64] | None) -> Iterator[RatePoint]:
-    for compressed in rival.compress(targets):
+def _of_rival(
+    rival: Rival, rate_of: Mapping[int, int], targets: Floats, wind: NDArray[np.int64] | None
+) -> Iterator[RatePoint]:
+    for budget, compressed in zip(rival.budgets, rival.compress(targets), strict=True):
         table = errors(compressed.reconstruction, targets, wind)
-        yield RatePoint(compressed.bits_per_window, table, compressed.settings)
+        yield RatePoint(rate_of.get(budget), compressed.bits_per_window, table, compressed.settings)

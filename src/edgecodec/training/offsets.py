@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecodec.data.windows import WindowSet
+
 
 @dataclass(frozen=True)
 class ProfileGroup:
@@ -39,6 +41,13 @@ class ProfileExchange:
             _, _, directions = np.linalg.svd(own - centre, full_matrices=False)
             groups[int(speed)] = ProfileGroup(centre, directions.T, (own - centre) @ directions.T)
         return cls(groups)
+
+    @classmethod
+    def of_recordings(cls, windows: WindowSet) -> ProfileExchange:
+        """Fitted to one window in the middle of every recording."""
+        _, first = np.unique(windows.recording, return_index=True)
+        profiles = windows.targets(first).mean(axis=-1, dtype=np.float64)
+        return cls.fit(profiles, windows.wind[first])
 
     def shifts(self, generator: np.random.Generator, profiles: NDArray[np.float64], wind: NDArray[np.int64],
                share: float) -> NDArray[np.float32]:
