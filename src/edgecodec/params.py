@@ -148,7 +148,8 @@ class TrainSection(Section):
 
 
 class AnalyzeParams(Section):
-    rivals: tuple[Literal["means", "klt_dct", "sz3_abs", "sz3_rel", "sz3_abs_rel", "zfp"], ...]
+    rivals: tuple[Literal["means", "klt_dct", "klt_dct_plain", "joint_rvq", "sz3_abs", "sz3_rel", "sz3_abs_rel", "zfp"],
+                  ...]
     near_duplicate_fraction: Fraction  # of the mean distance between codewords
     utilization_rule: Fraction  # the paper's 85 %
 
