@@ -144,12 +144,7 @@ def _lives(codec: ExportedCodec, fetches: Mapping[str, Fetch]) -> Iterator[Block
     quantizer_step = len(codec.layers)
     used: dict[str, list[int]] = {codec.quantizer.latent.buffer: [quantizer_step]}
     for step, layer in enumerate(codec.layers):
-        views = [layer.output]
-        if not isinstance(layer, Normalize):
-            views.append(layer.input)
-        if isinstance(layer, Convolution) and layer.residual is not None:
-            views.append(layer.residual)
-        for view in views:
+        for view in layer.views:
             used.setdefault(view.buffer, []).append(step)
         if layer.name in fetches:
             yield Block(scratch_name(layer), 0, fetches[layer.name].bytes, step, step)

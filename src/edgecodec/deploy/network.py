@@ -52,6 +52,11 @@ class Normalize:
     offset: Single  # [channels of the window]
     scale: Single  # [channels of the window]
 
+    @property
+    def views(self) -> tuple[View, ...]:
+        """Every view that the layer reads or writes."""
+        return (self.output,)
+
 
 @dataclass(frozen=True)
 class Convolution:
@@ -74,6 +79,11 @@ class Convolution:
     depthwise: bool = False
 
     @property
+    def views(self) -> tuple[View, ...]:
+        """Every view that the layer reads or writes."""
+        return (self.output, self.input) if self.residual is None else (self.output, self.input, self.residual)
+
+    @property
     def taps(self) -> int:
         return int(self.weight.shape[1])
 
@@ -90,6 +100,11 @@ class Transpose:
     name: str
     input: View
     output: View
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """Every view that the layer reads or writes."""
+        return (self.output, self.input)
 
 
 Layer = Normalize | Convolution | Transpose
@@ -150,12 +165,7 @@ class ExportedCodec:
         """Halfwords of every buffer, in order of first use."""
         sizes: dict[str, int] = {}
         for layer in self.layers:
-            views = [layer.output]
-            if not isinstance(layer, Normalize):
-                views.append(layer.input)
-            if isinstance(layer, Convolution) and layer.residual is not None:
-                views.append(layer.residual)
-            for view in views:
+            for view in layer.views:
                 end = view.offset + view.rows * view.channels
                 sizes[view.buffer] = max(sizes.get(view.buffer, 0), end)
         return sizes
