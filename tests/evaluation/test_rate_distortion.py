@@ -19,6 +19,7 @@ from edgecodec.evaluation.rate_distortion import (
     comparison_table,
 )
 from edgecodec.evaluation.rivals.klt_dct import fit_klt_dct
+from edgecodec.evaluation.rivals.klt_dct_plain import fit_klt_dct_plain
 from edgecodec.evaluation.rivals.lineup import NAMES, fit_rivals
 from edgecodec.evaluation.rivals.rival import Rival
 from edgecodec.model.codec import Codec
@@ -166,6 +167,18 @@ def test_everyone_has_a_ratio_to_the_references(comparison: Comparison) -> None:
                 assert reference in ("klt_dct", "klt_dct_plain")
     for name in (CODEC, "joint_rvq", "klt_dct"):
         assert content[name]["4"]["at_equal_bits"].keys() == {"klt_dct", "klt_dct_plain"}
+
+
+def test_the_plain_version_errs_more_than_the_strong_one_with_the_same_bits(
+        train: WindowSet, validation: WindowSet, band: int) -> None:
+    budgets, targets = (90, 180, 360), validation.targets()
+    strong, plain = (
+        Curve(tuple(RatePoint(None, each.bits_per_window, errors(each.reconstruction, targets), each.settings)
+                    for each in fit(train.targets(), band, budgets).compress(targets)))
+        for fit in (fit_klt_dct, fit_klt_dct_plain))
+    compared = [equal for point in plain.points if (equal := at_equal_bits(point, strong))]
+    assert len(compared) >= 2
+    assert all(equal.ratio > 1.05 for equal in compared)
 
 
 def test_a_point_that_was_left_out_is_found_again(train: WindowSet, validation: WindowSet, band: int) -> None:

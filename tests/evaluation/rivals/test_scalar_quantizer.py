@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgecodec.evaluation.rivals.rival import Floats
-from edgecodec.evaluation.rivals.scalar_quantizer import ScalarQuantizer, fit_at_step, fit_quantizers
+from edgecodec.evaluation.rivals.scalar_quantizer import QuantizerDesign, ScalarQuantizer, fit_at_step, fit_quantizers
 
 SPREAD = np.geomspace(20, 0.05, 60)  # of the coefficients
 
@@ -55,6 +55,13 @@ def test_ideal_bits_are_nearly_the_bits_that_are_written(seen: Floats, unseen: F
     indices = quantizer.quantize(unseen)
     written = np.array([8 * len(quantizer.coder.encode(row)) for row in indices])
     assert 0 < np.mean(written - quantizer.ideal_bits(indices)) < 4.5
+
+
+def test_a_plain_design_rounds_with_a_dead_zone_and_restores_the_middle(seen: Floats, unseen: Floats) -> None:
+    quantizer = fit_at_step(seen, 4.0, QuantizerDesign(bit_price=0, rounding=0.4, centroids=False))
+    indices = quantizer.quantize(unseen)
+    np.testing.assert_array_equal(indices, np.sign(unseen) * np.floor(np.abs(unseen) / 4 + np.float32(0.4)))
+    np.testing.assert_array_equal(quantizer.restore(indices), 4 * indices)
 
 
 def test_outliers_are_coded_not_clipped(seen: Floats) -> None:

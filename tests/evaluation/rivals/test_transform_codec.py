@@ -11,7 +11,7 @@ from edgecodec.evaluation.rivals.cosine import coefficients_in_band, resample
 from edgecodec.evaluation.rivals.klt_dct import fit_klt_dct
 from edgecodec.evaluation.rivals.means import fit_means
 from edgecodec.evaluation.rivals.rival import Floats
-from edgecodec.evaluation.rivals.transform_codec import SpatialTransform, TransformCodec
+from edgecodec.evaluation.rivals.transform_codec import SpatialTransform, TransformCodec, TransformDesign
 
 BUDGETS = (90, 180, 360)
 
@@ -90,6 +90,18 @@ def test_a_second_fit_is_the_same_codec(train: WindowSet, band: int, klt_dct: Tr
     assert again.arrays().keys() == klt_dct.arrays().keys()
     for name, array in klt_dct.arrays().items():
         np.testing.assert_array_equal(again.arrays()[name], array)
+
+
+def test_one_transform_for_everything_is_a_transform_too(targets: Floats) -> None:
+    transform = SpatialTransform.fit(targets, targets.shape[-1], TransformDesign(means_apart=False))
+    np.testing.assert_array_equal(transform.means_basis, transform.motion_basis)
+    np.testing.assert_allclose(transform.synthesize(transform.analyze(targets), targets.shape[-1]), targets, atol=1e-4)
+
+
+def test_without_error_weights_every_channel_counts_by_its_magnitude(targets: Floats, band: int) -> None:
+    weight = SpatialTransform.fit(targets, band, TransformDesign(error_weights=False)).spectrum.weight
+    magnitude = np.abs(targets[..., 144:656]).mean(axis=(0, 2))
+    np.testing.assert_allclose(weight * magnitude, 1, rtol=1e-5)
 
 
 def test_a_window_unlike_all_others_takes_more_bits_and_survives(klt_dct: TransformCodec, targets: Floats) -> None:
