@@ -127,13 +127,14 @@ class RecipeParams(Section):
     decoder_dropout: Fraction  # of the paper's decoder, half-way through; the paper has 0.5
     quantizer_dropout: bool  # every item with the stages of a random rate; else all with all stages
     codebook_source: Literal["windows", "noise"]  # what goes through the encoder for the codebooks' k-means
-    final_learning_rate: Fraction  # of the learning rate, at the end of every phase; 1 keeps it constant
+    annealing: Literal["phase", "training"]  # the learning rate falls anew in every phase, or once in all
+    final_learning_rate: Fraction  # to this share of itself; 1 keeps it constant
     gradient_norm: Positive | None  # gradients are clipped to it; null leaves them alone
 
 
 SOUND_RECIPE = RecipeParams(
     start="linear", normalize=True, loss="relative", decoder_dropout=0.0, quantizer_dropout=True,
-    codebook_source="windows", final_learning_rate=0.01, gradient_norm=5.0,
+    codebook_source="windows", annealing="phase", final_learning_rate=0.01, gradient_norm=5.0,
 )
 
 

@@ -145,9 +145,11 @@ class Trainer:
         )
 
     def learning_rate(self, step: int) -> float:
-        """Along a cosine from the full rate to the recipe's final share of it, anew in every phase."""
-        phase = next(phase for phase in self.phases if step < phase.end)
-        cosine = 0.5 * (1 + math.cos(math.pi * (step - phase.start) / (phase.end - phase.start)))
+        """Along a cosine from the full rate to the recipe's final share of it."""
+        start, end = 0, self.end
+        if self.recipe.annealing == "phase":
+            start, end = next((phase.start, phase.end) for phase in self.phases if step < phase.end)
+        cosine = 0.5 * (1 + math.cos(math.pi * (step - start) / (end - start)))
         final = self.recipe.final_learning_rate
         return self.schedule.learning_rate * (final + (1 - final) * cosine)
 
