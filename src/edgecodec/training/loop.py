@@ -91,7 +91,7 @@ class Trainer:
             tuple(train.channel_names), train.samples, train.sample_rate_hz, train.lowpass_hz))
         if isinstance(self.codec.decoder, PaperDecoder):
             self.codec.decoder.dropout.p = self.recipe.decoder_dropout
-        self.exchange = _fit_exchange(train)
+        self.exchange = ProfileExchange.of_recordings(train)
         self.discriminator = Discriminator(train.channels) if self.schedule.loss.adversarial else None
         self.linear_fit = self._fit()
         self.loss: CodecLoss = RelativeLoss(self._relative()) if self.recipe.loss == "relative" else SumLoss()
@@ -318,10 +318,3 @@ def _refuse_too_few(params: Params, train: WindowSet) -> None:
                              f"{params.training.codebook_windows} windows cannot fill {codewords} codewords")
     if len(train) == 0:
         raise EdgeCodecError("artifacts/windows/train: no window; look at artifacts/validation for excluded recordings")
-
-
-def _fit_exchange(train: WindowSet) -> ProfileExchange:
-    """From one window in the middle of every recording."""
-    _, first = np.unique(train.recording, return_index=True)
-    profiles = train.targets(first).mean(axis=-1, dtype=np.float64)
-    return ProfileExchange.fit(profiles, train.wind[first])
