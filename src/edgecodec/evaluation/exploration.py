@@ -181,6 +181,9 @@ class _Explorer:
         """Set the codebooks; returns the re-seed rate [codebooks] of the second half, when k-means is forgotten."""
         start = self._windows(self.params.kmeans_tokens)
         quantizer.initialize(self.training[:start])
+        for book in _books(quantizer):  # k-means counted all tokens: go on as if it had been one batch
+            book.cluster_size *= self.params.batch_tokens / self.params.kmeans_tokens
+            book.embed_avg *= self.params.batch_tokens / self.params.kmeans_tokens
         reseeded = []
         for batch in torch.split(self.training[start:], self._windows(self.params.batch_tokens)):
             quantizer(batch)
@@ -233,5 +236,9 @@ def _encode(quantizer: ResidualQuantizer, latents: Tensor) -> NDArray[np.int64]:
 
 def _reseeded(quantizer: ResidualQuantizer) -> Tensor:
     """Share of the codewords [codebooks] that the last step drew anew: the library leaves a mark in their count."""
-    books = [cast(Any, stage)._codebook for stage in quantizer.stages]
-    return torch.stack([(book.cluster_size == book.reset_cluster_size).float().mean() for book in books])
+    return torch.stack([(book.cluster_size == book.reset_cluster_size).float().mean() for book in _books(quantizer)])
+
+
+def _books(quantizer: ResidualQuantizer) -> list[Any]:
+    """The library's codebooks."""
+    return [cast(Any, stage)._codebook for stage in quantizer.stages]

@@ -1,0 +1,169 @@
+"""docs/codec.md: every figure stands in a committed metrics file.
+
+What stands between ``<!-- figures: NAME -->`` and ``<!-- end -->`` is made here; ``python tests/test_codec_page.py``
+writes it anew after a run of the pipeline.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgecodec.data.aerosense import DAMAGES
+from edgecodec.storage import read_json, write_text
+
+COEFFICIENTS = ("common offset", "other means", "dynamics")
+REPOSITORY = Path(__file__).resolve().parents[1]
+PAGE = REPOSITORY / "docs" / "codec.md"
+BLOCK = re.compile(r"(?<=<!-- figures: )(?P<name>\w+)(?P<open> -->\n)(?P<content>.*?)(?=<!-- end -->)", re.DOTALL)
+
+
+def table(*rows: tuple[str, ...]) -> Iterator[str]:
+    heading, *others = rows
+    for row in (heading, ("---",) * len(heading), *others):
+        yield f"| {' | '.join(row)} |"
+
+
+def parts(limits: Any) -> Iterator[str]:
+    """The error of all windows at every rate, and what it is made of."""
+    floor = limits["autoencoder"]["all"]
+    rows = [("bits", "error", "noise and networks", "number of bits", "quantizer",
+             "ideal quantizer: bits for this error", "ideal quantizer: next 10 bits save")]
+    for rate in limits["rates"].values():
+        codec, ideal = rate["codec"]["all"], rate["ideal"]["all"]
+        rows.append((str(rate["bits"]), f"**{codec:.2f} %**", f"{floor:.2f} %", f"{ideal - floor:+.2f} %",
+                     f"{codec - ideal:+.2f} %", f"{rate['equivalent_bits']:.0f}",
+                     f"{rate['saved_by_10_further_bits']:.3f} %"))
+    return table(*rows)
+
+
+def groups(limits: Any) -> Iterator[str]:
+    """Floors, ideal and codec at the lowest and the highest rate, per wind speed and per damage."""
+    low, *_, high = limits["rates"].values()
+    rows = [("windows", "number", "signal without noise", "no quantizer",
+             *(f"{name}, {rate['bits']} bits" for rate in (low, high) for name in ("ideal", "codec")))]
+    winds = [group for group in limits["windows"] if group.endswith("m/s")]
+    for group in ("all", *winds, *DAMAGES):
+        errors = [limits["noise_floor"][group], limits["autoencoder"][group],
+                  *(rate[name][group] for rate in (low, high) for name in ("ideal", "codec"))]
+        rows.append((group.replace("_", " "), str(limits["windows"][group]), *(f"{error:.2f} %" for error in errors)))
+    return table(*rows)
+
+
+def spending(limits: Any) -> Iterator[str]:
+    """Bits of the ideal quantizer by coefficients, and the error that exact coefficients would save."""
+    rows = [("bits", "components sent", *(f"{name}: bits" for name in COEFFICIENTS),
+             *(f"{name} exact: error" for name in COEFFICIENTS))]
+    for rate in limits["rates"].values():
+        gained = (rate["if_exact"][name]["all"] - rate["codec"]["all"] for name in COEFFICIENTS)
+        rows.append((str(rate["bits"]), f"{rate['components_sent']:.0f} of {limits['latent_dimension']}",
+                     *(f"{rate['bits_by_coefficients'][name]:.0f}" for name in COEFFICIENTS),
+                     *(f"{error:+.3f} %" for error in gained)))
+    return table(*rows)
+
+
+def verdict(limits: Any) -> Iterator[str]:
+    """Where a further bit or MAC would go."""
+    low = next(iter(limits["rates"].values()))
+    codec, ideal, floor = low["codec"]["all"], low["ideal"]["all"], limits["autoencoder"]["all"]
+    noise = limits["noise_floor"]["all"]
+    saved = {name: codec - low["if_exact"][name]["all"] for name in COEFFICIENTS}
+    dearest = max(saved, key=saved.__getitem__)
+    yield (f"- **A further bit** at {low['bits']} bits saves {low['saved_by_10_further_bits'] / 10:.4f} % of error in "
+           f"an ideal quantizer. It would best go to the {dearest}: if exact, {saved[dearest]:.2f} % less error.")
+    yield ("- **A further MAC in the quantizer** (a wider search, larger codewords, codebooks per class of windows) "
+           f"works on {codec - ideal:.2f} % of error at {low['bits']} bits. An ideal quantizer needs "
+           f"{low['equivalent_bits']:.0f} bits for the codec's error.")
+    yield f"- **A further MAC in the networks** works on the {floor:.2f} % that are left without a quantizer. " + (
+        f"The signal without noise has {noise:.2f} %: the networks already carry sensor noise, and larger ones would "
+        "carry more. They could only pay by other coefficients for the same bits." if floor < noise else
+        f"Of these, {floor - noise:.2f} % lie above the signal without noise, and can be had.")
+
+
+def sizes(exploration: Any) -> Iterator[str]:
+    """What each number of codewords does in both codecs, over the numbers of stages."""
+    rows = [("codec", "codewords", "in use", "in use, worst codebook", "perplexity / codewords", "drawn anew per step",
+             "codebooks, 4 stages")]
+    for codec, explored in exploration.items():
+        ordered = sorted(explored["cells"].values(), key=lambda cell: cell["codewords"])
+        for words, cells in groupby(ordered, key=lambda cell: cell["codewords"]):
+            four = next(cell for cell in cells if cell["stages"] == 4)
+            rows.append((codec, str(words), f"{100 * four['usage']:.1f} %", f"{100 * four['least_usage']:.1f} %",
+                         f"{100 * four['perplexity'] / words:.0f} %", f"{100 * four['reseed_rate']:.2f} %",
+                         f"{four['codebook_bytes'] / 1e6:.2f} MB"))
+    return table(*rows)
+
+
+def budgets(exploration: Any) -> Iterator[str]:
+    """Errors at equal bits, with the best size and that of the rule."""
+    words = list(next(iter(next(iter(exploration.values()))["budgets"].values()))["error_percent"])
+    rows = [("codec", "bits", *sorted(words, key=int), "best", "rule, on average", "rule, every codebook")]
+    for codec, explored in exploration.items():
+        for budget in explored["budgets"].values():
+            rows.append((codec, str(budget["bits"]),
+                         *(f"{budget['error_percent'][size]:.3f} %" for size in sorted(words, key=int)),
+                         str(budget["best"]), *(str(budget[rule] or "none") for rule in ("by_rule", "by_strict_rule"))))
+    return table(*rows)
+
+
+def rule(exploration: Any) -> Iterator[str]:
+    """Does the rule choose what is best?"""
+    for codec, explored in exploration.items():
+        chosen = list(explored["budgets"].values())
+        errors = [list(budget["error_percent"].values()) for budget in chosen]
+        apart = max(max(row) / min(row) - 1 for row in errors)
+        yield (f"- Codec `{codec}`, if codebooks count on average: the rule {obedience(chosen, 'by_rule')}. If every "
+               f"codebook counts: it {obedience(chosen, 'by_strict_rule')}. The best and the worst size are at most "
+               f"{100 * apart:.2f} % of the error apart.")
+
+
+def obedience(budgets: list[Any], reading: str) -> str:
+    """What it brings to do as the rule says."""
+    allowed = [budget for budget in budgets if budget[reading]]
+    if not allowed:
+        return "allows no size"
+    hits = sum(budget[reading] == budget["best"] for budget in allowed)
+    loss = max(budget["error_percent"][str(budget[reading])] / min(budget["error_percent"].values()) - 1
+               for budget in allowed)
+    return f"names the best size at {hits} of {len(budgets)} budgets, and costs up to {100 * loss:.2f} % of the error"
+
+
+FIGURES: dict[str, tuple[str, Callable[[Any], Iterator[str]]]] = {
+    "parts": ("limits", parts), "groups": ("limits", groups), "spending": ("limits", spending),
+    "verdict": ("limits", verdict), "sizes": ("exploration", sizes), "budgets": ("exploration", budgets),
+    "rule": ("exploration", rule),
+}
+
+
+def filled(page: str, metrics: Path) -> str:
+    """``page`` with the figures of ``metrics``."""
+    def block(found: re.Match[str]) -> str:
+        source, figures = FIGURES[found["name"]]
+        lines = "\n".join(figures(read_json(metrics / f"{source}.json")))
+        return f"{found['name']}{found['open']}{lines}\n"
+    return BLOCK.sub(block, page)
+
+
+def blocks(page: str) -> dict[str, str]:
+    return {found["name"]: found["content"] for found in BLOCK.finditer(page)}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_are_those_of_the_metrics(name: str) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert blocks(page)[name] == blocks(filled(page, REPOSITORY / "artifacts" / "metrics"))[name]
+
+
+def test_every_figure_of_the_page_is_made_here() -> None:
+    """Percentages, and pictures that are not there, cannot hide in the text."""
+    page = PAGE.read_text(encoding="utf-8")
+    prose = BLOCK.sub("", page)
+    assert re.findall(r"\d+\.\d+ ?%", prose) == []
+    assert all((PAGE.parent / path).resolve().is_file() for path in re.findall(r"!\[.*?\]\((.*?)\)", page))
+
+
+if __name__ == "__main__":
+    write_text(PAGE, filled(PAGE.read_text(encoding="utf-8"), REPOSITORY / "artifacts" / "metrics"))
