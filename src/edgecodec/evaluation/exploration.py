@@ -1,11 +1,12 @@
 """The paper's exploration of codebooks (arXiv 2507.06040, section IV), redone on any trained codec.
 
 The paper varies codewords and stages, and settles on as many codewords as keep 85 % of them in use. One of its stages
-is a codebook for every token of the latent. What matches it in a codec of one long token is the group of small stages
-that the codec sends per rate.
+is a codebook for every token of the latent. What matches it in a codec of one long token is a group of small codebooks:
+as many as fill the bits of the lowest rate.
 
-Encoder and decoder stay those of the trained codec; only the quantizer is built anew. A quantizer of six stages holds
-those of two to five, because a stage knows only the ones before it: so one is fitted for every number of codewords.
+Encoder and decoder stay those of the trained codec; only the quantizer is built anew, one for all windows. A quantizer
+of six stages holds those of two to five, because a stage knows only the ones before it: so one is fitted for every
+number of codewords.
 """
 
 from __future__ import annotations
@@ -155,7 +156,7 @@ class _Explorer:
         for stages in self.params.stages:
             books = quantizer.stages_of_rate[stages - 1]
             yield Cell(
-                codewords, stages, books * self.codec.tokens * max(1, (codewords - 1).bit_length()),
+                codewords, stages, books * self.codec.tokens * _index_bits(codewords),
                 error_percent=self._error(quantizer.decode(indices[:, :books])),
                 usage=float(np.mean([each.usage for each in used[:books]])),
                 least_usage=min(each.usage for each in used[:books]),
@@ -166,10 +167,10 @@ class _Explorer:
 
     def _quantizer(self, codewords: int) -> ResidualQuantizer:
         trained = self.codec.quantizer
-        books = trained.stages_of_rate[0]  # that make one stage in the paper's sense
+        books = max(1, round(self.codec.bits(1) / self.codec.tokens / _index_bits(codewords)))  # per stage
         torch.manual_seed(self.seed)
         return ResidualQuantizer(
-            trained.dimension, trained.coordinates.shape[1], codewords,
+            trained.dimension, trained.codebooks[0].shape[1], codewords,
             stages_of_rate=tuple(books * stages for stages in range(1, max(self.params.stages) + 1)),
             decay=self.params.ema_decay,
             dead_codeword_threshold=self.params.dead_codeword_share * self.params.batch_tokens / codewords,
@@ -205,11 +206,15 @@ def exploration_table(explorations: Mapping[str, Exploration]) -> pd.DataFrame:
                          for name, exploration in explorations.items() for cell in exploration.cells])
 
 
+def _index_bits(codewords: int) -> int:
+    """A size that is no power of two wastes a part of a bit."""
+    return max(1, (codewords - 1).bit_length())
+
+
 def _training_latents(codec: Codec, train: WindowSet, generator: np.random.Generator, count: int,
                       exchanged: float) -> Tensor:
     """As :func:`_drawn_latents`; a share of the windows with another mean profile, as in training."""
-    _, first = np.unique(train.recording, return_index=True)
-    exchange = ProfileExchange.fit(train.targets(first).mean(axis=-1, dtype=np.float64), train.wind[first])
+    exchange = ProfileExchange.of_recordings(train)
     latents = []
     for size in _sizes(count):
         drawn = train.draw(generator, size)
