@@ -25,6 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from edgecodec.model.karhunen_loeve import karhunen_loeve
 from edgecodec.params import EdgeParams
 
 Array = NDArray[np.float64]
@@ -96,13 +97,6 @@ class LinearFit:
     bins_energy: float  # by the time bins
     bands_energy: float  # by the spatial modes of the bands
     rotation_energy: float  # by the coefficients
-
-
-def karhunen_loeve(x: Array) -> Array:
-    """Orthonormal basis [d, d] of ``x`` [n, d], most energy first; signs fixed so that equal data give equal bits."""
-    vectors: Array = np.linalg.eigh(x.T @ x / len(x)).eigenvectors[:, ::-1]
-    signs: Array = np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])])
-    return vectors * signs
 
 
 def fit_to(encoder: EdgeEncoder, decoder: EdgeDecoder, inputs: NDArray[np.float32],

@@ -33,22 +33,24 @@ class ResidualQuantizer(nn.Module):
         codewords: words per codebook.
         decay, dead_codeword_threshold: of the moving averages by which codebooks follow their data; a codeword
             whose average count per batch is below the threshold is replaced by a latent of the batch.
+        first_codewords: words of the first codebook, if it has fewer.
     """
 
     coordinates: Tensor  # [stages, codeword samples]
 
     def __init__(self, dimension: int, codeword_samples: int, codewords: int, stages_of_rate: tuple[int, ...],
-                 decay: float, dead_codeword_threshold: float, kmeans_iterations: int) -> None:
+                 decay: float, dead_codeword_threshold: float, kmeans_iterations: int,
+                 first_codewords: int | None = None) -> None:
         super().__init__()
         self.dimension = dimension
         self.codewords = codewords
         self.stages_of_rate = stages_of_rate
         self.register_buffer("coordinates", torch.arange(codeword_samples).repeat(stages_of_rate[-1], 1))
         self.stages = nn.ModuleList(
-            VectorQuantize(dim=codeword_samples, codebook_size=codewords, decay=decay, kmeans_init=True,
+            VectorQuantize(dim=codeword_samples, codebook_size=words, decay=decay, kmeans_init=True,
                            kmeans_iters=kmeans_iterations, threshold_ema_dead_code=dead_codeword_threshold,
                            rotation_trick=False, commitment_weight=0.0)
-            for _ in range(stages_of_rate[-1])
+            for words in [first_codewords or codewords] + [codewords] * (stages_of_rate[-1] - 1)
         )
 
     @property
@@ -99,6 +101,20 @@ class ResidualQuantizer(nn.Module):
             commitment=(latent - quantized).square().mean(),
             reseeded=torch.stack(reseeded),
         )
+
+    @torch.no_grad()
+    def residual(self, latent: Tensor, stages: int) -> Tensor:
+        """What the first ``stages`` stages leave of ``latent`` [n, tokens, dimension]; codebooks stay as they are."""
+        residual = latent.clone()
+        for where, codebook in zip(self.coordinates[:stages], self.codebooks, strict=False):
+            part = residual[..., where]  # [n, tokens, codeword samples]
+            nearest = (part @ codebook.T - codebook.square().sum(dim=1) / 2).argmax(dim=-1)  # [n, tokens]
+            residual[..., where] = part - codebook[nearest]
+        return residual
+
+    def word_numbers(self, indices: Tensor) -> Tensor:
+        """Which of :attr:`codebooks`' words ``indices`` name: themselves."""
+        return indices
 
     def decode(self, indices: Tensor) -> Tensor:
         """Sum the codewords of ``indices`` [n, stages sent, tokens] onto their coordinates: [n, tokens, dimension]."""
