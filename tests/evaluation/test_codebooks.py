@@ -65,3 +65,14 @@ def test_near_duplicates_are_found(copies: int) -> None:
     words = codebook(codewords=32)
     words[32 - copies :] = words[:copies] + 1e-3
     assert near_duplicates(words, fraction=0.05) == 2 * copies
+
+
+def test_a_known_regime_is_no_news_in_later_stages() -> None:
+    """Two regimes, named by the first index; in the second stage each uses two words of its own, equally."""
+    windows = np.arange(64)
+    regime = windows % 2
+    indices = np.stack([4 * regime, 8 * regime + windows // 2 % 2], axis=1)[..., None]
+    used = utilization(indices, [codebook(), codebook(1, 2 * CODEWORDS)], near_duplicate_fraction=0.05,
+                       reseed_rate=[0.0, 0.0])
+    assert [stage.pooled.entropy_bits for stage in used.stages] == [pytest.approx(1), pytest.approx(1)]
+    assert used.stages[1].pooled.usage == 0.25

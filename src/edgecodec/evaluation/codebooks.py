@@ -34,7 +34,8 @@ Indices = NDArray[np.uint16]
 class Usage:
     """How often each codeword was chosen."""
 
-    counts: NDArray[np.int64]  # [codewords]
+    counts: NDArray[np.int64]  # [codewords], regime after regime where every regime has words of its own
+    regimes: int = 1
 
     @property
     def usage(self) -> float:
@@ -43,9 +44,9 @@ class Usage:
 
     @property
     def entropy_bits(self) -> float:
-        """What an index carries; the rest of its bits could be saved by an entropy coder."""
-        share = self.counts[self.counts > 0] / self.counts.sum()
-        return abs(float(np.sum(share * np.log2(share))))
+        """What an index carries once the regime is known; the rest of its bits could be saved by an entropy coder."""
+        of_regime = self.counts.reshape(self.regimes, -1)
+        return _entropy_bits(self.counts) - _entropy_bits(of_regime.sum(axis=1))
 
     @property
     def perplexity(self) -> float:
@@ -113,22 +114,30 @@ class Utilization:
 
 
 def utilization(
-    indices: Indices, codebooks: Sequence[Floats], near_duplicate_fraction: float, reseed_rate: Sequence[float]
+    indices: NDArray[np.integer[Any]], codebooks: Sequence[Floats], near_duplicate_fraction: float, reseed_rate: Sequence[float]
 ) -> Utilization:
     """Count codewords.
 
     Args:
-        indices: [windows, stages, tokens].
-        codebooks: per stage [codewords, codeword samples].
+        indices: [windows, stages, tokens], into ``codebooks``.
+        codebooks: per stage [codewords, codeword samples]. The first tells regimes apart; if every regime has
+            codewords of its own in the stages after it, these are as many times longer.
         near_duplicate_fraction: codewords nearer than this part of the mean distance are nearly the same.
         reseed_rate: per stage, from the training.
     """
     stages = []
     for number, (codebook, rate) in enumerate(zip(codebooks, reseed_rate, strict=True)):
-        tokens = tuple(Usage(np.bincount(token, minlength=len(codebook))) for token in indices[:, number].T)
-        pooled = Usage(np.sum([token.counts for token in tokens], axis=0))
-        stages.append(StageUtilization(pooled, tokens, near_duplicates(codebook, near_duplicate_fraction), rate))
+        regimes = len(codebook) // len(codebooks[0])
+        tokens = tuple(Usage(np.bincount(token, minlength=len(codebook)), regimes) for token in indices[:, number].T)
+        pooled = Usage(np.sum([token.counts for token in tokens], axis=0), regimes)
+        duplicates = sum(near_duplicates(words, near_duplicate_fraction) for words in np.split(codebook, regimes))
+        stages.append(StageUtilization(pooled, tokens, duplicates, rate))
     return Utilization(tuple(stages), len(indices))
+
+
+def _entropy_bits(counts: NDArray[np.int64]) -> float:
+    share = counts[counts > 0] / counts.sum()
+    return abs(float(np.sum(share * np.log2(share))))
 
 
 def usage_table(used: Utilization) -> pd.DataFrame:
