@@ -1,14 +1,15 @@
 """Stage explore_codebooks: codebook sizes and stages of the paper's exploration, on every trained codec."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError, exit_with_one_line
-from edgecodec.evaluation.exploration import Exploration, exploration_table, explore
+from edgecodec.evaluation.exploration import exploration_table, explore
 from edgecodec.evaluation.exploration_plots import draw_exploration
-from edgecodec.model.codec import load_model
+from edgecodec.model.codec import Codec, load_model
 from edgecodec.params import load_params
 from edgecodec.storage import replacing_directory, write_json
 
@@ -23,17 +24,25 @@ def main() -> None:
     torch.set_num_threads(THREADS)
     train, validation = WindowSet.open(WINDOWS / "train"), WindowSet.open(WINDOWS / "validation")
     rule = params.analyze.utilization_rule
-    explorations: dict[str, Exploration] = {}
-    for folder in params.explore.models:
-        codec = load_model(folder)
-        if codec.name in explorations:
-            raise EdgeCodecError(f"params.yaml: explore.models: {folder} holds a second codec {codec.name}; name one "
-                                 "folder per kind of codec")
-        explorations[codec.name] = explore(codec, train, validation, params.explore, params.seed)
+    codecs = load_codecs(params.explore.models)
+    explorations = {name: explore(codec, train, validation, params.explore, params.seed)
+                    for name, codec in codecs.items()}
     with replacing_directory(EXPLORATION) as folder:
         exploration_table(explorations).to_csv(folder / "exploration.csv", index=False, float_format="%.6g")
         draw_exploration(folder / "exploration.svg", explorations, rule)
     write_json(METRICS, {name: exploration.to_json(rule) for name, exploration in explorations.items()})
+
+
+def load_codecs(folders: Iterable[Path]) -> dict[str, Codec]:
+    """By their names."""
+    codecs: dict[str, Codec] = {}
+    for folder in folders:
+        codec = load_model(folder)
+        if codec.name in codecs:
+            raise EdgeCodecError(f"params.yaml: explore.models: {folder} holds a second codec {codec.name}; name one "
+                                 "folder per kind of codec")
+        codecs[codec.name] = codec
+    return codecs
 
 
 if __name__ == "__main__":
