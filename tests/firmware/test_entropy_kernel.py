@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from deploy.entropy_tables import likely_windows, random_tables
+from model.entropy_tables import likely_windows, random_tables
 from firmware import test_bits
 from firmware.library import NAMES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgecodec.deploy.entropy import SYMBOLS_MAX, EntropyTables, cumulative_frequencies
+from edgecodec.model.entropy import SYMBOLS_MAX, EntropyTables, cumulative_frequencies
 from edgecodec.simulators.toolchain import Toolchain
 
 sanitizing = test_bits.sanitizing

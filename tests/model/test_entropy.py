@@ -8,12 +8,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from deploy.entropy_tables import likely_windows, random_tables
+from model.entropy_tables import likely_windows, random_tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgecodec.deploy.entropy import SLOTS, SYMBOLS_MAX, EntropyTables, quantize_frequencies
+from edgecodec.model.entropy import SLOTS, SYMBOLS_MAX, EntropyTables, quantize_frequencies
 from edgecodec.errors import EdgeCodecError
 
 SMALL = EntropyTables(
