@@ -39,6 +39,7 @@ class Sizes:
     codewords: int = 20
     stages_per_rate: int = 1
     rates: int = 3
+    regimes: int = 1
 
 
 class Drawer:
@@ -60,10 +61,13 @@ class Drawer:
                            scale=(taps * (1 if fields.get("depthwise") else source.channels)) ** -0.5)
         return Convolution(name, source, target, weight, bias, **fields)  # type: ignore[arg-type]
 
-    def stage(self, codewords: int, samples: int, coordinates: NDArray[np.uint16] | None) -> Stage:
-        book = self.half(codewords, samples, scale=0.5)
-        book[-1] = book[0]  # a tie, which the lower index must win
-        return Stage(book, dot(book, book), coordinates)
+    def stage(self, regimes: int, codewords: int, samples: int, dimension: int) -> Stage:
+        """On coordinates of its own in every regime, unless a codeword is a whole token."""
+        books = self.half(regimes, codewords, samples, scale=0.5)
+        books[:, -1] = books[:, 0]  # a tie, which the lower index must win
+        coordinates = None if samples == dimension else np.stack([
+            self.generator.choice(dimension, samples, replace=False).astype(np.uint16) for _ in range(regimes)])
+        return Stage(books, dot(books, books), coordinates)
 
 
 def same_padding(taps: int, dilation: int) -> int:
@@ -74,23 +78,26 @@ def paper_like(sizes: Sizes) -> ExportedCodec:
     """Convolutions with a residual unit and PReLUs, time-major, then tokens of whole latent rows."""
     draw = Drawer(sizes.seed)
     width, rows = even(sizes.width), sizes.samples
-    short = even(-(-rows // sizes.stride))
+    short, tokens = even(-(-rows // sizes.stride)), 3
     window = View("a", rows, even(sizes.channels))
     wide_a, wide_b = View("a", rows, width), View("b", rows, width)
-    latent, tokens = View("latent", short, 4), View("tokens", 4, short)
+    narrow, latent = View("narrow", short, 4), View("latent", 4, short)
     layers: tuple[Layer, ...] = (
         draw.normalize(sizes.channels, window),
         draw.convolution("first", window, wide_b, sizes.taps, pad_left=same_padding(sizes.taps, 1), slope=0.25),
         draw.convolution("unit_wide", wide_b, wide_a, sizes.taps, dilation=sizes.dilation, slope=-0.125,
                          pad_left=same_padding(sizes.taps, sizes.dilation)),
         draw.convolution("unit_narrow", wide_a, wide_b, 1, residual=wide_b, slope=0.1),
-        draw.convolution("down", wide_b, latent, 2 * sizes.stride, stride=sizes.stride,
+        draw.convolution("down", wide_b, narrow, 2 * sizes.stride, stride=sizes.stride,
                          pad_left=same_padding(2 * sizes.stride, 1)),
-        Transpose("to_tokens", latent, tokens),
+        Transpose("to_tokens", narrow, latent),
     )
-    stages = tuple(draw.stage(sizes.codewords + number, short, None)
-                   for number in range(sizes.rates * sizes.stages_per_rate))
-    return _codec("paper", sizes, layers, Quantizer(tokens, 3, stages, _stages_of_rate(sizes)))
+    if sizes.regimes > 1:
+        source, latent = View("latent", tokens, short), View("regimes", sizes.regimes * tokens, short)
+        layers += tuple(draw.convolution(f"regime{regime}", source,
+                                         View("regimes", tokens, short, regime * tokens * short), 1)
+                        for regime in range(sizes.regimes))
+    return _codec("paper", sizes, layers, _quantizer(draw, sizes, latent, tokens, short))
 
 
 def edge_like(sizes: Sizes) -> ExportedCodec:
@@ -116,11 +123,10 @@ def edge_like(sizes: Sizes) -> ExportedCodec:
                          View("structured", 2, 2, (bins - 2) * modes), 1),
         draw.convolution("rotation", structured, View("latent", 1, coefficients, channels), 1),
     )
-    stages = []
-    for number in range(sizes.rates * sizes.stages_per_rate):
-        coordinates = draw.generator.choice(latent.channels, 4, replace=False).astype(np.uint16)
-        stages.append(draw.stage(sizes.codewords + number, 4, coordinates))
-    return _codec("edge", sizes, layers, Quantizer(latent, 1, tuple(stages), _stages_of_rate(sizes)))
+    if sizes.regimes > 1:
+        dense = draw.convolution("regimes", latent, View("regimes", 1, sizes.regimes * latent.channels), 1)
+        layers, latent = (*layers, dense), View("regimes", sizes.regimes, latent.channels)
+    return _codec("edge", sizes, layers, _quantizer(draw, sizes, latent, 1, 4))
 
 
 def random_windows(codec: ExportedCodec, count: int, seed: int = 0) -> NDArray[np.float32]:
@@ -135,8 +141,11 @@ def with_layer(codec: ExportedCodec, name: str, /, **changes: object) -> Exporte
         replace(layer, **changes) if layer.name == name else layer for layer in codec.layers))  # type: ignore[arg-type]
 
 
-def _stages_of_rate(sizes: Sizes) -> tuple[int, ...]:
-    return tuple(sizes.stages_per_rate * rate for rate in range(1, sizes.rates + 1))
+def _quantizer(draw: Drawer, sizes: Sizes, latent: View, tokens: int, codeword_samples: int) -> Quantizer:
+    stages_of_rate = tuple(sizes.stages_per_rate * rate for rate in range(1, sizes.rates + 1))
+    stages = tuple(draw.stage(sizes.regimes, sizes.codewords + number, codeword_samples, latent.channels)
+                   for number in range(stages_of_rate[-1]))
+    return Quantizer(latent, tokens, sizes.regimes, stages, stages_of_rate)
 
 
 def _codec(kind: str, sizes: Sizes, layers: tuple[Layer, ...], quantizer: Quantizer) -> ExportedCodec:

@@ -15,7 +15,8 @@ from edgecodec.deploy.oracle import encode
 from edgecodec.deploy.packet import PacketFormat, unpack
 from edgecodec.errors import EdgeCodecError
 
-CODEC = edge_like(Sizes(seed=3))
+SIZES = Sizes(seed=3, regimes=3)
+CODEC = edge_like(SIZES)
 WINDOWS = random_windows(CODEC, 3)
 L1 = 1 << 20
 
@@ -33,7 +34,7 @@ def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_equal_codecs_give_equal_bytes(firmware: Path, tmp_path: Path) -> None:
-    write_firmware(edge_like(Sizes(seed=3)), WINDOWS, L1, tmp_path / "again")
+    write_firmware(edge_like(SIZES), WINDOWS, L1, tmp_path / "again")
     assert contents(tmp_path / "again") == contents(firmware)
     assert firmware_hash(tmp_path / "again") == firmware_hash(firmware)
 
@@ -96,6 +97,7 @@ def test_readme_and_metrics_show_the_same_packets(firmware: Path, tmp_path: Path
     readme = (firmware / "README.md").read_text()
     for rate, figures in metrics["by_rate"].items():
         assert f"| {rate} | {figures['stages']} | {figures['payload_bits']} | {figures['packet_bytes']} |" in readme
+    assert f"Windows fall into {metrics['regimes']} regimes" in readme
     assert metrics["model_hash"] == CODEC.model_hash
     assert sum(layer["macs"] for layer in metrics["layers"]) == metrics["encoder_macs"]
     assert metrics["l2_bytes"]["total"] == plan.l2_bytes

@@ -9,6 +9,7 @@ from edgecodec.deploy.network import load_codec, save_codec
 from edgecodec.deploy.oracle import encode
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import Codec, WindowFormat, codec_from_params
+from edgecodec.model.regimes import RegimeQuantizer
 from edgecodec.params import Params, load_params
 
 
@@ -39,7 +40,10 @@ def test_export_computes_what_torch_computes(small: Params, name: str, channels:
     exported = encode(export_codec(codec), np.ascontiguousarray(windows.transpose(0, 2, 1)))
     assert (exported.indices == codec.encode(windows)).mean() > 0.8  # near ties may fall either way
     with torch.no_grad():
-        latent = codec.encoder(codec.normalize(torch.from_numpy(windows))).numpy()
+        latent = codec.encoder(codec.normalize(torch.from_numpy(windows)))  # [n, tokens, dimension]
+        if isinstance(codec.quantizer, RegimeQuantizer):  # in the coordinates of every regime
+            latent = torch.einsum("nrd,rde->nre", latent - codec.quantizer.centre, codec.quantizer.rotation)
+        latent = latent.numpy()
     kept = exported.latent[..., np.abs(exported.latent).max(axis=(0, 1)) > 0].astype(np.float32)
     assert kept.shape == latent.shape
     assert np.abs(kept - latent).max() < 0.01 * np.abs(latent).max()

@@ -33,15 +33,14 @@ def papers_codec() -> ExportedCodec:
         Convolution("down", other, down, zeros(10, 16, 36), bias[:10], stride=8, pad_left=7),
         Transpose("tokens", down, latent),
     )
-    book = zeros(768, 1, 100)[:, 0]
-    stages = (Stage(book, np.zeros(768, np.float32), None),) * 4
+    stages = (Stage(zeros(1, 768, 100), np.zeros((1, 768), np.float32), None),) * 4
     return ExportedCodec("paper", 36, 800, 100.0, tuple(f"P{n}" for n in range(36)), layers,
-                         Quantizer(latent, 9, stages, (1, 2, 3, 4)))
+                         Quantizer(latent, 9, 1, stages, (1, 2, 3, 4)))
 
 
 @settings(max_examples=40, deadline=None)
 @given(kind=st.sampled_from([paper_like, edge_like]), channels=st.integers(1, 48), samples=st.integers(8, 200),
-       width=st.integers(1, 20), stride=st.integers(1, 8), codewords=st.integers(2, 300))
+       width=st.integers(1, 20), stride=st.integers(1, 8), codewords=st.integers(2, 300), regimes=st.integers(1, 4))
 def test_blocks_that_live_together_are_apart(kind: Callable[[Sizes], ExportedCodec], **drawn: int) -> None:
     plan = plan_memory(kind(Sizes(**drawn)), l1_bytes=1 << 20)
     blocks = list(plan.blocks.values())

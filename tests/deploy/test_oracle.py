@@ -1,6 +1,7 @@
 """The oracle against the definition written out number by number, and what it refuses."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from deploy.factory import Sizes, edge_like, paper_like, random_windows, with_la
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecodec.deploy.network import Convolution, ExportedCodec, Normalize, Stage, View
+from edgecodec.deploy.network import Convolution, ExportedCodec, Normalize, Quantizer, Stage, View
 from edgecodec.deploy.oracle import dot, encode, fnv1a, quantize
 from edgecodec.errors import EdgeCodecError
 
@@ -75,18 +76,29 @@ class ByDefinition:
 
     def indices(self) -> list[list[int]]:
         quantizer = self.codec.quantizer
-        residual = self.read(quantizer.latent)[: quantizer.tokens]
-        return [[self.quantize(stage, token) for token in residual] for stage in quantizer.stages]
+        rows, tokens = self.read(quantizer.latent), quantizer.tokens
+        best, best_energy, best_indices = 0, f32(np.inf), []
+        for regime in range(quantizer.regimes):
+            residual = rows[regime * tokens : (regime + 1) * tokens]
+            contested = [[self.quantize(stage, regime, token) for token in residual]
+                         for stage in quantizer.stages[: quantizer.contested_stages]]
+            energy = pair_sum([(value, value) for token in residual for value in token])
+            if energy < best_energy:
+                alone = [[self.quantize(stage, regime, token) for token in residual]
+                         for stage in quantizer.stages[quantizer.contested_stages :]]
+                best, best_energy, best_indices = regime, energy, contested + alone
+        first_codewords = quantizer.stages[0].codewords.shape[1]
+        return [[best * first_codewords + word for word in best_indices[0]], *best_indices[1:]]
 
-    def quantize(self, stage: Stage, token: list[np.float16]) -> int:
-        where = range(len(token)) if stage.coordinates is None else stage.coordinates.tolist()
+    def quantize(self, stage: Stage, regime: int, token: list[np.float16]) -> int:
+        where = range(len(token)) if stage.coordinates is None else stage.coordinates[regime].tolist()
         best, best_distance = 0, f32(np.inf)
-        for k, codeword in enumerate(stage.codewords):
+        for k, codeword in enumerate(stage.codewords[regime]):
             product = pair_sum([(token[i], value) for i, value in zip(where, codeword, strict=True)])
-            distance = f32(stage.norms[k] - f32(f32(2) * product))
+            distance = f32(stage.norms[regime, k] - f32(f32(2) * product))
             if distance < best_distance:
                 best, best_distance = k, distance
-        for i, value in zip(where, stage.codewords[best], strict=True):
+        for i, value in zip(where, stage.codewords[regime, best], strict=True):
             token[i] = f16(token[i] - value)
         return best
 
@@ -103,7 +115,8 @@ def pair_sum(pairs: list[tuple[np.float16, np.float16]]) -> np.float32:
 @settings(max_examples=12, deadline=None)
 @given(kind=st.sampled_from([paper_like, edge_like]), seed=st.integers(0, 2**32 - 1), channels=st.integers(1, 5),
        samples=st.sampled_from([8, 12, 17]), width=st.integers(1, 4), taps=st.integers(1, 5), stride=st.integers(1, 3),
-       dilation=st.integers(1, 3), codewords=st.integers(2, 6))
+       dilation=st.integers(1, 3), codewords=st.integers(2, 6), regimes=st.integers(1, 4),
+       stages_per_rate=st.integers(1, 2))
 def test_every_layer_and_index_follows_the_definition(
         kind: Callable[[Sizes], ExportedCodec], **drawn: int) -> None:
     codec = kind(Sizes(rates=2, **drawn))
@@ -126,10 +139,68 @@ def test_the_order_of_the_sum_shows() -> None:
 
 def test_the_lowest_index_wins_among_equals() -> None:
     codec = paper_like(Sizes(codewords=9))
-    first = codec.quantizer.stages[0]
-    assert (first.codewords[0] == first.codewords[-1]).all()
-    latent = np.broadcast_to(first.codewords[0], (1, 3, first.codewords.shape[1])).copy()
-    assert quantize(codec.quantizer, latent)[0, 0].tolist() == [0, 0, 0]
+    (codewords,) = codec.quantizer.stages[0].codewords
+    assert (codewords[0] == codewords[-1]).all()
+    latent = np.broadcast_to(codewords[0], (1, 3, codewords.shape[1])).copy()
+    assert quantize(codec.quantizer, latent).indices[0, 0].tolist() == [0, 0, 0]
+
+
+def same_in_all_regimes(codec: ExportedCodec) -> Quantizer:
+    """The codec's quantizer with the codebooks of regime 0 in every regime."""
+    def of_first(array: np.ndarray) -> np.ndarray:
+        return np.repeat(array[:1], codec.quantizer.regimes, axis=0)
+
+    return replace(codec.quantizer, stages=tuple(
+        Stage(of_first(stage.codewords), of_first(stage.norms), of_first(stage.coordinates))
+        for stage in codec.quantizer.stages))
+
+
+def test_the_lowest_regime_wins_among_equals() -> None:
+    quantizer = same_in_all_regimes(edge_like(Sizes(regimes=3)))
+    latent = np.repeat(np.random.default_rng(0).standard_normal((1, 1, 14)).astype(f16), 3, axis=1)
+    quantized = quantize(quantizer, latent)
+    assert (quantized.energies == quantized.energies[0, 0]).all()
+    assert quantized.regime.tolist() == [0]
+    latent[0, 0, 3] = 9
+    assert quantize(quantizer, latent).regime.tolist() == [1]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_a_number_never_wins(value: float) -> None:
+    quantizer = same_in_all_regimes(edge_like(Sizes(regimes=3)))
+    latent = np.ones((1, 3, 14), f16)
+    latent[0, [0, 2], 5] = value
+    assert quantize(quantizer, latent).regime.tolist() == [1]
+    latent[0, 1, 5] = value
+    assert quantize(quantizer, latent).regime.tolist() == [0]
+
+
+@pytest.mark.parametrize("kind", [paper_like, edge_like])
+def test_every_regime_is_chosen_by_some_window_and_told_by_all_its_tokens(
+        kind: Callable[[Sizes], ExportedCodec]) -> None:
+    codec = kind(Sizes(seed=7, regimes=4, codewords=9))
+    quantized = encode(codec, random_windows(codec, 40)).quantized
+    assert set(quantized.regime) == {0, 1, 2, 3}
+    assert (quantized.indices[:, 0] // 9 == quantized.regime[:, None]).all()
+    assert quantized.energies[np.arange(40), quantized.regime].tolist() == quantized.energies.min(axis=1).tolist()
+
+
+def test_a_lower_rate_is_a_prefix_of_a_higher_one() -> None:
+    """The regime is chosen by the stages of the lowest rate, so that stages without it change nothing before them."""
+    codec = edge_like(Sizes(regimes=3, stages_per_rate=2, rates=3))
+    latent = encode(codec, random_windows(codec, 9)).latent
+    all_stages = quantize(codec.quantizer, latent).indices
+    for rate in (1, 2):
+        lower = replace(codec.quantizer, stages=codec.quantizer.stages[: 2 * rate],
+                        stages_of_rate=codec.quantizer.stages_of_rate[:rate])
+        np.testing.assert_array_equal(quantize(lower, latent).indices, all_stages[:, : 2 * rate])
+
+
+def test_macs_are_those_that_run() -> None:
+    one, four = (edge_like(Sizes(codewords=10, stages_per_rate=2, rates=3, regimes=regimes)).quantizer
+                 for regimes in (1, 4))
+    assert one.multiply_accumulates == 4 * (10 + 11 + 12 + 13 + 14 + 15)
+    assert four.multiply_accumulates == 4 * (4 * (10 + 11) + 12 + 13 + 14 + 15) + 4 * 14
 
 
 @pytest.mark.parametrize(("text", "expected"), [

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from deploy.factory import Sizes, edge_like, paper_like
+from deploy.factory import Sizes, edge_like, paper_like, random_windows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from edgecodec.deploy.oracle import encode
 from edgecodec.deploy.packet import (
     OVERHEAD_BYTES,
     PacketFormat,
@@ -132,4 +133,26 @@ def test_format_follows_the_codec() -> None:
     codec = edge_like(Sizes(codewords=20, rates=2, stages_per_rate=3))
     form = PacketFormat.of(codec)
     assert form.codewords == (20, 21, 22, 23, 24, 25)
-    assert [form.payload_bits(rate) for rate in form.rates] == [codec.quantizer.payload_bits(rate) for rate in (1, 2)]
+    assert [form.payload_bits(rate) for rate in form.rates] == [15, 30]
+
+
+def test_the_regime_is_part_of_the_first_index() -> None:
+    codec = paper_like(Sizes(codewords=20, rates=2, regimes=3))
+    form = PacketFormat.of(codec)
+    assert form.codewords == (60, 21)
+    assert [form.payload_bits(rate) for rate in form.rates] == [3 * 6, 3 * (6 + 5)]
+    for indices in encode(codec, random_windows(codec, 20)).indices:
+        packet = pack(form, 2, 7, indices)
+        np.testing.assert_array_equal(unpack(form, packet).indices, indices)
+        np.testing.assert_array_equal(unpack(form, truncate(form, packet, 1)).indices, indices[:1])
+
+
+def test_tokens_of_several_regimes_are_refused_on_both_sides() -> None:
+    form = PacketFormat("ab" * 32, tokens=3, codewords=(60, 21), stages_of_rate=(1, 2), regimes=3)
+    indices = np.array([[40, 59, 39], [0, 1, 2]], np.uint16)
+    with pytest.raises(EdgeCodecError, match=r"indices: the tokens of stage 0 are of several regimes: \[40, 59, 39\]"):
+        pack(form, 2, 0, indices)
+    with pytest.raises(EdgeCodecError, match="packet: tokens of several regimes; the sender is faulty"):
+        unpack(form, pack(replace(form, regimes=1), 2, 0, indices))
+    indices[0, 2] = 41
+    np.testing.assert_array_equal(unpack(form, pack(form, 2, 0, indices)).indices, indices)

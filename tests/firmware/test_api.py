@@ -127,14 +127,27 @@ def test_an_overflow_inside_the_encoder_is_a_status(build_library: BuildLibrary)
 @given(seed=st.integers(0, 1000), sequence=st.integers(0, 65535))
 def test_packets_are_those_of_the_python_packer(
         kind: Callable[[Sizes], ExportedCodec], build_library: BuildLibrary, seed: int, sequence: int) -> None:
-    codec = kind(Sizes(seed=9, codewords=20, rates=3, stages_per_rate=2))
+    codec = kind(Sizes(seed=9, codewords=20, rates=3, stages_per_rate=2, regimes=5))
     library, form = build_library(codec), PacketFormat.of(codec)
     generator = np.random.default_rng(seed)
-    indices = np.stack([generator.integers(0, count, form.tokens).astype(np.uint16) for count in form.codewords])
+    counts = [stage.codewords.shape[1] for stage in codec.quantizer.stages]
+    indices = np.stack([generator.integers(0, count, form.tokens).astype(np.uint16) for count in counts])
+    indices[0] += 20 * generator.integers(5, dtype=np.uint16)
     for rate in form.rates:
         status, packet = library.pack(rate, sequence, indices, form.packet_bytes(rate))
         assert (status, packet) == ("OK", pack(form, rate, sequence, indices))
         np.testing.assert_array_equal(unpack(form, packet).indices, indices[: form.stages(rate)])
+
+
+def test_pack_refuses_tokens_of_several_regimes(build_library: BuildLibrary) -> None:
+    codec = paper_like(Sizes(seed=9, codewords=20, regimes=2))
+    library, form = build_library(codec), PacketFormat.of(codec)
+    assert library.model.regimes == 2
+    indices = np.zeros((3, 3), np.uint16)
+    for tokens, status in (((0, 19, 5), "OK"), ((20, 39, 30), "OK"), ((0, 19, 20), "INDEX"), ((39, 19, 20), "INDEX"),
+                           ((20, 39, 40), "INDEX")):
+        indices[0] = tokens
+        assert library.pack(1, 0, indices, form.packet_bytes(1))[0] == status
 
 
 def test_pack_refuses_bad_rates_indices_and_buffers(library: Library) -> None:
@@ -146,6 +159,6 @@ def test_pack_refuses_bad_rates_indices_and_buffers(library: Library) -> None:
     assert library.pack(4, 0, indices, 100) == ("RATE", b"")
     assert library.pack(1, 0, None, 100)[0] == "NULL"
     assert library.pack(3, 0, indices, form.packet_bytes(3) - 1) == ("CAPACITY", b"")
-    indices[3, 2] = len(CODEC.quantizer.stages[3].codewords)
+    indices[3, 2] = form.codewords[3]
     assert library.pack(2, 0, indices, 100) == ("INDEX", b"")
     assert library.pack(1, 0, indices, 100)[0] == "OK"  # that stage is not sent

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from deploy.factory import Sizes, edge_like, paper_like, random_windows
+from deploy.factory import Sizes, edge_like, paper_like, random_windows, with_layer
 from firmware.conftest import RunOnHost
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -64,7 +64,7 @@ def sanitizing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 @pytest.mark.parametrize("kind", KINDS)
 @given(seed=st.integers(0, 2**32 - 1), channels=st.integers(1, 48), samples=st.integers(8, 60),
        width=st.integers(1, 12), taps=st.integers(1, 9), stride=st.integers(1, 8), dilation=st.integers(1, 9),
-       codewords=st.integers(2, 300), stages_per_rate=st.integers(1, 3))
+       codewords=st.integers(2, 300), stages_per_rate=st.integers(1, 3), regimes=st.integers(1, 5))
 def test_random_networks_equal_the_oracle(
         kind: Callable[[Sizes], ExportedCodec], run_on_host: RunOnHost, **drawn: int) -> None:
     codec = kind(Sizes(**drawn))
@@ -72,15 +72,16 @@ def test_random_networks_equal_the_oracle(
     for threads in (None, 1, 3, 8):
         comparison = compare_with_oracle(codec, windows, run_on_host(codec, windows, threads))
         assert comparison.bit_exact, (threads, str(comparison.first_difference))
-        assert comparison.results == 2 * (len(codec.layers) + len(codec.quantizer.stages) + 3)
+        choices = int(codec.quantizer.regimes > 1)
+        assert comparison.results == 2 * (len(codec.layers) + len(codec.quantizer.stages) + choices + 3)
 
 
 @pytest.mark.parametrize("threads", [None, 3, 8])
 def test_the_lowest_index_wins_whichever_worker_finds_it(threads: int | None, run_on_host: RunOnHost) -> None:
     """Codewords come in two chunks; the first of two equal ones is the last worker's, the second the first worker's."""
     codec = paper_like(Sizes(codewords=200))
-    far = np.full((200, 24), 50, np.float16)
-    far[[99, 100]] = 0
+    far = np.full((1, 200, 24), 50, np.float16)
+    far[:, [99, 100]] = 0
     stages = tuple(Stage(far, dot(far, far), None) for _ in codec.quantizer.stages)
     codec = replace(codec, quantizer=replace(codec.quantizer, stages=stages))
     assert plan_memory(codec, 1 << 20).fetches["quantizer"].rows == 100
@@ -90,11 +91,29 @@ def test_the_lowest_index_wins_whichever_worker_finds_it(threads: int | None, ru
     assert transcript.windows[0].stages[0].indices == (99, 99, 99)
 
 
+@pytest.mark.parametrize("threads", [None, 3, 8])
+def test_the_lowest_regime_wins_and_what_overflows_never_does(threads: int | None, run_on_host: RunOnHost) -> None:
+    """Regime 0 leaves Inf, regimes 1 and 3 leave the same, regime 2 leaves more."""
+    codec = edge_like(Sizes(regimes=4, codewords=5, rates=2))
+    codec = with_layer(codec, "regimes", weight=np.zeros((4 * 14, 1, 14), np.float16),
+                       bias=np.repeat(np.array([60000, 1, 2, 1], np.float32), 14))
+    codewords = np.zeros((4, 5, 4), np.float16)
+    codewords[0] = -60000
+    stages = tuple(replace(stage, codewords=codewords, norms=dot(codewords, codewords))
+                   for stage in codec.quantizer.stages)
+    codec = replace(codec, quantizer=replace(codec.quantizer, stages=stages))
+    windows = random_windows(codec, 1)
+    with np.errstate(over="ignore"):
+        transcript = run_on_host(codec, windows, threads)
+        assert compare_with_oracle(codec, windows, transcript).bit_exact
+    assert transcript.windows[0].choice.regime == 1
+
+
 @pytest.mark.parametrize("options", [("-O0",), ("-O3", "-DEC_PORTABLE_HALF")], ids=" ".join)
 @pytest.mark.parametrize("kind", KINDS)
 def test_optimization_does_not_change_a_bit(
         kind: Callable[[Sizes], ExportedCodec], options: tuple[str, ...], run_on_host: RunOnHost) -> None:
-    codec = kind(Sizes(seed=5))
+    codec = kind(Sizes(seed=5, regimes=2))
     windows = random_windows(codec, 2)
     assert compare_with_oracle(codec, windows, run_on_host(codec, windows, 3, options=options)).bit_exact
 
@@ -110,7 +129,8 @@ def test_every_installed_compiler_gives_the_same_bits(compiler: Toolchain, run_o
 def test_sanitizers_find_nothing(kind: Callable[[Sizes], ExportedCodec], threads: int | None,
                                  sanitizing: tuple[Toolchain, str], run_on_host: RunOnHost) -> None:
     compiler, checks = sanitizing
-    codec = kind(Sizes(seed=6, channels=40, samples=60, width=40, codewords=400))  # several blocks of everything
+    # Several blocks of everything.
+    codec = kind(Sizes(seed=6, channels=40, samples=60, width=40, codewords=400, regimes=3))
     windows = random_windows(codec, 2)
     options = ("-O1", "-g", f"-fsanitize={checks}", "-fno-sanitize-recover=all")
     transcript = run_on_host(codec, windows, threads, compiler=compiler, options=options)

@@ -16,93 +16,141 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.comparison import compare, compare_with_oracle
 from edgecodec.simulators.host import HostSimulator
 from edgecodec.simulators.toolchain import find_toolchain
-from edgecodec.simulators.transcript import Transcript, parse_transcript
+from edgecodec.simulators.transcript import Record, Transcript, parse_transcript
 
-CODEC = edge_like(Sizes(seed=8))
-WINDOWS = random_windows(CODEC, 2)
-EXPECTED = parse_transcript(expected_transcript(CODEC, encode(CODEC, WINDOWS)))
+CODEC = edge_like(Sizes(seed=8, regimes=3, stages_per_rate=2))
+WINDOWS = random_windows(CODEC, 12)
+ENCODING = encode(CODEC, WINDOWS)
+EXPECTED = parse_transcript(expected_transcript(CODEC, ENCODING))
+RunEdited = Callable[[str, Callable[[str], str]], Transcript]
 
 
 @pytest.fixture
-def run_damaged(tmp_path: Path) -> Callable[[str, str, int, int], Transcript]:
-    """Flip one bit of one number in a generated source file, build, run on the host."""
+def run_edited(tmp_path: Path) -> RunEdited:
+    """Edit one source file of the firmware, build, run on the host."""
 
-    def run(source: str, array: str, position: int, bit: int) -> Transcript:
+    def run(source: str, edit: Callable[[str], str]) -> Transcript:
         write_firmware(CODEC, WINDOWS, 1 << 20, tmp_path / "firmware")
         path = tmp_path / "firmware" / "src" / source
-        text = path.read_text()
-        start = text.index(f".{array} = {{")
-        number = list(re.finditer(r"0x([0-9a-f]{4})", text[start:]))[position]
-        flipped = f"0x{int(number[1], 16) ^ 1 << bit:04x}"
-        path.write_text(text[: start + number.start()] + flipped + text[start + number.end() :])
+        path.write_text(edit(path.read_text()))
         simulator = HostSimulator(find_toolchain(), options=("-O1",))
         return simulator.run(simulator.build(tmp_path / "firmware", tmp_path, "host", WINDOWS), 60)
 
     return run
 
 
+def flip(array: str, position: int, bit: int) -> Callable[[str], str]:
+    """An edit of generated source: one bit of one number."""
+
+    def edit(text: str) -> str:
+        start = text.index(f".{array} = {{")
+        number = list(re.finditer(r"0x([0-9a-f]{4})", text[start:]))[position]
+        flipped = f"0x{int(number[1], 16) ^ 1 << bit:04x}"
+        return text[: start + number.start()] + flipped + text[start + number.end() :]
+
+    return edit
+
+
+def differences(expected: Transcript, actual: Transcript) -> dict[int, str]:
+    """Where each window that differs does so first."""
+    found = {}
+    for number, (one, other) in enumerate(zip(expected.windows, actual.windows, strict=True)):
+        difference = compare(replace(expected, windows=(one,)), replace(actual, windows=(other,))).first_difference
+        if difference is not None:
+            found[number] = difference.place
+    return found
+
+
+def with_record(window: int, old: Record, new: Record) -> Transcript:
+    """What is expected, but for one record."""
+    windows = list(EXPECTED.windows)
+    records = tuple(new if record == old else record for record in windows[window].records)
+    windows[window] = replace(windows[window], records=records)
+    return replace(EXPECTED, windows=tuple(windows))
+
+
 @pytest.mark.parametrize("bit", [0, 9, 15])
-def test_a_flipped_weight_bit_is_reported_by_its_layer(run_damaged: Callable[..., Transcript], bit: int) -> None:
-    comparison = compare_with_oracle(CODEC, WINDOWS, run_damaged("codec_weights.c", "low_band_weight", 7, bit))
-    assert not comparison.bit_exact
-    assert comparison.first_difference is not None
-    assert comparison.first_difference.place == "layer 6 (low_band)"
-    assert comparison.first_difference.window == 0
+def test_a_flipped_weight_bit_is_reported_by_its_layer(run_edited: RunEdited, bit: int) -> None:
+    damaged = run_edited("codec_weights.c", flip("low_band_weight", 7, bit))
+    difference = compare_with_oracle(CODEC, WINDOWS, damaged).first_difference
+    assert difference is not None
+    assert (difference.window, difference.place) == (0, "layer 6 (low_band)")
 
 
-def test_a_flipped_codebook_bit_is_reported_by_its_stage(run_damaged: Callable[..., Transcript]) -> None:
-    damaged = run_damaged("codec_codebooks.c", "stage0_codewords", element_whose_sign_matters(window=0), 15)
-    comparison = compare_with_oracle(CODEC, WINDOWS, damaged)
-    assert comparison.first_difference is not None
-    assert comparison.first_difference.place == "stage 0"
+@pytest.mark.parametrize(("number", "meets_all_windows"), [(1, True), (3, False)])
+def test_a_flipped_codebook_bit_of_a_regime_is_found_by_the_windows_that_meet_it(
+        run_edited: RunEdited, number: int, meets_all_windows: bool) -> None:
+    """All windows try all regimes in stages 0 and 1; the stages from 2 on are for the windows of the regime alone."""
+    position, faulty = element_whose_sign_matters(number, regime=2)
+    damaged = run_edited("codec_codebooks.c", flip(f"stage{number}_codewords", position, 15))
+    assert compare(replace(faulty, model=EXPECTED.model), damaged).bit_exact
+    found = differences(EXPECTED, damaged)
+    of_regime = set(np.flatnonzero(ENCODING.quantized.regime == 2).tolist())
+    assert f"stage {number}" in found.values()
+    assert not set(found) <= of_regime if meets_all_windows else set(found) <= of_regime < set(range(len(WINDOWS)))
 
 
-def element_whose_sign_matters(window: int) -> int:
-    """Place in stage 0's codebook of a number that, negated, gives ``window`` another index."""
-    encoding = encode(CODEC, WINDOWS)
-    latent, index = encoding.latent[window : window + 1], int(encoding.indices[window, 0, 0])
-    stage = CODEC.quantizer.stages[0]
-    for sample in range(4):
+def element_whose_sign_matters(number: int, regime: int) -> tuple[int, Transcript]:
+    """Place in the codebooks of a stage of a number that, negated, makes it find others in a regime; and what the
+    oracle then expects."""
+    stage = CODEC.quantizer.stages[number]
+    for place in np.ndindex(stage.codewords.shape[1:]):
         codewords = stage.codewords.copy()
-        codewords[index, sample] *= -1
-        quantizer = replace(CODEC.quantizer, stages=(replace(stage, codewords=codewords),))
-        if quantize(quantizer, latent)[0, 0, 0] != index:
-            return 4 * index + sample
-    raise AssertionError("no sign of this codeword matters; choose another seed")
+        codewords[regime, *place] *= -1
+        stages = list(CODEC.quantizer.stages)
+        stages[number] = replace(stage, codewords=codewords)
+        quantized = quantize(replace(CODEC.quantizer, stages=tuple(stages)), ENCODING.latent)
+        faulty = parse_transcript(expected_transcript(CODEC, replace(ENCODING, quantized=quantized)))
+        if f"stage {number}" in differences(EXPECTED, faulty).values():
+            return int(np.ravel_multi_index((regime, *place), codewords.shape)), faulty
+    raise AssertionError("no sign in this codebook matters; choose another seed")
+
+
+def test_a_faulty_choice_is_reported_as_that(run_edited: RunEdited) -> None:
+    damaged = run_edited("regimes.c", lambda text: text.replace("energies[regime] < least", "energies[regime] > least"))
+    wrong = np.flatnonzero(ENCODING.quantized.regime != 0).tolist()
+    assert differences(EXPECTED, damaged) == dict.fromkeys(wrong, "choice of the regime")
 
 
 def test_equal_transcripts_are_bit_exact_whatever_the_cycles() -> None:
     slower = replace(EXPECTED, workers=8, stack_bytes=99, windows=tuple(
-        replace(window, layers=tuple(replace(layer, cycles=5) for layer in window.layers))
+        replace(window, records=tuple(replace(record, cycles=5) for record in window.records))
         for window in EXPECTED.windows))
     comparison = compare(EXPECTED, slower)
     assert comparison.bit_exact
-    assert (comparison.windows, comparison.results) == (2, 2 * (9 + 3 + 3))
+    assert (comparison.windows, comparison.results) == (12, 12 * (10 + 6 + 1 + 3))
 
 
 def test_a_wrong_index_is_reported_by_its_stage() -> None:
-    second = EXPECTED.windows[1]
-    wrong = replace(second.stages[2], indices=(second.stages[2].indices[0] ^ 1,))
-    damaged = replace(EXPECTED, windows=(EXPECTED.windows[0], replace(second, stages=(*second.stages[:2], wrong))))
-    difference = compare(EXPECTED, damaged).first_difference
-    assert difference is not None
-    assert str(difference) == (f"window 1, stage 2: expected indices {second.stages[2].indices[0]}, "
-                               f"got indices {wrong.indices[0]}")
+    stage = EXPECTED.windows[1].stages[3]
+    wrong = replace(stage, indices=(stage.indices[0] ^ 1,))
+    difference = compare(EXPECTED, with_record(1, stage, wrong)).first_difference
+    assert str(difference) == f"window 1, stage 3: expected indices {stage.indices[0]}, got indices {wrong.indices[0]}"
+
+
+@pytest.mark.parametrize("changes", [{"regime": 9}, {"hash": "0" * 16}])
+def test_a_wrong_choice_is_reported_as_that(changes: dict[str, object]) -> None:
+    choice = EXPECTED.windows[1].choice
+    assert choice is not None
+    wrong = replace(choice, **changes)
+    assert str(compare(EXPECTED, with_record(1, choice, wrong)).first_difference) == (
+        f"window 1, choice of the regime: expected regime {choice.regime} of energies {choice.hash}, "
+        f"got regime {wrong.regime} of energies {wrong.hash}")
 
 
 def test_a_wrong_packet_is_reported_by_its_rate() -> None:
-    first = EXPECTED.windows[0]
-    packets = (*first.packets[:2], replace(first.packets[2], hash="0" * 16))
-    difference = compare(EXPECTED, replace(EXPECTED, windows=(replace(first, packets=packets), EXPECTED.windows[1])))
-    assert difference.first_difference is not None
-    assert difference.first_difference.place == "packet at rate 3"
+    packet = EXPECTED.windows[0].packets[2]
+    difference = compare(EXPECTED, with_record(0, packet, replace(packet, hash="0" * 16))).first_difference
+    assert difference is not None
+    assert difference.place == "packet at rate 3"
 
 
 def test_what_is_missing_or_too_much_is_a_difference() -> None:
-    first, second = EXPECTED.windows
-    shorter = replace(EXPECTED, windows=(first,))
-    without_layer = replace(EXPECTED, windows=(first, replace(second, layers=second.layers[:-1])))
-    for actual, place in ((shorter, "window 1, layer 0 (normalize): expected"), (without_layer, "window 1, layer 8")):
+    *others, last = EXPECTED.windows
+    shorter = replace(EXPECTED, windows=tuple(others))
+    without_packet = replace(EXPECTED, windows=(*others, replace(last, records=last.records[:-1])))
+    for actual, place in ((shorter, "window 11, layer 0 (normalize): expected"),
+                          (without_packet, "window 11, packet at rate 3: expected")):
         assert str(compare(EXPECTED, actual).first_difference).startswith(place)
     assert not compare(shorter, EXPECTED).bit_exact
 

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.cycles import CycleModel, Cycles
-from edgecodec.simulators.transcript import LayerRecord, PackRecord, StageRecord, Transcript, WindowRecord
+from edgecodec.simulators.transcript import ChoiceRecord, LayerRecord, PackRecord, StageRecord, Transcript, WindowRecord
 from edgecodec.simulators.workload import Step, Workload
 
 COSTS = {"Normalize": (0, 2.5, 0.1, 900), "Convolution": (1.3, 14, 0.4, 1200), "Transpose": (0, 3, 0, 700),
-         "Depthwise": (5.1, 20, 0.3, 800), "Stage": (1.5, 3, 0.2, 1500), "Pack": (0, 120, 0, 500)}
+         "Depthwise": (5.1, 20, 0.3, 800), "Stage": (1.5, 3, 0.2, 1500), "Choice": (4, 30, 0, 600),
+         "Pack": (0, 120, 0, 500)}
 
 
 def true_cycles(step: Step) -> int:
@@ -23,14 +24,14 @@ def true_cycles(step: Step) -> int:
 def many_steps() -> list[tuple[Step, int]]:
     steps = [step for seed in range(12) for kind in (paper_like, edge_like)
              for step in Workload.of(kind(Sizes(seed=seed, channels=4 + seed, samples=48 + 8 * seed, width=6 + 2 * seed,
-                                                codewords=20 + 50 * seed))).steps]
+                                                codewords=20 + 50 * seed, regimes=1 + seed % 4))).steps]
     return [(step, true_cycles(step)) for step in steps]
 
 
 def test_a_model_of_many_steps_estimates_an_unseen_codec() -> None:
     model = CycleModel.fit(many_steps())
     assert model.relative_error < 0.01
-    unseen = Workload.of(paper_like(Sizes(seed=99, channels=30, samples=400, width=32, codewords=700)))
+    unseen = Workload.of(paper_like(Sizes(seed=99, channels=30, samples=400, width=32, codewords=700, regimes=3)))
     assert model.estimate(unseen).steps == pytest.approx([true_cycles(step) for step in unseen.steps], rel=0.05)
 
 
@@ -62,20 +63,23 @@ def test_a_kind_that_was_never_measured_is_named() -> None:
 
 def test_the_slowest_window_counts() -> None:
     def window(number: int, cycles: int) -> WindowRecord:
-        return WindowRecord(number, (LayerRecord(0, "normalize", "", cycles), LayerRecord(1, "first", "", 2 * cycles)),
-                            (StageRecord(0, "", 10, (1,)), StageRecord(1, "", 20, (2,))), (PackRecord(1, "", 5),))
+        return WindowRecord(number, (LayerRecord(0, "normalize", "", cycles), LayerRecord(1, "first", "", 2 * cycles),
+                                     StageRecord(0, "", 10, (1,)), ChoiceRecord(0, "", 7), StageRecord(1, "", 20, (2,)),
+                                     PackRecord(1, "", 5)))
 
     found = Cycles.of_slowest_window(Transcript("", 8, (window(0, 100), window(1, 300), window(2, 200)), None))
-    assert found == Cycles((300, 600), (10, 20), (5,))
+    assert found == Cycles((300, 600), (10, 20), (5,), (7,))
     assert found.encoder == 900
-    assert [found.quantizer(stages) for stages in (0, 1, 2)] == [0, 10, 30]
+    assert [found.quantizer(stages) for stages in (1, 2)] == [17, 37]
 
 
-def test_work_is_counted_as_the_codec_says() -> None:
-    codec = edge_like(Sizes(stages_per_rate=2))
+@pytest.mark.parametrize("regimes", [1, 3])
+def test_work_is_counted_as_the_codec_says(regimes: int) -> None:
+    codec = edge_like(Sizes(stages_per_rate=2, regimes=regimes))
     workload = Workload.of(codec)
     assert sum(step.macs for step in workload.layers) == codec.multiply_accumulates
-    assert sum(step.macs for step in workload.stages) == codec.quantizer.multiply_accumulates
+    assert sum(step.macs for step in (*workload.stages, *workload.choice)) == codec.quantizer.multiply_accumulates
+    assert len(workload.choice) == (regimes > 1)
     assert workload.layers[0].fetched_bytes == 4 * codec.samples * codec.channels
     assert len(workload.packets) == len(codec.quantizer.stages_of_rate) == 3
     assert workload.stages_of_rate == (2, 4, 6)

@@ -4,6 +4,7 @@ import pytest
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.transcript import (
+    ChoiceRecord,
     LayerRecord,
     PackRecord,
     StageRecord,
@@ -19,7 +20,10 @@ window 0
 layer 0 normalize hash 00000000000000aa cycles 120
 layer 1 first hash 00000000000000ab cycles 30
 stage 0 hash 00000000000000ac cycles 7
-indices 0 0 5 1023
+indices 0 0 5 1023 9 77
+regime 1 hash 00000000000000af cycles 5
+stage 1 hash 00000000000000ae cycles 6
+indices 0 1 3 4
 pack 1 hash 00000000000000ad cycles 2
 window 1
 layer 0 normalize hash 00000000000000ba cycles 121
@@ -29,13 +33,14 @@ done
 
 
 def test_records_come_in_order() -> None:
-    first = WindowRecord(0, (LayerRecord(0, "normalize", "00000000000000aa", 120),
-                             LayerRecord(1, "first", "00000000000000ab", 30)),
-                         (StageRecord(0, "00000000000000ac", 7, (5, 1023)),),
-                         (PackRecord(1, "00000000000000ad", 2),))
-    second = WindowRecord(1, (LayerRecord(0, "normalize", "00000000000000ba", 121),), (), ())
+    layers = (LayerRecord(0, "normalize", "00000000000000aa", 120), LayerRecord(1, "first", "00000000000000ab", 30))
+    stages = (StageRecord(0, "00000000000000ac", 7, (5, 1023, 9, 77)), StageRecord(1, "00000000000000ae", 6, (3, 4)))
+    choice, packet = ChoiceRecord(1, "00000000000000af", 5), PackRecord(1, "00000000000000ad", 2)
+    first = WindowRecord(0, (*layers, stages[0], choice, stages[1], packet))
+    second = WindowRecord(1, (LayerRecord(0, "normalize", "00000000000000ba", 121),))
     assert parse_transcript(TEXT) == Transcript("0123456789abcdef", 8, (first, second), 640)
-    assert first.encoder_cycles == 150
+    assert (first.layers, first.stages, first.choice, first.packets) == (layers, stages, choice, (packet,))
+    assert second.choice is None
 
 
 def test_stack_is_optional() -> None:
@@ -58,7 +63,8 @@ def test_the_last_line_tells_how_far_it_came() -> None:
 
 @pytest.mark.parametrize(("old", "new"), [
     ("window 0", "window zero"), ("layer 1 first", "layer 1"), ("cycles 30", "cycles"), ("indices 0 0", "indices 1 0"),
-    ("indices 0 0", "indices 0 3"), ("5 1023", "5 x"), ("stage 0 hash 00000000000000ac cycles 7\n", ""),
+    ("indices 0 0", "indices 0 3"), ("regime 1 hash", "regime 1"), ("regime 1", "regime calm"),
+    ("5 1023", "5 x"), ("stage 0 hash 00000000000000ac cycles 7\n", ""),
     ("workers 8", ""), ("done", "done 1"), ("stack 640", "stack")])
 def test_a_damaged_line_is_refused(old: str, new: str) -> None:
     with pytest.raises(EdgeCodecError, match="damaged line"):

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.deploy.memory import MemoryPlan, scratch_name
-from edgecodec.deploy.network import Convolution, ExportedCodec, Layer, Normalize, Transpose, View
-from edgecodec.deploy.packet import PacketFormat
+from edgecodec.deploy.memory import CHOICE_BYTES, MemoryPlan, scratch_name
+from edgecodec.deploy.network import Convolution, ExportedCodec, Layer, Normalize, Quantizer, Transpose, View
+from edgecodec.deploy.packet import PacketFormat, index_bits
 
 
 def _banner(codec: ExportedCodec, what: str) -> str:
@@ -62,10 +62,10 @@ def _weight_arrays(codec: ExportedCodec) -> list[tuple[str, NDArray[Any], str]]:
 def _codebook_arrays(codec: ExportedCodec) -> list[tuple[str, NDArray[Any], str]]:
     arrays: list[tuple[str, NDArray[Any], str]] = []
     for number, stage in enumerate(codec.quantizer.stages):
-        arrays.append((f"stage{number}_norms", stage.norms, "[codewords]"))
-        arrays.append((f"stage{number}_codewords", stage.codewords, "[codewords][samples]"))
+        arrays.append((f"stage{number}_norms", stage.norms, "[regimes][codewords]"))
+        arrays.append((f"stage{number}_codewords", stage.codewords, "[regimes][codewords][samples]"))
         if stage.coordinates is not None:
-            arrays.append((f"stage{number}_coordinates", stage.coordinates, "[samples]"))
+            arrays.append((f"stage{number}_coordinates", stage.coordinates, "[regimes][samples]"))
     return arrays
 
 
@@ -99,6 +99,7 @@ def model_header(codec: ExportedCodec, plan: MemoryPlan) -> str:
         "EC_SAMPLES": codec.samples,
         "EC_CHANNELS": codec.channels,
         "EC_TOKENS": quantizer.tokens,
+        "EC_REGIMES": quantizer.regimes,
         "EC_STAGES": len(quantizer.stages),
         "EC_RATES": len(quantizer.stages_of_rate),
         "EC_ARENA_BYTES": plan.arena_bytes,
@@ -181,13 +182,26 @@ def _layer_initializer(layer: Layer, plan: MemoryPlan) -> str:
 def _stage_initializer(codec: ExportedCodec, number: int) -> str:
     stage = codec.quantizer.stages[number]
     coordinates = f"offsetof(ec_codebooks, stage{number}_coordinates)" if stage.coordinates is not None else "EC_NONE"
-    count, samples = stage.codewords.shape
+    _, count, samples = stage.codewords.shape
+    indices = codec.quantizer.codewords[number]
     return "    " + _initializer({
         "codewords": f"offsetof(ec_codebooks, stage{number}_codewords)",
         "norms": f"offsetof(ec_codebooks, stage{number}_norms)",
         "coordinates": coordinates,
-        "count": count, "samples": samples, "index_bits": stage.index_bits,
+        "count": count, "samples": samples, "indices": indices, "index_bits": index_bits(indices),
     }, "    ") + ",\n"
+
+
+def _quantizer_initializer(quantizer: Quantizer, plan: MemoryPlan) -> str:
+    fields: dict[str, object] = {
+        "latent": _view(quantizer.latent), "tokens": "EC_TOKENS", "regimes": "EC_REGIMES",
+        "contested": quantizer.contested_stages, "queries": _macro("quantizer_queries"),
+        "nearest": _macro("quantizer_nearest"),
+    }
+    if quantizer.contested_stages:
+        fields |= {"candidates": _macro("quantizer_candidates"), "choice": _macro("quantizer_choice")}
+    fields |= {"blocks": f"{{{_macro('quantizer_fetch')}, {plan.fetches['quantizer'].rows}}}", "stages": "stages"}
+    return _initializer(fields, "    ")
 
 
 def network_source(codec: ExportedCodec, plan: MemoryPlan) -> str:
@@ -199,19 +213,15 @@ def network_source(codec: ExportedCodec, plan: MemoryPlan) -> str:
     network = _initializer({
         "model": _initializer({
             "codec": f"\"{codec.codec}\"", "model_hash": "EC_MODEL_HASH", "samples": "EC_SAMPLES",
-            "channels": "EC_CHANNELS", "tokens": "EC_TOKENS", "stages": "EC_STAGES", "rates": "EC_RATES",
-            "stages_of_rate": "stages_of_rate", "layers": "sizeof layers / sizeof layers[0]",
+            "channels": "EC_CHANNELS", "tokens": "EC_TOKENS", "regimes": "EC_REGIMES", "stages": "EC_STAGES",
+            "rates": "EC_RATES", "stages_of_rate": "stages_of_rate", "layers": "sizeof layers / sizeof layers[0]",
         }, "    "),
         "model_hash": _hash_bytes(codec),
         "arena_bytes": "EC_ARENA_BYTES",
         "weights_bytes": "sizeof(ec_weights)",
         "codebooks_bytes": "sizeof(ec_codebooks)",
         "layers": "layers",
-        "quantizer": _initializer({
-            "latent": _view(quantizer.latent), "tokens": "EC_TOKENS", "queries": _macro("quantizer_queries"),
-            "nearest": _macro("quantizer_nearest"),
-            "blocks": f"{{{_macro('quantizer_fetch')}, {plan.fetches['quantizer'].rows}}}", "stages": "stages",
-        }, "    "),
+        "quantizer": _quantizer_initializer(quantizer, plan),
     }, "")
     table = "".join(f" * {line}\n" for line in plan.table().splitlines())
     return f"""{_banner(codec, "Layers and stages")}
@@ -224,6 +234,7 @@ def network_source(codec: ExportedCodec, plan: MemoryPlan) -> str:
 {places}
 _Static_assert(sizeof(ec_weights) == {plan.weights_bytes}, "the weights have no padding");
 _Static_assert(sizeof(ec_codebooks) == {plan.codebooks_bytes}, "the codebooks have no padding");
+_Static_assert(sizeof(ec_choice) == {CHOICE_BYTES}, "what the memory planner counts");
 _Static_assert({_macro("control")} == 0 && sizeof(ec_control) == {plan.blocks["control"].bytes}, "the control block");
 
 static const ec_layer layers[] = {{

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from edgecodec.deploy.network import Convolution, ExportedCodec, Layer, Normalize, Stage, Transpose, View
+from edgecodec.deploy.memory import REGIMES_MAX
+from edgecodec.deploy.network import Convolution, ExportedCodec, Layer, Normalize, Quantizer, Stage, Transpose, View
 from edgecodec.deploy.oracle import dot
 from edgecodec.errors import EdgeCodecError
 
@@ -32,7 +33,7 @@ def check_codec(codec: ExportedCodec) -> None:
     for problem in _problems_of_quantizer(codec):
         raise EdgeCodecError(f"codec {codec.codec}: quantizer: {problem}")
     for number, stage in enumerate(codec.quantizer.stages):
-        for problem in _problems_of_stage(stage, codec.quantizer.latent.channels):
+        for problem in _problems_of_stage(stage, codec.quantizer):
             raise EdgeCodecError(f"codec {codec.codec}: stage {number}: {problem}")
 
 
@@ -93,29 +94,36 @@ def _problems_of_quantizer(codec: ExportedCodec) -> Iterator[str]:
     stages_of_rate = quantizer.stages_of_rate
     if quantizer.latent.buffer not in codec.buffers:
         yield f"no layer writes the latent buffer {quantizer.latent.buffer}"
-    if not 1 <= quantizer.tokens <= quantizer.latent.rows:
-        yield f"{quantizer.tokens} tokens in a latent of {quantizer.latent.rows} rows"
+    if quantizer.tokens < 1 or quantizer.regimes < 1 or quantizer.rows > quantizer.latent.rows:
+        yield f"{quantizer.tokens} tokens x {quantizer.regimes} regimes in a latent of {quantizer.latent.rows} rows"
     if not 1 <= len(stages_of_rate) <= _LARGEST_RATE or list(stages_of_rate) != sorted(set(stages_of_rate)):
         yield f"stages_of_rate {list(stages_of_rate)} must rise, over 1 to {_LARGEST_RATE} rates"
     if stages_of_rate and (stages_of_rate[0] < 1 or stages_of_rate[-1] != len(quantizer.stages)):
         yield f"stages_of_rate {list(stages_of_rate)} must end with the number of stages, {len(quantizer.stages)}"
+    if quantizer.regimes > REGIMES_MAX:
+        yield f"{quantizer.regimes} regimes; {REGIMES_MAX} can compete"
+    if max(quantizer.codewords) > _LARGEST_CODEBOOK:
+        yield f"{max(quantizer.codewords)} different indices in one stage; {_LARGEST_CODEBOOK} can be numbered"
 
 
-def _problems_of_stage(stage: Stage, dimension: int) -> Iterator[str]:
-    count, samples = stage.codewords.shape
-    if not 2 <= count <= _LARGEST_CODEBOOK:
-        yield f"{count} codewords; 2 to {_LARGEST_CODEBOOK} can be numbered"
+def _problems_of_stage(stage: Stage, quantizer: Quantizer) -> Iterator[str]:
+    regimes, count, samples = stage.codewords.shape
+    if regimes != quantizer.regimes:
+        yield f"codebooks of {regimes} regimes in a quantizer of {quantizer.regimes}"
+    if count < 2:
+        yield f"{count} codewords; at least 2 must be there to choose from"
     if samples % 2:
         yield f"codewords of {samples} samples; pad with a zero"
     if not np.isfinite(stage.codewords).all():
-        yield "the codebook holds NaN or Inf"
-    elif stage.norms.shape != (count,) or not np.array_equal(stage.norms, dot(stage.codewords, stage.codewords)):
+        yield "a codebook holds NaN or Inf"
+    elif not np.array_equal(stage.norms, dot(stage.codewords, stage.codewords)):
         yield "the norms are not the codewords' product sums with themselves"
+    dimension = quantizer.latent.channels
     if stage.coordinates is None:
         if samples != dimension:
             yield f"codewords of {samples} samples for tokens of {dimension}; name the coordinates"
-    elif stage.coordinates.shape != (samples,) or len(set(stage.coordinates.tolist())) != samples \
-            or stage.coordinates.max() >= dimension:
+    elif stage.coordinates.shape != (regimes, samples) or stage.coordinates.max() >= dimension \
+            or any(len(set(of_regime)) != samples for of_regime in stage.coordinates.tolist()):
         yield f"the coordinates are not {samples} different places in a token of {dimension}"
 
 

@@ -23,7 +23,7 @@ from edgecodec.deploy.c_source import codebooks_source, model_header, network_so
 from edgecodec.deploy.checks import check_codec
 from edgecodec.deploy.golden import expected_transcript, packets
 from edgecodec.deploy.memory import MemoryPlan, plan_memory
-from edgecodec.deploy.network import Convolution, ExportedCodec, Single
+from edgecodec.deploy.network import Convolution, ExportedCodec, Quantizer, Single
 from edgecodec.deploy.oracle import encode
 from edgecodec.deploy.packet import HEADER_BYTES, OVERHEAD_BYTES, PacketFormat, compression_ratios
 from edgecodec.storage import replacing_directory, rounded, write_json
@@ -85,6 +85,7 @@ def firmware_metrics(codec: ExportedCodec, plan: MemoryPlan, folder: Path) -> di
                      "total": plan.l2_bytes},
         "encoder_macs": codec.multiply_accumulates,
         "quantizer_macs": codec.quantizer.multiply_accumulates,
+        "regimes": codec.quantizer.regimes,
         "layers": [{"name": layer.name, "macs": layer.multiply_accumulates, "weight_bytes": layer.weight.nbytes}
                    for layer in codec.layers if isinstance(layer, Convolution)],
         "by_rate": by_rate,
@@ -154,6 +155,15 @@ def _template(name: str) -> str:
     return (files("edgecodec") / "firmware" / "templates" / name).read_text(encoding="utf-8")
 
 
+def _regimes_text(quantizer: Quantizer) -> str:
+    if quantizer.regimes == 1:
+        return "All windows share the same codebooks."
+    contested, first_codewords = quantizer.contested_stages, quantizer.stages[0].codewords.shape[1]
+    return (f"Windows fall into {quantizer.regimes} regimes, each with codebooks of its own. All regimes run the first "
+            f"{contested} stages,\nthose of rate 1; the one that leaves the least energy runs the others alone. A "
+            f"window's first index tells its regime:\nindex / {first_codewords}, rounded down.")
+
+
 def _readme_fields(codec: ExportedCodec, plan: MemoryPlan) -> dict[str, str]:
     form = PacketFormat.of(codec)
     rates = "\n".join(
@@ -169,6 +179,7 @@ def _readme_fields(codec: ExportedCodec, plan: MemoryPlan) -> dict[str, str]:
         "SAMPLE_RATE": f"{codec.sample_rate_hz:g}",
         "MACS": f"{codec.multiply_accumulates:,}",
         "QUANTIZER_MACS": f"{codec.quantizer.multiply_accumulates:,}",
+        "REGIMES": _regimes_text(codec.quantizer),
         "MEMORY_MAP": plan.table().rstrip(),
         "RATES": rates,
     }

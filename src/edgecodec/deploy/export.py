@@ -32,6 +32,8 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import Codec
 from edgecodec.model.edge import EdgeEncoder
 from edgecodec.model.paper import PaperEncoder, SameConv
+from edgecodec.model.quantizer import ResidualQuantizer
+from edgecodec.model.regimes import RegimeQuantizer
 
 
 def even(count: int) -> int:
@@ -55,6 +57,11 @@ def export_codec(codec: Codec) -> ExportedCodec:
         codec=codec.name, channels=window.channels, samples=window.samples, sample_rate_hz=window.sample_rate_hz,
         channel_names=window.channel_names, layers=tuple(layers), quantizer=_quantizer(codec, latent),
     )
+
+
+def quantizers_of(codec: Codec) -> list[ResidualQuantizer]:
+    """The quantizer of every regime; codec paper has one."""
+    return codec.quantizer.quantizers if isinstance(codec.quantizer, RegimeQuantizer) else [codec.quantizer]
 
 
 @dataclass
@@ -144,7 +151,8 @@ def _edge_layers(codec: Codec, encoder: EdgeEncoder) -> tuple[list[Layer], View]
         start += modes * (end - first)
     network.convolution("rotation", View("modes", 1, start), View("latent", 1, coefficients, means),
                         _rotation_of_padded_modes(encoder)[:, :, None], encoder.rotation.bias)
-    return network.layers, View("latent", 1, means + coefficients)
+    regimes, latent = _regimes(encoder, cast(RegimeQuantizer, codec.quantizer), View("latent", 1, means + coefficients))
+    return [*network.layers, regimes], latent
 
 
 def _rotation_of_padded_modes(encoder: EdgeEncoder) -> Tensor:
@@ -158,20 +166,34 @@ def _rotation_of_padded_modes(encoder: EdgeEncoder) -> Tensor:
     return torch.cat(columns, dim=1)
 
 
+def _regimes(encoder: EdgeEncoder, quantizer: RegimeQuantizer, latent: View) -> tuple[Convolution, View]:
+    """The dense layer from the latent to its coordinates in every regime, and these coordinates, regime by regime."""
+    regimes, dimension = quantizer.centre.shape
+    rotated = View("regimes", regimes, even(dimension))
+    means = encoder.mean_transform.out_features  # an odd number of them is followed by a padding zero
+    places = np.arange(dimension) + (np.arange(dimension) >= means) * (means % 2)
+    weight = np.zeros((regimes, rotated.channels, latent.channels), np.float16)
+    weight[:, :dimension, places] = _half("regimes", quantizer.rotation.transpose(1, 2))
+    centre = np.zeros((regimes, latent.channels, 1))
+    centre[:, places, 0] = quantizer.centre.numpy()
+    bias = -weight.astype(np.float64) @ centre  # by the rounded weights: a latent at the centre becomes zero
+    return Convolution("regimes", latent, View("regimes", 1, regimes * rotated.channels),
+                       weight.reshape(-1, 1, latent.channels), bias.astype(np.float32).ravel()), rotated
+
+
 def _quantizer(codec: Codec, latent: View) -> Quantizer:
+    of_regimes = quantizers_of(codec)
     stages = []
-    for number, (codebook, where) in enumerate(
-            zip(codec.quantizer.codebooks, codec.quantizer.coordinates.numpy(), strict=True)):
-        words = _half(f"stage{number:02d}", codebook)  # [codewords, codeword samples]
-        if isinstance(codec.encoder, EdgeEncoder):  # an odd number of means is followed by a padding zero
-            means = codec.encoder.mean_transform.out_features
-            where = where + (where >= means) * (means % 2)
-        if words.shape[1] % 2:  # a whole token of odd length: pair its last sample with the token's padding zero
-            words, where = np.pad(words, ((0, 0), (0, 1))), np.append(where, latent.channels - 1)
-        whole_token = np.array_equal(where, np.arange(latent.channels))
-        coordinates = None if whole_token else where.astype(np.uint16)
-        stages.append(Stage(words, dot(words, words), coordinates))
-    return Quantizer(latent, codec.tokens, tuple(stages), tuple(codec.quantizer.stages_of_rate))
+    for number in range(codec.quantizer.stages_of_rate[-1]):
+        codebooks = torch.stack([quantizer.codebooks[number] for quantizer in of_regimes])
+        words = _half(f"stage{number:02d}", codebooks)  # [regimes, codewords, codeword samples]
+        where = np.stack([quantizer.coordinates[number].numpy() for quantizer in of_regimes])
+        if words.shape[2] % 2:  # a whole token of odd length: pair its last sample with the token's padding zero
+            words = np.pad(words, ((0, 0), (0, 0), (0, 1)))
+            where = np.pad(where, ((0, 0), (0, 1)), constant_values=latent.channels - 1)
+        whole_token = np.array_equal(where, np.tile(np.arange(latent.channels), (len(where), 1)))
+        stages.append(Stage(words, dot(words, words), None if whole_token else where.astype(np.uint16)))
+    return Quantizer(latent, codec.tokens, len(of_regimes), tuple(stages), tuple(codec.quantizer.stages_of_rate))
 
 
 def _half(name: str, values: Tensor) -> Half:

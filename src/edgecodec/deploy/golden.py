@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgecodec.deploy.network import ExportedCodec
 from edgecodec.deploy.oracle import Encoding, fnv1a
@@ -20,7 +21,7 @@ def expected_transcript(codec: ExportedCodec, encoding: Encoding) -> str:
     for window in range(len(encoding.indices)):
         lines.append(f"window {window}")
         lines += _layer_lines(encoding, window)
-        lines += _stage_lines(encoding, window)
+        lines += _quantizer_lines(encoding, window)
         lines += [f"pack {rate} hash {fnv1a(np.frombuffer(packet, np.uint8))} cycles 0"
                   for rate, packet in packets(codec, encoding, window).items()]
     return "\n".join([*lines, "done"]) + "\n"
@@ -37,7 +38,17 @@ def _layer_lines(encoding: Encoding, window: int) -> Iterator[str]:
         yield f"layer {step} {name} hash {fnv1a(outputs[window])} cycles 0"
 
 
-def _stage_lines(encoding: Encoding, window: int) -> Iterator[str]:
-    for stage, indices in enumerate(encoding.indices[window]):
-        yield f"stage {stage} hash {fnv1a(indices)} cycles 0"
-        yield f"indices {window} {stage} {' '.join(str(index) for index in indices)}"
+def _quantizer_lines(encoding: Encoding, window: int) -> Iterator[str]:
+    quantized = encoding.quantized
+    contested = len(quantized.candidates[window])
+    for stage, candidates in enumerate(quantized.candidates[window]):
+        yield from _stage_lines(window, stage, candidates)
+    if contested:
+        yield f"regime {quantized.regime[window]} hash {fnv1a(quantized.energies[window])} cycles 0"
+    for stage, indices in enumerate(quantized.indices[window, contested:], contested):
+        yield from _stage_lines(window, stage, indices)
+
+
+def _stage_lines(window: int, stage: int, indices: NDArray[np.uint16]) -> Iterator[str]:
+    yield f"stage {stage} hash {fnv1a(indices)} cycles 0"
+    yield f"indices {window} {stage} {' '.join(str(index) for index in indices)}"

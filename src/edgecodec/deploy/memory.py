@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from edgecodec.deploy.network import Convolution, ExportedCodec, Layer, Normalize, View
+from edgecodec.deploy.network import Convolution, ExportedCodec, Layer, Normalize, Quantizer, View
 from edgecodec.errors import EdgeCodecError
 
 ALIGNMENT = 16
 WORKERS_MAX = 16  # EC_WORKERS_MAX
 CONTROL_BYTES = 4 * WORKERS_MAX  # ec_control
+REGIMES_MAX = 16  # EC_REGIMES_MAX
+CHOICE_BYTES = 4 * (1 + REGIMES_MAX)  # ec_choice
 BLOB_HEADER_BYTES = 40  # ec_blob
 # Weights and codebooks are fetched in blocks of about this size: the paper's encoder leaves this much of 128 kB.
 FETCH_BYTES = 6144
@@ -126,10 +128,14 @@ def _fetches(codec: ExportedCodec) -> dict[str, Fetch]:
             fetches[layer.name] = _fetch(codec.samples, 4 * codec.channels)
         elif isinstance(layer, Convolution):
             fetches[layer.name] = _fetch(len(layer.weight), layer.weight[0].nbytes)
-    longest = max(codec.quantizer.stages, key=lambda stage: stage.codewords.shape[1])
-    most = max(len(stage.codewords) for stage in codec.quantizer.stages)
-    fetches["quantizer"] = _fetch(most, longest.codewords[0].nbytes + longest.norms.itemsize)
+    most = max(stage.norms.size for stage in codec.quantizer.stages)
+    fetches["quantizer"] = _fetch(most, 2 * _longest_codeword(codec.quantizer) + 4)  # a codeword and its norm
     return fetches
+
+
+def _longest_codeword(quantizer: Quantizer) -> int:
+    """Samples of the longest codeword of any stage."""
+    return int(max(stage.codewords.shape[-1] for stage in quantizer.stages))
 
 
 def _fetch(rows: int, row_bytes: int) -> Fetch:
@@ -150,12 +156,21 @@ def _lives(codec: ExportedCodec, fetches: Mapping[str, Fetch]) -> Iterator[Block
             yield Block(scratch_name(layer), 0, fetches[layer.name].bytes, step, step)
     for name, halfwords in codec.buffers.items():
         yield Block(name, 0, 2 * halfwords, min(used[name]), max(used[name]))
-    tokens = codec.quantizer.tokens
-    longest = max(stage.codewords.shape[1] for stage in codec.quantizer.stages)
     yield Block("control", 0, CONTROL_BYTES, 0, quantizer_step)
-    yield Block("quantizer_queries", 0, 2 * tokens * longest, quantizer_step, quantizer_step)
-    yield Block("quantizer_nearest", 0, 8 * WORKERS_MAX * tokens, quantizer_step, quantizer_step)
-    yield Block("quantizer_fetch", 0, fetches["quantizer"].bytes, quantizer_step, quantizer_step)
+    scratch = {**_quantizer_scratch(codec.quantizer), "quantizer_fetch": fetches["quantizer"].bytes}
+    for name, size in scratch.items():
+        yield Block(name, 0, size, quantizer_step, quantizer_step)
+
+
+def _quantizer_scratch(quantizer: Quantizer) -> dict[str, int]:
+    """Bytes of what the stages, and the regimes if they compete, write down."""
+    rows = quantizer.rows
+    scratch = {"quantizer_queries": 2 * rows * _longest_codeword(quantizer),
+               "quantizer_nearest": 8 * rows * WORKERS_MAX}
+    if quantizer.contested_stages:
+        scratch |= {"quantizer_candidates": 2 * rows * quantizer.contested_stages,
+                    "quantizer_choice": CHOICE_BYTES}
+    return scratch
 
 
 def _place(blocks: list[Block]) -> dict[str, Block]:

@@ -7,7 +7,7 @@ writes *views* of it: ``rows`` of ``channels`` halfwords, time-major, without ga
     window [samples, channels] float32
       Normalize  > view [samples, channels]      (x - offset) * scale
       Convolution, Transpose ...                 views to views
-      latent view [tokens, dimension]
+      latent view [regimes * tokens, dimension]  a window's tokens in the coordinates of every regime
       Quantizer  > indices [stages, tokens]      residual vector quantizer, stage by stage
 
 Arithmetic profile ``dotpex`` (float16 storage, float32 sums in a fixed order): a product sum runs over taps, inside a
@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+FORMAT = 2  # of codec.json
 Half = NDArray[np.float16]
 Single = NDArray[np.float32]
 
@@ -112,19 +113,15 @@ Layer = Normalize | Convolution | Transpose
 
 @dataclass(frozen=True)
 class Stage:
-    """One quantizer of the residual vector quantizer.
+    """One quantizer of the residual vector quantizer, with a codebook for every regime.
 
     ``coordinates`` says which entries of a token this stage quantizes; ``None`` for all of them, in order.
-    ``norms[k]`` is the product sum of codeword k with itself, in the ``dotpex`` order.
+    ``norms[r, k]`` is the product sum of codeword k of regime r with itself, in the ``dotpex`` order.
     """
 
-    codewords: Half  # [codewords, codeword samples (even)]
-    norms: Single  # [codewords]
-    coordinates: NDArray[np.uint16] | None
-
-    @property
-    def index_bits(self) -> int:
-        return max(1, int(len(self.codewords) - 1).bit_length())
+    codewords: Half  # [regimes, codewords, codeword samples (even)]
+    norms: Single  # [regimes, codewords]
+    coordinates: NDArray[np.uint16] | None  # [regimes, codeword samples]
 
 
 @dataclass(frozen=True)
@@ -133,19 +130,51 @@ class Quantizer:
 
     Per stage and token: ``d_k = f32(norms[k] - f32(2 * dot(residual, codeword_k)))``, the least wins, the lowest
     index among equals; then ``residual = f16(residual - codeword)`` on the stage's coordinates.
+
+    Windows fall into regimes, each with coordinates and codebooks of its own. All regimes run the stages of rate 1,
+    each on its own rows of the latent. The energy that a regime leaves is the product sum of its rows with themselves,
+    in the ``dotpex`` order, one row after the other. The least energy wins, the lowest regime among equals, one that
+    is not a number never; the winner alone runs the stages that remain. A quantizer of one regime has nothing to
+    choose and computes no energy.
+
+    An index is the number of a codeword in its codebook. That of the first stage tells the regime as well: it counts
+    through the first codebooks of all regimes, ``regime * codewords + codeword``.
     """
 
-    latent: View  # rows = tokens (a view may have more rows than tokens; the first ones count)
+    latent: View  # row r * tokens + t: token t in the coordinates of regime r; there may be more rows
     tokens: int
+    regimes: int
     stages: tuple[Stage, ...]
     stages_of_rate: tuple[int, ...]
 
-    def payload_bits(self, rate: int) -> int:
-        return self.tokens * sum(stage.index_bits for stage in self.stages[: self.stages_of_rate[rate - 1]])
+    @property
+    def rows(self) -> int:
+        """Rows of the latent that count."""
+        return self.regimes * self.tokens
+
+    @property
+    def contested_stages(self) -> int:
+        """Stages that all regimes run before one of them is chosen."""
+        return self.stages_of_rate[0] if self.regimes > 1 else 0
+
+    @property
+    def codewords(self) -> tuple[int, ...]:
+        """Per stage, how many different indices there are."""
+        first, *others = (stage.codewords.shape[1] for stage in self.stages)
+        return (self.regimes * first, *others)
 
     @property
     def multiply_accumulates(self) -> int:
-        return self.tokens * sum(int(stage.codewords.size) for stage in self.stages)
+        """MACs for one window at the highest rate, the choice of the regime included."""
+        contested, alone = self.stages[: self.contested_stages], self.stages[self.contested_stages :]
+        searched = sum(int(stage.codewords.size) for stage in contested)
+        searched += sum(int(stage.codewords[0].size) for stage in alone)
+        return self.tokens * searched + self.choice_multiply_accumulates
+
+    @property
+    def choice_multiply_accumulates(self) -> int:
+        """MACs for the energies of all regimes."""
+        return self.rows * self.latent.channels if self.regimes > 1 else 0
 
 
 @dataclass(frozen=True)
@@ -209,6 +238,7 @@ class ExportedCodec:
             "quantizer": {
                 "latent": dict(vars(quantizer.latent)),
                 "tokens": quantizer.tokens,
+                "regimes": quantizer.regimes,
                 "stages": len(quantizer.stages),
                 "stages_of_rate": list(quantizer.stages_of_rate),
             },
@@ -239,14 +269,15 @@ def save_codec(codec: ExportedCodec, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: np.ascontiguousarray(array) for name, array in codec.tensors().items()},
               folder / "codec.safetensors")
-    write_json(folder / "codec.json", {**codec.structure(), "model_hash": codec.model_hash})
+    write_json(folder / "codec.json", {"format": FORMAT, **codec.structure(), "model_hash": codec.model_hash})
 
 
 def load_codec(folder: Path) -> ExportedCodec:
     """Read what :func:`save_codec` wrote.
 
     Raises:
-        EdgeCodecError: a file is absent, or the arrays do not have the hash that the structure names.
+        EdgeCodecError: a file is absent or of another format, or the arrays do not have the hash that the structure
+            names.
     """
     from safetensors.numpy import load_file
 
@@ -254,6 +285,9 @@ def load_codec(folder: Path) -> ExportedCodec:
     from edgecodec.storage import read_json
 
     structure = read_json(folder / "codec.json")
+    if structure.get("format") != FORMAT:
+        raise EdgeCodecError(f"{folder / 'codec.json'}: not of format {FORMAT}, which this version reads; run the "
+                             "stage export_float16 again")
     if not (folder / "codec.safetensors").is_file():
         raise EdgeCodecError(f"{folder / 'codec.safetensors'}: not found; run the stage export_float16")
     arrays = load_file(folder / "codec.safetensors")
@@ -280,7 +314,7 @@ def load_codec(folder: Path) -> ExportedCodec:
         codec=structure["codec"], channels=structure["channels"], samples=structure["samples"],
         sample_rate_hz=structure["sample_rate_hz"], channel_names=tuple(structure["channel_names"]),
         layers=tuple(layers),
-        quantizer=Quantizer(View(**described["latent"]), described["tokens"], stages,
+        quantizer=Quantizer(View(**described["latent"]), described["tokens"], described["regimes"], stages,
                             tuple(described["stages_of_rate"])),
     )
     if codec.model_hash != structure["model_hash"]:

@@ -16,12 +16,27 @@ from edgecodec.errors import EdgeCodecError
 
 
 @dataclass(frozen=True)
+class Quantized:
+    """What the quantizer computes for some windows."""
+
+    indices: NDArray[np.uint16]  # [n, stages, tokens], what is sent
+    candidates: NDArray[np.uint16]  # [n, contested stages, regimes * tokens], codewords that every regime found
+    energies: Single  # [n, regimes], that the contested stages leave
+    regime: NDArray[np.intp]  # [n], the chosen one
+
+
+@dataclass(frozen=True)
 class Encoding:
     """What the firmware computes for some windows."""
 
     layers: dict[str, Half]  # by name, in order: [n, rows, channels]
-    latent: Half  # [n, tokens, dimension], before any stage
-    indices: NDArray[np.uint16]  # [n, stages, tokens]
+    latent: Half  # [n, regimes * tokens, dimension], before any stage
+    quantized: Quantized
+
+    @property
+    def indices(self) -> NDArray[np.uint16]:
+        """[n, stages, tokens]"""
+        return self.quantized.indices
 
 
 def encode(codec: ExportedCodec, windows: Single) -> Encoding:
@@ -34,11 +49,25 @@ def encode(codec: ExportedCodec, windows: Single) -> Encoding:
     return Encoding(layers, latent, quantize(codec.quantizer, latent))
 
 
-def quantize(quantizer: Quantizer, latent: Half) -> NDArray[np.uint16]:
-    """Indices [n, stages, tokens] of ``latent`` [n, tokens, dimension]: all stages, one after the other."""
-    residual = latent.copy()
-    chosen = [_nearest_codewords(stage, residual) for stage in quantizer.stages]
-    return np.stack(chosen, axis=1)
+def quantize(quantizer: Quantizer, latent: Half) -> Quantized:
+    """All stages, one after the other, for ``latent`` [n, regimes * tokens, dimension]."""
+    n, regimes, tokens, contested = len(latent), quantizer.regimes, quantizer.tokens, quantizer.contested_stages
+    residual = latent.reshape(n, regimes, tokens, latent.shape[-1]).copy()
+    indices = np.zeros((n, regimes, len(quantizer.stages), tokens), np.uint16)
+    for number, stage in enumerate(quantizer.stages[:contested]):
+        for regime in range(regimes):
+            indices[:, regime, number] = _nearest_codewords(stage, regime, residual[:, regime])
+    candidates = indices[:, :, :contested].swapaxes(1, 2).reshape(n, contested, regimes * tokens)
+    energies = _energies(residual)
+    chosen = np.where(np.isnan(energies), np.inf, energies).argmin(axis=1)  # the lowest regime among equals
+    for regime in range(regimes):
+        mine = chosen == regime
+        alone = residual[mine, regime]
+        for number, stage in enumerate(quantizer.stages[contested:], contested):
+            indices[mine, regime, number] = _nearest_codewords(stage, regime, alone)
+    sent = indices[np.arange(n), chosen]
+    sent[:, 0] += (chosen * quantizer.stages[0].codewords.shape[1]).astype(np.uint16)[:, None]
+    return Quantized(sent, candidates, energies, chosen)
 
 
 def dot(left: Half, right: Half) -> Single:
@@ -85,7 +114,7 @@ def _encode(codec: ExportedCodec, windows: Single) -> tuple[dict[str, Half], Hal
                 output[..., : layer.input.rows] = memory[layer.input].transpose(0, 2, 1)
                 output[..., layer.input.rows :] = 0
             outputs[layer.name] = output.copy()
-    latent = memory[codec.quantizer.latent][:, : codec.quantizer.tokens].copy()
+    latent = memory[codec.quantizer.latent][:, : codec.quantizer.rows].copy()
     _check_range(outputs[codec.layers[0].name], latent)
     return outputs, latent
 
@@ -146,12 +175,20 @@ def _depthwise_sums(layer: Convolution, x: Half) -> Single:  # the same; pairs r
     return dot(patches.swapaxes(2, 3), layer.weight[:, :, 0])
 
 
-def _nearest_codewords(stage: Stage, residual: Half) -> NDArray[np.uint16]:
-    """Indices [n, tokens] of one stage; subtracts the codewords from ``residual`` [n, tokens, dimension]."""
-    coordinates = np.arange(residual.shape[-1]) if stage.coordinates is None else stage.coordinates
+def _nearest_codewords(stage: Stage, regime: int, residual: Half) -> NDArray[np.uint16]:
+    """The codewords [n, tokens] that a stage finds; subtracts them from ``residual`` [n, tokens, dimension]."""
+    codewords = stage.codewords[regime]  # [codewords, codeword samples]
+    coordinates = np.arange(residual.shape[-1]) if stage.coordinates is None else stage.coordinates[regime]
     query = residual[..., coordinates]
-    distance = stage.norms - np.float32(2) * dot(query[..., None, :], stage.codewords)  # [n, tokens, codewords]
+    distance = stage.norms[regime] - np.float32(2) * dot(query[..., None, :], codewords)  # [n, tokens, codewords]
     distance[np.isnan(distance)] = np.inf  # what is not a number is not near
     nearest = distance.argmin(axis=-1).astype(np.uint16)  # the lowest index among equals
-    residual[..., coordinates] = query - stage.codewords[nearest]
+    residual[..., coordinates] = query - codewords[nearest]
     return np.asarray(nearest)
+
+
+def _energies(residual: Half) -> Single:
+    """What is left [n, regimes] of ``residual`` [n, regimes, tokens, dimension]: its product sum with itself."""
+    n, regimes, tokens, dimension = residual.shape
+    rows = residual.reshape(n, regimes, tokens * dimension)  # one row after the other
+    return dot(rows, rows)

@@ -5,7 +5,8 @@
     byte 0        format version (high four bits), rate - 1 (low four bits)
     bytes 1..4    first four bytes of the model hash
     bytes 5, 6    sequence number, little-endian
-    payload       indices, stage by stage, token by token, most significant bit first; zero bits up to a whole byte
+    payload       indices, stage by stage, token by token, most significant bit first; zero bits up to a whole byte.
+                  Those of the first stage tell the window's regime, all tokens the same
     last 4 bytes  CRC-32 (IEEE 802.3, zlib.crc32) of everything before, little-endian
 
 The rate in the header and the model say how long a packet is, so that a receiver sees at once when one was cut short.
@@ -40,14 +41,15 @@ class PacketFormat:
 
     model_hash: str  # 64 hex digits
     tokens: int
-    codewords: tuple[int, ...]  # of every stage
+    codewords: tuple[int, ...]  # of every stage, the first one's of all regimes
     stages_of_rate: tuple[int, ...]
+    regimes: int = 1  # share the codewords of the first stage, each has as many
 
     @classmethod
     def of(cls, codec: ExportedCodec) -> PacketFormat:
         quantizer = codec.quantizer
-        return cls(codec.model_hash, quantizer.tokens, tuple(len(stage.codewords) for stage in quantizer.stages),
-                   quantizer.stages_of_rate)
+        return cls(codec.model_hash, quantizer.tokens, quantizer.codewords, quantizer.stages_of_rate,
+                   quantizer.regimes)
 
     @property
     def model_id(self) -> bytes:
@@ -76,12 +78,13 @@ class PacketFormat:
     def _fields(self, rate: int) -> Iterator[tuple[int, int]]:
         """Codewords and bits of every index in the payload."""
         for codewords in self.codewords[: self.stages(rate)]:
-            bits = max(1, (codewords - 1).bit_length())
             for _ in range(self.tokens):
-                yield codewords, bits
+                yield codewords, index_bits(codewords)
 
     def payload(self, rate: int, indices: NDArray[np.uint16]) -> bytes:
         """The first ``stages(rate)`` rows of ``indices`` as bits."""
+        if not self._of_one_regime(indices):
+            raise EdgeCodecError(f"indices: the tokens of stage 0 are of several regimes: {indices[0].tolist()}")
         bits = 0
         for number, ((codewords, width), index) in enumerate(zip(
                 self._fields(rate), indices[: self.stages(rate)].ravel().tolist(), strict=True)):
@@ -104,7 +107,14 @@ class PacketFormat:
             found.append(index)
         if bits & (1 << position) - 1:
             raise EdgeCodecError("packet: bits behind the last index; the sender is faulty")
-        return np.array(found, np.uint16).reshape(self.stages(rate), self.tokens)
+        indices = np.array(found, np.uint16).reshape(self.stages(rate), self.tokens)
+        if not self._of_one_regime(indices):
+            raise EdgeCodecError("packet: tokens of several regimes; the sender is faulty")
+        return indices
+
+    def _of_one_regime(self, indices: NDArray[np.uint16]) -> bool:
+        regimes = indices[0].astype(np.int64) // (self.codewords[0] // self.regimes)
+        return bool((regimes == regimes[0]).all())
 
 
 @dataclass(frozen=True)
@@ -122,11 +132,17 @@ class CompressionRatios:
     on_air: float  # header, checksum and padding counted
 
 
+def index_bits(codewords: int) -> int:
+    """Bits of an index on air."""
+    return max(1, (codewords - 1).bit_length())
+
+
 def pack(form: PacketFormat, rate: int, sequence: int, indices: NDArray[np.uint16]) -> bytes:
     """The packet of ``indices`` [stages of the rate or more, tokens].
 
     Raises:
-        EdgeCodecError: no such rate, a sequence number beyond 16 bits, too few stages, or an index without codeword.
+        EdgeCodecError: no such rate, a sequence number beyond 16 bits, too few stages, an index without codeword, or
+            tokens of several regimes.
     """
     if not 0 <= sequence <= 0xFFFF:
         raise EdgeCodecError(f"sequence number {sequence}: must be 0 to 65535; count modulo 65536")

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from edgecodec.deploy.export import quantizers_of
 from edgecodec.deploy.network import load_codec
 from edgecodec.deploy.packet import Packet, PacketFormat, unpack
 from edgecodec.errors import EdgeCodecError
@@ -41,11 +42,12 @@ class PacketDecoder:
         """
         codec, exported = load_model(model), load_codec(float16)
         stages = exported.quantizer.stages
-        if [len(stage.codewords) for stage in stages] != [len(codebook) for codebook in codec.quantizer.codebooks]:
+        if [stage.norms.size for stage in stages] != [len(codebook) for codebook in codec.quantizer.codebooks]:
             raise EdgeCodecError(f"{float16}: not the float16 export of {model}; run the stage export_float16")
-        for codebook, stage in zip(codec.quantizer.codebooks, stages, strict=True):
-            words = stage.codewords[:, : codebook.shape[1]]  # the export pads them to an even number of samples
-            codebook.copy_(torch.from_numpy(words.astype(np.float32)))
+        for regime, quantizer in enumerate(quantizers_of(codec)):
+            for codebook, stage in zip(quantizer.codebooks, stages, strict=True):
+                words = stage.codewords[regime, :, : codebook.shape[1]]  # the export pads them to an even number
+                codebook.copy_(torch.from_numpy(words.astype(np.float32)))
         return cls(codec, PacketFormat.of(exported))
 
     def decode(self, packets: Sequence[bytes]) -> DecodedWindows:

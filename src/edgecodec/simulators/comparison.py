@@ -1,20 +1,20 @@
-"""Firmware against oracle, bit for bit: the first layer, stage or packet that differs, by name."""
+"""Firmware against oracle, bit for bit: the first layer, stage, choice or packet that differs, by name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from edgecodec.deploy.golden import expected_transcript
 from edgecodec.deploy.network import ExportedCodec, Single
 from edgecodec.deploy.oracle import encode
 from edgecodec.simulators.transcript import (
+    ChoiceRecord,
     LayerRecord,
-    PackRecord,
+    Record,
     StageRecord,
     Transcript,
-    WindowRecord,
     parse_transcript,
 )
 
@@ -22,7 +22,7 @@ from edgecodec.simulators.transcript import (
 @dataclass(frozen=True)
 class Difference:
     window: int | None  # None: before any window
-    place: str  # "layer 3 (unit_wide)", "stage 0", "packet at rate 2"
+    place: str  # "layer 3 (unit_wide)", "stage 0", "choice of the regime", "packet at rate 2"
     expected: str
     actual: str
 
@@ -34,7 +34,7 @@ class Difference:
 @dataclass(frozen=True)
 class Comparison:
     windows: int
-    results: int  # layers, stages and packets that were compared
+    results: int  # layers, stages, choices and packets that were compared
     first_difference: Difference | None
 
     @property
@@ -49,40 +49,37 @@ def compare_with_oracle(codec: ExportedCodec, windows: Single, actual: Transcrip
 
 def compare(expected: Transcript, actual: Transcript) -> Comparison:
     """Compare results, not cycles."""
-    results = sum(len(_results(window)) for window in expected.windows)
+    results = sum(len(window.records) for window in expected.windows)
     return Comparison(len(expected.windows), results, next(_differences(expected, actual), None))
-
-
-_Record = LayerRecord | StageRecord | PackRecord
-
-
-def _results(window: WindowRecord) -> list[_Record]:
-    return [*window.layers, *window.stages, *window.packets]
 
 
 def _differences(expected: Transcript, actual: Transcript) -> Iterator[Difference]:
     if expected.model != actual.model:
         yield Difference(None, "model", expected.model, actual.model)
     for number, (wanted, given) in enumerate(zip_longest(expected.windows, actual.windows)):
-        wanted_results, given_results = (_results(window) if window else [] for window in (wanted, given))
-        for one, other in zip_longest(wanted_results, given_results):
-            if one is None or other is None or _value(one) != _value(other) or _place(one) != _place(other):
+        for one, other in zip_longest(*(window.records if window else () for window in (wanted, given))):
+            if one is None or other is None or _value(one) != _value(other):
                 yield Difference(number, _place(one or other), _text(one), _text(other))
 
 
-def _place(record: _Record) -> str:
+def _place(record: Record) -> str:
     if isinstance(record, LayerRecord):
         return f"layer {record.step} ({record.name})"
+    if isinstance(record, ChoiceRecord):
+        return "choice of the regime"
     return f"stage {record.stage}" if isinstance(record, StageRecord) else f"packet at rate {record.rate}"
 
 
-def _value(record: _Record) -> tuple[object, ...]:
-    return (record.hash, record.indices) if isinstance(record, StageRecord) else (record.hash,)
+def _value(record: Record) -> Record:
+    """What must be equal: all but the cycles."""
+    return replace(record, cycles=0)
 
 
-def _text(record: _Record | None) -> str:
+def _text(record: Record | None) -> str:
     if record is None:
         return "nothing"
+    if isinstance(record, ChoiceRecord):
+        return f"regime {record.regime} of energies {record.hash}"
     if isinstance(record, StageRecord) and len(record.indices) <= 16:
         return f"indices {' '.join(str(index) for index in record.indices)}"
     return record.hash

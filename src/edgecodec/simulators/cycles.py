@@ -21,6 +21,7 @@ class Cycles:
     layers: tuple[int, ...]
     stages: tuple[int, ...]
     packets: tuple[int, ...]  # by rate, from rate 1 on
+    choice: tuple[int, ...] = ()  # of the regime, if there are several
 
     @classmethod
     def of_slowest_window(cls, transcript: Transcript) -> Cycles:
@@ -30,18 +31,20 @@ class Cycles:
     @classmethod
     def _of(cls, window: WindowRecord) -> Cycles:
         return cls(tuple(layer.cycles for layer in window.layers), tuple(stage.cycles for stage in window.stages),
-                   tuple(packet.cycles for packet in window.packets))
+                   tuple(packet.cycles for packet in window.packets),
+                   () if window.choice is None else (window.choice.cycles,))
 
     @property
     def steps(self) -> tuple[int, ...]:
-        return (*self.layers, *self.stages, *self.packets)
+        return (*self.layers, *self.stages, *self.choice, *self.packets)
 
     @property
     def encoder(self) -> int:
         return sum(self.layers)
 
     def quantizer(self, stages: int) -> int:
-        return sum(self.stages[:stages])
+        """Of the first ``stages`` stages, the choice of the regime included."""
+        return sum(self.stages[:stages]) + sum(self.choice)
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class CycleModel:
             EdgeCodecError: a step is of a kind that was never measured.
         """
         return Cycles(tuple(map(self._cycles, workload.layers)), tuple(map(self._cycles, workload.stages)),
-                      tuple(map(self._cycles, workload.packets)))
+                      tuple(map(self._cycles, workload.packets)), tuple(map(self._cycles, workload.choice)))
 
     def _cycles(self, step: Step) -> int:
         if step.kind not in self.costs:

@@ -7,6 +7,7 @@ One record a line, integers in decimal, hashes as 16 hex digits::
     layer <step> <name> hash <of the layer's output> cycles <n>
     stage <s> hash <of the stage's indices> cycles <n>
     indices <window> <s> <index of token 0> <index of token 1> ...
+    regime <r> hash <of the regimes' energies> cycles <n>
     pack <rate> hash <of the packet> cycles <n>
     stack <bytes>
     done
@@ -14,6 +15,9 @@ One record a line, integers in decimal, hashes as 16 hex digits::
 ``error <text>`` ends a program that could not go on. Hashes are 64-bit FNV-1a over the little-endian bytes. Cycles are
 what the target counts: clock cycles on GVSOC, instructions on QEMU, 0 on the host. Lines that start with another word
 (a simulator's own warnings) are passed over.
+
+A quantizer of several regimes prints the one it chose after the stages in which they competed; of these stages the
+words that every regime found, token by token and regime by regime. The rest is of the chosen regime.
 """
 
 from __future__ import annotations
@@ -37,7 +41,14 @@ class StageRecord:
     stage: int
     hash: str
     cycles: int
-    indices: tuple[int, ...]  # one per token
+    indices: tuple[int, ...]  # one per token; while regimes compete, those of every regime
+
+
+@dataclass(frozen=True)
+class ChoiceRecord:
+    regime: int
+    hash: str
+    cycles: int
 
 
 @dataclass(frozen=True)
@@ -47,16 +58,30 @@ class PackRecord:
     cycles: int
 
 
+Record = LayerRecord | StageRecord | ChoiceRecord | PackRecord
+
+
 @dataclass(frozen=True)
 class WindowRecord:
     window: int
-    layers: tuple[LayerRecord, ...]
-    stages: tuple[StageRecord, ...]
-    packets: tuple[PackRecord, ...]
+    records: tuple[Record, ...]  # in the order in which they were printed
 
     @property
-    def encoder_cycles(self) -> int:
-        return sum(layer.cycles for layer in self.layers)
+    def layers(self) -> tuple[LayerRecord, ...]:
+        return tuple(record for record in self.records if isinstance(record, LayerRecord))
+
+    @property
+    def stages(self) -> tuple[StageRecord, ...]:
+        return tuple(record for record in self.records if isinstance(record, StageRecord))
+
+    @property
+    def choice(self) -> ChoiceRecord | None:
+        """None if there is one regime."""
+        return next((record for record in self.records if isinstance(record, ChoiceRecord)), None)
+
+    @property
+    def packets(self) -> tuple[PackRecord, ...]:
+        return tuple(record for record in self.records if isinstance(record, PackRecord))
 
 
 @dataclass(frozen=True)
@@ -74,9 +99,7 @@ class _Reader:
     model: str = ""
     workers: int = 0
     windows: list[WindowRecord] = field(default_factory=list)
-    layers: list[LayerRecord] = field(default_factory=list)
-    stages: list[StageRecord] = field(default_factory=list)
-    packets: list[PackRecord] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
     window: int | None = None
     stage: tuple[int, str, int] | None = None
     stack_bytes: int | None = None
@@ -94,7 +117,7 @@ class _Reader:
 
     def layer_line(self, words: list[str]) -> None:
         step, name, _hash, digest, _cycles, cycles = words
-        self.layers.append(LayerRecord(int(step), name, digest, int(cycles)))
+        self.records.append(LayerRecord(int(step), name, digest, int(cycles)))
 
     def stage_line(self, words: list[str]) -> None:
         stage, _hash, digest, _cycles, cycles = words
@@ -103,12 +126,16 @@ class _Reader:
     def indices_line(self, words: list[str]) -> None:
         if self.stage is None or words[:2] != [str(self.window), str(self.stage[0])]:
             raise ValueError
-        self.stages.append(StageRecord(*self.stage, tuple(int(word) for word in words[2:])))
+        self.records.append(StageRecord(*self.stage, tuple(int(word) for word in words[2:])))
         self.stage = None
+
+    def regime_line(self, words: list[str]) -> None:
+        regime, _hash, digest, _cycles, cycles = words
+        self.records.append(ChoiceRecord(int(regime), digest, int(cycles)))
 
     def pack_line(self, words: list[str]) -> None:
         rate, _hash, digest, _cycles, cycles = words
-        self.packets.append(PackRecord(int(rate), digest, int(cycles)))
+        self.records.append(PackRecord(int(rate), digest, int(cycles)))
 
     def stack_line(self, words: list[str]) -> None:
         (stack_bytes,) = words
@@ -122,8 +149,8 @@ class _Reader:
 
     def close_window(self) -> None:
         if self.window is not None:
-            self.windows.append(WindowRecord(self.window, tuple(self.layers), tuple(self.stages), tuple(self.packets)))
-        self.layers, self.stages, self.packets = [], [], []
+            self.windows.append(WindowRecord(self.window, tuple(self.records)))
+        self.records = []
 
 
 def parse_transcript(text: str) -> Transcript:
@@ -136,8 +163,8 @@ def parse_transcript(text: str) -> Transcript:
     reader = _Reader()
     records: dict[str, Callable[[list[str]], None]] = {
         "model": reader.model_line, "window": reader.window_line, "layer": reader.layer_line,
-        "stage": reader.stage_line, "indices": reader.indices_line, "pack": reader.pack_line,
-        "stack": reader.stack_line, "done": reader.done_line,
+        "stage": reader.stage_line, "indices": reader.indices_line, "regime": reader.regime_line,
+        "pack": reader.pack_line, "stack": reader.stack_line, "done": reader.done_line,
     }
     for line in text.splitlines():
         keyword, *words = line.split() or [""]

@@ -27,6 +27,7 @@
 #define EC_ARENA_ALIGNMENT 16
 #define EC_MODEL_HASH_BYTES 32
 #define EC_WORKERS_MAX 16
+#define EC_REGIMES_MAX 16
 
 typedef enum ec_status {
     EC_OK = 0,
@@ -39,7 +40,7 @@ typedef enum ec_status {
     EC_ERROR_RATE = 7,       /* rate 0, or above the model's rates */
     EC_ERROR_WINDOW = 8,     /* the window holds NaN or Inf, or a value that float16 cannot hold once normalized */
     EC_ERROR_OVERFLOW = 9,   /* the encoder left float16's range: the window is unlike anything it was trained on */
-    EC_ERROR_INDEX = 10,     /* an index is not in its codebook */
+    EC_ERROR_INDEX = 10,     /* an index is not in its codebook, or the tokens are of several regimes */
     EC_ERROR_CAPACITY = 11,  /* the packet does not fit the caller's buffer */
 } ec_status;
 
@@ -55,7 +56,17 @@ typedef struct ec_team {
     void *port;  /* the port's own data */
 } ec_team;
 
-/* Called by worker 0 after every layer and every stage, while the other workers wait. */
+/* Windows fall into regimes, each with codebooks of its own. All regimes run the stages of the lowest rate, then the
+ * one that leaves the least energy goes on alone. A quantizer of one regime makes no choice. */
+typedef struct ec_choice {
+    uint32_t regime;                 /* the chosen one */
+    float energies[EC_REGIMES_MAX]; /* that the regimes leave */
+} ec_choice;
+
+/* Called by worker 0 after every step, while the other workers wait. The number of a step says what `data` is:
+ *     0 .. layers - 1    a layer's output, float16 [rows][channels]
+ *     layers + stage     a stage's indices, uint16_t [tokens]; while regimes compete, codewords [regimes][tokens]
+ *     layers + stages    an ec_choice, after the stages of the lowest rate */
 typedef struct ec_observer {
     void (*step_done)(void *user, uint32_t step, const void *data, size_t bytes);
     void *user;
@@ -85,10 +96,11 @@ typedef struct ec_model {
     uint32_t samples;       /* of a window */
     uint32_t channels;
     uint32_t tokens; /* indices per stage */
+    uint32_t regimes;
     uint32_t stages;
     uint32_t rates;
     const uint16_t *stages_of_rate; /* [rates] */
-    uint32_t layers;                /* steps 0 .. layers - 1 are layers, the stages follow */
+    uint32_t layers;
 } ec_model;
 
 const ec_model *ec_model_info(void);

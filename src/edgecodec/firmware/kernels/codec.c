@@ -1,4 +1,4 @@
-/* The public functions, but for packing: check the arguments, then run the layers and stages in order. */
+/* The public functions, but for packing: check the arguments, then run the layers and the quantizer. */
 #include "edgecodec.h"
 
 #include "worker.h"
@@ -99,7 +99,7 @@ static ec_view output_of(const ec_layer *layer) {
 
 static ec_status check_latent(const ec_worker *worker, const ec_quantizer *quantizer) {
     const ec_half *latent = ec_halves(worker, quantizer->latent.at);
-    const ec_range share = ec_share(worker, quantizer->tokens * quantizer->latent.channels);
+    const ec_range share = ec_share(worker, quantizer->regimes * quantizer->tokens * quantizer->latent.channels);
     bool finite = true;
     for (uint32_t i = share.first; i < share.end; i++) {
         finite = finite && ec_half_is_finite(latent[i]);
@@ -107,11 +107,10 @@ static ec_status check_latent(const ec_worker *worker, const ec_quantizer *quant
     return ec_agree(worker, finite ? EC_OK : EC_ERROR_OVERFLOW);
 }
 
-static void report(const ec_worker *worker, const ec_observer *observer, uint32_t step, const void *data,
-                   size_t bytes) {
-    if (observer != NULL) {
+void ec_report(const ec_worker *worker, uint32_t step, const void *data, size_t bytes) {
+    if (worker->observer != NULL) {
         if (worker->team->worker == 0) {
-            observer->step_done(observer->user, step, data, bytes);
+            worker->observer->step_done(worker->observer->user, step, data, bytes);
         }
         ec_wait_for_all(worker);
     }
@@ -143,7 +142,7 @@ ec_status ec_encode(const ec_context *context, ec_team *team, const float *windo
         return status;
     }
     const ec_network *network = &ec_codec_network;
-    const ec_worker worker = {team, context->arena, context->weights, context->codebooks};
+    const ec_worker worker = {team, context->arena, context->weights, context->codebooks, context->observer};
     for (uint32_t step = 0; step < network->model.layers; step++) {
         const ec_layer *layer = &network->layers[step];
         status = run_layer(&worker, layer, window);
@@ -151,23 +150,11 @@ ec_status ec_encode(const ec_context *context, ec_team *team, const float *windo
             return status;
         }
         const ec_view output = output_of(layer);
-        report(&worker, context->observer, step, worker.arena + output.at,
-               (size_t)output.rows * output.channels * sizeof(ec_half));
+        ec_report(&worker, step, worker.arena + output.at, (size_t)output.rows * output.channels * sizeof(ec_half));
     }
     status = check_latent(&worker, &network->quantizer);
-    if (status != EC_OK) {
-        return status;
+    if (status == EC_OK) {
+        ec_run_quantizer(&worker, &network->quantizer, network->model.stages_of_rate[rate - 1], indices);
     }
-    const uint32_t tokens = network->quantizer.tokens;
-    for (uint32_t number = 0; number < network->model.stages_of_rate[rate - 1]; number++) {
-        const ec_stage *stage = &network->quantizer.stages[number];
-        uint16_t *chosen = indices + (size_t)number * tokens;
-        if (team->workers == 1) {
-            ec_run_stage_serial(&worker, &network->quantizer, stage, chosen);
-        } else {
-            ec_run_stage_parallel(&worker, &network->quantizer, stage, chosen);
-        }
-        report(&worker, context->observer, network->model.layers + number, chosen, tokens * sizeof(uint16_t));
-    }
-    return EC_OK;
+    return status;
 }

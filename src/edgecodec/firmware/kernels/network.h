@@ -76,20 +76,25 @@ typedef struct ec_layer {
 } ec_layer;
 
 typedef struct ec_stage {
-    uint32_t codewords;   /* float16 [count][samples] */
-    uint32_t norms;       /* float [count] */
-    uint32_t coordinates; /* uint16_t [samples]: which of a token's values; EC_NONE: all of them, in order */
-    uint32_t count;
+    uint32_t codewords;   /* float16 [regimes][count][samples] */
+    uint32_t norms;       /* float [regimes][count] */
+    uint32_t coordinates; /* uint16_t [regimes][samples]: which of a token's values; EC_NONE: all of them, in order */
+    uint32_t count;       /* of one regime */
     uint32_t samples;
+    uint32_t indices; /* that can be sent: the first stage's tell the regime as well */
     uint32_t index_bits;
 } ec_stage;
 
 typedef struct ec_quantizer {
-    ec_view latent; /* the first `tokens` rows */
+    ec_view latent; /* row: regime * tokens + token; there may be more rows */
     uint32_t tokens;
-    uint32_t queries; /* scratch: float16 [tokens][samples] */
-    uint32_t nearest; /* scratch: ec_nearest [EC_WORKERS_MAX][tokens] */
-    ec_blocks blocks; /* scratch for norms, then codewords */
+    uint32_t regimes;
+    uint32_t contested;  /* stages that all regimes run before one is chosen; 0: there is one regime */
+    uint32_t queries;    /* scratch: float16 [regimes * tokens][samples] */
+    uint32_t nearest;    /* scratch: ec_nearest [EC_WORKERS_MAX][regimes * tokens] */
+    uint32_t candidates; /* scratch: uint16_t [contested][regimes * tokens] */
+    uint32_t choice;     /* scratch: ec_choice */
+    ec_blocks blocks;    /* scratch for norms, then codewords */
     const ec_stage *stages;
 } ec_quantizer;
 

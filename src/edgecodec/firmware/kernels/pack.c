@@ -3,7 +3,8 @@
  *     byte 0        format version (high four bits), rate - 1 (low four bits)
  *     bytes 1..4    first four bytes of the model hash
  *     bytes 5, 6    sequence number, little-endian
- *     payload       indices, stage by stage, token by token, most significant bit first; zero bits to the next byte
+ *     payload       indices, stage by stage, token by token, most significant bit first; zero bits to the next byte.
+ *                   Those of the first stage tell the window's regime, all tokens the same
  *     last 4 bytes  CRC-32 (IEEE 802.3) of everything before, little-endian
  */
 #include "edgecodec.h"
@@ -14,20 +15,21 @@
 #define HEADER_BYTES 7u
 #define CRC_BYTES 4u
 
-static uint32_t payload_bits(uint32_t rate) {
-    const ec_network *network = &ec_codec_network;
+static uint32_t payload_bits(const ec_quantizer *quantizer, uint32_t stages) {
     uint32_t bits = 0;
-    for (uint32_t stage = 0; stage < network->model.stages_of_rate[rate - 1]; stage++) {
-        bits += network->quantizer.stages[stage].index_bits * network->quantizer.tokens;
+    for (uint32_t stage = 0; stage < stages; stage++) {
+        bits += quantizer->stages[stage].index_bits * quantizer->tokens;
     }
     return bits;
 }
 
 size_t ec_packet_size(uint32_t rate) {
-    if (rate < 1 || rate > ec_codec_network.model.rates) {
+    const ec_model *model = &ec_codec_network.model;
+    if (rate < 1 || rate > model->rates) {
         return 0;
     }
-    return HEADER_BYTES + (payload_bits(rate) + 7u) / 8u + CRC_BYTES;
+    const uint32_t bits = payload_bits(&ec_codec_network.quantizer, model->stages_of_rate[rate - 1]);
+    return HEADER_BYTES + (bits + 7u) / 8u + CRC_BYTES;
 }
 
 static uint32_t crc32(const uint8_t *data, size_t bytes) {
@@ -47,23 +49,27 @@ static void write_little_endian(uint8_t *to, uint32_t value, uint32_t bytes) {
     }
 }
 
-static ec_status check_indices(uint32_t rate, const uint16_t *indices) {
-    const ec_quantizer *quantizer = &ec_codec_network.quantizer;
-    for (uint32_t stage = 0; stage < ec_codec_network.model.stages_of_rate[rate - 1]; stage++) {
+static ec_status check_indices(const ec_quantizer *quantizer, uint32_t stages, const uint16_t *indices) {
+    for (uint32_t stage = 0; stage < stages; stage++) {
         for (uint32_t token = 0; token < quantizer->tokens; token++) {
-            if (indices[(size_t)stage * quantizer->tokens + token] >= quantizer->stages[stage].count) {
+            if (indices[(size_t)stage * quantizer->tokens + token] >= quantizer->stages[stage].indices) {
                 return EC_ERROR_INDEX;
             }
+        }
+    }
+    const uint32_t codewords = quantizer->stages[0].count;
+    for (uint32_t token = 1; token < quantizer->tokens; token++) {
+        if (indices[token] / codewords != indices[0] / codewords) {
+            return EC_ERROR_INDEX;
         }
     }
     return EC_OK;
 }
 
-static void write_payload(uint32_t rate, const uint16_t *indices, uint8_t *payload) {
-    const ec_quantizer *quantizer = &ec_codec_network.quantizer;
+static void write_payload(const ec_quantizer *quantizer, uint32_t stages, const uint16_t *indices, uint8_t *payload) {
     uint32_t pending = 0; /* bits that have not been written yet, in the low end */
     uint32_t held = 0;
-    for (uint32_t stage = 0; stage < ec_codec_network.model.stages_of_rate[rate - 1]; stage++) {
+    for (uint32_t stage = 0; stage < stages; stage++) {
         for (uint32_t token = 0; token < quantizer->tokens; token++) {
             pending = pending << quantizer->stages[stage].index_bits | *indices++;
             held += quantizer->stages[stage].index_bits;
@@ -92,7 +98,9 @@ ec_status ec_pack(uint32_t rate, uint16_t sequence, const uint16_t *indices, uin
     if (capacity < size) {
         return EC_ERROR_CAPACITY;
     }
-    const ec_status status = check_indices(rate, indices);
+    const ec_quantizer *quantizer = &ec_codec_network.quantizer;
+    const uint32_t stages = ec_codec_network.model.stages_of_rate[rate - 1];
+    const ec_status status = check_indices(quantizer, stages, indices);
     if (status != EC_OK) {
         return status;
     }
@@ -101,7 +109,7 @@ ec_status ec_pack(uint32_t rate, uint16_t sequence, const uint16_t *indices, uin
         packet[1 + i] = ec_codec_network.model_hash[i];
     }
     write_little_endian(packet + 5, sequence, 2);
-    write_payload(rate, indices, packet + HEADER_BYTES);
+    write_payload(quantizer, stages, indices, packet + HEADER_BYTES);
     write_little_endian(packet + size - CRC_BYTES, crc32(packet, size - CRC_BYTES), CRC_BYTES);
     *bytes = size;
     return EC_OK;

@@ -11,6 +11,7 @@ typedef struct ec_worker {
     uint8_t *arena;
     const uint8_t *weights;
     const uint8_t *codebooks;
+    const ec_observer *observer; /* NULL: none */
 } ec_worker;
 
 typedef struct ec_range {
@@ -18,12 +19,19 @@ typedef struct ec_range {
     uint32_t end;
 } ec_range;
 
-/* The part of 0 .. total - 1 that belongs to this worker. */
-static inline ec_range ec_share(const ec_worker *worker, uint32_t total) {
+/* The part of `whole` that belongs to this worker. */
+static inline ec_range ec_share_of(const ec_worker *worker, ec_range whole) {
     const uint32_t workers = worker->team->workers;
     const uint32_t number = worker->team->worker;
-    const ec_range share = {total * number / workers, total * (number + 1) / workers};
+    const uint32_t total = whole.end - whole.first;
+    const ec_range share = {whole.first + total * number / workers, whole.first + total * (number + 1) / workers};
     return share;
+}
+
+/* The part of 0 .. total - 1 that belongs to this worker. */
+static inline ec_range ec_share(const ec_worker *worker, uint32_t total) {
+    const ec_range whole = {0, total};
+    return ec_share_of(worker, whole);
 }
 
 static inline void ec_wait_for_all(const ec_worker *worker) {
@@ -36,6 +44,10 @@ static inline const void *ec_fetch(const ec_worker *worker, uint32_t scratch, co
 
 static inline uint32_t ec_smaller(uint32_t left, uint32_t right) {
     return left < right ? left : right;
+}
+
+static inline uint32_t ec_larger(uint32_t left, uint32_t right) {
+    return left > right ? left : right;
 }
 
 /* Arena, weights and codebooks are aligned, and so is every offset: the casts below are sound. */
@@ -52,12 +64,12 @@ ec_status ec_run_normalize(const ec_worker *worker, const ec_normalize *layer, c
 void ec_run_convolution(const ec_worker *worker, const ec_convolution *layer);
 void ec_run_depthwise(const ec_worker *worker, const ec_convolution *layer);
 void ec_run_transpose(const ec_worker *worker, const ec_transpose *layer);
-void ec_run_stage_serial(const ec_worker *worker, const ec_quantizer *quantizer, const ec_stage *stage,
-                         uint16_t *indices);
-void ec_run_stage_parallel(const ec_worker *worker, const ec_quantizer *quantizer, const ec_stage *stage,
-                           uint16_t *indices);
+void ec_run_quantizer(const ec_worker *worker, const ec_quantizer *quantizer, uint32_t stages, uint16_t *indices);
 
 /* The same verdict for all workers: EC_OK if every one of them says so. */
 ec_status ec_agree(const ec_worker *worker, ec_status own);
+
+/* Tells the observer, if there is one, what a step gave. */
+void ec_report(const ec_worker *worker, uint32_t step, const void *data, size_t bytes);
 
 #endif

@@ -69,27 +69,42 @@ static uint32_t cycles_now(const ec_verification *verification) {
     return verification->platform->cycles != NULL ? verification->platform->cycles() : 0;
 }
 
+static void layer_done(const ec_platform *platform, uint32_t layer, const void *output, size_t bytes,
+                       uint32_t cycles) {
+    put_numbered(platform, "layer", layer);
+    platform->put(" ");
+    platform->put(ec_layer_name(layer));
+    put_result(platform, output, bytes, cycles);
+}
+
+static void stage_done(const ec_verification *verification, uint32_t stage, const uint16_t *indices, size_t bytes,
+                       uint32_t cycles) {
+    const ec_platform *platform = verification->platform;
+    put_numbered(platform, "stage", stage);
+    put_result(platform, indices, bytes, cycles);
+    put_numbered(platform, "indices", verification->window);
+    put_numbered(platform, "", stage);
+    for (size_t i = 0; i < bytes / sizeof *indices; i++) {
+        put_numbered(platform, "", indices[i]);
+    }
+    platform->put("\n");
+}
+
+static void regime_chosen(const ec_platform *platform, const ec_choice *choice, uint32_t cycles) {
+    put_numbered(platform, "regime", choice->regime);
+    put_result(platform, choice->energies, ec_model_info()->regimes * sizeof choice->energies[0], cycles);
+}
+
 static void step_done(void *user, uint32_t step, const void *data, size_t bytes) {
     ec_verification *verification = user;
-    const ec_platform *platform = verification->platform;
+    const ec_model *model = ec_model_info();
     const uint32_t cycles = cycles_now(verification) - verification->since;
-    const char *layer = ec_layer_name(step);
-    if (layer != NULL) {
-        put_numbered(platform, "layer", step);
-        platform->put(" ");
-        platform->put(layer);
-        put_result(platform, data, bytes, cycles);
+    if (step < model->layers) {
+        layer_done(verification->platform, step, data, bytes, cycles);
+    } else if (step < model->layers + model->stages) {
+        stage_done(verification, step - model->layers, data, bytes, cycles);
     } else {
-        const uint32_t stage = step - ec_model_info()->layers;
-        const uint16_t *indices = data;
-        put_numbered(platform, "stage", stage);
-        put_result(platform, data, bytes, cycles);
-        put_numbered(platform, "indices", verification->window);
-        put_numbered(platform, "", stage);
-        for (uint32_t token = 0; token < ec_model_info()->tokens; token++) {
-            put_numbered(platform, "", indices[token]);
-        }
-        platform->put("\n");
+        regime_chosen(verification->platform, data, cycles);
     }
     verification->since = cycles_now(verification);
 }

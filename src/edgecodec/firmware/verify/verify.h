@@ -4,7 +4,8 @@
  *     window <i>
  *     layer <step> <name> hash <of the layer's output> cycles <n>
  *     stage <s> hash <of the stage's indices> cycles <n>
- *     indices <window> <s> <index of token 0> ...
+ *     indices <window> <s> <index of token 0> ...          while regimes compete: of all tokens in all regimes
+ *     regime <r> hash <of the regimes' energies> cycles <n>    once they have competed; absent if there is one regime
  *     pack <rate> hash <of the packet> cycles <n>
  *     stack <bytes>
  *     done
