@@ -55,6 +55,14 @@ def test_saved_codec_is_the_same_codec(small: Params, tmp_path) -> None:  # type
     assert load_codec(tmp_path).model_hash == exported.model_hash
 
 
+def test_a_codec_of_an_older_format_is_refused(small: Params, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    save_codec(export_codec(trained(small, 36)), tmp_path)
+    described = tmp_path / "codec.json"
+    described.write_text(described.read_text().replace('"format": 2', '"format": 1'))
+    with pytest.raises(EdgeCodecError, match=r"codec.json: not of format 2, .*; run the stage export_float16 again"):
+        load_codec(tmp_path)
+
+
 def test_a_flipped_bit_in_the_saved_weights_is_refused(small: Params, tmp_path) -> None:  # type: ignore[no-untyped-def]
     save_codec(export_codec(trained(small, 36)), tmp_path)
     weights = tmp_path / "codec.safetensors"

@@ -50,6 +50,19 @@ def test_a_rate_writes_its_own_stages_and_no_more(library: Library, rate: int) -
     assert (indices[2 * rate :] == 0xEEEE).all()
 
 
+@pytest.mark.parametrize("rate", [1, 2, 3])
+def test_any_rate_chooses_the_same_regime(build_library: BuildLibrary, rate: int) -> None:
+    codec = paper_like(Sizes(seed=7, codewords=20, stages_per_rate=2, regimes=4))
+    library, windows = build_library(codec), random_windows(codec, 8)
+    expected = encode(codec, windows).indices
+    assert len(set((expected[:, 0, 0] // 20).tolist())) > 1
+    for samples, wanted in zip(windows, expected, strict=True):
+        indices = no_indices(codec)
+        assert library.encode(library.ready(), library.team(), np.ascontiguousarray(samples), rate, indices) == "OK"
+        np.testing.assert_array_equal(indices[: 2 * rate], wanted[: 2 * rate])
+        assert (indices[2 * rate :] == 0xEEEE).all()
+
+
 def test_init_refuses_what_is_missing_small_or_misaligned(library: Library) -> None:
     size, weights, codebooks = library.arena_bytes, library.weights, library.codebooks
     assert library.init(None, library.arena, size, weights, codebooks) == "NULL"
