@@ -103,7 +103,7 @@ def test_the_codebooks_are_those_of_the_firmware(project: Path) -> None:
     decoder = PacketDecoder.open(project / "artifacts/model", project / "artifacts/float16")
     exported = load_codec(project / "artifacts/float16")
     for codebook, stage in zip(decoder.codec.quantizer.codebooks, exported.quantizer.stages, strict=True):
-        np.testing.assert_array_equal(codebook.numpy(), stage.codewords.astype(np.float32))
+        np.testing.assert_array_equal(codebook.numpy(), np.concatenate(stage.codewords).astype(np.float32))
 
 
 def test_no_packet_is_no_window(project: Path) -> None:
