@@ -51,7 +51,8 @@ def main() -> None:
     training = read_json(METRICS / "training.json")
 
     used = utilization(
-        drawn_indices(codec, train, params.seed), [codebook.numpy() for codebook in codec.quantizer.codebooks],
+        codec.word_numbers(drawn_indices(codec, train, params.seed)),
+        [codebook.numpy() for codebook in codec.quantizer.codebooks],
         params.analyze.near_duplicate_fraction, training["reseed_rate"],
     )
     band = coefficients_in_band(train.samples, train.sample_rate_hz, train.lowpass_hz)

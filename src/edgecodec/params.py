@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -63,12 +64,21 @@ class WindowParams(Section):
     validation_stride: Count
 
 
+class CodedParams(Section):
+    """Codebooks for packets of variable length, whose indices are entropy coded."""
+
+    codewords: Annotated[int, Field(ge=2, le=4096)]
+    codeword_samples: Annotated[int, Field(ge=2, multiple_of=2)]
+    stages_of_rate: tuple[Count, ...]  # rising; one per rate
+
+
 class EdgeParams(Section):
     """Our codec: decimate, transform, quantize the window as one vector."""
 
     codewords: Annotated[int, Field(ge=2, le=65536)]
     rates: Annotated[int, Field(ge=1, le=16)]
     stages_per_rate: Count
+    regimes: Count  # kinds of windows with codebooks of their own; divides codewords
     codeword_samples: Annotated[int, Field(ge=2, multiple_of=2)]  # coefficients that one stage quantizes
     decimation: Count
     filter_taps: Count
@@ -76,6 +86,14 @@ class EdgeParams(Section):
     bands: tuple[tuple[int, int, int], ...]  # (first bin, end bin, spatial modes kept)
     coefficients: Count  # dynamic coefficients that reach the quantizer
     refiner_channels: Annotated[int, Field(ge=0)]  # hidden channels of the decoder's network; 0 leaves it out
+    coded: CodedParams
+
+    @model_validator(mode="after")
+    def _coded_packets_have_the_same_rates(self) -> EdgeParams:
+        stages = self.coded.stages_of_rate
+        if len(stages) != self.rates or any(more <= fewer for fewer, more in pairwise(stages)):
+            raise ValueError(f"coded.stages_of_rate must be {self.rates} rising numbers, one per rate")
+        return self
 
 
 class PaperParams(Section):

@@ -9,6 +9,7 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.metrics import ErrorTable, errors
 from edgecodec.evaluation.rate_distortion import (
     CODEC,
+    CODED,
     Comparison,
     Curve,
     RatePoint,
@@ -43,7 +44,7 @@ def curve(*points: tuple[float, float]) -> Curve:
 
 def test_everyone_is_measured_at_every_rate(comparison: Comparison, codec: Codec) -> None:
     content = comparison_json(comparison)
-    assert list(content) == [CODEC, *NAMES]
+    assert list(content) == [CODEC, CODED, *NAMES]
     for curve in content.values():
         assert list(curve) == [str(rate) for rate in codec.rates]
         for point in curve.values():
@@ -77,14 +78,14 @@ def test_codecs_of_other_bits_and_rates_take_part(
     some = slice(0, 8)
     content = comparison_json(compare({CODEC: codec, "paper": paper}, rivals[:2], validation.inputs(some),
                                       validation.targets(some), None, "Comparing"))
-    assert list(content) == [CODEC, "paper", "means", "klt_dct"]
+    assert list(content) == [CODEC, "paper", CODED, "means", "klt_dct"]
     assert {rate: point["bits_per_window"] for rate, point in content["paper"].items()} == {
         str(rate): paper.bits(rate) for rate in paper.rates}
 
 
 def test_the_table_says_what_each_rival_chose(comparison: Comparison, codec: Codec) -> None:
     table = comparison_table({"validation": comparison})
-    assert len(table) == (1 + len(NAMES)) * len(codec.rates) + 2 * len(NAMES)
+    assert len(table) == (2 + len(NAMES)) * len(codec.rates) + 2 * len(NAMES)
     assert np.isfinite(table.drop(columns="rate").select_dtypes("number").to_numpy()).all()
     assert table.query("codec == 'zfp'")["settings"].str.contains("samples per window").all()
     beyond = table[table["rate"].isna()]

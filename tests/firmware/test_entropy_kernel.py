@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from model.entropy_tables import likely_windows, random_tables
 from firmware import test_bits
 from firmware.library import NAMES
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model.entropy_tables import likely_windows, random_tables
 from numpy.typing import NDArray
 
 from edgecodec.model.entropy import SYMBOLS_MAX, EntropyTables, cumulative_frequencies

@@ -8,13 +8,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from model.entropy_tables import likely_windows, random_tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model.entropy_tables import likely_windows, random_tables
 from numpy.typing import NDArray
 
-from edgecodec.model.entropy import SLOTS, SYMBOLS_MAX, EntropyTables, quantize_frequencies
 from edgecodec.errors import EdgeCodecError
+from edgecodec.model.entropy import SLOTS, SYMBOLS_MAX, EntropyTables, quantize_frequencies
 
 SMALL = EntropyTables(
     np.array([3000, 1096], np.uint16),

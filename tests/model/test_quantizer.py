@@ -67,13 +67,19 @@ def test_gradients_pass_straight_through(quantizer: ResidualQuantizer, latent: t
     assert torch.equal(latent.grad, torch.ones_like(latent))
 
 
-def test_dead_codewords_are_counted_and_drawn_anew(quantizer: ResidualQuantizer) -> None:
-    quantizer.train()
-    quantizer.stages[0]._codebook.cluster_size[0, :8] = 0
+def test_dead_codewords_are_counted_and_drawn_anew() -> None:
+    """Latents that move away from their codebook leave codewords behind, until these fall below the threshold."""
+    torch.manual_seed(0)
+    quantizer = ResidualQuantizer(dimension=4, codeword_samples=4, codewords=16, stages_of_rate=(1,), decay=0.5,
+                                  dead_codeword_threshold=0.5, kmeans_iterations=10)
+    spread = torch.randn(2000, 1, 4)
+    quantizer.initialize(spread)
+    near = spread[(spread[:, 0, 0] > 0)][:64]  # one half of space: codewords of the other half starve
     before = quantizer.codebooks[0].clone()
-    torch.manual_seed(2)
-    assert quantizer(torch.randn(64, 1, 12)).reseeded[0] == pytest.approx(8 / 32)
-    assert not torch.allclose(quantizer.codebooks[0][:8], before[:8])
+    reseeded = [float(quantizer.train()(near).reseeded[0]) for _ in range(12)]
+    assert reseeded[0] == 0
+    assert max(reseeded) >= 2 / 16
+    assert not torch.allclose(quantizer.codebooks[0], before, atol=0.5)
 
 
 def test_evaluation_leaves_the_codebooks_alone(quantizer: ResidualQuantizer, latent: torch.Tensor) -> None:

@@ -18,8 +18,9 @@ from edgecodec.params import Params, load_params
 from edgecodec.storage import write_json, write_text
 
 REPOSITORY = Path(__file__).parents[2]
-SIZES = {"codewords": 16, "rates": 2, "stages_per_rate": 2, "codeword_samples": 4, "decimation": 8, "filter_taps": 16,
-         "time_bins": 8, "bands": [[1, 4, 2], [4, 8, 1]], "coefficients": 6, "refiner_channels": 4}
+SIZES = {"codewords": 16, "rates": 2, "stages_per_rate": 2, "codeword_samples": 4, "regimes": 2, "decimation": 8,
+         "filter_taps": 16, "time_bins": 8, "bands": [[1, 4, 2], [4, 8, 1]], "coefficients": 6, "refiner_channels": 4,
+         "coded": {"codewords": 8, "codeword_samples": 2, "stages_of_rate": [2, 4]}}
 PIPELINE = {
     "train": {"cmd": "python train.py", "deps": ["train.py", "package"],
               "outs": ["artifacts/model", {"artifacts/metrics/training.json": {"cache": False}}]},

@@ -114,7 +114,8 @@ class Utilization:
 
 
 def utilization(
-    indices: NDArray[np.integer[Any]], codebooks: Sequence[Floats], near_duplicate_fraction: float, reseed_rate: Sequence[float]
+    indices: NDArray[np.integer[Any]], codebooks: Sequence[Floats], near_duplicate_fraction: float,
+    reseed_rate: Sequence[float],
 ) -> Utilization:
     """Count codewords.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgecodec.evaluation.codebooks import Utilization
 from edgecodec.evaluation.metrics import ErrorTable, central
-from edgecodec.evaluation.rate_distortion import CODEC, Comparison
+from edgecodec.evaluation.rate_distortion import CODEC, CODED, Comparison
 
 Floats = NDArray[np.float32]
 INK, FAINT, ACCENT = "#1f2933", "#c3cbd4", "#d1495b"
@@ -44,6 +44,7 @@ STYLE: dict[str, Any] = {
 }
 LOOKS: dict[str, dict[str, Any]] = {  # of the codecs; the three kinds of SZ3 lie on one another
     CODEC: {"color": ACCENT, "marker": "o", "linewidth": 2.5, "zorder": 5},
+    CODED: {"color": ACCENT, "marker": "o", "markerfacecolor": "white", "linestyle": "--", "zorder": 5},
     "paper": {"color": "#e17c05", "marker": "P"},
     "paper_original": {"color": "#e17c05", "marker": "p", "linestyle": "--"},
     "klt_dct": {"color": "#1d6996", "marker": "s"},
@@ -128,14 +129,16 @@ def draw_reconstructions(
 
 def draw_codebook_usage(path: Path, utilization: Utilization) -> None:
     """How often the codewords of every stage are chosen, most frequent first, against all being equally frequent."""
-    counts = np.array([np.sort(stage.pooled.counts)[::-1] for stage in utilization.stages])
-    share = counts / counts.sum(axis=1, keepdims=True) * counts.shape[1]
+    counts = [np.sort(stage.pooled.counts)[::-1] for stage in utilization.stages]
+    share = np.full((len(counts), max(map(len, counts))), np.nan)
+    for row, of_stage in zip(share, counts, strict=True):
+        row[: len(of_stage)] = of_stage / of_stage.sum() * len(of_stage)
     with figure(path, 8, 1.4 + 0.13 * len(counts)) as drawn:
         axes = drawn.subplots()
         colours = mpl.colormaps["magma"].with_extremes(bad="white")
         image = axes.imshow(np.where(share > 0, share, np.nan), aspect="auto", cmap=colours,
                             norm=mpl.colors.LogNorm(0.05, 20), interpolation="nearest",
-                            extent=(0, counts.shape[1], len(counts) + 0.5, 0.5))
+                            extent=(0, share.shape[1], len(counts) + 0.5, 0.5))
         axes.grid(visible=False)
         axes.set(xlabel="codewords, most frequent first (white: never chosen)", ylabel="stage",
                  title=f"Codebook usage, {utilization.windows} windows")

@@ -23,7 +23,8 @@ from edgecodec.storage import rounded
 if TYPE_CHECKING:
     from edgecodec.model.codec import Codec
 
-CODEC = "edgecodec"  # our codec's name beside the others
+CODEC = "edgecodec"  # our codec's name beside the others: fixed-length packets
+CODED = "edgecodec_coded"  # its packets of variable length
 REFERENCES = (klt_dct.NAME, klt_dct_plain.NAME)  # rivals that everyone is set against at equal bits
 BELOW, ABOVE = 1 / 2, 4 / 3  # a rival's curve reaches this far beyond the codec's rates
 
@@ -117,6 +118,7 @@ def compare(
                                  f"{tuple(rate_of)}; run the stage analyze_codebooks again")
     measurements = {
         **{name: _of_codec(codec, inputs, targets, wind) for name, codec in codecs.items()},
+        **({CODED: _of_coded_packets(codecs[CODEC], inputs, targets, wind)} if codecs[CODEC].has_coded_packets else {}),
         **{rival.name: _of_rival(rival, rate_of, targets, wind) for rival in rivals},
     }
     return {name: Curve(tuple(points)) for name, points in progress(measurements.items(), title)}
@@ -158,6 +160,16 @@ def _of_codec(
     indices = codec.encode(inputs)
     for rate in codec.rates:
         yield RatePoint(rate, codec.bits(rate), errors(codec.decode(indices, rate), targets, wind), f"rate {rate}")
+
+
+def _of_coded_packets(
+    codec: Codec, inputs: Floats, targets: Floats, wind: NDArray[np.int64] | None
+) -> Iterator[RatePoint]:
+    sent = codec.encode_coded(inputs)
+    for rate in codec.rates:
+        bits = 8 * np.array([len(payload) for payload in codec.coded_payloads(sent, rate)])
+        table = errors(codec.decode_coded(sent, rate), targets, wind)
+        yield RatePoint(rate, float(bits.mean()), table, f"rate {rate}, {bits.min()} to {bits.max()} bits")
 
 
 def _of_rival(

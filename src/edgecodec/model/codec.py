@@ -17,12 +17,15 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from edgecodec.errors import EdgeCodecError
+from edgecodec.model.coded import CodedQuantizer
 from edgecodec.model.edge import EdgeDecoder, EdgeEncoder
 from edgecodec.model.paper import LATENT_SAMPLES_PER_WINDOW_SAMPLE, PaperDecoder, PaperEncoder
 from edgecodec.model.quantizer import Quantized, ResidualQuantizer
+from edgecodec.model.regimes import RegimeQuantizer
 from edgecodec.params import EdgeParams, PaperParams, PaperTrainParams, Params, TrainParams
 from edgecodec.storage import read_json, write_json
 
+Quantizer = ResidualQuantizer | RegimeQuantizer
 BATCH = 256  # windows that encode and decode take at a time
 
 
@@ -40,6 +43,14 @@ class WindowFormat:
         return len(self.channel_names)
 
 
+@dataclass(frozen=True, eq=False)
+class CodedIndices:
+    """What coded packets of some windows hold."""
+
+    regimes: NDArray[np.uint16]  # [n]
+    indices: NDArray[np.uint16]  # [n, stages]
+
+
 @dataclass(frozen=True)
 class Rebuilt:
     """What a training step looks at; windows are normalised."""
@@ -54,14 +65,15 @@ class Codec(nn.Module):
     offset: Tensor  # [channels]
     scale: Tensor  # [channels]
 
-    def __init__(self, name: str, window: WindowFormat, encoder: nn.Module, quantizer: ResidualQuantizer,
-                 decoder: nn.Module) -> None:
+    def __init__(self, name: str, window: WindowFormat, encoder: nn.Module, quantizer: Quantizer,
+                 decoder: nn.Module, coded: CodedQuantizer | None = None) -> None:
         super().__init__()
         self.name = name
         self.window = window
         self.encoder = encoder
         self.quantizer = quantizer
         self.decoder = decoder
+        self.coded = coded  # for packets of variable length
         self.register_buffer("offset", torch.zeros(window.channels))
         self.register_buffer("scale", torch.ones(window.channels))
 
@@ -80,6 +92,10 @@ class Codec(nn.Module):
     @property
     def rates(self) -> tuple[int, ...]:
         return tuple(range(1, len(self.quantizer.stages_of_rate) + 1))
+
+    @property
+    def has_coded_packets(self) -> bool:
+        return self.coded is not None
 
     @property
     def tokens(self) -> int:
@@ -109,7 +125,11 @@ class Codec(nn.Module):
         return np.concatenate([
             self.quantizer(self.encoder(self.normalize(batch))).indices.numpy().astype(np.uint16)
             for batch in torch.split(torch.from_numpy(windows), BATCH)
-        ]) if len(windows) else np.zeros((0, len(self.quantizer.stages), self.tokens), np.uint16)
+        ]) if len(windows) else np.zeros((0, self.quantizer.stages_of_rate[-1], self.tokens), np.uint16)
+
+    def word_numbers(self, indices: NDArray[np.uint16]) -> NDArray[np.int64]:
+        """Which of ``quantizer.codebooks``' words ``indices`` [n, stages, tokens] name: the same shape."""
+        return self.quantizer.word_numbers(torch.from_numpy(indices.astype(np.int64))).numpy()
 
     @torch.no_grad()
     def decode(self, indices: NDArray[np.uint16], rate: int) -> NDArray[np.float32]:
@@ -122,15 +142,62 @@ class Codec(nn.Module):
             raise EdgeCodecError(f"indices: {int(indices[:, :stages].max())} is no codeword of "
                                  f"{self.quantizer.codewords}")
         wanted = torch.from_numpy(indices[:, :stages].astype(np.int64))
-        rebuilt = [
-            self.decoder(self.quantizer.decode(batch)) / self.scale[:, None] + self.offset[:, None]
-            for batch in torch.split(wanted, BATCH)
-        ]
-        return cast(NDArray[np.float32], torch.cat(rebuilt).numpy())
+        return self._rebuild(self.quantizer.decode(wanted))
 
     def reconstruct(self, windows: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
         """What a receiver sees of ``windows`` [n, channels, samples] at ``rate``."""
         return self.decode(self.encode(windows), rate)
+
+    @torch.no_grad()
+    def encode_coded(self, windows: NDArray[np.float32]) -> CodedIndices:
+        """What coded packets of ``windows`` [n, channels, samples] hold, for the highest rate.
+
+        Raises:
+            EdgeCodecError: wrong shape, NaN or Inf in a window, or a codec without coded packets.
+        """
+        self.eval()
+        quantizer, coded = self._for_coded()
+        regimes = np.zeros(len(windows), np.uint16)
+        indices = np.zeros((len(windows), coded.stages_of_rate[-1]), np.uint16)
+        for start in range(0, len(windows), BATCH):
+            batch = slice(start, start + BATCH)
+            latent = self.encoder(self.normalize(torch.from_numpy(self._checked(windows[batch]))))
+            regimes[batch] = regime = quantizer.choose(latent).numpy()
+            for number in np.unique(regime):
+                mine = np.flatnonzero(regime == number)
+                own = coded.encode(quantizer.into(number, latent[mine])[:, 0], number)
+                indices[start + mine] = own.numpy()
+        return CodedIndices(regimes, indices)
+
+    @torch.no_grad()
+    def decode_coded(self, sent: CodedIndices, rate: int) -> NDArray[np.float32]:
+        """Windows [n, channels, samples] from what coded packets hold at ``rate``."""
+        self.eval()
+        self._stages(rate)
+        quantizer, coded = self._for_coded()
+        latent = torch.zeros(len(sent.regimes), 1, quantizer.dimension)
+        for number in np.unique(sent.regimes):
+            mine = np.flatnonzero(sent.regimes == number)
+            own = torch.from_numpy(sent.indices[mine, : coded.stages_of_rate[rate - 1]].astype(np.int64))
+            latent[mine] = quantizer.out_of(number, coded.decode(own, number)[:, None])
+        return self._rebuild(latent)
+
+    def coded_payloads(self, sent: CodedIndices, rate: int) -> list[bytes]:
+        """What coded packets at ``rate`` carry, one per window."""
+        self._stages(rate)
+        _, coded = self._for_coded()
+        return coded.tables.encode_many(sent.regimes, sent.indices[:, : coded.stages_of_rate[rate - 1]])
+
+    def _for_coded(self) -> tuple[RegimeQuantizer, CodedQuantizer]:
+        if self.coded is None or not isinstance(self.quantizer, RegimeQuantizer):
+            raise EdgeCodecError(f"codec {self.name}: has no coded packets; send fixed-length ones")
+        return self.quantizer, self.coded
+
+    def _rebuild(self, latent: Tensor) -> NDArray[np.float32]:
+        """Windows [n, channels, samples] in their unit from quantized latents [n, tokens, dimension]."""
+        rebuilt = [self.decoder(batch) / self.scale[:, None] + self.offset[:, None]
+                   for batch in torch.split(latent, BATCH)]
+        return cast(NDArray[np.float32], torch.cat(rebuilt).numpy())
 
     def _stages(self, rate: int) -> int:
         if rate not in self.rates:
@@ -155,6 +222,8 @@ def build_codec(name: str, window: WindowFormat, sizes: EdgeParams | PaperParams
     """
     encoder: nn.Module
     decoder: nn.Module
+    quantizer: Quantizer
+    coded = None
     if isinstance(sizes, EdgeParams):
         if window.samples % (2 * sizes.decimation):
             raise EdgeCodecError(f"params.yaml: codecs.edge.decimation: {sizes.decimation} does not cut window.samples "
@@ -164,23 +233,25 @@ def build_codec(name: str, window: WindowFormat, sizes: EdgeParams | PaperParams
                                  f"{window.samples // sizes.decimation} decimated samples of a window")
         encoder = EdgeEncoder(window.channels, window.samples, sizes)
         decoder = EdgeDecoder(window.channels, window.samples, sizes)
-        dimension, codeword_samples = window.channels + sizes.coefficients, sizes.codeword_samples
-        stages_per_rate = sizes.stages_per_rate
+        quantizer = RegimeQuantizer(
+            sizes.regimes, window.channels + sizes.coefficients, sizes.codeword_samples, sizes.codewords,
+            tuple(sizes.stages_per_rate * rate for rate in range(1, sizes.rates + 1)),
+            training.ema_decay, training.dead_codeword_threshold, training.codebook_iterations,
+        )
+        coded = CodedQuantizer(sizes.regimes, quantizer.dimension, sizes.coded.codewords, sizes.coded.codeword_samples,
+                               sizes.coded.stages_of_rate)
     else:
         if window.samples % LATENT_SAMPLES_PER_WINDOW_SAMPLE:
             raise EdgeCodecError(f"params.yaml: window.samples: codec paper needs a multiple of "
                                  f"{LATENT_SAMPLES_PER_WINDOW_SAMPLE}, got {window.samples}")
         encoder = PaperEncoder(window.channels, sizes.latent_channels)
         decoder = PaperDecoder(window.channels, sizes.latent_channels, window.samples)
-        dimension = codeword_samples = window.samples // LATENT_SAMPLES_PER_WINDOW_SAMPLE
-        stages_per_rate = 1
-    quantizer = ResidualQuantizer(
-        dimension, codeword_samples, sizes.codewords,
-        stages_of_rate=tuple(stages_per_rate * rate for rate in range(1, sizes.rates + 1)),
-        decay=training.ema_decay, dead_codeword_threshold=training.dead_codeword_threshold,
-        kmeans_iterations=training.codebook_iterations,
-    )
-    return Codec(name, window, encoder, quantizer, decoder)
+        dimension = window.samples // LATENT_SAMPLES_PER_WINDOW_SAMPLE  # a codeword is a whole token
+        quantizer = ResidualQuantizer(
+            dimension, dimension, sizes.codewords, tuple(range(1, sizes.rates + 1)),
+            training.ema_decay, training.dead_codeword_threshold, training.codebook_iterations,
+        )
+    return Codec(name, window, encoder, quantizer, decoder, coded)
 
 
 def codec_from_params(params: Params, window: WindowFormat) -> Codec:

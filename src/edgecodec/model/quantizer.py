@@ -87,13 +87,13 @@ class ResidualQuantizer(nn.Module):
         for number, (stage, where) in enumerate(zip(self.stages, self.coordinates, strict=True)):
             taking = sent > number  # [n]
             index = torch.full(latent.shape[:2], -1)
-            reseeded.append(self._share_of_dead(stage) if bool(taking.any()) else torch.zeros(()))
             if bool(taking.any()):
                 left = residual[taking]  # [n taking, tokens, dimension]
                 codeword, index[taking], _ = stage(left[..., where])  # [n taking, tokens, codeword samples]
                 left[..., where] -= codeword.detach()
                 residual[taking] = left
             indices.append(index)
+            reseeded.append(_share_of_reseeded(stage) if self.training and bool(taking.any()) else torch.zeros(()))
         quantized = latent.detach() - residual
         return Quantized(
             latent=latent + (quantized - latent).detach(),
@@ -123,8 +123,8 @@ class ResidualQuantizer(nn.Module):
             latent[..., where] += codebook[index]
         return latent
 
-    def _share_of_dead(self, stage: VectorQuantize) -> Tensor:
-        codebook = stage._codebook
-        if not self.training or not bool(codebook.initted):
-            return torch.zeros(())
-        return cast(Tensor, (codebook.cluster_size < codebook.threshold_ema_dead_code).float().mean())
+
+def _share_of_reseeded(stage: VectorQuantize) -> Tensor:
+    """Share of the codewords that the last step drew anew: the library leaves a mark in their count."""
+    codebook = stage._codebook
+    return cast(Tensor, (codebook.cluster_size == codebook.reset_cluster_size).float().mean())

@@ -20,7 +20,6 @@ from vector_quantize_pytorch import VectorQuantize
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.karhunen_loeve import principal_directions
-from edgecodec.model.mixture import fit_mixture
 from edgecodec.model.quantizer import Quantized, ResidualQuantizer
 
 MIXTURE_LATENTS = 16000  # that the mixture is fitted to
@@ -80,6 +79,8 @@ class RegimeQuantizer(nn.Module):
         Raises:
             EdgeCodecError: a regime has fewer latents than codewords.
         """
+        from edgecodec.model.mixture import fit_mixture  # scikit-learn: not needed where codecs only decode
+
         flat = latent[:, 0].double().numpy()
         mixture = fit_mixture(flat[:MIXTURE_LATENTS], len(self.regimes), self._bits_of_lowest_rate)
         for number, (mean, covariance) in enumerate(zip(mixture.means_, mixture.covariances_, strict=True)):
@@ -92,7 +93,7 @@ class RegimeQuantizer(nn.Module):
                 raise EdgeCodecError(f"params.yaml: codecs.edge.regimes: regime {number} of {len(self.regimes)} has "
                                      f"{len(mine)} windows for {self.codewords} codewords; take fewer regimes or more "
                                      "train.edge.codebook_windows")
-            quantizer.initialize(self._into(number, mine), watch)
+            quantizer.initialize(self.into(number, mine), watch)
 
     def forward(self, latent: Tensor, stages_sent: Tensor | None = None) -> Quantized:
         """Quantize ``latent`` [n, 1, dimension]; item i with its first ``stages_sent[i]`` stages (all if None).
@@ -108,8 +109,8 @@ class RegimeQuantizer(nn.Module):
         for number, quantizer in enumerate(self.quantizers):
             mine = regime == number
             if bool(mine.any()):
-                of_regime = quantizer(self._into(number, detached[mine]), sent[mine])
-                quantized[mine] = self._out_of(number, of_regime.latent)
+                of_regime = quantizer(self.into(number, detached[mine]), sent[mine])
+                quantized[mine] = self.out_of(number, of_regime.latent)
                 indices[mine] = of_regime.indices
                 reseeded += of_regime.reseeded / len(self.regimes)
         indices[:, 0] += (regime * self._first_codewords)[:, None]
@@ -124,7 +125,7 @@ class RegimeQuantizer(nn.Module):
     def choose(self, latent: Tensor) -> Tensor:
         """The regime [n] whose stages of the lowest rate leave the least of ``latent`` [n, 1, dimension]."""
         return torch.stack([
-            quantizer.residual(self._into(number, latent), self.stages_of_rate[0]).square().sum(dim=(1, 2))
+            quantizer.residual(self.into(number, latent), self.stages_of_rate[0]).square().sum(dim=(1, 2))
             for number, quantizer in enumerate(self.quantizers)
         ]).argmin(dim=0)
 
@@ -136,17 +137,19 @@ class RegimeQuantizer(nn.Module):
             mine = regime == number
             words = indices[mine].clone()
             words[:, 0] -= number * self._first_codewords
-            latent[mine] = self._out_of(number, quantizer.decode(words))
+            latent[mine] = self.out_of(number, quantizer.decode(words))
         return latent
 
     @property
     def _first_codewords(self) -> int:
         return self.codewords // len(self.regimes)
 
-    def _into(self, regime: int, latent: Tensor) -> Tensor:
+    def into(self, regime: int, latent: Tensor) -> Tensor:
+        """``latent`` [n, 1, dimension] in the coordinates of ``regime``."""
         return (latent - self.centre[regime]) @ self.rotation[regime]
 
-    def _out_of(self, regime: int, rotated: Tensor) -> Tensor:
+    def out_of(self, regime: int, rotated: Tensor) -> Tensor:
+        """The way back of :meth:`into`."""
         return rotated @ self.rotation[regime].T + self.centre[regime]
 
     @property

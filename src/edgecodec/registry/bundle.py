@@ -38,7 +38,7 @@ from edgecodec.storage import replacing_directory, write_json, write_text
 PARTS = {"decoder": "model", "encoder": "float16", "firmware": "firmware", "verification": "verification",
          "metrics": "metrics"}  # folder in the bundle: folder in artifacts/
 LOADER = Path(__file__).with_name("pyfunc_model.py")  # the script by which MLflow loads a bundle
-REQUIREMENTS = ("mlflow", "numpy", "pandas", "pydantic", "pyyaml", "safetensors", "scipy", "torch",
+REQUIREMENTS = ("mlflow", "numpy", "pandas", "pydantic", "pyyaml", "safetensors", "scikit-learn", "scipy", "torch",
                 "vector-quantize-pytorch")
 
 

@@ -5,6 +5,7 @@
     codebooks  k-means, stage after stage, on latents of many windows
     joint      everything, every item with a random number of stages
     decoder    encoder and codebooks stand still
+    coded      codebooks and tables for coded packets, if the codec has any
 
 ``params.recipe`` can leave out what makes this sound, to show what the paper's own recipe gives.
 
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -36,6 +37,7 @@ from edgecodec.params import Params
 from edgecodec.progress import progress
 from edgecodec.storage import rounded
 from edgecodec.training.checkpoint import load_checkpoint, save_checkpoint
+from edgecodec.training.coded import fit_coded
 from edgecodec.training.losses import CodecLoss, LossParts, RelativeLoss, SumLoss, discriminator_loss
 from edgecodec.training.offsets import ProfileExchange
 
@@ -99,7 +101,7 @@ class Trainer:
         self.checkpoint = checkpoints / f"{self._digest()[:16]}.safetensors"
         self.step = 0
         self.history: list[dict[str, float]] = []
-        self.reseeded = torch.zeros(len(self.codec.quantizer.stages))
+        self.reseeded = torch.zeros(self.codec.quantizer.stages_of_rate[-1])
 
     # -- the schedule --------------------------------------------------------------------------------------------
 
@@ -137,6 +139,8 @@ class Trainer:
                     self._evaluate(parts)
                 if self.step % self.schedule.checkpoint_every == 0:
                     self._save()
+        if self.codec.coded is not None:
+            fit_coded(self.codec, self._batches(), self._relative(), self.params.seed)
         self.codec.eval()
         return Trained(
             self.codec, self.history,
@@ -248,6 +252,12 @@ class Trainer:
             latents.append(self.codec.encoder(self._codebook_inputs(generator, count)))
         torch.manual_seed(self.params.seed)
         self.codec.quantizer.initialize(torch.cat(latents), lambda stages: progress(stages, "codebooks"))
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """As many windows, and their targets, as the codebooks were set from, but others."""
+        for number in progress(range(math.ceil(self.schedule.codebook_windows / LATENT_BATCH)), "latents"):
+            batch = self._draw(np.random.default_rng([self.params.seed, 2**31 + 2, number]), LATENT_BATCH)
+            yield batch.inputs, batch.targets
 
     def _codebook_inputs(self, generator: np.random.Generator, count: int) -> Tensor:
         """Normalised windows [n, channels, samples], or noise in their place."""
