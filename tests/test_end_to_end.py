@@ -35,7 +35,7 @@ def test_repro_ends_with_a_registered_candidate(clone: Clone) -> None:
 
 def test_the_metrics_have_the_agreed_shape(clone: Clone) -> None:
     codecs = clone.metrics("rate_distortion")["splits"]["validation"]
-    assert set(codecs) == {"edgecodec", *load_params(clone.folder / "params.yaml").analyze.rivals}
+    assert set(codecs) == {"edgecodec", "edgecodec_coded", *load_params(clone.folder / "params.yaml").analyze.rivals}
     for rate in ("1", "2", "3", "4"):
         entry = codecs["edgecodec"][rate]
         keys = {"error_percent", "pointwise_error_percent", "pointwise_error_median_percent", "nmse_percent"}
