@@ -28,7 +28,7 @@ def trained(params: Params, channels: int) -> Codec:
     codec.offset.normal_()
     codec.scale.uniform_(1, 2)
     with torch.no_grad():
-        codec.quantizer.initialize(codec.encoder(torch.randn(300, channels, 800)))
+        codec.quantizer.initialize(codec.encoder(torch.randn(300, channels, 800)), per_step=64)
     return codec.eval()
 
 

@@ -12,7 +12,7 @@ def quantizer() -> ResidualQuantizer:
     quantizer = ResidualQuantizer(dimension=12, codeword_samples=4, codewords=32, stages_of_rate=(2, 4, 6),
                                   decay=0.99, dead_codeword_threshold=0.01, kmeans_iterations=10)
     spread = torch.linspace(3, 0.2, 12)
-    quantizer.initialize(torch.randn(2000, 1, 12) * spread)
+    quantizer.initialize(torch.randn(2000, 1, 12) * spread, per_step=64)
     quantizer.eval()
     return quantizer
 
@@ -32,7 +32,7 @@ def test_codebooks_are_set_by_k_means_also_after_a_forward(quantizer: ResidualQu
     fresh = ResidualQuantizer(dimension=12, codeword_samples=4, codewords=32, stages_of_rate=(2, 4, 6), decay=0.99,
                               dead_codeword_threshold=0.01, kmeans_iterations=10)
     fresh.eval()(latent[:1])  # the library sets codebooks at any first forward: here from one latent
-    fresh.initialize(torch.randn(2000, 1, 12) * torch.linspace(3, 0.2, 12))
+    fresh.initialize(torch.randn(2000, 1, 12) * torch.linspace(3, 0.2, 12), per_step=64)
     fresh.eval()
     distance, reference = ((each(latent).latent - latent).square().mean() for each in (fresh, quantizer))
     assert distance < 1.1 * reference
@@ -73,13 +73,28 @@ def test_dead_codewords_are_counted_and_drawn_anew() -> None:
     quantizer = ResidualQuantizer(dimension=4, codeword_samples=4, codewords=16, stages_of_rate=(1,), decay=0.5,
                                   dead_codeword_threshold=0.5, kmeans_iterations=10)
     spread = torch.randn(2000, 1, 4)
-    quantizer.initialize(spread)
+    quantizer.initialize(spread, per_step=64)
     near = spread[(spread[:, 0, 0] > 0)][:64]  # one half of space: codewords of the other half starve
     before = quantizer.codebooks[0].clone()
     reseeded = [float(quantizer.train()(near).reseeded[0]) for _ in range(12)]
     assert reseeded[0] == 0
     assert max(reseeded) >= 2 / 16
     assert not torch.allclose(quantizer.codebooks[0], before, atol=0.5)
+
+
+def test_codebooks_follow_in_the_training_however_many_items_set_them(quantizer: ResidualQuantizer) -> None:
+    """At decay 0.99, 70 steps go half-way to latents that have moved on by one."""
+    moved = torch.randn(64 * 70, 1, 12) * torch.linspace(3, 0.2, 12) + 1
+    book = quantizer.stages[0]._codebook
+
+    def centre() -> torch.Tensor:
+        return book.embed_avg.sum(dim=1) / book.cluster_size.sum()
+
+    before = centre()
+    quantizer.train()
+    for batch in moved.split(64):
+        quantizer(batch)
+    assert torch.allclose(centre() - before, torch.tensor(0.5), atol=0.2)
 
 
 def test_evaluation_leaves_the_codebooks_alone(quantizer: ResidualQuantizer, latent: torch.Tensor) -> None:

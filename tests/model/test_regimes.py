@@ -29,7 +29,7 @@ def two_kinds(seed: int, n: int) -> tuple[torch.Tensor, torch.Tensor]:
 def quantizer() -> RegimeQuantizer:
     torch.manual_seed(0)
     quantizer = RegimeQuantizer(regimes=2, **SIZES)
-    quantizer.initialize(two_kinds(0, 4000)[0])
+    quantizer.initialize(two_kinds(0, 4000)[0], per_step=64)
     return quantizer.eval()
 
 
@@ -42,7 +42,7 @@ def test_regimes_are_found_without_labels(quantizer: RegimeQuantizer) -> None:
 def test_regimes_beat_one_codebook_for_all_at_equal_bits(quantizer: RegimeQuantizer) -> None:
     torch.manual_seed(0)
     one = ResidualQuantizer(**SIZES)
-    one.initialize(two_kinds(0, 4000)[0])
+    one.initialize(two_kinds(0, 4000)[0], per_step=64)
     latent, _ = two_kinds(1, 500)
     of_one, of_regimes = ((each.eval()(latent).latent - latent).square().mean() for each in (one, quantizer))
     assert of_regimes < 0.8 * of_one
@@ -80,7 +80,7 @@ def test_word_numbers_point_into_the_joined_codebooks(quantizer: RegimeQuantizer
 def test_codebooks_follow_their_regime_alone_in_training() -> None:
     torch.manual_seed(0)
     quantizer = RegimeQuantizer(regimes=2, **SIZES)
-    quantizer.initialize(two_kinds(0, 2000)[0])
+    quantizer.initialize(two_kinds(0, 2000)[0], per_step=64)
     latent, wild = two_kinds(5, 400)
     regime = int(quantizer.choose(latent[wild]).mode().values)
     before = [each.codebooks[1].clone() for each in quantizer.quantizers]
@@ -104,7 +104,7 @@ def test_codewords_must_be_shared_out_evenly() -> None:
 
 def test_a_regime_with_too_few_windows_is_refused() -> None:
     with pytest.raises(EdgeCodecError, match="windows for 32 codewords; take fewer regimes"):
-        RegimeQuantizer(regimes=2, **SIZES).initialize(two_kinds(0, 50)[0])
+        RegimeQuantizer(regimes=2, **SIZES).initialize(two_kinds(0, 50)[0], per_step=64)
 
 
 @pytest.mark.parametrize("bits", [1.0, 10.0, 60.0])

@@ -59,7 +59,7 @@ def train_small_codec(params: Params) -> Codec:
     torch.manual_seed(0)
     codec = codec_from_params(params, WindowFormat(tuple("ABCDEF"), 64, 100.0, 5.0))
     with torch.no_grad():
-        codec.quantizer.initialize(codec.encoder(torch.from_numpy(random_windows(400))))
+        codec.quantizer.initialize(codec.encoder(torch.from_numpy(random_windows(400))), per_step=64)
     return codec.eval()
 
 

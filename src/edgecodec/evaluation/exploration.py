@@ -181,10 +181,7 @@ class _Explorer:
     def _fit(self, quantizer: ResidualQuantizer) -> Tensor:
         """Set the codebooks; returns the re-seed rate [codebooks] of the second half, when k-means is forgotten."""
         start = self._windows(self.params.kmeans_tokens)
-        quantizer.initialize(self.training[:start])
-        for book in _books(quantizer):  # k-means counted all tokens: go on as if it had been one batch
-            book.cluster_size *= self.params.batch_tokens / self.params.kmeans_tokens
-            book.embed_avg *= self.params.batch_tokens / self.params.kmeans_tokens
+        quantizer.initialize(self.training[:start], self._windows(self.params.batch_tokens))
         reseeded = []
         for batch in torch.split(self.training[start:], self._windows(self.params.batch_tokens)):
             quantizer(batch)

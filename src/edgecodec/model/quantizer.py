@@ -59,11 +59,16 @@ class ResidualQuantizer(nn.Module):
         return [cast(Tensor, stage.codebook) for stage in self.stages]
 
     @torch.no_grad()
-    def initialize(self, latent: Tensor, watch: Callable[[nn.ModuleList], Iterable[VectorQuantize]] = iter) -> None:
+    def initialize(self, latent: Tensor, per_step: float,
+                   watch: Callable[[nn.ModuleList], Iterable[VectorQuantize]] = iter) -> None:
         """Set all codebooks from ``latent`` [n, tokens, dimension], stage after stage.
 
-        A stage takes the coordinates with the most energy left and runs the library's k-means on them. ``watch``
-        may show progress over the stages.
+        A stage takes the coordinates with the most energy left and runs the library's k-means on them.
+
+        Args:
+            per_step: how many of the n items a training step will bring. The library goes on from the counts of k-means
+                as if they came from one step: so many more items would hold the codebooks where they are for long.
+            watch: may show progress over the stages.
         """
         self.train()
         residual = latent.clone()
@@ -75,6 +80,8 @@ class ResidualQuantizer(nn.Module):
             stage._codebook.initted.fill_(False)  # any forward before, even one in evaluation, has set it
             codeword, _, _ = stage(part)
             residual[..., where] = part - codeword
+            stage._codebook.cluster_size *= per_step / len(latent)
+            stage._codebook.embed_avg *= per_step / len(latent)
 
     def forward(self, latent: Tensor, stages_sent: Tensor | None = None) -> Quantized:
         """Quantize ``latent`` [n, tokens, dimension]; item i with its first ``stages_sent[i]`` stages (all if None).

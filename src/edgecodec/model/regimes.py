@@ -73,8 +73,9 @@ class RegimeQuantizer(nn.Module):
         return torch.cat((indices[:, :1], indices[:, 1:] + regime * self.codewords), dim=1)
 
     @torch.no_grad()
-    def initialize(self, latent: Tensor, watch: Callable[[nn.ModuleList], Iterable[VectorQuantize]] = iter) -> None:
-        """Set regimes and codebooks from ``latent`` [n, 1, dimension].
+    def initialize(self, latent: Tensor, per_step: float,
+                   watch: Callable[[nn.ModuleList], Iterable[VectorQuantize]] = iter) -> None:
+        """Set regimes and codebooks from ``latent`` [n, 1, dimension]; arguments as of ResidualQuantizer.
 
         Raises:
             EdgeCodecError: a regime has fewer latents than codewords.
@@ -93,7 +94,7 @@ class RegimeQuantizer(nn.Module):
                 raise EdgeCodecError(f"params.yaml: codecs.edge.regimes: regime {number} of {len(self.regimes)} has "
                                      f"{len(mine)} windows for {self.codewords} codewords; take fewer regimes or more "
                                      "train.edge.codebook_windows")
-            quantizer.initialize(self.into(number, mine), watch)
+            quantizer.initialize(self.into(number, mine), per_step * len(mine) / len(latent), watch)
 
     def forward(self, latent: Tensor, stages_sent: Tensor | None = None) -> Quantized:
         """Quantize ``latent`` [n, 1, dimension]; item i with its first ``stages_sent[i]`` stages (all if None).

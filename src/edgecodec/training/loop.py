@@ -251,7 +251,8 @@ class Trainer:
             count = min(LATENT_BATCH, self.schedule.codebook_windows - number * LATENT_BATCH)
             latents.append(self.codec.encoder(self._codebook_inputs(generator, count)))
         torch.manual_seed(self.params.seed)
-        self.codec.quantizer.initialize(torch.cat(latents), lambda stages: progress(stages, "codebooks"))
+        self.codec.quantizer.initialize(torch.cat(latents), self.schedule.batch,
+                                        lambda stages: progress(stages, "codebooks"))
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """As many windows, and their targets, as the codebooks were set from, but others."""
