@@ -12,13 +12,16 @@ export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help repro test test-slow lint ui clean
+.PHONY: help repro studies test test-slow lint ui clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 repro: $(READY)  ## run the pipeline: recordings to a registered model
 	dvc repro
+
+studies: $(READY)  ## what the codec is made of: the paper's networks and exploration, limits, stateful mode
+	dvc repro studies/dvc.yaml
 
 test: $(READY) lint  ## lint, types and all fast tests
 	pytest -n 2 --dist loadfile

@@ -1,4 +1,4 @@
-"""Stage analyze_codebooks: codebook utilization; rate-distortion of all codecs and rivals on the same windows."""
+"""Stage analyze_codebooks: codebook utilization; rate-distortion beside every rival."""
 
 import math
 from collections.abc import Iterator
@@ -13,7 +13,6 @@ from edgecodec.data.windows import WindowSet
 from edgecodec.errors import exit_with_one_line
 from edgecodec.evaluation import plots
 from edgecodec.evaluation.codebooks import Indices, usage_table, utilization
-from edgecodec.evaluation.learned_codecs import load_learned_codecs
 from edgecodec.evaluation.rate_distortion import (
     CODEC,
     budgets_around,
@@ -24,14 +23,14 @@ from edgecodec.evaluation.rate_distortion import (
 from edgecodec.evaluation.rivals.cosine import coefficients_in_band
 from edgecodec.evaluation.rivals.lineup import fit_rivals, save_rivals
 from edgecodec.evaluation.rivals.rival import Floats
-from edgecodec.model.codec import Codec
+from edgecodec.model.codec import Codec, load_model
 from edgecodec.params import load_params
 from edgecodec.progress import progress
 from edgecodec.storage import read_json, replacing_directory, write_json
 from edgecodec.training.offsets import ProfileExchange
 
 WINDOWS = Path("artifacts/windows")
-ARTIFACTS = Path("artifacts")
+MODEL = Path("artifacts/model")
 ANALYSIS = Path("artifacts/analysis")
 METRICS = Path("artifacts/metrics")
 THREADS = 2  # fixed, whatever the machine has: the order of sums is part of the result
@@ -46,8 +45,7 @@ def main() -> None:
     params = load_params()
     torch.set_num_threads(THREADS)
     train, validation = WindowSet.open(WINDOWS / "train"), WindowSet.open(WINDOWS / "validation")
-    codecs = load_learned_codecs(ARTIFACTS)
-    codec = codecs[CODEC]
+    codec = load_model(MODEL)
     training = read_json(METRICS / "training.json")
 
     used = utilization(
@@ -62,7 +60,7 @@ def main() -> None:
     some = spread(train, TRAIN_COMPARED)
     everything = np.arange(len(validation))
     comparisons = {
-        split: compare(codecs, rivals, windows.inputs(which), windows.targets(which), windows.wind[which],
+        split: compare({CODEC: codec}, rivals, windows.inputs(which), windows.targets(which), windows.wind[which],
                        f"Comparing on {split}")
         for split, windows, which in (("validation", validation, everything), ("train", train, some))
     }

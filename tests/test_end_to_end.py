@@ -14,6 +14,7 @@ from edgecodec.params import load_params
 if TYPE_CHECKING:
     from conftest import Clone
 
+STUDIES = ("paper_training", "paper_comparison", "exploration", "limits")
 METRICS = ("validation", "windows", "training", "codebooks", "rate_distortion", "float16", "firmware", "verification")
 
 
@@ -46,6 +47,15 @@ def test_the_metrics_have_the_agreed_shape(clone: Clone) -> None:
     assert {"simulator", "target", "evidence", "bit_exact", "clock_mhz", "encoder", "rvq", "total_milliseconds",
             "l1_bytes", "l2_bytes", "code_bytes", "energy_millijoules"} <= verification.keys()
     assert {"cycles", "macs", "layers"} <= verification["encoder"].keys()
+
+
+@pytest.mark.timeout(900)
+def test_the_studies_run_on_the_result(clone: Clone) -> None:
+    done = clone.run("dvc", "repro", "studies/dvc.yaml")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert all(clone.metrics(name) for name in STUDIES)
+    assert set(clone.metrics("paper_comparison")) == {"edgecodec", "paper", "paper_original"}
+    assert set(clone.metrics("exploration")) == {"edge", "paper"}
 
 
 def test_a_second_repro_runs_register_alone_and_changes_nothing(clone: Clone) -> None:

@@ -1,0 +1,63 @@
+"""Study compare_paper: our codec beside the paper's networks, trained on the same windows; error, bits, work."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edgecodec.data.windows import WindowSet
+from edgecodec.deploy.export import export_codec
+from edgecodec.errors import exit_with_one_line
+from edgecodec.evaluation import plots
+from edgecodec.evaluation.learned_codecs import load_learned_codecs
+from edgecodec.evaluation.rate_distortion import CODEC, compare, comparison_json, comparison_table
+from edgecodec.evaluation.rivals.lineup import load_rivals
+from edgecodec.model.codec import Codec
+from edgecodec.params import load_params
+from edgecodec.storage import replacing_directory, rounded, write_json
+
+ARTIFACTS = Path("artifacts")
+COMPARISON = Path("artifacts/paper_comparison")
+METRICS = Path("artifacts/metrics/paper_comparison.json")
+THREADS = 2  # fixed, whatever the machine has: the order of sums is part of the result
+
+
+def main() -> None:
+    params = load_params()
+    torch.set_num_threads(THREADS)
+    validation = WindowSet.open(ARTIFACTS / "windows/validation")
+    codecs = load_learned_codecs(ARTIFACTS)
+    comparison = compare(codecs, load_rivals(ARTIFACTS / "analysis"), validation.inputs(), validation.targets(),
+                         validation.wind, "Comparing")
+    ours = comparison[CODEC].by_rate
+    with replacing_directory(COMPARISON) as folder:
+        comparison_table({"validation": comparison}).to_csv(folder / "rate_distortion.csv", index=False,
+                                                            float_format="%.6g")
+        plots.draw_rate_distortion(folder / "rate_distortion.svg", comparison, params.gates.largest_error_percent)
+    write_json(METRICS, {
+        name: {
+            **work(codec),
+            "rates": errors,
+            "error_of_ours_to_this": {  # both send 90 bits per rate
+                rate: rounded(ours[int(rate)].errors.error_percent / entry["error_percent"])
+                for rate, entry in errors.items() if int(rate) in ours
+            },
+        }
+        for name, errors in comparison_json({name: comparison[name] for name in codecs}).items()
+        for codec in (codecs[name],)
+    })
+
+
+def work(codec: Codec) -> dict[str, Any]:
+    """MACs for a window, and parameters."""
+    exported = export_codec(codec)
+    return {
+        "encoder_macs": exported.multiply_accumulates,
+        "quantizer_macs": exported.quantizer.multiply_accumulates,
+        "encoder_parameters": sum(value.numel() for value in codec.encoder.parameters()),
+        "decoder_parameters": sum(value.numel() for value in codec.decoder.parameters()),
+    }
+
+
+if __name__ == "__main__":
+    exit_with_one_line(main)
