@@ -26,6 +26,7 @@ def main() -> None:
         save_model(trained.codec, params, folder)
     write_json(METRICS, {
         "codec": params.codec,
+        "profile": params.train.profile,
         "parameters": {
             "encoder": sum(value.numel() for value in trained.codec.encoder.parameters()),
             "decoder": sum(value.numel() for value in trained.codec.decoder.parameters()),

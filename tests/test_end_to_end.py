@@ -14,7 +14,7 @@ from edgecodec.params import load_params
 if TYPE_CHECKING:
     from conftest import Clone
 
-STUDIES = ("paper_training", "paper_comparison", "exploration", "limits")
+STUDIES = ("paper_training", "paper_comparison", "exploration", "limits", "seeds")
 METRICS = ("validation", "windows", "training", "codebooks", "rate_distortion", "float16", "firmware", "verification")
 
 

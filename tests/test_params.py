@@ -40,6 +40,16 @@ def test_wrong_setting_is_named_in_one_line(
     assert len(str(raised.value).splitlines()) == 1
 
 
+def test_the_quick_profile_shortens_the_schedule_alone(repository: Path, tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text((repository / "params.yaml").read_text().replace("profile: full", "profile: quick"))
+    full, quick = load_params(repository / "params.yaml").training, load_params(path).training
+    assert quick.joint_steps * 6 == full.joint_steps
+    assert quick.codebook_windows * 6 == full.codebook_windows
+    shortened = {"warmup_steps", "joint_steps", "decoder_steps", "codebook_windows"}
+    assert quick.model_dump(exclude=shortened) == full.model_dump(exclude=shortened)
+
+
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "seed: [1\n"])
 def test_what_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "params.yaml"

@@ -160,7 +160,11 @@ class PaperTrainParams(TrainParams):
     recipe: RecipeParams
 
 
+QUICK = 6  # profile quick: a sixth of the steps and of the windows behind the codebooks
+
+
 class TrainSection(Section):
+    profile: Literal["full", "quick"]  # quick: to try things; every result says that it is one
     edge: TrainParams
     paper: PaperTrainParams  # the paper's networks, trained as well as we can
     paper_original: PaperTrainParams  # the same networks by the recipe of the paper's public code
@@ -187,6 +191,12 @@ class ExploreParams(Section):
     dead_codeword_share: Fraction  # of the mean use: codewords used less are drawn anew
     offset_augmentation: Fraction  # as in the training
     validation_windows: Count  # that errors are measured on
+
+
+class RepeatParams(Section):
+    """How much of the error is chance: the training once more with other seeds, on the same windows."""
+
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 
 
 class FirmwareParams(Section):
@@ -229,6 +239,7 @@ class Params(Section):
     train: TrainSection
     analyze: AnalyzeParams
     explore: ExploreParams
+    repeat: RepeatParams
     firmware: FirmwareParams
     verify: VerifyParams
     gates: GatesParams
@@ -243,8 +254,12 @@ class Params(Section):
 
     @property
     def training(self) -> TrainParams:
-        """The schedule of the chosen codec."""
-        return self.train.edge if self.codec == "edge" else self.train.paper
+        """The schedule of the chosen codec and profile."""
+        schedule = self.train.edge if self.codec == "edge" else self.train.paper
+        if self.train.profile == "full":
+            return schedule
+        shortened = ("warmup_steps", "joint_steps", "decoder_steps", "codebook_windows")
+        return schedule.model_copy(update={name: -(-getattr(schedule, name) // QUICK) for name in shortened})
 
     @property
     def recipe(self) -> RecipeParams:

@@ -89,7 +89,8 @@ def _register_bundle(run: Run, measured: Measurements, params: Params, repositor
             description=(bundle.folder / "README.md").read_text(encoding="utf-8"),
             tags={
                 "gates": "passed", "evidence": str(measured.entry("verification.evidence")), "codec": params.codec,
-                "model_hash": bundle.model_hash, "git_commit": git_commit(repository) or "none",
+                "profile": params.train.profile, "model_hash": bundle.model_hash,
+                "git_commit": git_commit(repository) or "none",
                 "validation_digest": str(measured.entry(VALIDATION_DIGEST)), **errors,
             },
         )

@@ -1,0 +1,50 @@
+"""Study repeat_training: the codec trained with other seeds on the same windows; how far errors lie apart."""
+
+from pathlib import Path
+
+import numpy as np
+
+from edgecodec.data.windows import WindowSet
+from edgecodec.errors import exit_with_one_line
+from edgecodec.evaluation.rate_distortion import CODEC, Curve, RatePoint, compare
+from edgecodec.model.codec import Codec, load_model
+from edgecodec.params import load_params
+from edgecodec.storage import rounded, write_json
+from edgecodec.training.loop import Trainer
+
+WINDOWS = Path("artifacts/windows")
+MODEL = Path("artifacts/model")
+METRICS = Path("artifacts/metrics/seeds.json")
+CHECKPOINTS = Path(".cache/training")
+
+
+def main() -> None:
+    params = load_params()
+    train, validation = WindowSet.open(WINDOWS / "train"), WindowSet.open(WINDOWS / "validation")
+    measured = {params.seed: errors_of(load_model(MODEL), validation)}
+    for seed in params.repeat.seeds:
+        trainer = Trainer(params.model_copy(update={"seed": seed}), train, validation, CHECKPOINTS)
+        measured[seed] = errors_of(trainer.run().codec, validation)
+        trainer.checkpoint.unlink(missing_ok=True)
+    write_json(METRICS, {
+        "seeds": list(measured),
+        **{name: {str(rate): spread([curves[name].by_rate[rate] for curves in measured.values()])
+                  for rate in curve.by_rate}
+           for name, curve in measured[params.seed].items()},
+    })
+
+
+def errors_of(codec: Codec, validation: WindowSet) -> dict[str, Curve]:
+    return dict(compare({CODEC: codec}, [], validation.inputs(), validation.targets(), validation.wind, "Measuring"))
+
+
+def spread(points: list[RatePoint]) -> dict[str, float]:
+    """Of the errors, with the relative distance from the least to the largest."""
+    found = [point.errors.error_percent for point in points]
+    return {"least": rounded(min(found)), "mean": rounded(float(np.mean(found))), "largest": rounded(max(found)),
+            "relative_spread": rounded(max(found) / min(found) - 1),
+            "mean_bits": rounded(float(np.mean([point.bits_per_window for point in points])))}
+
+
+if __name__ == "__main__":
+    exit_with_one_line(main)
