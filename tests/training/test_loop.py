@@ -1,5 +1,7 @@
 """Training: learns, resumes to the same bits after a kill, refuses what cannot work."""
 
+import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +135,33 @@ def test_too_few_windows_for_the_codebooks_are_refused(small_params: Params, sma
                                                        tmp_path: Path) -> None:
     with pytest.raises(EdgeCodecError, match=r"train\.edge\.codebook_windows: 10 windows cannot fill 64 codewords"):
         train(with_codec(small_params, "edge", codebook_windows=10), small_windows, tmp_path)
+
+
+@pytest.mark.parametrize(("channel", "value", "message"), [
+    (3, np.nan, "artifacts/windows/train: channel {} holds NaN or Inf; run the stages validate and window again"),
+    (5, 0.25, "artifacts/windows: channel {} is constant in the training windows; leave it out"),
+])
+def test_channels_that_cannot_be_learned_are_refused(
+        channel: int, value: float, message: str, small_params: Params, small_windows: Path, tmp_path: Path) -> None:
+    sets = [WindowSet.open(small_windows / split) for split in ("train", "validation")]
+    inputs, targets = (np.array(rows) for rows in (sets[0].input_rows, sets[0].target_rows))
+    inputs[:, channel] = targets[:, channel] = value
+    damaged = dataclasses.replace(sets[0], input_rows=inputs, target_rows=targets)
+    with pytest.raises(EdgeCodecError, match=re.escape(message.format(sets[0].channel_names[channel]))):
+        Trainer(small_params, damaged, sets[1], tmp_path)
+
+
+def test_a_training_set_of_one_condition_trains(small_params: Params, small_windows: Path, tmp_path: Path) -> None:
+    sets = [WindowSet.open(small_windows / split) for split in ("train", "validation")]
+    condition = sets[0].condition[0]
+    one = sets[0].condition == condition
+    segments = [segment for segment in sets[0].description.segments if segment.condition == condition]
+    alone = dataclasses.replace(sets[0], description=sets[0].description.model_copy(update={"segments": segments}),
+                                **{name: getattr(sets[0], name)[one]
+                                   for name in ("starts", "wind", "condition", "recording")})
+    codec = Trainer(small_params, alone, sets[1], tmp_path).run().codec
+    by_rate = [errors(codec.reconstruct(alone.inputs(), rate), alone.targets()).error_percent for rate in codec.rates]
+    assert by_rate == sorted(by_rate, reverse=True)
 
 
 def test_a_saved_model_is_the_same_model(trained: Trained, small_params: Params, small_windows: Path,

@@ -83,6 +83,7 @@ class Trainer:
     def __init__(self, params: Params, train: WindowSet, validation: WindowSet, checkpoints: Path,
                  report: Report = lambda step, metrics: None) -> None:
         _refuse_too_few(params, train)
+        _refuse_gaps(train)
         torch.set_num_threads(THREADS)
         torch.use_deterministic_algorithms(True)
         torch.manual_seed(params.seed)
@@ -329,3 +330,11 @@ def _refuse_too_few(params: Params, train: WindowSet) -> None:
                              f"{params.training.codebook_windows} windows cannot fill {codewords} codewords")
     if len(train) == 0:
         raise EdgeCodecError("artifacts/windows/train: no window; look at artifacts/validation for excluded recordings")
+
+
+def _refuse_gaps(train: WindowSet) -> None:
+    for values in (train.input_rows, train.target_rows):
+        finite = np.isfinite(values).all(axis=0)  # [channels]
+        if not finite.all():
+            raise EdgeCodecError(f"artifacts/windows/train: channel {train.channel_names[int(finite.argmin())]} holds "
+                                 "NaN or Inf; run the stages validate and window again")
