@@ -83,6 +83,44 @@ def verdict(limits: Any) -> Iterator[str]:
         f"Of these, {floor - noise:.2f} % lie above the signal without noise, and can be had.")
 
 
+def rivals(rate_distortion: Any) -> Iterator[str]:
+    """Both kinds of packets against the classical rivals at the same mean bits."""
+    codecs = rate_distortion["splits"]["validation"]
+    rows = [("packets", "bits, mean", "error", "plain KLT + DCT", "ratio", "KLT + DCT at its best", "ratio")]
+    for name, kind in (("edgecodec", "fixed length"), ("edgecodec_coded", "coded")):
+        for entry in codecs[name].values():
+            plain, best = (entry["at_equal_bits"][rival] for rival in ("klt_dct_plain", "klt_dct"))
+            rows.append((kind, f"{entry['bits_per_window']:.0f}", f"**{entry['error_percent']:.2f} %**",
+                         f"{plain['error_percent']:.2f} %", f"{plain['ratio']:.3f}",
+                         f"{best['error_percent']:.2f} %", f"{best['ratio']:.3f}"))
+    return table(*rows)
+
+
+def chance(seeds: Any) -> Iterator[str]:
+    """How far the errors of several seeds lie apart."""
+    rows = [("packets", "rate", "least", "mean", "largest", "apart")]
+    for name, kind in (("edgecodec", "fixed length"), ("edgecodec_coded", "coded")):
+        for rate, found in seeds[name].items():
+            rows.append((kind, rate, *(f"{found[key]:.3f} %" for key in ("least", "mean", "largest")),
+                         f"{100 * found['relative_spread']:.2f} %"))
+    return table(*rows)
+
+
+def paper(comparison: Any) -> Iterator[str]:
+    """Our codec beside the paper's networks; both send 90 bits per rate."""
+    names = {"edgecodec": "edge", "paper": "paper, sound recipe", "paper_original": "paper, its own recipe"}
+    rates = comparison["edgecodec"]["rates"]
+    rows = [("networks", "MACs, encoder + quantizer", "parameters, encoder + decoder",
+             *(f"{entry['bits_per_window']:.0f} bits" for entry in rates.values()), "edge's error to this one's")]
+    for name, title in names.items():
+        entry = comparison[name]
+        ratios = ", ".join(f"{ratio:.2f}" for ratio in entry["error_of_ours_to_this"].values())
+        rows.append((title, f"{entry['encoder_macs'] / 1e6:.2f} + {entry['quantizer_macs'] / 1e6:.2f} M",
+                     f"{entry['encoder_parameters'] / 1e6:.2f} + {entry['decoder_parameters'] / 1e6:.2f} M",
+                     *(f"{errors['error_percent']:.2f} %" for errors in entry["rates"].values()), ratios))
+    return table(*rows)
+
+
 def sizes(exploration: Any) -> Iterator[str]:
     """What each number of codewords does in both codecs, over the numbers of stages."""
     rows = [("codec", "codewords", "in use", "in use, worst codebook", "perplexity / codewords", "drawn anew per step",
@@ -134,7 +172,8 @@ def obedience(budgets: list[Any], reading: str) -> str:
 FIGURES: dict[str, tuple[str, Callable[[Any], Iterator[str]]]] = {
     "parts": ("limits", parts), "groups": ("limits", groups), "spending": ("limits", spending),
     "verdict": ("limits", verdict), "sizes": ("exploration", sizes), "budgets": ("exploration", budgets),
-    "rule": ("exploration", rule),
+    "rule": ("exploration", rule), "rivals": ("rate_distortion", rivals), "chance": ("seeds", chance),
+    "paper": ("paper_comparison", paper),
 }
 
 
