@@ -24,7 +24,6 @@ from torch import Tensor
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.codebooks import Usage
-from edgecodec.evaluation.latents import latents_of, windows_of
 from edgecodec.evaluation.metrics import errors
 from edgecodec.model.quantizer import ResidualQuantizer
 from edgecodec.params import ExploreParams
@@ -139,7 +138,7 @@ class _Explorer:
         self.training = _training_latents(codec, train, generator, self._windows(tokens), params.offset_augmentation)
         self.usage = _drawn_latents(codec, validation, generator, self._windows(8 * max(params.codewords)))
         which = np.linspace(0, len(validation) - 1, min(params.validation_windows, len(validation))).round()
-        self.latents = latents_of(codec, validation.inputs(which.astype(np.int64)))
+        self.latents = codec.latents(validation.inputs(which.astype(np.int64)))
         self.targets = validation.targets(which.astype(np.int64))
 
     def run(self) -> Exploration:
@@ -194,7 +193,7 @@ class _Explorer:
         return -(-tokens // self.codec.tokens)
 
     def _error(self, latents: Tensor) -> float:
-        return errors(windows_of(self.codec, latents), self.targets).error_percent
+        return errors(self.codec.windows_of(latents), self.targets).error_percent
 
 
 def exploration_table(explorations: Mapping[str, Exploration]) -> pd.DataFrame:
@@ -217,13 +216,13 @@ def _training_latents(codec: Codec, train: WindowSet, generator: np.random.Gener
         drawn = train.draw(generator, size)
         profiles = drawn.targets.mean(axis=-1, dtype=np.float64)
         shift = exchange.shifts(generator, profiles, drawn.wind, exchanged)
-        latents.append(latents_of(codec, drawn.inputs + shift[..., None]))
+        latents.append(codec.latents(drawn.inputs + shift[..., None]))
     return torch.cat(latents)
 
 
 def _drawn_latents(codec: Codec, windows: WindowSet, generator: np.random.Generator, count: int) -> Tensor:
     """Latents [count, tokens, dimension] of windows at random offsets."""
-    return torch.cat([latents_of(codec, windows.draw(generator, size).inputs) for size in _sizes(count)])
+    return torch.cat([codec.latents(windows.draw(generator, size).inputs) for size in _sizes(count)])
 
 
 def _sizes(count: int) -> Sequence[int]:

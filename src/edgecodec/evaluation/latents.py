@@ -1,26 +1,16 @@
-"""A codec taken apart: its latents, with and without the quantizer, and the windows that its decoder makes of them."""
+"""A codec taken apart: its quantized latents, and what their entries stand for."""
 
 from __future__ import annotations
-
-from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgecodec.model.codec import BATCH, Codec
+from edgecodec.model.codec import Codec
 from edgecodec.model.edge import EdgeEncoder
 
 Floats = NDArray[np.float32]
-
-
-@torch.no_grad()
-def latents_of(codec: Codec, windows: Floats) -> Tensor:
-    """What the encoder makes of ``windows`` [n, channels, samples]: [n, tokens, dimension], not quantized."""
-    codec.eval()
-    return torch.cat([codec.encoder(codec.normalize(batch))
-                      for batch in torch.split(torch.from_numpy(windows), BATCH)])
 
 
 @torch.no_grad()
@@ -29,15 +19,6 @@ def quantized_latents_of(codec: Codec, windows: Floats) -> dict[int, Tensor]:
     indices = torch.from_numpy(codec.encode(windows).astype(np.int64))
     return {rate: codec.quantizer.decode(indices[:, :stages])
             for rate, stages in zip(codec.rates, codec.quantizer.stages_of_rate, strict=True)}
-
-
-@torch.no_grad()
-def windows_of(codec: Codec, latents: Tensor) -> Floats:
-    """What the decoder makes of ``latents`` [n, tokens, dimension]: [n, channels, samples]."""
-    codec.eval()
-    rebuilt = [codec.decoder(batch) / codec.scale[:, None] + codec.offset[:, None]
-               for batch in torch.split(latents, BATCH)]
-    return cast(Floats, torch.cat(rebuilt).numpy())
 
 
 def coefficient_groups(codec: Codec) -> dict[str, slice]:

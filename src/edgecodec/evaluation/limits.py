@@ -20,7 +20,7 @@ from torch import Tensor
 
 from edgecodec.data.aerosense import damage_in
 from edgecodec.data.windows import WindowSet
-from edgecodec.evaluation.latents import coefficient_groups, latents_of, quantized_latents_of, windows_of
+from edgecodec.evaluation.latents import coefficient_groups, quantized_latents_of
 from edgecodec.evaluation.metrics import central, relative_error_percent
 from edgecodec.evaluation.water_filling import GaussianModel
 from edgecodec.progress import progress
@@ -125,7 +125,7 @@ class _Measurement:
         self.magnitude = np.abs(self.targets).mean(axis=-1)  # [windows, channels]
         self.groups = window_groups(validation)
         inputs = validation.inputs()
-        self.latents = latents_of(codec, inputs)  # [n, tokens, dimension]
+        self.latents = codec.latents(inputs)  # [n, tokens, dimension]
         self.quantized = quantized_latents_of(codec, inputs)
         self.one_class = np.zeros_like(self.wind)
         drawn, wind = _drawn_latents(codec, train, seed)
@@ -177,7 +177,7 @@ class _Measurement:
         return torch.from_numpy(arrived).float().reshape(self.latents.shape)
 
     def _decoded(self, latents: Tensor) -> Scores:
-        return self._scores(windows_of(self.codec, latents))
+        return self._scores(self.codec.windows_of(latents))
 
     def _scores(self, windows: Floats) -> Scores:
         deviation = np.abs(windows[..., central(windows.shape[-1])] - self.targets).mean(axis=-1)
@@ -199,7 +199,7 @@ def _drawn_latents(codec: Codec, train: WindowSet, seed: int) -> tuple[NDArray[n
     latents, wind = [], []
     for _ in progress(range(LATENT_BATCHES), "Latents"):
         drawn = train.draw(generator, LATENT_BATCH)
-        latents.append(latents_of(codec, drawn.inputs).flatten(1).double().numpy())
+        latents.append(codec.latents(drawn.inputs).flatten(1).double().numpy())
         wind.append(drawn.wind)
     return np.concatenate(latents), np.concatenate(wind)
 

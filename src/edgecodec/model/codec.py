@@ -142,7 +142,7 @@ class Codec(nn.Module):
             raise EdgeCodecError(f"indices: {int(indices[:, :stages].max())} is no codeword of "
                                  f"{self.quantizer.codewords}")
         wanted = torch.from_numpy(indices[:, :stages].astype(np.int64))
-        return self._rebuild(self.quantizer.decode(wanted))
+        return self.windows_of(self.quantizer.decode(wanted))
 
     def reconstruct(self, windows: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
         """What a receiver sees of ``windows`` [n, channels, samples] at ``rate``."""
@@ -169,10 +169,17 @@ class Codec(nn.Module):
                 indices[start + mine] = own.numpy()
         return CodedIndices(regimes, indices)
 
-    @torch.no_grad()
     def decode_coded(self, sent: CodedIndices, rate: int) -> NDArray[np.float32]:
         """Windows [n, channels, samples] from what coded packets hold at ``rate``."""
-        self.eval()
+        return self.windows_of(self.coded_latents(sent, rate))
+
+    @torch.no_grad()
+    def coded_latents(self, sent: CodedIndices, rate: int) -> Tensor:
+        """The quantized latents [n, 1, dimension] of what coded packets hold at ``rate``.
+
+        Raises:
+            EdgeCodecError: no such rate, or a codec without coded packets.
+        """
         self._stages(rate)
         quantizer, coded = self._for_coded()
         latent = torch.zeros(len(sent.regimes), 1, quantizer.dimension)
@@ -180,7 +187,7 @@ class Codec(nn.Module):
             mine = np.flatnonzero(sent.regimes == number)
             own = torch.from_numpy(sent.indices[mine, : coded.stages_of_rate[rate - 1]].astype(np.int64))
             latent[mine] = quantizer.out_of(number, coded.decode(own, number)[:, None])
-        return self._rebuild(latent)
+        return latent
 
     def coded_payloads(self, sent: CodedIndices, rate: int) -> list[bytes]:
         """What coded packets at ``rate`` carry, one per window."""
@@ -193,8 +200,23 @@ class Codec(nn.Module):
             raise EdgeCodecError(f"codec {self.name}: has no coded packets; send fixed-length ones")
         return self.quantizer, self.coded
 
-    def _rebuild(self, latent: Tensor) -> NDArray[np.float32]:
-        """Windows [n, channels, samples] in their unit from quantized latents [n, tokens, dimension]."""
+    @torch.no_grad()
+    def latents(self, windows: NDArray[np.float32]) -> Tensor:
+        """What the encoder makes of ``windows`` [n, channels, samples]: [n, tokens, dimension], not quantized.
+
+        Raises:
+            EdgeCodecError: wrong shape, or NaN or Inf in a window.
+        """
+        if self.training:
+            self.eval()
+        batches = torch.split(torch.from_numpy(self._checked(windows)), BATCH)
+        return torch.cat([self.encoder(self.normalize(batch)) for batch in batches])
+
+    @torch.no_grad()
+    def windows_of(self, latent: Tensor) -> NDArray[np.float32]:
+        """What the decoder makes of ``latent`` [n, tokens, dimension]: [n, channels, samples], in their unit."""
+        if self.training:
+            self.eval()
         rebuilt = [self.decoder(batch) / self.scale[:, None] + self.offset[:, None]
                    for batch in torch.split(latent, BATCH)]
         return cast(NDArray[np.float32], torch.cat(rebuilt).numpy())
