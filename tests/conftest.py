@@ -11,8 +11,14 @@ from typing import Any
 import pytest
 
 from edgecodec.data.acquisition import acquire
-from edgecodec.data.windows import write_windows
+from edgecodec.data.chains import ChainSource, chain_source
+from edgecodec.data.windows import WindowSet, write_windows
+from edgecodec.model.codec import Codec
+from edgecodec.model.stateful import StatefulCodec
 from edgecodec.params import Params, load_params
+from edgecodec.training.loop import Trainer
+from edgecodec.training.offsets import ProfileExchange
+from edgecodec.training.stateful import fit_stateful
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -45,6 +51,39 @@ def small_windows(small_params: Params, tmp_path_factory: pytest.TempPathFactory
     listed = acquire(small_params.data, small_params.seed, folder / "raw")
     write_windows(folder / "raw", listed, frozenset(), small_params.window, folder / "windows")
     return folder / "windows"
+
+
+@pytest.fixture(scope="session")
+def train(small_windows: Path) -> WindowSet:
+    return WindowSet.open(small_windows / "train")
+
+
+@pytest.fixture(scope="session")
+def validation(small_windows: Path) -> WindowSet:
+    return WindowSet.open(small_windows / "validation")
+
+
+@pytest.fixture(scope="session")
+def codec(small_params: Params, train: WindowSet, validation: WindowSet,
+          tmp_path_factory: pytest.TempPathFactory) -> Codec:
+    return Trainer(small_params, train, validation, tmp_path_factory.mktemp("checkpoints")).run().codec
+
+
+@pytest.fixture(scope="session")
+def training_chains(small_params: Params, train: WindowSet, small_windows: Path) -> ChainSource:
+    return chain_source(small_params, small_windows.parent / "raw", frozenset(), train,
+                        small_params.stateful.fit.chain_windows)
+
+
+@pytest.fixture(scope="session")
+def validation_chains(small_params: Params, validation: WindowSet, small_windows: Path) -> ChainSource:
+    return chain_source(small_params, small_windows.parent / "raw", frozenset(), validation,
+                        small_params.stateful.measure.chain_windows)
+
+
+@pytest.fixture(scope="session")
+def stateful(codec: Codec, small_params: Params, train: WindowSet, training_chains: ChainSource) -> StatefulCodec:
+    return fit_stateful(codec, training_chains, ProfileExchange.of_recordings(train), small_params.stateful, seed=1)
 
 
 class Clone:

@@ -1,6 +1,4 @@
-"""Windows of the small twin, the rivals that learned from them, and a codec that was trained on them."""
-
-from pathlib import Path
+"""The rivals, as they learned from windows of the small twin, beside a codec that was trained on them."""
 
 import pytest
 
@@ -10,24 +8,6 @@ from edgecodec.evaluation.rivals.cosine import coefficients_in_band
 from edgecodec.evaluation.rivals.lineup import NAMES, fit_rivals
 from edgecodec.evaluation.rivals.rival import Rival
 from edgecodec.model.codec import Codec
-from edgecodec.params import Params
-from edgecodec.training.loop import Trainer
-
-
-@pytest.fixture(scope="session")
-def train(small_windows: Path) -> WindowSet:
-    return WindowSet.open(small_windows / "train")
-
-
-@pytest.fixture(scope="session")
-def validation(small_windows: Path) -> WindowSet:
-    return WindowSet.open(small_windows / "validation")
-
-
-@pytest.fixture(scope="session")
-def codec(small_params: Params, train: WindowSet, validation: WindowSet,
-          tmp_path_factory: pytest.TempPathFactory) -> Codec:
-    return Trainer(small_params, train, validation, tmp_path_factory.mktemp("checkpoints")).run().codec
 
 
 @pytest.fixture(scope="session")
