@@ -85,3 +85,14 @@ def test_the_common_price_falls_as_bits_grow() -> None:
     bits = sum(0.5 * torch.log2((variance / (level * error)).clamp(min=1)).sum() / 2
                for variance, error in zip(variances, (1.0, 0.5), strict=True))
     assert float(bits) == pytest.approx(2.0, abs=1e-3)
+
+
+def test_the_regime_is_the_one_whose_lowest_rate_leaves_the_least(coded: CodedQuantizer) -> None:
+    """Stages of higher rates have no say, so that the indices of a lower rate are a prefix."""
+    in_regimes = [latents(8, 200), latents(9, 200, scale=0.5)]
+    left = torch.stack([
+        (latent - coded.decode(coded.encode(latent, regime)[:, : RATES[0]], regime)).square().sum(dim=1)
+        for regime, latent in enumerate(in_regimes)])
+    chosen = coded.choose(in_regimes)
+    assert set(chosen.tolist()) == {0, 1}
+    assert torch.equal(left.gather(0, chosen[None])[0], left.min(dim=0).values)

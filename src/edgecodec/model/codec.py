@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.coded import CodedQuantizer
 from edgecodec.model.edge import EdgeDecoder, EdgeEncoder
+from edgecodec.model.entropy import ManyWindowIndices
 from edgecodec.model.paper import LATENT_SAMPLES_PER_WINDOW_SAMPLE, PaperDecoder, PaperEncoder
 from edgecodec.model.quantizer import Quantized, ResidualQuantizer
 from edgecodec.model.regimes import RegimeQuantizer
@@ -41,14 +42,6 @@ class WindowFormat:
     @property
     def channels(self) -> int:
         return len(self.channel_names)
-
-
-@dataclass(frozen=True, eq=False)
-class CodedIndices:
-    """What coded packets of some windows hold."""
-
-    regimes: NDArray[np.uint16]  # [n]
-    indices: NDArray[np.uint16]  # [n, stages]
 
 
 @dataclass(frozen=True)
@@ -149,7 +142,7 @@ class Codec(nn.Module):
         return self.decode(self.encode(windows), rate)
 
     @torch.no_grad()
-    def encode_coded(self, windows: NDArray[np.float32]) -> CodedIndices:
+    def encode_coded(self, windows: NDArray[np.float32]) -> ManyWindowIndices:
         """What coded packets of ``windows`` [n, channels, samples] hold, for the highest rate.
 
         Raises:
@@ -162,19 +155,19 @@ class Codec(nn.Module):
         for start in range(0, len(windows), BATCH):
             batch = slice(start, start + BATCH)
             latent = self.encoder(self.normalize(torch.from_numpy(self._checked(windows[batch]))))
-            regimes[batch] = regime = quantizer.choose(latent).numpy()
+            rotated = [quantizer.into(number, latent)[:, 0] for number in range(len(quantizer.regimes))]
+            regimes[batch] = regime = coded.choose(rotated).numpy()
             for number in np.unique(regime):
                 mine = np.flatnonzero(regime == number)
-                own = coded.encode(quantizer.into(number, latent[mine])[:, 0], number)
-                indices[start + mine] = own.numpy()
-        return CodedIndices(regimes, indices)
+                indices[start + mine] = coded.encode(rotated[number][mine], number).numpy()
+        return ManyWindowIndices(regimes, indices)
 
-    def decode_coded(self, sent: CodedIndices, rate: int) -> NDArray[np.float32]:
+    def decode_coded(self, sent: ManyWindowIndices, rate: int) -> NDArray[np.float32]:
         """Windows [n, channels, samples] from what coded packets hold at ``rate``."""
         return self.windows_of(self.coded_latents(sent, rate))
 
     @torch.no_grad()
-    def coded_latents(self, sent: CodedIndices, rate: int) -> Tensor:
+    def coded_latents(self, sent: ManyWindowIndices, rate: int) -> Tensor:
         """The quantized latents [n, 1, dimension] of what coded packets hold at ``rate``.
 
         Raises:
@@ -189,7 +182,7 @@ class Codec(nn.Module):
             latent[mine] = quantizer.out_of(number, coded.decode(own, number)[:, None])
         return latent
 
-    def coded_payloads(self, sent: CodedIndices, rate: int) -> list[bytes]:
+    def coded_payloads(self, sent: ManyWindowIndices, rate: int) -> list[bytes]:
         """What coded packets at ``rate`` carry, one per window."""
         self._stages(rate)
         _, coded = self._for_coded()

@@ -68,10 +68,19 @@ def _frequencies(count: Tensor) -> Tensor:
     return torch.from_numpy(quantize_frequencies(count.numpy() + UNSEEN).astype(np.int32))
 
 
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """What some stages find, and what they leave."""
+
+    indices: Tensor  # [n, stages]
+    residual: Tensor  # [n, dimension]
+
+
 class CodedQuantizer(nn.Module):
     """Entropy-constrained codebooks for every regime; rate r sends the first ``stages_of_rate[r - 1]`` stages.
 
     Latents are in their regime's coordinates (:class:`~edgecodec.model.regimes.RegimeQuantizer` rotates them there).
+    As there, a window's regime is the one whose stages of the lowest rate leave the least: here, of these codebooks.
     """
 
     coordinates: Tensor  # [regimes, stages, codeword samples]
@@ -131,15 +140,25 @@ class CodedQuantizer(nn.Module):
                 self.frequencies[regime, number] = stage.frequencies
                 self.prices[regime, number] = stage.price
 
+    def choose(self, latents: list[Tensor]) -> Tensor:
+        """The regime [n] of windows with the latents [n, dimension] in the coordinates of every regime."""
+        contested = self.stages_of_rate[0]
+        return torch.stack([self._run(self.stages(regime)[:contested], latent).residual.square().sum(dim=1)
+                            for regime, latent in enumerate(latents)]).argmin(dim=0)
+
     def encode(self, latent: Tensor, regime: int) -> Tensor:
         """Indices [n, stages] of ``latent`` [n, dimension] of ``regime``."""
+        return self._run(self.stages(regime), latent).indices
+
+    @staticmethod
+    def _run(stages: list[CodedStage], latent: Tensor) -> _Run:
         residual = latent.clone()
         indices = []
-        for stage in self.stages(regime):
+        for stage in stages:
             index = stage.choose(residual[:, stage.coordinates])
             residual[:, stage.coordinates] -= stage.codewords[index]
             indices.append(index)
-        return torch.stack(indices, dim=1)
+        return _Run(torch.stack(indices, dim=1), residual)
 
     def decode(self, indices: Tensor, regime: int) -> Tensor:
         """The latents [n, dimension] of ``indices`` [n, stages sent] of ``regime``."""

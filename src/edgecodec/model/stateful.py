@@ -30,8 +30,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.model.codec import Codec, CodedIndices
+from edgecodec.model.codec import Codec
 from edgecodec.model.differences import DifferenceQuantizer, State
+from edgecodec.model.entropy import ManyWindowIndices
 from edgecodec.model.regimes import RegimeQuantizer
 from edgecodec.params import StatefulParams
 from edgecodec.storage import read_json, sha256_of_file, write_json
@@ -52,7 +53,7 @@ class Analyzed:
     """One window of every link, before it is decided what kind of packet it becomes."""
 
     latent: Tensor  # [n, dimension], not quantized
-    alone: CodedIndices  # of key packets
+    alone: ManyWindowIndices  # of key packets
 
     @property
     def regime(self) -> Tensor:
@@ -61,7 +62,7 @@ class Analyzed:
     def select(self, which: Tensor) -> Analyzed:
         """Of the links ``which`` [n]."""
         rows = which.numpy()
-        return Analyzed(self.latent[which], CodedIndices(self.alone.regimes[rows], self.alone.indices[rows]))
+        return Analyzed(self.latent[which], ManyWindowIndices(self.alone.regimes[rows], self.alone.indices[rows]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +114,7 @@ class StatefulCodec:
         """Of ``chains`` [windows, channels, samples] of equal length, one per link: their first windows, and so on."""
         each = [self.analyze(chain) for chain in chains]
         return [Analyzed(torch.stack([chain.latent[number] for chain in each]),
-                         CodedIndices(np.stack([chain.alone.regimes[number] for chain in each]),
+                         ManyWindowIndices(np.stack([chain.alone.regimes[number] for chain in each]),
                                       np.stack([chain.alone.indices[number] for chain in each])))
                 for number in range(len(each[0].latent))]
 
@@ -143,7 +144,7 @@ class StatefulCodec:
             EdgeCodecError: it is the payload of no window.
         """
         sent = self._key_tables.decode(payload, self._coded.stages_of_rate[rate - 1])
-        return self._after_keys(CodedIndices(np.array([sent.regime], np.uint16), sent.indices[np.newaxis]), rate)
+        return self._after_keys(ManyWindowIndices(np.array([sent.regime], np.uint16), sent.indices[np.newaxis]), rate)
 
     @torch.no_grad()
     def receive_difference(self, payload: bytes, before: State, rate: int) -> State:
@@ -161,7 +162,7 @@ class StatefulCodec:
         payloads = self._key_tables.encode_many(analyzed.alone.regimes, analyzed.alone.indices[:, :stages])
         return Sent(torch.ones(len(payloads), dtype=torch.bool), payloads, self._after_keys(analyzed.alone, rate))
 
-    def _after_keys(self, alone: CodedIndices, rate: int) -> State:
+    def _after_keys(self, alone: ManyWindowIndices, rate: int) -> State:
         regime = torch.from_numpy(alone.regimes.astype(np.int64))
         return State.after_key(self.codec.coded_latents(alone, rate)[:, 0], regime)
 
