@@ -3,20 +3,23 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
-from edgecodec.deploy.network import save_codec
-from edgecodec.deploy.oracle import encode
+from edgecodec.deploy.network import ExportedCodec, save_codec
+from edgecodec.deploy.oracle import Encoding, encode
+from edgecodec.deploy.packet import PacketFormat
 from edgecodec.errors import exit_with_one_line
 from edgecodec.evaluation.metrics import errors
-from edgecodec.model.codec import load_model
+from edgecodec.model.codec import Codec, load_model
 from edgecodec.storage import replacing_directory, rounded, write_json
 
 VALIDATION = Path("artifacts/windows/validation")
 MODEL = Path("artifacts/model")
 FLOAT16 = Path("artifacts/float16")
 METRICS = Path("artifacts/metrics/float16.json")
+Windows = NDArray[np.float32]
 WINDOWS = 96  # the oracle rounds like the target, which takes its time
 
 
@@ -30,28 +33,45 @@ def main() -> None:
     which = np.unique(np.linspace(0, len(validation) - 1, WINDOWS).round().astype(int))
     inputs, targets = validation.inputs(which), validation.targets(which)
     float32 = codec.encode(inputs)
-    float16 = encode(exported, np.ascontiguousarray(inputs.transpose(0, 2, 1))).indices
-    by_rate = {}
-    for rate in codec.rates:
-        before = errors(codec.decode(float32, rate), targets).error_percent
-        after = errors(codec.decode(float16, rate), targets).error_percent
-        by_rate[str(rate)] = {
-            "error_percent_float32": rounded(before),
-            "error_percent_float16": rounded(after),
-            "relative_error_growth": rounded(after / before - 1),
-        }
-    arrays = exported.tensors()
+    encoding = encode(exported, np.ascontiguousarray(inputs.transpose(0, 2, 1)))
+    float16 = encoding.indices
+    by_rate = {rate: growth(codec.decode(float32, rate), codec.decode(float16, rate), targets) for rate in codec.rates}
+    coded = growth_of_coded_packets(codec, exported, encoding, inputs, targets) if codec.has_coded_packets else {}
     write_json(METRICS, {
         "model_hash": exported.model_hash,
         "windows": len(which),
         "by_rate": by_rate,
-        "relative_error_growth": max(entry["relative_error_growth"] for entry in by_rate.values()),
+        "coded_by_rate": coded,
+        "relative_error_growth": max(entry["relative_error_growth"] for entry in (*by_rate.values(), *coded.values())),
         "equal_indices": rounded(float((float32 == float16).mean())),
-        "weight_bytes": sum(array.nbytes for name, array in arrays.items() if not name.startswith("stage")),
-        "codebook_bytes": sum(array.nbytes for name, array in arrays.items() if name.startswith("stage")),
+        "weight_bytes": sum(array.nbytes for array in exported.weights().values()),
+        "codebook_bytes": sum(array.nbytes for array in exported.codebooks().values()),
         "encoder_macs": exported.multiply_accumulates,
         "quantizer_macs": exported.quantizer.multiply_accumulates,
     })
+
+
+def growth(float32: Windows, float16: Windows, targets: Windows) -> dict[str, float]:
+    """How much larger the error is with the target's roundings; windows are [n, channels, samples]."""
+    before, after = (errors(windows, targets).error_percent for windows in (float32, float16))
+    return {
+        "error_percent_float32": rounded(before),
+        "error_percent_float16": rounded(after),
+        "relative_error_growth": rounded(after / before - 1),
+    }
+
+
+def growth_of_coded_packets(codec: Codec, exported: ExportedCodec, encoding: Encoding, inputs: Windows,
+                            targets: Windows) -> dict[int, dict[str, float]]:
+    """By rate, with the mean bits of the payloads."""
+    form = PacketFormat.of(exported).coded
+    assert form is not None
+    float32, float16 = codec.encode_coded(inputs), form.of_windows(encoding.coded_indices)
+    return {rate: {
+        **growth(codec.decode_coded(float32, rate), codec.decode_coded(float16, rate), targets),
+        "payload_bits_float32": rounded(8 * np.mean([len(payload) for payload in codec.coded_payloads(float32, rate)])),
+        "payload_bits_float16": rounded(8 * np.mean([len(payload) for payload in codec.coded_payloads(float16, rate)])),
+    } for rate in codec.rates}
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ def encode(
     windows: Windows,
     packets: Annotated[Path, typer.Argument(metavar="PACKETS", help="The packet file to write.")],
     rate: Annotated[int | None, typer.Option(help="From 1, the shortest packet; the highest if not given.")] = None,
+    coded: Annotated[bool, typer.Option("--coded", help="Packets of variable length, if the codec has them.")] = False,
     first_sequence: Annotated[int, typer.Option(help="Sequence number of the first packet.")] = 0,
     artifacts: Artifacts = Path("artifacts"),
 ) -> None:
@@ -63,7 +64,7 @@ def encode(
 
     from edgecodec.deploy import oracle
     from edgecodec.deploy.network import load_codec
-    from edgecodec.deploy.packet import PacketFormat, pack
+    from edgecodec.deploy.packet import OVERHEAD_BYTES, PacketFormat, PacketKind, pack
     from edgecodec.deploy.packet_file import write_packets
     from edgecodec.evaluation.evaluate import read_windows
     from edgecodec.progress import progress
@@ -71,19 +72,24 @@ def encode(
     codec = load_codec(artifacts / "float16")
     form = PacketFormat.of(codec)
     chosen = len(form.rates) if rate is None else rate
-    form.stages(chosen)  # refuses a rate that the codec does not have, before any work
+    kind = PacketKind.CODED if coded else PacketKind.FIXED_LENGTH
+    form.payloads(kind).stages(chosen)  # refuses a rate or kind that the codec does not have, before any work
     values = read_windows(windows, codec).windows
     sealed = []
     for number, window in enumerate(progress(values, "Encoding")):
         try:
-            (indices,) = oracle.encode(codec, np.ascontiguousarray(window.T[None])).indices
+            encoding = oracle.encode(codec, np.ascontiguousarray(window.T[None]))
         except EdgeCodecError:
             raise EdgeCodecError(f"{windows}: window {number}: its values exceed float16 in the encoder; "
                                  "check their unit") from None
-        sealed.append(pack(form, chosen, (first_sequence + number) % 0x10000, indices))
+        (indices,) = encoding.coded_indices if coded else encoding.indices
+        sealed.append(pack(form, chosen, (first_sequence + number) % 0x10000, indices, kind))
     write_packets(packets, sealed)
-    typer.echo(f"{packets}: {len(sealed)} packets of {form.packet_bytes(chosen)} bytes "
-               f"({form.payload_bits(chosen)} bits of payload) at rate {chosen}")
+    size, bits = f"{form.packet_bytes(chosen)} bytes", f"{form.payload_bits(chosen)} bits"
+    if coded:
+        mean = sum(map(len, sealed)) / max(1, len(sealed))
+        size, bits = f"{mean:.1f} bytes on average", f"{8 * (mean - OVERHEAD_BYTES):.0f} bits"
+    typer.echo(f"{packets}: {len(sealed)} packets of {size} ({bits} of payload) at rate {chosen}")
 
 
 @app.command()

@@ -35,8 +35,8 @@ def describe(artifacts: Path, params: Params) -> list[Table]:
 
 def _codec(codec: ExportedCodec, measured: Measurements) -> Table:
     quantizer = codec.quantizer
-    stored = sum(array.nbytes for array in codec.tensors().values())
-    codebooks = sum(stage.codewords.nbytes + stage.norms.nbytes for stage in quantizer.stages)
+    weights, codebooks = (sum(array.nbytes for array in arrays.values())
+                          for arrays in (codec.weights(), codec.codebooks()))
     return _facts({
         "codec": codec.codec,
         "model hash": codec.model_hash,
@@ -44,7 +44,7 @@ def _codec(codec: ExportedCodec, measured: Measurements) -> Table:
         "quantizer": f"{len(quantizer.stages)} stages of {len(quantizer.stages[0].codewords)} codewords, "
                      f"{quantizer.tokens} tokens",
         "MACs": f"{codec.multiply_accumulates:,} in the encoder, {quantizer.multiply_accumulates:,} in the quantizer",
-        "constants": f"{stored - codebooks:,} bytes of weights, {codebooks:,} of codebooks",
+        "constants": f"{weights:,} bytes of weights, {codebooks:,} of codebooks",
         "memory": ", ".join(f"{name} {_shown(measured.number(f'verification.{key}'))}" for name, key in (
             ("L1", "l1_bytes"), ("L2", "l2_bytes"), ("code", "code_bytes"))) + " bytes",
         "encoder": f"{_shown(measured.number('verification.encoder.cycles'))} cycles on "

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from model.entropy_tables import random_tables
 from numpy.typing import NDArray
 
 from edgecodec.deploy.network import (
+    CodedQuantizer,
     Convolution,
     ExportedCodec,
     Half,
@@ -40,6 +42,7 @@ class Sizes:
     stages_per_rate: int = 1
     rates: int = 3
     regimes: int = 1
+    coded_codewords: int = 0  # of codec edge's coded packets, twice the stages; 0: it has none
 
 
 class Drawer:
@@ -126,7 +129,8 @@ def edge_like(sizes: Sizes) -> ExportedCodec:
     if sizes.regimes > 1:
         dense = draw.convolution("regimes", latent, View("regimes", 1, sizes.regimes * latent.channels), 1)
         layers, latent = (*layers, dense), View("regimes", sizes.regimes, latent.channels)
-    return _codec("edge", sizes, layers, _quantizer(draw, sizes, latent, 1, 4))
+    codec = _codec("edge", sizes, layers, _quantizer(draw, sizes, latent, 1, 4))
+    return replace(codec, coded=_coded(draw, sizes, latent)) if sizes.coded_codewords else codec
 
 
 def random_windows(codec: ExportedCodec, count: int, seed: int = 0) -> NDArray[np.float32]:
@@ -146,6 +150,18 @@ def _quantizer(draw: Drawer, sizes: Sizes, latent: View, tokens: int, codeword_s
     stages = tuple(draw.stage(sizes.regimes, sizes.codewords + number, codeword_samples, latent.channels)
                    for number in range(stages_of_rate[-1]))
     return Quantizer(latent, tokens, sizes.regimes, stages, stages_of_rate)
+
+
+def _coded(draw: Drawer, sizes: Sizes, latent: View) -> CodedQuantizer:
+    """Codewords of two samples, a price for every bit that one costs."""
+    few = replace(sizes, stages_per_rate=2 * sizes.stages_per_rate, codewords=sizes.coded_codewords)
+    quantizer = _quantizer(draw, few, latent, 1, 2)
+    tables = random_tables(sizes.seed, sizes.regimes, [stage.codewords.shape[1] for stage in quantizer.stages])
+    priced = []
+    for stage, frequencies in zip(quantizer.stages, zip(*tables.word_frequencies, strict=True), strict=True):
+        bits = 12 - np.log2(np.stack(frequencies))
+        priced.append(replace(stage, norms=(stage.norms + 0.02 * bits).astype(np.float32)))
+    return CodedQuantizer(replace(quantizer, stages=tuple(priced)), tables)
 
 
 def _codec(kind: str, sizes: Sizes, layers: tuple[Layer, ...], quantizer: Quantizer) -> ExportedCodec:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 from deploy.factory import Sizes, edge_like, paper_like, with_layer
+from model.entropy_tables import random_tables
 
 from edgecodec.deploy.checks import check_codec
 from edgecodec.deploy.network import ExportedCodec, Layer, View
@@ -38,7 +39,23 @@ def damaged(array: np.ndarray, value: float) -> np.ndarray:
     return copy
 
 
+CODED = edge_like(Sizes(regimes=2, coded_codewords=9))
+
+
+def coded(**changes: object) -> ExportedCodec:
+    """CODED with changes to its second quantizer."""
+    assert CODED.coded is not None
+    return replace(CODED, coded=replace(CODED.coded, quantizer=replace(CODED.coded.quantizer, **changes)))
+
+
+def coded_stage(**changes: object) -> ExportedCodec:
+    assert CODED.coded is not None
+    first, *others = CODED.coded.quantizer.stages
+    return coded(stages=(replace(first, **changes), *others))
+
+
 def test_sound_codecs_pass() -> None:
+    check_codec(CODED)
     check_codec(PAPER)
     check_codec(EDGE)
 
@@ -83,6 +100,16 @@ def test_sound_codecs_pass() -> None:
      "name the coordinates"),
     (stage(EDGE, coordinates=np.array([[0, 1, 2, 14]], np.uint16)), "the coordinates are not 4 different places"),
     (stage(EDGE, coordinates=np.array([[0, 1, 2, 2]], np.uint16)), "the coordinates are not 4 different places"),
+    (coded(tokens=2, regimes=1), "coded stage 0: codebooks of 2 regimes in a quantizer of 1"),
+    (coded(latent=View("by_bin", 2, 14)), "coded quantizer: latent or regimes are not those of the fixed-length"),
+    (coded(stages_of_rate=(2, 6)), "coded quantizer: 2 rates, but fixed-length packets have 3"),
+    (coded(stages_of_rate=(2, 4)), "coded quantizer: stages_of_rate .* must end with the number of stages, 6"),
+    (replace(CODED, coded=replace(CODED.coded, tables=random_tables(0, 2, [9] * 6))),
+     "coded quantizer: the tables are not of as many regimes, stages and codewords"),
+    (replace(CODED, coded=replace(CODED.coded, tables=random_tables(0, 3, [9, 10, 11, 12, 13, 14]))),
+     "coded quantizer: the tables are not of as many regimes, stages and codewords"),
+    (coded_stage(norms=np.zeros((2, 9), np.float32)), "coded stage 0: the norms are not .* and a price of at least 0"),
+    (coded_stage(norms=np.full((2, 9), np.inf, np.float32)), "coded stage 0: the norms are not"),
 ])
 def test_first_problem_is_named(codec: ExportedCodec, said: str) -> None:
     with pytest.raises(EdgeCodecError, match=said):

@@ -12,10 +12,10 @@ from deploy.factory import Sizes, edge_like, paper_like, random_windows, with_la
 
 from edgecodec.deploy.emit import firmware_hash, firmware_metrics, write_firmware
 from edgecodec.deploy.oracle import encode
-from edgecodec.deploy.packet import PacketFormat, unpack
+from edgecodec.deploy.packet import PacketFormat, PacketKind, unpack
 from edgecodec.errors import EdgeCodecError
 
-SIZES = Sizes(seed=3, regimes=3)
+SIZES = Sizes(seed=3, regimes=3, coded_codewords=8)
 CODEC = edge_like(SIZES)
 WINDOWS = random_windows(CODEC, 3)
 L1 = 1 << 20
@@ -49,13 +49,14 @@ def test_one_weight_changes_the_hash(firmware: Path, tmp_path: Path) -> None:
 def test_golden_vectors_are_the_oracles(firmware: Path) -> None:
     windows = np.fromfile(firmware / "golden" / "windows.bin", "<f4").reshape(-1, CODEC.samples, CODEC.channels)
     np.testing.assert_array_equal(windows, WINDOWS)
-    indices = encode(CODEC, WINDOWS).indices
+    encoding = encode(CODEC, WINDOWS)
     form = PacketFormat.of(CODEC)
     for number, packets in enumerate(json.loads((firmware / "golden" / "packets.json").read_text())):
-        for rate in form.rates:
-            packet = unpack(form, bytes.fromhex(packets[str(rate)]))
-            assert (packet.sequence, packet.rate) == (number, rate)
-            np.testing.assert_array_equal(packet.indices, indices[number, : form.stages(rate)])
+        for kind, indices in ((PacketKind.FIXED_LENGTH, encoding.indices), (PacketKind.CODED, encoding.coded_indices)):
+            for rate in form.rates:
+                packet = unpack(form, bytes.fromhex(packets[kind.name.lower()][str(rate)]))
+                assert (packet.kind, packet.sequence, packet.rate) == (kind, number, rate)
+                np.testing.assert_array_equal(packet.indices, indices[number, : form.payloads(kind).stages(rate)])
 
 
 @pytest.mark.skipif(not shutil.which("make") or not shutil.which("cc"), reason="needs make and cc")
@@ -97,6 +98,8 @@ def test_readme_and_metrics_show_the_same_packets(firmware: Path, tmp_path: Path
     readme = (firmware / "README.md").read_text()
     for rate, figures in metrics["by_rate"].items():
         assert f"| {rate} | {figures['stages']} | {figures['payload_bits']} | {figures['packet_bytes']} |" in readme
+        largest = PacketFormat.of(CODEC).packet_bytes_max(int(rate))
+        assert f"| {rate} | {figures['coded_stages']} | {largest} |" in readme
     assert f"Windows fall into {metrics['regimes']} regimes" in readme
     assert metrics["model_hash"] == CODEC.model_hash
     assert sum(layer["macs"] for layer in metrics["layers"]) == metrics["encoder_macs"]
@@ -111,6 +114,7 @@ def test_generated_sources_hold_no_machine_paths(firmware: Path) -> None:
 def test_paper_codec_is_written_too(tmp_path: Path) -> None:
     codec = paper_like(Sizes())
     write_firmware(codec, random_windows(codec, 1), L1, tmp_path / "firmware")
+    assert "oded packets" not in (tmp_path / "firmware" / "README.md").read_text()
     network = (tmp_path / "firmware" / "src" / "codec_network.c").read_text()
     assert ".residual = AT_B," in network
     assert ".slope = 0x1p-2f," in network

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from edgecodec.deploy.checks import check_codec
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.network import load_codec, save_codec
 from edgecodec.deploy.oracle import encode
@@ -28,7 +29,11 @@ def trained(params: Params, channels: int) -> Codec:
     codec.offset.normal_()
     codec.scale.uniform_(1, 2)
     with torch.no_grad():
-        codec.quantizer.initialize(codec.encoder(torch.randn(300, channels, 800)), per_step=64)
+        latent = codec.encoder(torch.randn(600, channels, 800))
+        codec.quantizer.initialize(latent, per_step=64)
+        if codec.coded is not None:
+            rotated = [codec.quantizer.into(number, latent)[:, 0] for number in range(len(codec.quantizer.regimes))]
+            codec.coded.fit(rotated, [1.0] * len(rotated), [90.0, 180.0, 270.0, 360.0], seed=3)
     return codec.eval()
 
 
@@ -44,6 +49,12 @@ def test_export_computes_what_torch_computes(small: Params, name: str, channels:
         if isinstance(codec.quantizer, RegimeQuantizer):  # in the coordinates of every regime
             latent = torch.einsum("nrd,rde->nre", latent - codec.quantizer.centre, codec.quantizer.rotation)
         latent = latent.numpy()
+    if codec.coded is not None:
+        sent = codec.encode_coded(windows)
+        (regimes, words) = np.divmod(exported.coded_indices[:, 0, 0], codec.coded.codewords.shape[2])
+        assert (regimes == sent.regimes).mean() > 0.6
+        assert (words == sent.indices[:, 0]).mean() > 0.6
+        assert (exported.coded_indices[:, 1:, 0] == sent.indices[:, 1:]).mean() > 0.8
     kept = exported.latent[..., np.abs(exported.latent).max(axis=(0, 1)) > 0].astype(np.float32)
     assert kept.shape == latent.shape
     assert np.abs(kept - latent).max() < 0.01 * np.abs(latent).max()
@@ -55,11 +66,30 @@ def test_saved_codec_is_the_same_codec(small: Params, tmp_path) -> None:  # type
     assert load_codec(tmp_path).model_hash == exported.model_hash
 
 
+def test_a_coded_stage_prefers_cheap_words_by_their_norms(small: Params) -> None:
+    codec = trained(small, 36)
+    exported = export_codec(codec)
+    assert exported.coded is not None
+    check_codec(exported)
+    assert exported.coded.tables.regimes == exported.coded.quantizer.regimes == 4
+    for regime in range(4):
+        for trained_stage, stage in zip(codec.coded.stages(regime), exported.coded.quantizer.stages, strict=True):
+            bits = 12 - np.log2(trained_stage.frequencies.numpy())
+            length = (stage.codewords[regime].astype(np.float64) ** 2).sum(axis=1)
+            np.testing.assert_allclose(stage.norms[regime], length + trained_stage.price * bits, rtol=1e-5)
+
+
+def test_the_papers_codec_has_no_coded_packets(small: Params) -> None:
+    exported = export_codec(trained(small.model_copy(update={"codec": "paper"}), 36))
+    assert exported.coded is None
+    assert len(exported.quantizers) == 1
+
+
 def test_a_codec_of_an_older_format_is_refused(small: Params, tmp_path) -> None:  # type: ignore[no-untyped-def]
     save_codec(export_codec(trained(small, 36)), tmp_path)
     described = tmp_path / "codec.json"
-    described.write_text(described.read_text().replace('"format": 2', '"format": 1'))
-    with pytest.raises(EdgeCodecError, match=r"codec.json: not of format 2, .*; run the stage export_float16 again"):
+    described.write_text(described.read_text().replace('"format": 3', '"format": 2'))
+    with pytest.raises(EdgeCodecError, match=r"codec.json: not of format 3, .*; run the stage export_float16 again"):
         load_codec(tmp_path)
 
 

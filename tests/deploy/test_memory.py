@@ -40,7 +40,8 @@ def papers_codec() -> ExportedCodec:
 
 @settings(max_examples=40, deadline=None)
 @given(kind=st.sampled_from([paper_like, edge_like]), channels=st.integers(1, 48), samples=st.integers(8, 200),
-       width=st.integers(1, 20), stride=st.integers(1, 8), codewords=st.integers(2, 300), regimes=st.integers(1, 4))
+       width=st.integers(1, 20), stride=st.integers(1, 8), codewords=st.integers(2, 300), regimes=st.integers(1, 4),
+       coded_codewords=st.sampled_from([0, 2, 300]))
 def test_blocks_that_live_together_are_apart(kind: Callable[[Sizes], ExportedCodec], **drawn: int) -> None:
     plan = plan_memory(kind(Sizes(**drawn)), l1_bytes=1 << 20)
     blocks = list(plan.blocks.values())
@@ -67,6 +68,29 @@ def test_weights_come_in_equal_blocks_that_cover_them() -> None:
     assert (first.row_bytes, first.rows, first.blocks) == (7 * 36 * 2, 12, 3)
     quantizer = plan.fetches["quantizer"]
     assert quantizer.rows * quantizer.blocks >= 768 > quantizer.rows * (quantizer.blocks - 1)
+
+
+def test_both_quantizers_share_latent_and_scratch() -> None:
+    sizes = Sizes(regimes=3, codewords=40)
+    alone = plan_memory(edge_like(sizes), 1 << 20)
+    for codewords in (4, 300):
+        codec = edge_like(replace(sizes, coded_codewords=codewords))
+        plan = plan_memory(codec, 1 << 20)
+        assert set(plan.blocks) == set(alone.blocks)
+        assert all(block.bytes >= alone.blocks[name].bytes for name, block in plan.blocks.items())
+        coded = plan.fetches["coded_quantizer"]
+        assert plan.blocks["quantizer_fetch"].bytes == max(coded.bytes, plan.fetches["quantizer"].bytes)
+        assert plan.blocks["quantizer_candidates"].bytes == 2 * 3 * 2  # the coded stages of the lowest rate are more
+        assert plan.codebooks_bytes - alone.codebooks_bytes == sum(
+            array.nbytes for array in codec.codebooks().values()) - sum(
+            array.nbytes for array in edge_like(sizes).codebooks().values()) + cumulative_ends(codec)
+
+
+def cumulative_ends(codec: ExportedCodec) -> int:
+    """Bytes that cumulative frequencies take more than frequencies: one number a table, and one to be even."""
+    assert codec.coded is not None
+    tables = codec.coded.tables.in_order
+    return 2 * (len(tables) + sum(len(table) + 1 for table in tables) % 2)
 
 
 def test_what_does_not_fit_is_named_with_the_bytes_over() -> None:

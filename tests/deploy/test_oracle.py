@@ -74,8 +74,7 @@ class ByDefinition:
                 pairs += zip(source[position], layer.weight[o, tap], strict=True)
         return pair_sum(pairs)
 
-    def indices(self) -> list[list[int]]:
-        quantizer = self.codec.quantizer
+    def indices(self, quantizer: Quantizer) -> list[list[int]]:
         rows, tokens = self.read(quantizer.latent), quantizer.tokens
         best, best_energy, best_indices = 0, f32(np.inf), []
         for regime in range(quantizer.regimes):
@@ -116,7 +115,7 @@ def pair_sum(pairs: list[tuple[np.float16, np.float16]]) -> np.float32:
 @given(kind=st.sampled_from([paper_like, edge_like]), seed=st.integers(0, 2**32 - 1), channels=st.integers(1, 5),
        samples=st.sampled_from([8, 12, 17]), width=st.integers(1, 4), taps=st.integers(1, 5), stride=st.integers(1, 3),
        dilation=st.integers(1, 3), codewords=st.integers(2, 6), regimes=st.integers(1, 4),
-       stages_per_rate=st.integers(1, 2))
+       stages_per_rate=st.integers(1, 2), coded_codewords=st.sampled_from([0, 4]))
 def test_every_layer_and_index_follows_the_definition(
         kind: Callable[[Sizes], ExportedCodec], **drawn: int) -> None:
     codec = kind(Sizes(rates=2, **drawn))
@@ -127,7 +126,9 @@ def test_every_layer_and_index_follows_the_definition(
         for name, rows in definition.run(window).items():
             np.testing.assert_array_equal(encoding.layers[name][number].view(np.uint16),
                                           np.array(rows, f16).view(np.uint16), err_msg=name)
-        assert encoding.indices[number].tolist() == definition.indices()
+        assert encoding.indices[number].tolist() == definition.indices(codec.quantizer)
+        if codec.coded is not None:
+            assert encoding.coded_indices[number].tolist() == definition.indices(codec.coded.quantizer)
 
 
 def test_the_order_of_the_sum_shows() -> None:
@@ -183,6 +184,12 @@ def test_every_regime_is_chosen_by_some_window_and_told_by_all_its_tokens(
     assert set(quantized.regime) == {0, 1, 2, 3}
     assert (quantized.indices[:, 0] // 9 == quantized.regime[:, None]).all()
     assert quantized.energies[np.arange(40), quantized.regime].tolist() == quantized.energies.min(axis=1).tolist()
+
+
+def test_what_a_codec_without_coded_packets_lacks_is_said() -> None:
+    codec = paper_like(Sizes())
+    with pytest.raises(EdgeCodecError, match="has no coded packets"):
+        _ = encode(codec, random_windows(codec, 1)).coded_indices
 
 
 def test_a_lower_rate_is_a_prefix_of_a_higher_one() -> None:

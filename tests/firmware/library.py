@@ -13,7 +13,7 @@ from edgecodec.deploy.memory import ALIGNMENT
 from edgecodec.deploy.network import ExportedCodec
 
 NAMES = ("OK", "NULL", "ALIGNMENT", "ARENA", "MODEL", "CONTEXT", "TEAM", "RATE", "WINDOW", "OVERFLOW", "INDEX",
-         "CAPACITY")
+         "CAPACITY", "CODED")
 
 
 class Context(Structure):
@@ -28,7 +28,8 @@ class Team(Structure):
 class Model(Structure):
     _fields_ = (("codec", c_char_p), ("model_hash", c_char_p), ("samples", c_uint32), ("channels", c_uint32),
                 ("tokens", c_uint32), ("regimes", c_uint32), ("stages", c_uint32), ("rates", c_uint32),
-                ("stages_of_rate", POINTER(c_uint16)), ("layers", c_uint32))
+                ("stages_of_rate", POINTER(c_uint16)), ("layers", c_uint32), ("coded_stages", c_uint32),
+                ("coded_stages_of_rate", POINTER(c_uint16)))
 
 
 class Library:
@@ -38,6 +39,7 @@ class Library:
         self.functions = ctypes.CDLL(str(path))
         self.functions.ec_arena_size.restype = c_size_t
         self.functions.ec_packet_size.restype = c_size_t
+        self.functions.ec_coded_packet_size.restype = c_size_t
         self.functions.ec_model_info.restype = POINTER(Model)
         self.functions.ec_layer_name.restype = c_char_p
         self.functions.ec_serial_team.restype = Team
@@ -67,8 +69,9 @@ class Library:
         return context
 
     def encode(self, context: Context | None, team: Team | None, window: NDArray[np.float32] | None, rate: int,
-               indices: NDArray[np.uint16] | None) -> str:
-        return NAMES[self.functions.ec_encode(
+               indices: NDArray[np.uint16] | None, coded: bool = False) -> str:
+        function = self.functions.ec_encode_coded if coded else self.functions.ec_encode
+        return NAMES[function(
             context and ctypes.byref(context), team and ctypes.byref(team), _pointer(window, c_float), c_uint32(rate),
             _pointer(indices, c_uint16))]
 
@@ -77,6 +80,16 @@ class Library:
         size = c_size_t(12345)
         status = NAMES[self.functions.ec_pack(c_uint32(rate), c_uint16(sequence), _pointer(indices, c_uint16),
                                               _pointer(packet, c_uint8), c_size_t(capacity), ctypes.byref(size))]
+        assert (packet[capacity:] == 0xEE).all()
+        return status, packet[: size.value].tobytes()
+
+    def pack_coded(self, context: Context | None, rate: int, sequence: int, indices: NDArray[np.uint16] | None,
+                   capacity: int) -> tuple[str, bytes]:
+        packet = np.full(capacity + 8, 0xEE, np.uint8)
+        size = c_size_t(0)
+        status = NAMES[self.functions.ec_pack_coded(
+            context and ctypes.byref(context), c_uint32(rate), c_uint16(sequence), _pointer(indices, c_uint16),
+            _pointer(packet, c_uint8), c_size_t(capacity), ctypes.byref(size))]
         assert (packet[capacity:] == 0xEE).all()
         return status, packet[: size.value].tobytes()
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgecodec.deploy.network import ExportedCodec
 from edgecodec.deploy.oracle import encode
-from edgecodec.deploy.packet import PacketFormat, pack, unpack
+from edgecodec.deploy.packet import OVERHEAD_BYTES, PacketFormat, PacketKind, pack, unpack
 
 CODEC = paper_like(Sizes(seed=9, codewords=20, rates=3, stages_per_rate=2))
 
@@ -175,3 +175,93 @@ def test_pack_refuses_bad_rates_indices_and_buffers(library: Library) -> None:
     indices[3, 2] = form.codewords[3]
     assert library.pack(2, 0, indices, 100) == ("INDEX", b"")
     assert library.pack(1, 0, indices, 100)[0] == "OK"  # that stage is not sent
+
+
+@pytest.fixture(scope="module")
+def with_coded(build_library: BuildLibrary) -> Library:
+    """One token, three rates of four coded stages of 9 to 20 words in three regimes."""
+    return build_library(edge_like(Sizes(seed=9, stages_per_rate=2, regimes=3, coded_codewords=9)))
+
+
+def test_model_info_tells_the_coded_stages(library: Library, with_coded: Library) -> None:
+    assert with_coded.model.coded_stages == 12
+    assert with_coded.model.coded_stages_of_rate[:3] == [4, 8, 12]
+    assert library.model.coded_stages == 0
+    assert not library.model.coded_stages_of_rate
+
+
+@pytest.mark.parametrize("rate", [1, 2, 3])
+def test_coded_indices_and_packets_are_the_oracles(with_coded: Library, rate: int) -> None:
+    codec, library = with_coded.codec, with_coded
+    form, windows = PacketFormat.of(codec), random_windows(codec, 8)
+    expected = encode(codec, windows).coded_indices
+    assert len(set((expected[:, 0, 0] // 9).tolist())) > 1
+    context = library.ready()
+    for samples, wanted in zip(windows, expected, strict=True):
+        indices = np.full((13, 1), 0xEEEE, np.uint16)
+        assert library.encode(context, library.team(), np.ascontiguousarray(samples), rate, indices, coded=True) == "OK"
+        np.testing.assert_array_equal(indices[: 4 * rate], wanted[: 4 * rate])
+        assert (indices[4 * rate :] == 0xEEEE).all()
+        packet = pack(form, rate, 77, wanted, PacketKind.CODED)
+        assert library.pack_coded(context, rate, 77, indices, len(packet)) == ("OK", packet)
+        assert library.pack_coded(context, rate, 77, indices, len(packet) - 1) == ("CAPACITY", b"")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), sequence=st.integers(0, 65535))
+def test_coded_packets_are_those_of_the_python_packer(
+        with_coded: Library, data: st.DataObject, sequence: int) -> None:
+    codec, form = with_coded.codec, PacketFormat.of(with_coded.codec)
+    assert codec.coded is not None
+    counts = codec.coded.quantizer.codewords
+    indices = np.array([[data.draw(st.integers(0, count - 1))] for count in counts], np.uint16)
+    context = with_coded.ready()
+    for rate in form.rates:
+        packet = pack(form, rate, sequence, indices, PacketKind.CODED)
+        assert len(packet) <= with_coded.functions.ec_coded_packet_size(rate) <= form.packet_bytes_max(rate)
+        assert with_coded.pack_coded(context, rate, sequence, indices, len(packet)) == ("OK", packet)
+        received = unpack(form, packet)
+        assert (received.kind, received.rate, received.sequence) == (PacketKind.CODED, rate, sequence)
+        np.testing.assert_array_equal(received.indices, indices[: 4 * rate])
+
+
+def test_pack_coded_refuses_bad_rates_indices_and_buffers(with_coded: Library) -> None:
+    library, context = with_coded, with_coded.ready()
+    indices = np.zeros((12, 1), np.uint16)
+    sizes = [library.functions.ec_coded_packet_size(rate) for rate in range(5)]
+    assert sizes == [0, OVERHEAD_BYTES + 8, OVERHEAD_BYTES + 14, OVERHEAD_BYTES + 20, 0]
+    assert library.pack_coded(context, 0, 0, indices, 100) == ("RATE", b"")
+    assert library.pack_coded(context, 4, 0, indices, 100) == ("RATE", b"")
+    assert library.pack_coded(None, 1, 0, indices, 100)[0] == "NULL"
+    assert library.pack_coded(context, 1, 0, None, 100)[0] == "NULL"
+    assert library.pack_coded(Context(), 1, 0, indices, 100) == ("CONTEXT", b"")
+    for capacity in range(OVERHEAD_BYTES):
+        assert library.pack_coded(context, 1, 0, indices, capacity) == ("CAPACITY", b"")
+    indices[5] = 14  # of 14 codewords
+    assert library.pack_coded(context, 2, 0, indices, 100) == ("INDEX", b"")
+    assert library.pack_coded(context, 1, 0, indices, 100)[0] == "OK"  # that stage is not sent
+    for first, status in ((26, "OK"), (27, "INDEX"), (0xFFFF, "INDEX")):
+        indices[0] = first
+        assert library.pack_coded(context, 1, 0, indices, 100)[0] == status
+
+
+def test_encode_coded_refuses_what_encode_refuses(with_coded: Library) -> None:
+    library, indices = with_coded, np.full((12, 1), 0xEEEE, np.uint16)
+    context, team, samples = library.ready(), library.team(), window(library.codec)
+    broken = samples.copy()
+    broken[3, 2] = np.nan
+    for arguments, status in (((None, team, samples, 1, indices), "NULL"), ((context, team, None, 1, indices), "NULL"),
+                              ((context, team, samples, 0, indices), "RATE"),
+                              ((context, team, samples, 4, indices), "RATE"),
+                              ((Context(), team, samples, 1, indices), "CONTEXT"),
+                              ((context, team, broken, 1, indices), "WINDOW")):
+        assert library.encode(*arguments, coded=True) == status
+    assert (indices == 0xEEEE).all()
+
+
+def test_a_model_without_coded_packets_says_so(library: Library) -> None:
+    indices = no_indices()
+    assert library.encode(library.ready(), library.team(), window(), 1, indices, coded=True) == "CODED"
+    assert library.pack_coded(library.ready(), 1, 0, indices, 100)[0] == "CODED"
+    assert library.functions.ec_coded_packet_size(1) == 0
+    assert (indices == 0xEEEE).all()

@@ -64,7 +64,8 @@ def sanitizing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 @pytest.mark.parametrize("kind", KINDS)
 @given(seed=st.integers(0, 2**32 - 1), channels=st.integers(1, 48), samples=st.integers(8, 60),
        width=st.integers(1, 12), taps=st.integers(1, 9), stride=st.integers(1, 8), dilation=st.integers(1, 9),
-       codewords=st.integers(2, 300), stages_per_rate=st.integers(1, 3), regimes=st.integers(1, 5))
+       codewords=st.integers(2, 300), stages_per_rate=st.integers(1, 3), regimes=st.integers(1, 5),
+       coded_codewords=st.sampled_from([0, 2, 300]))
 def test_random_networks_equal_the_oracle(
         kind: Callable[[Sizes], ExportedCodec], run_on_host: RunOnHost, **drawn: int) -> None:
     codec = kind(Sizes(**drawn))
@@ -73,7 +74,8 @@ def test_random_networks_equal_the_oracle(
         comparison = compare_with_oracle(codec, windows, run_on_host(codec, windows, threads))
         assert comparison.bit_exact, (threads, str(comparison.first_difference))
         choices = int(codec.quantizer.regimes > 1)
-        assert comparison.results == 2 * (len(codec.layers) + len(codec.quantizer.stages) + choices + 3)
+        of_kinds = sum(len(quantizer.stages) + choices + 3 for quantizer in codec.quantizers)
+        assert comparison.results == 2 * (len(codec.layers) + of_kinds)
 
 
 @pytest.mark.parametrize("threads", [None, 3, 8])
@@ -130,7 +132,7 @@ def test_sanitizers_find_nothing(kind: Callable[[Sizes], ExportedCodec], threads
                                  sanitizing: tuple[Toolchain, str], run_on_host: RunOnHost) -> None:
     compiler, checks = sanitizing
     # Several blocks of everything.
-    codec = kind(Sizes(seed=6, channels=40, samples=60, width=40, codewords=400, regimes=3))
+    codec = kind(Sizes(seed=6, channels=40, samples=60, width=40, codewords=400, regimes=3, coded_codewords=500))
     windows = random_windows(codec, 2)
     options = ("-O1", "-g", f"-fsanitize={checks}", "-fno-sanitize-recover=all")
     transcript = run_on_host(codec, windows, threads, compiler=compiler, options=options)

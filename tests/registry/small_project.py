@@ -59,7 +59,10 @@ def train_small_codec(params: Params) -> Codec:
     torch.manual_seed(0)
     codec = codec_from_params(params, WindowFormat(tuple("ABCDEF"), 64, 100.0, 5.0))
     with torch.no_grad():
-        codec.quantizer.initialize(codec.encoder(torch.from_numpy(random_windows(400))), per_step=64)
+        latent = codec.encoder(torch.from_numpy(random_windows(400)))
+        codec.quantizer.initialize(latent, per_step=64)
+        rotated = [codec.quantizer.into(number, latent)[:, 0] for number in range(len(codec.quantizer.regimes))]
+        codec.coded.fit(rotated, [1.0] * len(rotated), [8.0, 16.0], seed=0)
     return codec.eval()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,8 @@ import pytest
 from small_project import random_windows, small_params
 
 from edgecodec.deploy.network import load_codec
-from edgecodec.deploy.packet import PacketFormat, pack
+from edgecodec.deploy.oracle import encode
+from edgecodec.deploy.packet import PacketFormat, PacketKind, pack
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import load_model
 from edgecodec.registry.bundle import REQUIREMENTS, build_bundle, decoding_modules
@@ -35,6 +37,16 @@ def packets(project: Path) -> list[bytes]:
     indices = load_model(project / "artifacts/model").encode(random_windows(6, seed=9))
     form = PacketFormat.of(load_codec(project / "artifacts/float16"))
     return [pack(form, 1 + number % 2, 100 + number, indices[number]) for number in range(6)]
+
+
+@pytest.fixture
+def mixed(project: Path, packets: list[bytes]) -> list[bytes]:
+    """The packets, and behind each one the coded packet of the same window."""
+    codec = load_codec(project / "artifacts/float16")
+    indices = encode(codec, np.ascontiguousarray(random_windows(6, seed=9).transpose(0, 2, 1))).coded_indices
+    form = PacketFormat.of(codec)
+    coded = [pack(form, 1 + number % 2, 200 + number, indices[number], PacketKind.CODED) for number in range(6)]
+    return [packet for pair in zip(packets, coded, strict=True) for packet in pair]
 
 
 def test_equal_results_give_equal_bundles(bundle: Bundle, project: Path, tmp_path: Path) -> None:
@@ -104,6 +116,31 @@ def test_the_codebooks_are_those_of_the_firmware(project: Path) -> None:
     exported = load_codec(project / "artifacts/float16")
     for codebook, stage in zip(decoder.codec.quantizer.codebooks, exported.quantizer.stages, strict=True):
         np.testing.assert_array_equal(codebook.numpy(), np.concatenate(stage.codewords).astype(np.float32))
+    for number, stage in enumerate(exported.coded.quantizer.stages):
+        np.testing.assert_array_equal(decoder.codec.coded.codewords[:, number].numpy(),
+                                      stage.codewords.astype(np.float32))
+
+
+def test_both_kinds_of_packets_mix(project: Path, packets: list[bytes], mixed: list[bytes]) -> None:
+    decoder = PacketDecoder.open(project / "artifacts/model", project / "artifacts/float16")
+    decoded = decoder.decode(mixed)
+    assert decoded.rate.tolist() == [1, 1, 2, 2] * 3
+    assert decoded.sequence.tolist() == [number for pair in zip(range(100, 106), range(200, 206), strict=True)
+                                         for number in pair]
+    np.testing.assert_array_equal(decoded.windows[::2], decoder.decode(packets).windows)
+    sent = decoder.codec.encode_coded(random_windows(6, seed=9))
+    for number in range(6):
+        expected = decoder.codec.decode_coded(sent, 1 + number % 2)[number]
+        error = np.abs(decoded.windows[2 * number + 1] - expected).mean()
+        assert error < 0.05 * np.abs(expected).mean()  # near ties may fall either way in float16
+
+
+def test_a_coded_packet_that_no_node_sends_is_named_by_its_number(project: Path, mixed: list[bytes]) -> None:
+    decoder = PacketDecoder.open(project / "artifacts/model", project / "artifacts/float16")
+    content = mixed[7][:-4] + b"\0"
+    mixed[7] = content + zlib.crc32(content).to_bytes(4, "little")
+    with pytest.raises(EdgeCodecError, match="packet 7: no window of rate 2 has this payload"):
+        decoder.decode(mixed)
 
 
 def test_no_packet_is_no_window(project: Path) -> None:
@@ -134,10 +171,10 @@ print(edgecodec.__file__)
 """
 
 
-def test_the_registered_model_decodes_alone_and_without_pickle(project: Path, packets: list[bytes],
+def test_the_registered_model_decodes_alone_and_without_pickle(project: Path, mixed: list[bytes],
                                                                tmp_path: Path) -> None:
     register(small_params(), project)
-    (tmp_path / "packets.txt").write_text("\n".join(packet.hex() for packet in packets))
+    (tmp_path / "packets.txt").write_text("\n".join(packet.hex() for packet in mixed))
     finished = subprocess.run(
         [sys.executable, "-c", IN_A_FRESH_PROCESS, project / "mlflow.db", tmp_path / "packets.txt",
          tmp_path / "windows.npy"],
@@ -147,7 +184,7 @@ def test_the_registered_model_decodes_alone_and_without_pickle(project: Path, pa
     assert finished.returncode == 0, finished.stderr
     assert "edgecodec.zip" in finished.stdout  # the modules of the bundle, not those of this repository
     decoder = PacketDecoder.open(project / "artifacts/model", project / "artifacts/float16")
-    np.testing.assert_array_equal(np.load(tmp_path / "windows.npy"), decoder.decode(packets).windows)
+    np.testing.assert_array_equal(np.load(tmp_path / "windows.npy"), decoder.decode(mixed).windows)
     (folder,) = (project / "mlartifacts/models").iterdir()
     verify_bundle(folder / "artifacts/artifacts/bundle")  # loading has left nothing behind
 

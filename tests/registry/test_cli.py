@@ -15,7 +15,7 @@ from small_project import random_windows
 
 from edgecodec.cli import main
 from edgecodec.deploy.network import load_codec
-from edgecodec.deploy.packet import PacketFormat, pack, unpack
+from edgecodec.deploy.packet import PacketFormat, PacketKind, pack, unpack
 from edgecodec.deploy.packet_file import read_packets, write_packets
 from edgecodec.model.codec import load_model
 from edgecodec.storage import read_json, write_json
@@ -84,6 +84,18 @@ def test_packets_are_as_short_as_the_rate_says(edgecodec: Command) -> None:
         told = edgecodec("encode", "windows.npz", "packets.ecp", "--rate", rate).out
         assert {len(packet) for packet in read_packets(Path("packets.ecp"))} == {form.packet_bytes(rate)}
         assert f"5 packets of {form.packet_bytes(rate)} bytes" in told
+
+
+def test_windows_go_through_coded_packets(edgecodec: Command) -> None:
+    told = edgecodec("encode", "windows.npz", "packets.ecp", "--coded").out
+    packets, form = read_packets(Path("packets.ecp")), PacketFormat.of(load_codec(Path("artifacts/float16")))
+    assert {unpack(form, packet).kind for packet in packets} == {PacketKind.CODED}
+    assert f"5 packets of {sum(map(len, packets)) / 5:.1f} bytes on average" in told
+    assert edgecodec("decode", "packets.ecp", "rebuilt.npz").status == 0
+    with np.load("rebuilt.npz") as rebuilt:
+        codec = load_model(Path("artifacts/model"))
+        expected = codec.decode_coded(codec.encode_coded(random_windows(5, seed=3)), 2)
+        assert np.abs(rebuilt["x"] - expected).mean() < 0.05 * np.abs(expected).mean()
 
 
 def test_the_highest_rate_is_the_default(edgecodec: Command) -> None:

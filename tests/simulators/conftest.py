@@ -41,7 +41,7 @@ def qemu(toolchain: Toolchain) -> QemuSimulator:
 
 @pytest.fixture(scope="session", params=[paper_like, edge_like], ids=["paper_like", "edge_like"])
 def codec(request: pytest.FixtureRequest) -> ExportedCodec:
-    made: ExportedCodec = request.param(Sizes(regimes=3 if request.param is edge_like else 1))
+    made: ExportedCodec = request.param(Sizes(regimes=3 if request.param is edge_like else 1, coded_codewords=7))
     return made
 
 

@@ -18,7 +18,7 @@ from edgecodec.simulators.host import HostSimulator
 from edgecodec.simulators.toolchain import find_toolchain
 from edgecodec.simulators.transcript import Record, Transcript, parse_transcript
 
-CODEC = edge_like(Sizes(seed=8, regimes=3, stages_per_rate=2))
+CODEC = edge_like(Sizes(seed=8, regimes=3, stages_per_rate=2, coded_codewords=6))
 WINDOWS = random_windows(CODEC, 12)
 ENCODING = encode(CODEC, WINDOWS)
 EXPECTED = parse_transcript(expected_transcript(CODEC, ENCODING))
@@ -47,6 +47,17 @@ def flip(array: str, position: int, bit: int) -> Callable[[str], str]:
         number = list(re.finditer(r"0x([0-9a-f]{4})", text[start:]))[position]
         flipped = f"0x{int(number[1], 16) ^ 1 << bit:04x}"
         return text[: start + number.start()] + flipped + text[start + number.end() :]
+
+    return edit
+
+
+def negate(array: str, position: int) -> Callable[[str], str]:
+    """The same for the sign of a float."""
+
+    def edit(text: str) -> str:
+        start = text.index(f".{array} = {{")
+        number = list(re.finditer(r"0x[0-9a-f.]+p[-+]\d+f", text[start:]))[position]
+        return text[: start + number.start()] + "-" + text[start + number.start() :]
 
     return edit
 
@@ -109,7 +120,46 @@ def element_whose_sign_matters(number: int, regime: int) -> tuple[int, Transcrip
 def test_a_faulty_choice_is_reported_as_that(run_edited: RunEdited) -> None:
     damaged = run_edited("regimes.c", lambda text: text.replace("energies[regime] < least", "energies[regime] > least"))
     wrong = np.flatnonzero(ENCODING.quantized.regime != 0).tolist()
-    assert differences(EXPECTED, damaged) == dict.fromkeys(wrong, "choice of the regime")
+    found = differences(EXPECTED, damaged)
+    assert {number: found[number] for number in wrong} == dict.fromkeys(wrong, "choice of the regime")
+    assert ENCODING.coded is not None
+    right = np.flatnonzero((ENCODING.quantized.regime == 0) & (ENCODING.coded.regime != 0)).tolist()
+    assert {number: place for number, place in found.items() if number not in wrong} == dict.fromkeys(
+        right, "choice of the coded regime")
+
+
+def test_a_flipped_bit_of_a_coded_codeword_is_reported_by_its_stage(run_edited: RunEdited) -> None:
+    damaged = run_edited("codec_codebooks.c", flip("coded_stage0_codewords", 4, 15))
+    assert "coded stage 0" in differences(EXPECTED, damaged).values()
+
+
+def test_a_flipped_bit_of_a_coded_norm_is_reported_by_its_stage(run_edited: RunEdited) -> None:
+    assert CODEC.coded is not None
+    farthest = int(CODEC.coded.quantizer.stages[0].norms.argmax())
+    damaged = run_edited("codec_codebooks.c", negate("coded_stage0_norms", farthest))
+    assert set(differences(EXPECTED, damaged).values()) == {"coded stage 0"}
+
+
+def test_a_flipped_bit_of_an_entropy_table_is_reported_by_the_packets_that_meet_it(run_edited: RunEdited) -> None:
+    """Every packet begins with its regime: the table's second number ends that of regime 0, and begins the next."""
+    damaged = run_edited("codec_codebooks.c", flip("coded_cumulative", 1, 2))
+    found = differences(EXPECTED, damaged)
+    assert ENCODING.coded is not None
+    meet = np.flatnonzero(ENCODING.coded.regime <= 1).tolist()
+    assert found
+    assert set(found) <= set(meet)
+    assert set(found.values()) == {"coded packet at rate 1"}
+
+
+def test_a_flipped_bit_of_a_stages_table_is_reported_by_the_first_packet_with_that_stage(run_edited: RunEdited) -> None:
+    """Stage 4 is the first that rate 2 sends and rate 1 does not."""
+    assert CODEC.coded is not None
+    tables, indices = CODEC.coded.tables, ENCODING.coded_indices
+    word = int(indices[0, 4, 0])
+    regime = int(ENCODING.coded.regime[0])
+    before = [len(table) + 1 for table in tables.in_order[: 1 + regime * tables.stages + 4]]
+    damaged = run_edited("codec_codebooks.c", flip("coded_cumulative", sum(before) + (word or 1), 3))
+    assert differences(EXPECTED, damaged)[0] == "coded packet at rate 2"
 
 
 def test_equal_transcripts_are_bit_exact_whatever_the_cycles() -> None:
@@ -118,7 +168,7 @@ def test_equal_transcripts_are_bit_exact_whatever_the_cycles() -> None:
         for window in EXPECTED.windows))
     comparison = compare(EXPECTED, slower)
     assert comparison.bit_exact
-    assert (comparison.windows, comparison.results) == (12, 12 * (10 + 6 + 1 + 3))
+    assert (comparison.windows, comparison.results) == (12, 12 * (10 + 6 + 1 + 3 + 12 + 1 + 3))
 
 
 def test_a_wrong_index_is_reported_by_its_stage() -> None:
@@ -150,7 +200,7 @@ def test_what_is_missing_or_too_much_is_a_difference() -> None:
     shorter = replace(EXPECTED, windows=tuple(others))
     without_packet = replace(EXPECTED, windows=(*others, replace(last, records=last.records[:-1])))
     for actual, place in ((shorter, "window 11, layer 0 (normalize): expected"),
-                          (without_packet, "window 11, packet at rate 3: expected")):
+                          (without_packet, "window 11, coded packet at rate 3: expected")):
         assert str(compare(EXPECTED, actual).first_difference).startswith(place)
     assert not compare(shorter, EXPECTED).bit_exact
 

@@ -16,7 +16,7 @@ from edgecodec.deploy.emit import firmware_hash, write_firmware
 from edgecodec.deploy.network import save_codec
 from edgecodec.deploy.packet import PacketFormat
 from edgecodec.errors import EdgeCodecError
-from edgecodec.simulators.cycles import Cycles
+from edgecodec.simulators.cycles import CodedCycles, Cycles
 from edgecodec.simulators.gvsoc import GvsocSimulator
 from edgecodec.simulators.host import HostSimulator
 from edgecodec.simulators.measurement import Measurement, kernels_hash, write_measurements
@@ -28,7 +28,7 @@ from edgecodec.simulators.verifier import Verifier
 from edgecodec.simulators.workload import Workload
 from edgecodec.storage import read_json
 
-CODEC = edge_like(Sizes())
+CODEC = edge_like(Sizes(coded_codewords=6))
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,8 @@ def on_host(verifier: Verifier, *kept: Measurement) -> Verification:
 def kept_for(verifier: Verifier) -> Measurement:
     """A measurement of the verifier's firmware, such as git keeps; every step takes 1000 cycles."""
     workload = Workload.of(verifier.codec)
-    cycles = Cycles(*((1000,) * len(steps) for steps in (workload.layers, workload.stages, workload.packets)))
+    cycles = Cycles(*((1000,) * len(steps) for steps in (workload.layers, workload.stages, workload.packets)),
+                    coded=CodedCycles((100,) * 6, (10, 20, 30), ()))
     return Measurement(firmware_hash(verifier.firmware), kernels_hash(verifier.firmware), verifier.codec.codec,
                        "gap9_like", "gvsoc 0123", 370.0, 388, Footprint(11, 22, 3), workload, cycles)
 
@@ -83,7 +84,7 @@ def test_metrics_add_up(recorded: Verification) -> None:
     metrics, layers = recorded.metrics(), len(CODEC.layers)
     assert set(metrics) == {
         "simulator", "target", "evidence", "bit_exact", "clock_mhz", "encoder", "rvq", "total_milliseconds", "l1_bytes",
-        "l2_bytes", "code_bytes", "energy_millijoules", "stack_bytes"}
+        "l2_bytes", "code_bytes", "energy_millijoules", "stack_bytes", "coded"}
     assert metrics["encoder"]["cycles"] == 1000 * layers == sum(
         layer["cycles"] for layer in metrics["encoder"]["layers"])
     assert metrics["encoder"]["macs"] == sum(layer["macs"] for layer in metrics["encoder"]["layers"])
@@ -95,11 +96,20 @@ def test_metrics_add_up(recorded: Verification) -> None:
         assert metrics["energy_millijoules"][str(rate)] == pytest.approx(0.153 * milliseconds + on_air, rel=1e-5)
 
 
+def test_coded_packets_are_counted_apart(recorded: Verification) -> None:
+    layers = len(CODEC.layers)
+    assert recorded.metrics()["coded"] == {
+        str(rate): {"quantizer_cycles": 200 * rate, "packing_cycles": 10 * rate,
+                    "total_milliseconds": pytest.approx((1000 * layers + 210 * rate) / 370e3, rel=1e-5)}
+        for rate in (1, 2, 3)}
+
+
 def test_another_firmware_is_estimated_and_sized_by_its_own_build(verifier: Verifier) -> None:
     verification = on_host(verifier, replace(kept_for(verifier), firmware_hash="another"))
     assert verification.cost.evidence == "estimated"
     assert verification.cost.cycles.encoder == pytest.approx(1000 * len(verifier.codec.layers), rel=0.01)
     assert verification.cost.footprint.code_bytes > 4000
+    assert verification.metrics()["coded"] == {}
     assert verification.cost.stack_bytes is None
 
 

@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.deploy.memory import CHOICE_BYTES, MemoryPlan, scratch_name
-from edgecodec.deploy.network import Convolution, ExportedCodec, Layer, Normalize, Quantizer, Transpose, View
+from edgecodec.deploy.network import (
+    CodedQuantizer,
+    Convolution,
+    ExportedCodec,
+    Layer,
+    Normalize,
+    Quantizer,
+    Transpose,
+    View,
+)
 from edgecodec.deploy.packet import PacketFormat, index_bits
 
 
@@ -61,11 +70,14 @@ def _weight_arrays(codec: ExportedCodec) -> list[tuple[str, NDArray[Any], str]]:
 
 def _codebook_arrays(codec: ExportedCodec) -> list[tuple[str, NDArray[Any], str]]:
     arrays: list[tuple[str, NDArray[Any], str]] = []
-    for number, stage in enumerate(codec.quantizer.stages):
-        arrays.append((f"stage{number}_norms", stage.norms, "[regimes][codewords]"))
-        arrays.append((f"stage{number}_codewords", stage.codewords, "[regimes][codewords][samples]"))
-        if stage.coordinates is not None:
-            arrays.append((f"stage{number}_coordinates", stage.coordinates, "[regimes][samples]"))
+    for kind, quantizer in zip(("", "coded_"), codec.quantizers, strict=False):
+        for number, stage in enumerate(quantizer.stages):
+            arrays.append((f"{kind}stage{number}_norms", stage.norms, "[regimes][codewords]"))
+            arrays.append((f"{kind}stage{number}_codewords", stage.codewords, "[regimes][codewords][samples]"))
+            if stage.coordinates is not None:
+                arrays.append((f"{kind}stage{number}_coordinates", stage.coordinates, "[regimes][samples]"))
+    if codec.coded is not None:
+        arrays.append(("coded_cumulative", codec.coded.cumulative_frequencies, "tables of regimes, then of stages"))
     return arrays
 
 
@@ -102,8 +114,10 @@ def model_header(codec: ExportedCodec, plan: MemoryPlan) -> str:
         "EC_REGIMES": quantizer.regimes,
         "EC_STAGES": len(quantizer.stages),
         "EC_RATES": len(quantizer.stages_of_rate),
+        "EC_CODED_STAGES": 0 if codec.coded is None else len(codec.coded.quantizer.stages),
+        "EC_INDICES": max(len(each.stages) * each.tokens for each in codec.quantizers),
         "EC_ARENA_BYTES": plan.arena_bytes,
-        "EC_PACKET_BYTES": form.packet_bytes(form.rates[-1]),
+        "EC_PACKET_BYTES": form.packet_bytes_max(form.rates[-1]),
     }
     defines = "".join(f"#define {name} {value}\n" for name, value in sizes.items())
     weights = "".join(_declaration(*entry) for entry in _weight_arrays(codec))
@@ -115,6 +129,8 @@ def model_header(codec: ExportedCodec, plan: MemoryPlan) -> str:
 #include "edgecodec.h"
 
 {defines}
+/* EC_INDICES and EC_PACKET_BYTES are enough for packets of every kind and rate. */
+
 /* The symbols carry the model: objects of different models do not link. */
 #define codec_weights codec_weights_{mark}
 #define codec_codebooks codec_codebooks_{mark}
@@ -179,20 +195,50 @@ def _layer_initializer(layer: Layer, plan: MemoryPlan) -> str:
                                   member: _initializer(fields, "        ")}, "    ") + ",\n"
 
 
-def _stage_initializer(codec: ExportedCodec, number: int) -> str:
-    stage = codec.quantizer.stages[number]
-    coordinates = f"offsetof(ec_codebooks, stage{number}_coordinates)" if stage.coordinates is not None else "EC_NONE"
+def _stage_initializer(quantizer: Quantizer, number: int, kind: str) -> str:
+    stage = quantizer.stages[number]
+    member = f"offsetof(ec_codebooks, {kind}stage{number}"
     _, count, samples = stage.codewords.shape
-    indices = codec.quantizer.codewords[number]
+    indices = quantizer.codewords[number]
     return "    " + _initializer({
-        "codewords": f"offsetof(ec_codebooks, stage{number}_codewords)",
-        "norms": f"offsetof(ec_codebooks, stage{number}_norms)",
-        "coordinates": coordinates,
+        "codewords": f"{member}_codewords)",
+        "norms": f"{member}_norms)",
+        "coordinates": f"{member}_coordinates)" if stage.coordinates is not None else "EC_NONE",
         "count": count, "samples": samples, "indices": indices, "index_bits": index_bits(indices),
     }, "    ") + ",\n"
 
 
-def _quantizer_initializer(quantizer: Quantizer, plan: MemoryPlan) -> str:
+def _stages_source(quantizer: Quantizer, kind: str) -> str:
+    stages = "".join(_stage_initializer(quantizer, number, kind) for number in range(len(quantizer.stages)))
+    rates = ", ".join(str(stages) for stages in quantizer.stages_of_rate)
+    return f"""
+static const ec_stage {kind}stages[] = {{
+{stages}}};
+
+static const uint16_t {kind}stages_of_rate[EC_RATES] = {{{rates}}};
+"""
+
+
+def _coded_source(coded: CodedQuantizer, plan: MemoryPlan) -> str:
+    """The second quantizer and its entropy tables."""
+    tables = coded.tables.in_order
+    starts = np.cumsum([0, *(2 * (len(table) + 1) for table in tables)]).tolist()  # bytes
+    places = [f"{{offsetof(ec_codebooks, coded_cumulative) + {start}u, {len(table)}}}"
+              for start, table in zip(starts, tables, strict=False)]
+    words = "".join(f"    {place},\n" for place in places[1:])
+    fields = _initializer({
+        "quantizer": _quantizer_initializer(coded.quantizer, plan, "coded_", "EC_LAYERS + EC_STAGES + 1"),
+        "entropy": _initializer({"stages": "EC_CODED_STAGES", "regimes": places[0], "words": "coded_words"}, "    "),
+    }, "")
+    return f"""{_stages_source(coded.quantizer, "coded_")}
+static const ec_frequencies coded_words[EC_REGIMES * EC_CODED_STAGES] = {{
+{words}}};
+
+static const ec_coded coded = {fields};
+"""
+
+
+def _quantizer_initializer(quantizer: Quantizer, plan: MemoryPlan, kind: str, first_step: str) -> str:
     fields: dict[str, object] = {
         "latent": _view(quantizer.latent), "tokens": "EC_TOKENS", "regimes": "EC_REGIMES",
         "contested": quantizer.contested_stages, "queries": _macro("quantizer_queries"),
@@ -200,7 +246,8 @@ def _quantizer_initializer(quantizer: Quantizer, plan: MemoryPlan) -> str:
     }
     if quantizer.contested_stages:
         fields |= {"candidates": _macro("quantizer_candidates"), "choice": _macro("quantizer_choice")}
-    fields |= {"blocks": f"{{{_macro('quantizer_fetch')}, {plan.fetches['quantizer'].rows}}}", "stages": "stages"}
+    fields |= {"blocks": f"{{{_macro('quantizer_fetch')}, {plan.fetches[f'{kind}quantizer'].rows}}}",
+               "first_step": first_step, "count": len(quantizer.stages), "stages": f"{kind}stages"}
     return _initializer(fields, "    ")
 
 
@@ -208,25 +255,29 @@ def network_source(codec: ExportedCodec, plan: MemoryPlan) -> str:
     quantizer = codec.quantizer
     places = "".join(f"#define {_macro(name)} {block.offset}u\n" for name, block in plan.blocks.items())
     layers = "".join(_layer_initializer(layer, plan) for layer in codec.layers)
-    stages = "".join(_stage_initializer(codec, number) for number in range(len(quantizer.stages)))
-    rates = ", ".join(str(stages) for stages in quantizer.stages_of_rate)
+    has_coded = codec.coded is not None
+    coded = _coded_source(codec.coded, plan) if codec.coded is not None else ""
     network = _initializer({
         "model": _initializer({
             "codec": f"\"{codec.codec}\"", "model_hash": "EC_MODEL_HASH", "samples": "EC_SAMPLES",
             "channels": "EC_CHANNELS", "tokens": "EC_TOKENS", "regimes": "EC_REGIMES", "stages": "EC_STAGES",
-            "rates": "EC_RATES", "stages_of_rate": "stages_of_rate", "layers": "sizeof layers / sizeof layers[0]",
+            "rates": "EC_RATES", "stages_of_rate": "stages_of_rate", "layers": "EC_LAYERS",
+            "coded_stages": "EC_CODED_STAGES", "coded_stages_of_rate": "coded_stages_of_rate" if has_coded else "NULL",
         }, "    "),
         "model_hash": _hash_bytes(codec),
         "arena_bytes": "EC_ARENA_BYTES",
         "weights_bytes": "sizeof(ec_weights)",
         "codebooks_bytes": "sizeof(ec_codebooks)",
         "layers": "layers",
-        "quantizer": _quantizer_initializer(quantizer, plan),
+        "quantizer": _quantizer_initializer(quantizer, plan, "", "EC_LAYERS"),
+        "coded": "&coded" if has_coded else "NULL",
     }, "")
     table = "".join(f" * {line}\n" for line in plan.table().splitlines())
     return f"""{_banner(codec, "Layers and stages")}
 #include "codec_model.h"
 #include "network.h"
+
+#define EC_LAYERS {len(codec.layers)}
 
 /* The arena:
  *
@@ -237,13 +288,8 @@ _Static_assert(sizeof(ec_codebooks) == {plan.codebooks_bytes}, "the codebooks ha
 _Static_assert(sizeof(ec_choice) == {CHOICE_BYTES}, "what the memory planner counts");
 _Static_assert({_macro("control")} == 0 && sizeof(ec_control) == {plan.blocks["control"].bytes}, "the control block");
 
-static const ec_layer layers[] = {{
+static const ec_layer layers[EC_LAYERS] = {{
 {layers}}};
-
-static const ec_stage stages[EC_STAGES] = {{
-{stages}}};
-
-static const uint16_t stages_of_rate[EC_RATES] = {{{rates}}};
-
+{_stages_source(quantizer, "")}{coded}
 const ec_network ec_codec_network = {network};
 """

@@ -8,7 +8,17 @@ from collections.abc import Iterator
 import numpy as np
 
 from edgecodec.deploy.memory import REGIMES_MAX
-from edgecodec.deploy.network import Convolution, ExportedCodec, Layer, Normalize, Quantizer, Stage, Transpose, View
+from edgecodec.deploy.network import (
+    CodedQuantizer,
+    Convolution,
+    ExportedCodec,
+    Layer,
+    Normalize,
+    Quantizer,
+    Stage,
+    Transpose,
+    View,
+)
 from edgecodec.deploy.oracle import dot
 from edgecodec.errors import EdgeCodecError
 
@@ -30,11 +40,15 @@ def check_codec(codec: ExportedCodec) -> None:
         if names.index(layer.name) != place:
             raise EdgeCodecError(f"codec {codec.codec}: layer {place} ({layer.name}): the name is taken by layer "
                                  f"{names.index(layer.name)}")
-    for problem in _problems_of_quantizer(codec):
-        raise EdgeCodecError(f"codec {codec.codec}: quantizer: {problem}")
-    for number, stage in enumerate(codec.quantizer.stages):
-        for problem in _problems_of_stage(stage, codec.quantizer):
-            raise EdgeCodecError(f"codec {codec.codec}: stage {number}: {problem}")
+    for kind, quantizer in zip(("", "coded "), codec.quantizers, strict=False):
+        for problem in _problems_of_quantizer(codec, quantizer):
+            raise EdgeCodecError(f"codec {codec.codec}: {kind}quantizer: {problem}")
+        for number, stage in enumerate(quantizer.stages):
+            for problem in _problems_of_stage(stage, quantizer, priced=bool(kind)):
+                raise EdgeCodecError(f"codec {codec.codec}: {kind}stage {number}: {problem}")
+    if codec.coded is not None:
+        for problem in _problems_of_coded(codec.coded, codec.quantizer):
+            raise EdgeCodecError(f"codec {codec.codec}: coded quantizer: {problem}")
 
 
 def _problems_of_layer(codec: ExportedCodec, layer: Layer, place: int) -> Iterator[str]:
@@ -89,8 +103,7 @@ def _problems_of_convolution(layer: Convolution) -> Iterator[str]:
         yield "the slope is NaN or Inf"
 
 
-def _problems_of_quantizer(codec: ExportedCodec) -> Iterator[str]:
-    quantizer = codec.quantizer
+def _problems_of_quantizer(codec: ExportedCodec, quantizer: Quantizer) -> Iterator[str]:
     stages_of_rate = quantizer.stages_of_rate
     if quantizer.latent.buffer not in codec.buffers:
         yield f"no layer writes the latent buffer {quantizer.latent.buffer}"
@@ -106,7 +119,7 @@ def _problems_of_quantizer(codec: ExportedCodec) -> Iterator[str]:
         yield f"{max(quantizer.codewords)} different indices in one stage; {_LARGEST_CODEBOOK} can be numbered"
 
 
-def _problems_of_stage(stage: Stage, quantizer: Quantizer) -> Iterator[str]:
+def _problems_of_stage(stage: Stage, quantizer: Quantizer, priced: bool) -> Iterator[str]:
     regimes, count, samples = stage.codewords.shape
     if regimes != quantizer.regimes:
         yield f"codebooks of {regimes} regimes in a quantizer of {quantizer.regimes}"
@@ -116,8 +129,8 @@ def _problems_of_stage(stage: Stage, quantizer: Quantizer) -> Iterator[str]:
         yield f"codewords of {samples} samples; pad with a zero"
     if not np.isfinite(stage.codewords).all():
         yield "a codebook holds NaN or Inf"
-    elif not np.array_equal(stage.norms, dot(stage.codewords, stage.codewords)):
-        yield "the norms are not the codewords' product sums with themselves"
+    else:
+        yield from _problems_of_priced_norms(stage) if priced else _problems_of_norms(stage)
     dimension = quantizer.latent.channels
     if stage.coordinates is None:
         if samples != dimension:
@@ -125,6 +138,31 @@ def _problems_of_stage(stage: Stage, quantizer: Quantizer) -> Iterator[str]:
     elif stage.coordinates.shape != (regimes, samples) or stage.coordinates.max() >= dimension \
             or any(len(set(of_regime)) != samples for of_regime in stage.coordinates.tolist()):
         yield f"the coordinates are not {samples} different places in a token of {dimension}"
+
+
+def _problems_of_norms(stage: Stage) -> Iterator[str]:
+    if not np.array_equal(stage.norms, dot(stage.codewords, stage.codewords)):
+        yield "the norms are not the codewords' product sums with themselves"
+
+
+def _problems_of_priced_norms(stage: Stage) -> Iterator[str]:
+    least = dot(stage.codewords, stage.codewords)
+    if stage.norms.shape != least.shape or not np.isfinite(stage.norms).all() or (stage.norms < least).any():
+        yield "the norms are not the codewords' product sums with themselves and a price of at least 0"
+
+
+def _problems_of_coded(coded: CodedQuantizer, fixed: Quantizer) -> Iterator[str]:
+    quantizer, tables = coded.quantizer, coded.tables
+    if quantizer.tokens != 1 or fixed.tokens != 1:
+        yield f"{quantizer.tokens} tokens; packets of one token alone can be coded"
+    if quantizer.latent != fixed.latent or quantizer.regimes != fixed.regimes:
+        yield "latent or regimes are not those of the fixed-length quantizer"
+    if len(quantizer.stages_of_rate) != len(fixed.stages_of_rate):
+        yield f"{len(quantizer.stages_of_rate)} rates, but fixed-length packets have {len(fixed.stages_of_rate)}"
+    words = [stage.codewords.shape[1] for stage in quantizer.stages]
+    if tables.regimes != quantizer.regimes or any([len(table) for table in of_regime] != words
+                                                  for of_regime in tables.word_frequencies):
+        yield "the tables are not of as many regimes, stages and codewords as the codebooks"
 
 
 def _shape(view: View) -> str:

@@ -23,7 +23,7 @@ from edgecodec.deploy.c_source import codebooks_source, model_header, network_so
 from edgecodec.deploy.checks import check_codec
 from edgecodec.deploy.golden import expected_transcript, packets
 from edgecodec.deploy.memory import MemoryPlan, plan_memory
-from edgecodec.deploy.network import Convolution, ExportedCodec, Quantizer, Single
+from edgecodec.deploy.network import CodedQuantizer, Convolution, ExportedCodec, Quantizer, Single
 from edgecodec.deploy.oracle import encode
 from edgecodec.deploy.packet import HEADER_BYTES, OVERHEAD_BYTES, PacketFormat, compression_ratios
 from edgecodec.storage import replacing_directory, rounded, write_json
@@ -75,6 +75,8 @@ def firmware_metrics(codec: ExportedCodec, plan: MemoryPlan, folder: Path) -> di
             "compression_ratio_payload": rounded(ratios.payload),
             "compression_ratio_on_air": rounded(ratios.on_air),
         }
+        if form.coded is not None:
+            by_rate[str(rate)]["coded_stages"] = form.coded.stages(rate)
     sources = [path for part in ("include", "src") for path in (folder / part).iterdir()]
     return {
         "codec": codec.codec,
@@ -85,6 +87,7 @@ def firmware_metrics(codec: ExportedCodec, plan: MemoryPlan, folder: Path) -> di
                      "total": plan.l2_bytes},
         "encoder_macs": codec.multiply_accumulates,
         "quantizer_macs": codec.quantizer.multiply_accumulates,
+        "coded_quantizer_macs": None if codec.coded is None else codec.coded.quantizer.multiply_accumulates,
         "regimes": codec.quantizer.regimes,
         "layers": [{"name": layer.name, "macs": layer.multiply_accumulates, "weight_bytes": layer.weight.nbytes}
                    for layer in codec.layers if isinstance(layer, Convolution)],
@@ -129,9 +132,10 @@ def _write_golden(codec: ExportedCodec, windows: Single, folder: Path) -> None:
     (folder / "windows.bin").write_bytes(windows.astype("<f4").tobytes())
     encoding = encode(codec, windows)
     (folder / "transcript.txt").write_text(expected_transcript(codec, encoding), encoding="utf-8")
+    kinds = PacketFormat.of(codec).kinds
     write_json(folder / "packets.json", [
-        {str(rate): packet.hex() for rate, packet in packets(codec, encoding, window).items()}
-        for window in range(len(windows))])
+        {kind.name.lower(): {str(rate): packet.hex() for rate, packet in packets(codec, encoding, window, kind).items()}
+         for kind in kinds} for window in range(len(windows))])
 
 
 def _generated(codec: ExportedCodec, plan: MemoryPlan) -> dict[str, str]:
@@ -182,4 +186,26 @@ def _readme_fields(codec: ExportedCodec, plan: MemoryPlan) -> dict[str, str]:
         "REGIMES": _regimes_text(codec.quantizer),
         "MEMORY_MAP": plan.table().rstrip(),
         "RATES": rates,
+        "CODED": "" if codec.coded is None else _coded_text(codec.coded, form),
     }
+
+
+def _coded_text(coded: CodedQuantizer, form: PacketFormat) -> str:
+    rates = "\n".join(f"| {rate} | {coded.quantizer.stages_of_rate[rate - 1]} | {form.packet_bytes_max(rate)} |"
+                      for rate in form.rates)
+    return f"""
+## Coded packets
+
+The model has a second kind of packet, of the same rates: `ec_encode_coded` and `ec_pack_coded` in place of `ec_encode`
+and `ec_pack` (whose indices are not the same). Its codewords are chosen so that their indices are cheap to code: at
+about the same mean length the error is lower, but a packet is as long as its window is unlikely. Send coded packets
+where the radio takes frames of any length and energy counts; fixed-length ones where a slot's size is fixed. A receiver
+tells them apart by the packet's first byte, so that a node may choose for every window anew.
+
+| rate | stages | packet bytes, at most |
+|---|---|---|
+{rates}
+
+Quantizer, all stages: {coded.quantizer.multiply_accumulates:,} multiply-accumulates. Both kinds run the same layers and
+use the same arena.
+"""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from edgecodec.deploy import network
 from edgecodec.deploy.network import (
     Convolution,
     ExportedCodec,
@@ -30,7 +31,9 @@ from edgecodec.deploy.network import (
 from edgecodec.deploy.oracle import dot
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import Codec
+from edgecodec.model.coded import CodedQuantizer
 from edgecodec.model.edge import EdgeEncoder
+from edgecodec.model.entropy import PRECISION_BITS
 from edgecodec.model.paper import PaperEncoder, SameConv
 from edgecodec.model.quantizer import ResidualQuantizer
 from edgecodec.model.regimes import RegimeQuantizer
@@ -56,6 +59,7 @@ def export_codec(codec: Codec) -> ExportedCodec:
     return ExportedCodec(
         codec=codec.name, channels=window.channels, samples=window.samples, sample_rate_hz=window.sample_rate_hz,
         channel_names=window.channel_names, layers=tuple(layers), quantizer=_quantizer(codec, latent),
+        coded=None if codec.coded is None else _coded(codec.coded, latent),
     )
 
 
@@ -194,6 +198,19 @@ def _quantizer(codec: Codec, latent: View) -> Quantizer:
         whole_token = np.array_equal(where, np.tile(np.arange(latent.channels), (len(where), 1)))
         stages.append(Stage(words, dot(words, words), None if whole_token else where.astype(np.uint16)))
     return Quantizer(latent, codec.tokens, len(of_regimes), tuple(stages), tuple(codec.quantizer.stages_of_rate))
+
+
+def _coded(quantizer: CodedQuantizer, latent: View) -> network.CodedQuantizer:
+    """The price of every codeword's bits becomes a part of its norm."""
+    bits = PRECISION_BITS - torch.log2(quantizer.frequencies.double())  # [regimes, stages, codewords]
+    costs = (quantizer.prices.double()[..., None] * bits).numpy()
+    stages = []
+    for number in range(quantizer.stages_of_rate[-1]):
+        words = _half(f"coded stage{number:02d}", quantizer.codewords[:, number])
+        norms = (dot(words, words) + costs[:, number]).astype(np.float32)
+        stages.append(Stage(words, norms, quantizer.coordinates[:, number].numpy().astype(np.uint16)))
+    return network.CodedQuantizer(
+        Quantizer(latent, 1, len(costs), tuple(stages), tuple(quantizer.stages_of_rate)), quantizer.tables)
 
 
 def _half(name: str, values: Tensor) -> Half:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.deploy.network import ExportedCodec
-from edgecodec.deploy.oracle import Encoding, fnv1a
-from edgecodec.deploy.packet import PacketFormat, pack
+from edgecodec.deploy.oracle import Encoding, Quantized, fnv1a
+from edgecodec.deploy.packet import PacketFormat, PacketKind, pack
 
 
 def expected_transcript(codec: ExportedCodec, encoding: Encoding) -> str:
@@ -21,16 +21,21 @@ def expected_transcript(codec: ExportedCodec, encoding: Encoding) -> str:
     for window in range(len(encoding.indices)):
         lines.append(f"window {window}")
         lines += _layer_lines(encoding, window)
-        lines += _quantizer_lines(encoding, window)
-        lines += [f"pack {rate} hash {fnv1a(np.frombuffer(packet, np.uint8))} cycles 0"
-                  for rate, packet in packets(codec, encoding, window).items()]
+        lines += _quantizer_lines(encoding.quantized, window)
+        lines += _packet_lines(packets(codec, encoding, window))
+        if encoding.coded is not None:
+            coded = (*_quantizer_lines(encoding.coded, window),
+                     *_packet_lines(packets(codec, encoding, window, PacketKind.CODED)))
+            lines += [f"coded {line}" for line in coded]
     return "\n".join([*lines, "done"]) + "\n"
 
 
-def packets(codec: ExportedCodec, encoding: Encoding, window: int) -> dict[int, bytes]:
+def packets(codec: ExportedCodec, encoding: Encoding, window: int,
+            kind: PacketKind = PacketKind.FIXED_LENGTH) -> dict[int, bytes]:
     """The packet of one window at every rate; its sequence number is the window's number."""
     form = PacketFormat.of(codec)
-    return {rate: pack(form, rate, window & 0xFFFF, encoding.indices[window]) for rate in form.rates}
+    indices = encoding.coded_indices if kind is PacketKind.CODED else encoding.indices
+    return {rate: pack(form, rate, window & 0xFFFF, indices[window], kind) for rate in form.rates}
 
 
 def _layer_lines(encoding: Encoding, window: int) -> Iterator[str]:
@@ -38,8 +43,12 @@ def _layer_lines(encoding: Encoding, window: int) -> Iterator[str]:
         yield f"layer {step} {name} hash {fnv1a(outputs[window])} cycles 0"
 
 
-def _quantizer_lines(encoding: Encoding, window: int) -> Iterator[str]:
-    quantized = encoding.quantized
+def _packet_lines(packets: dict[int, bytes]) -> Iterator[str]:
+    for rate, packet in packets.items():
+        yield f"pack {rate} hash {fnv1a(np.frombuffer(packet, np.uint8))} cycles 0"
+
+
+def _quantizer_lines(quantized: Quantized, window: int) -> Iterator[str]:
     contested = len(quantized.candidates[window])
     for stage, candidates in enumerate(quantized.candidates[window]):
         yield from _stage_lines(window, stage, candidates)

@@ -22,6 +22,7 @@ CHOICE_BYTES = 4 * (1 + REGIMES_MAX)  # ec_choice
 BLOB_HEADER_BYTES = 40  # ec_blob
 # Weights and codebooks are fetched in blocks of about this size: the paper's encoder leaves this much of 128 kB.
 FETCH_BYTES = 6144
+QUANTIZERS = ("quantizer", "coded_quantizer")  # names of ExportedCodec.quantizers
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Block:
 @dataclass(frozen=True)
 class MemoryPlan:
     blocks: Mapping[str, Block]
-    fetches: Mapping[str, Fetch]  # by layer name, and "quantizer"
+    fetches: Mapping[str, Fetch]  # by name of the layer or quantizer
     steps: tuple[str, ...]
     arena_bytes: int  # L1
     weights_bytes: int  # L2, header included
@@ -103,9 +104,8 @@ def plan_memory(codec: ExportedCodec, l1_bytes: int) -> MemoryPlan:
         steps=steps,
         arena_bytes=_aligned(max(block.offset + block.bytes for block in blocks.values())),
         weights_bytes=BLOB_HEADER_BYTES + sum(_parameter_bytes(layer) for layer in codec.layers),
-        codebooks_bytes=BLOB_HEADER_BYTES + sum(
-            stage.codewords.nbytes + stage.norms.nbytes + (stage.coordinates.nbytes if stage.coordinates is not None
-                                                           else 0) for stage in codec.quantizer.stages),
+        codebooks_bytes=BLOB_HEADER_BYTES + sum(_codebook_bytes(quantizer) for quantizer in codec.quantizers)
+        + (0 if codec.coded is None else codec.coded.cumulative_frequencies.nbytes),
         window_bytes=4 * codec.samples * codec.channels,
     )
 
@@ -128,9 +128,15 @@ def _fetches(codec: ExportedCodec) -> dict[str, Fetch]:
             fetches[layer.name] = _fetch(codec.samples, 4 * codec.channels)
         elif isinstance(layer, Convolution):
             fetches[layer.name] = _fetch(len(layer.weight), layer.weight[0].nbytes)
-    most = max(stage.norms.size for stage in codec.quantizer.stages)
-    fetches["quantizer"] = _fetch(most, 2 * _longest_codeword(codec.quantizer) + 4)  # a codeword and its norm
+    for name, quantizer in zip(QUANTIZERS, codec.quantizers, strict=False):
+        most = max(stage.norms.size for stage in quantizer.stages)
+        fetches[name] = _fetch(most, 2 * _longest_codeword(quantizer) + 4)  # a codeword and its norm
     return fetches
+
+
+def _codebook_bytes(quantizer: Quantizer) -> int:
+    return sum(stage.codewords.nbytes + stage.norms.nbytes
+               + (stage.coordinates.nbytes if stage.coordinates is not None else 0) for stage in quantizer.stages)
 
 
 def _longest_codeword(quantizer: Quantizer) -> int:
@@ -157,16 +163,19 @@ def _lives(codec: ExportedCodec, fetches: Mapping[str, Fetch]) -> Iterator[Block
     for name, halfwords in codec.buffers.items():
         yield Block(name, 0, 2 * halfwords, min(used[name]), max(used[name]))
     yield Block("control", 0, CONTROL_BYTES, 0, quantizer_step)
-    scratch = {**_quantizer_scratch(codec.quantizer), "quantizer_fetch": fetches["quantizer"].bytes}
+    scratch: dict[str, int] = {}
+    for name, quantizer in zip(QUANTIZERS, codec.quantizers, strict=False):  # a window goes through one of them
+        for block, size in _quantizer_scratch(quantizer, fetches[name]).items():
+            scratch[block] = max(size, scratch.get(block, 0))
     for name, size in scratch.items():
         yield Block(name, 0, size, quantizer_step, quantizer_step)
 
 
-def _quantizer_scratch(quantizer: Quantizer) -> dict[str, int]:
-    """Bytes of what the stages, and the regimes if they compete, write down."""
+def _quantizer_scratch(quantizer: Quantizer, fetch: Fetch) -> dict[str, int]:
+    """Bytes of what the stages, and the regimes if they compete, fetch and write down."""
     rows = quantizer.rows
     scratch = {"quantizer_queries": 2 * rows * _longest_codeword(quantizer),
-               "quantizer_nearest": 8 * rows * WORKERS_MAX}
+               "quantizer_nearest": 8 * rows * WORKERS_MAX, "quantizer_fetch": fetch.bytes}
     if quantizer.contested_stages:
         scratch |= {"quantizer_candidates": 2 * rows * quantizer.contested_stages,
                     "quantizer_choice": CHOICE_BYTES}

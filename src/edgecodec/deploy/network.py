@@ -10,6 +10,8 @@ writes *views* of it: ``rows`` of ``channels`` halfwords, time-major, without ga
       latent view [regimes * tokens, dimension]  a window's tokens in the coordinates of every regime
       Quantizer  > indices [stages, tokens]      residual vector quantizer, stage by stage
 
+A codec may have a second quantizer of the same latent, for coded packets: the same arithmetic, other codebooks.
+
 Arithmetic profile ``dotpex`` (float16 storage, float32 sums in a fixed order): a product sum runs over taps, inside a
 tap over channel pairs; per pair ``t = f32(a0*b0); u = f32(a1*b1 + t); acc = f32(acc + u)``; acc starts at +0. Taps that
 fall outside the input are left out. Then ``acc + bias`` in float32. Without residual: PReLU in float32, one
@@ -28,7 +30,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-FORMAT = 2  # of codec.json
+from edgecodec.model.entropy import EntropyTables, cumulative_frequencies
+
+FORMAT = 3  # of codec.json
 Half = NDArray[np.float16]
 Single = NDArray[np.float32]
 
@@ -116,7 +120,8 @@ class Stage:
     """One quantizer of the residual vector quantizer, with a codebook for every regime.
 
     ``coordinates`` says which entries of a token this stage quantizes; ``None`` for all of them, in order.
-    ``norms[r, k]`` is the product sum of codeword k of regime r with itself, in the ``dotpex`` order.
+    ``norms[r, k]`` is the product sum of codeword k of regime r with itself, in the ``dotpex`` order; in a stage for
+    coded packets, what the codeword's bits are worth is added, so that the search prefers cheap words.
     """
 
     codewords: Half  # [regimes, codewords, codeword samples (even)]
@@ -178,8 +183,23 @@ class Quantizer:
 
 
 @dataclass(frozen=True)
+class CodedQuantizer:
+    """For packets of variable length: a quantizer of one token, and the frequencies that its indices are coded with."""
+
+    quantizer: Quantizer  # of the same latent as the codec's first
+    tables: EntropyTables
+
+    @property
+    def cumulative_frequencies(self) -> NDArray[np.uint16]:
+        """The tables as the node holds them, one behind the other: that of the regimes, then regime by regime those of
+        the stages; a zero at the end if they are odd in number."""
+        flat = np.concatenate([cumulative_frequencies(table) for table in self.tables.in_order])
+        return np.pad(flat, (0, len(flat) % 2))
+
+
+@dataclass(frozen=True)
 class ExportedCodec:
-    """Encoder, quantizer, and what the window must look like."""
+    """Encoder, quantizers, and what the window must look like."""
 
     codec: str  # "edge" or "paper"
     channels: int  # of the window
@@ -188,6 +208,12 @@ class ExportedCodec:
     channel_names: tuple[str, ...]
     layers: tuple[Layer, ...]
     quantizer: Quantizer
+    coded: CodedQuantizer | None = None  # None: fixed-length packets only
+
+    @property
+    def quantizers(self) -> tuple[Quantizer, ...]:
+        """That of fixed-length packets, and that of coded ones if there are any. A window goes through one of them."""
+        return (self.quantizer,) if self.coded is None else (self.quantizer, self.coded.quantizer)
 
     @property
     def buffers(self) -> dict[str, int]:
@@ -201,6 +227,10 @@ class ExportedCodec:
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Every array of the codec by name: what a safetensors file holds."""
+        return {**self.weights(), **self.codebooks()}
+
+    def weights(self) -> dict[str, NDArray[Any]]:
+        """The arrays of the layers, by name."""
         arrays: dict[str, NDArray[Any]] = {}
         for layer in self.layers:
             if isinstance(layer, Normalize):
@@ -209,11 +239,21 @@ class ExportedCodec:
             elif isinstance(layer, Convolution):
                 arrays[f"{layer.name}.weight"] = layer.weight
                 arrays[f"{layer.name}.bias"] = layer.bias
-        for number, stage in enumerate(self.quantizer.stages):
-            arrays[f"stage{number:02d}.codewords"] = stage.codewords
-            arrays[f"stage{number:02d}.norms"] = stage.norms
-            if stage.coordinates is not None:
-                arrays[f"stage{number:02d}.coordinates"] = stage.coordinates
+        return arrays
+
+    def codebooks(self) -> dict[str, NDArray[Any]]:
+        """The arrays of the quantizers, by name."""
+        arrays: dict[str, NDArray[Any]] = {}
+        for kind, quantizer in zip(("", "coded."), self.quantizers, strict=False):
+            for number, stage in enumerate(quantizer.stages):
+                arrays[f"{kind}stage{number:02d}.codewords"] = stage.codewords
+                arrays[f"{kind}stage{number:02d}.norms"] = stage.norms
+                if stage.coordinates is not None:
+                    arrays[f"{kind}stage{number:02d}.coordinates"] = stage.coordinates
+        if self.coded is not None:
+            arrays["coded.regime_frequencies"] = self.coded.tables.regime_frequencies
+            for number, tables in enumerate(zip(*self.coded.tables.word_frequencies, strict=True)):
+                arrays[f"coded.stage{number:02d}.frequencies"] = np.stack(tables)  # [regimes, codewords]
         return arrays
 
     def structure(self) -> dict[str, Any]:
@@ -227,7 +267,6 @@ class ExportedCodec:
                 elif not isinstance(value, np.ndarray):
                     entry[key] = value
             layers.append(entry)
-        quantizer = self.quantizer
         return {
             "codec": self.codec,
             "channels": self.channels,
@@ -235,13 +274,8 @@ class ExportedCodec:
             "sample_rate_hz": self.sample_rate_hz,
             "channel_names": list(self.channel_names),
             "layers": layers,
-            "quantizer": {
-                "latent": dict(vars(quantizer.latent)),
-                "tokens": quantizer.tokens,
-                "regimes": quantizer.regimes,
-                "stages": len(quantizer.stages),
-                "stages_of_rate": list(quantizer.stages_of_rate),
-            },
+            "quantizer": _described(self.quantizer),
+            "coded": None if self.coded is None else _described(self.coded.quantizer),
         }
 
     @property
@@ -258,6 +292,34 @@ class ExportedCodec:
     def multiply_accumulates(self) -> int:
         """MACs of the encoder for one window (the quantizer's are apart)."""
         return sum(layer.multiply_accumulates for layer in self.layers if isinstance(layer, Convolution))
+
+
+def _described(quantizer: Quantizer) -> dict[str, Any]:
+    return {
+        "latent": dict(vars(quantizer.latent)),
+        "tokens": quantizer.tokens,
+        "regimes": quantizer.regimes,
+        "stages": len(quantizer.stages),
+        "stages_of_rate": list(quantizer.stages_of_rate),
+    }
+
+
+def _quantizer(described: dict[str, Any], arrays: dict[str, NDArray[Any]], kind: str) -> Quantizer:
+    """What :func:`_described` described, with those of ``arrays`` whose names begin with ``kind``."""
+    stages = tuple(
+        Stage(arrays[f"{kind}stage{number:02d}.codewords"], arrays[f"{kind}stage{number:02d}.norms"],
+              arrays.get(f"{kind}stage{number:02d}.coordinates"))
+        for number in range(described["stages"])
+    )
+    return Quantizer(View(**described["latent"]), described["tokens"], described["regimes"], stages,
+                     tuple(described["stages_of_rate"]))
+
+
+def _coded(described: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> CodedQuantizer:
+    quantizer = _quantizer(described, arrays, "coded.")
+    of_stages = [arrays[f"coded.stage{number:02d}.frequencies"] for number in range(described["stages"])]
+    tables = EntropyTables(arrays["coded.regime_frequencies"], tuple(zip(*of_stages, strict=True)))
+    return CodedQuantizer(quantizer, tables)
 
 
 def save_codec(codec: ExportedCodec, folder: Path) -> None:
@@ -304,18 +366,12 @@ def load_codec(folder: Path) -> ExportedCodec:
             layers.append(Transpose(**fields))
         else:
             raise EdgeCodecError(f"{folder / 'codec.json'}: layer {name}: unknown kind {kind}")
-    described = structure["quantizer"]
-    stages = tuple(
-        Stage(arrays[f"stage{number:02d}.codewords"], arrays[f"stage{number:02d}.norms"],
-              arrays.get(f"stage{number:02d}.coordinates"))
-        for number in range(described["stages"])
-    )
     codec = ExportedCodec(
         codec=structure["codec"], channels=structure["channels"], samples=structure["samples"],
         sample_rate_hz=structure["sample_rate_hz"], channel_names=tuple(structure["channel_names"]),
         layers=tuple(layers),
-        quantizer=Quantizer(View(**described["latent"]), described["tokens"], described["regimes"], stages,
-                            tuple(described["stages_of_rate"])),
+        quantizer=_quantizer(structure["quantizer"], arrays, ""),
+        coded=_coded(structure["coded"], arrays) if structure["coded"] is not None else None,
     )
     if codec.model_hash != structure["model_hash"]:
         raise EdgeCodecError(f"{folder}: codec.safetensors does not have the model hash that codec.json names; "

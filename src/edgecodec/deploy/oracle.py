@@ -32,21 +32,34 @@ class Encoding:
     layers: dict[str, Half]  # by name, in order: [n, rows, channels]
     latent: Half  # [n, regimes * tokens, dimension], before any stage
     quantized: Quantized
+    coded: Quantized | None  # for coded packets, if the codec has them
 
     @property
     def indices(self) -> NDArray[np.uint16]:
-        """[n, stages, tokens]"""
+        """Of fixed-length packets, [n, stages, tokens]."""
         return self.quantized.indices
+
+    @property
+    def coded_indices(self) -> NDArray[np.uint16]:
+        """Of coded packets, [n, stages, 1].
+
+        Raises:
+            EdgeCodecError: the codec has none.
+        """
+        if self.coded is None:
+            raise EdgeCodecError("codec: has no coded packets; send fixed-length ones")
+        return self.coded.indices
 
 
 def encode(codec: ExportedCodec, windows: Single) -> Encoding:
-    """Encoder and quantizer for ``windows`` [n, samples, channels].
+    """Encoder and quantizers for ``windows`` [n, samples, channels].
 
     Raises:
         EdgeCodecError: windows of another shape or dtype, with NaN or Inf, or too large for float16.
     """
     layers, latent = _encode(codec, windows)
-    return Encoding(layers, latent, quantize(codec.quantizer, latent))
+    coded = None if codec.coded is None else quantize(codec.coded.quantizer, latent)
+    return Encoding(layers, latent, quantize(codec.quantizer, latent), coded)
 
 
 def quantize(quantizer: Quantizer, latent: Half) -> Quantized:

@@ -2,17 +2,22 @@
 
 ::
 
-    byte 0        format version (high four bits), rate - 1 (low four bits)
+    byte 0        kind (high four bits): 1 fixed-length, 2 coded; rate - 1 (low four bits)
     bytes 1..4    first four bytes of the model hash
     bytes 5, 6    sequence number, little-endian
-    payload       indices, stage by stage, token by token, most significant bit first; zero bits up to a whole byte.
-                  Those of the first stage tell the window's regime, all tokens the same
+    payload       fixed-length: indices, stage by stage, token by token, most significant bit first; zero bits up to a
+                  whole byte. Those of the first stage tell the window's regime, all tokens the same
+                  coded: the window's regime and indices, arithmetically coded (:mod:`edgecodec.model.entropy`); what
+                  is not the one way to write a window is refused
     last 4 bytes  CRC-32 (IEEE 802.3, zlib.crc32) of everything before, little-endian
 
-The rate in the header and the model say how long a packet is, so that a receiver sees at once when one was cut short.
-Stages come in order: the packet of a lower rate has the same payload, only shorter. A node chooses the rate when it
-packs; a gateway that must save air time lowers it with :func:`truncate`, which checks the packet first and seals it
-anew. A bare cut through the bytes is damage, and is refused as such.
+The rate in the header and the model say how long a fixed-length packet is, so that a receiver sees at once when one
+was cut short. A coded packet is as long as the window is unlikely: its payload is what lies between header and
+checksum. Both kinds have the same rates, but codebooks of their own: the indices of one are not those of the other.
+
+Stages come in order: those of a lower rate are the first of a higher one's. A node chooses the rate when it packs; a
+gateway that must save air time lowers it with :func:`truncate`, which checks the packet first and seals it anew. A bare
+cut through the bytes is damage, and is refused as such. Every packet decodes by itself.
 """
 
 from __future__ import annotations
@@ -21,18 +26,65 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.deploy.network import ExportedCodec
 from edgecodec.errors import EdgeCodecError
+from edgecodec.model.entropy import PRECISION_BITS, EntropyTables, ManyWindowIndices
 
-FORMAT_VERSION = 1
 _HEADER = struct.Struct("<B4sH")
 _CHECKSUM = struct.Struct("<I")
 HEADER_BYTES = _HEADER.size
 OVERHEAD_BYTES = _HEADER.size + _CHECKSUM.size
+
+
+class PacketKind(IntEnum):
+    """How the payload holds the indices; the value is on air."""
+
+    FIXED_LENGTH = 1
+    CODED = 2
+
+
+@dataclass(frozen=True)
+class CodedFormat:
+    """Payloads of coded packets: a window's regime and one index per stage."""
+
+    tables: EntropyTables
+    stages_of_rate: tuple[int, ...]
+    first_codewords: int  # of one regime; an index of the first stage is regime * first_codewords + word
+
+    def stages(self, rate: int) -> int:
+        """Stages that a coded packet of rate ``rate`` sends. Errors as of :meth:`PacketFormat.stages`."""
+        return _stages(self.stages_of_rate, rate)
+
+    def payload_bytes_max(self, rate: int) -> int:
+        """Enough for any window."""
+        return -(-(1 + self.stages(rate)) * PRECISION_BITS // 8)
+
+    def payload(self, rate: int, indices: NDArray[np.uint16]) -> bytes:
+        """The first ``stages(rate)`` rows of ``indices`` [stages, 1], coded."""
+        (first, *words) = indices[: self.stages(rate), 0].tolist()
+        regime, word = divmod(first, self.first_codewords)
+        return self.tables.encode(regime, [word, *words])
+
+    def of_windows(self, indices: NDArray[np.uint16]) -> ManyWindowIndices:
+        """The regimes and words that ``indices`` [n, stages, 1] of coded packets tell."""
+        regimes, words = np.divmod(indices[:, 0, 0], np.uint16(self.first_codewords))
+        return ManyWindowIndices(regimes, np.column_stack([words, indices[:, 1:, 0]]))
+
+    def indices(self, rate: int, payload: bytes) -> NDArray[np.uint16]:
+        """What :meth:`payload` coded: [stages, 1]."""
+        try:
+            window = self.tables.decode(payload, self.stages(rate))
+        except EdgeCodecError:
+            raise EdgeCodecError(f"packet: no window of rate {rate} has this payload of {len(payload)} bytes; the "
+                                 "sender is faulty") from None
+        indices = window.indices[:, np.newaxis]
+        indices[0] += window.regime * self.first_codewords
+        return indices
 
 
 @dataclass(frozen=True)
@@ -44,12 +96,16 @@ class PacketFormat:
     codewords: tuple[int, ...]  # of every stage, the first one's of all regimes
     stages_of_rate: tuple[int, ...]
     regimes: int = 1  # share the codewords of the first stage, each has as many
+    coded: CodedFormat | None = None  # None: there are no coded packets
 
     @classmethod
     def of(cls, codec: ExportedCodec) -> PacketFormat:
-        quantizer = codec.quantizer
+        quantizer, coded = codec.quantizer, None
+        if codec.coded is not None:
+            coded = CodedFormat(codec.coded.tables, codec.coded.quantizer.stages_of_rate,
+                                codec.coded.quantizer.stages[0].codewords.shape[1])
         return cls(codec.model_hash, quantizer.tokens, quantizer.codewords, quantizer.stages_of_rate,
-                   quantizer.regimes)
+                   quantizer.regimes, coded)
 
     @property
     def model_id(self) -> bytes:
@@ -59,21 +115,40 @@ class PacketFormat:
     def rates(self) -> range:
         return range(1, len(self.stages_of_rate) + 1)
 
+    @property
+    def kinds(self) -> tuple[PacketKind, ...]:
+        return (PacketKind.FIXED_LENGTH,) if self.coded is None else tuple(PacketKind)
+
+    def payloads(self, kind: PacketKind) -> PacketFormat | CodedFormat:
+        """Who knows the payloads of ``kind``.
+
+        Raises:
+            EdgeCodecError: the model has no packets of this kind.
+        """
+        if kind is PacketKind.FIXED_LENGTH:
+            return self
+        if self.coded is None:
+            raise EdgeCodecError("packet: coded, but the model has fixed-length packets only")
+        return self.coded
+
     def payload_bits(self, rate: int) -> int:
         return sum(bits for _, bits in self._fields(rate))
 
     def packet_bytes(self, rate: int) -> int:
         return OVERHEAD_BYTES + -(-self.payload_bits(rate) // 8)
 
+    def packet_bytes_max(self, rate: int) -> int:
+        """Bytes that are enough for a packet of either kind."""
+        coded = 0 if self.coded is None else self.coded.payload_bytes_max(rate)
+        return max(self.packet_bytes(rate), OVERHEAD_BYTES + coded)
+
     def stages(self, rate: int) -> int:
-        """Stages that rate ``rate`` sends.
+        """Stages that a fixed-length packet of rate ``rate`` sends.
 
         Raises:
             EdgeCodecError: there is no such rate.
         """
-        if rate not in self.rates:
-            raise EdgeCodecError(f"rate {rate}: the model has rates 1 to {len(self.stages_of_rate)}")
-        return self.stages_of_rate[rate - 1]
+        return _stages(self.stages_of_rate, rate)
 
     def _fields(self, rate: int) -> Iterator[tuple[int, int]]:
         """Codewords and bits of every index in the payload."""
@@ -118,10 +193,21 @@ class PacketFormat:
 
 
 @dataclass(frozen=True)
+class SealedPacket:
+    """A packet whose header and checksum are sound."""
+
+    kind: PacketKind
+    sequence: int
+    rate: int
+    payload: bytes
+
+
+@dataclass(frozen=True)
 class Packet:
     sequence: int
     rate: int
     indices: NDArray[np.uint16]  # [stages of the rate, tokens]
+    kind: PacketKind = PacketKind.FIXED_LENGTH
 
 
 @dataclass(frozen=True)
@@ -137,27 +223,41 @@ def index_bits(codewords: int) -> int:
     return max(1, (codewords - 1).bit_length())
 
 
-def pack(form: PacketFormat, rate: int, sequence: int, indices: NDArray[np.uint16]) -> bytes:
-    """The packet of ``indices`` [stages of the rate or more, tokens].
+def pack(form: PacketFormat, rate: int, sequence: int, indices: NDArray[np.uint16],
+         kind: PacketKind = PacketKind.FIXED_LENGTH) -> bytes:
+    """The packet of ``indices`` [stages of the rate or more, tokens], which are of the same kind.
 
     Raises:
-        EdgeCodecError: no such rate, a sequence number beyond 16 bits, too few stages, an index without codeword, or
-            tokens of several regimes.
+        EdgeCodecError: no such rate or kind, a sequence number beyond 16 bits, too few stages, an index without
+            codeword, or tokens of several regimes.
     """
     if not 0 <= sequence <= 0xFFFF:
         raise EdgeCodecError(f"sequence number {sequence}: must be 0 to 65535; count modulo 65536")
-    if indices.ndim != 2 or indices.shape[0] < form.stages(rate) or indices.shape[1] != form.tokens:
-        raise EdgeCodecError(f"indices: {list(indices.shape)}; rate {rate} needs [{form.stages(rate)}, {form.tokens}]")
-    header = _HEADER.pack(FORMAT_VERSION << 4 | rate - 1, form.model_id, sequence)
-    content = header + form.payload(rate, indices)
+    payloads = form.payloads(kind)
+    stages = payloads.stages(rate)
+    if indices.ndim != 2 or indices.shape[0] < stages or indices.shape[1] != form.tokens:
+        raise EdgeCodecError(f"indices: {list(indices.shape)}; rate {rate} needs [{stages}, {form.tokens}]")
+    header = _HEADER.pack(kind << 4 | rate - 1, form.model_id, sequence)
+    content = header + payloads.payload(rate, indices)
     return content + _CHECKSUM.pack(zlib.crc32(content))
 
 
 def unpack(form: PacketFormat, data: bytes) -> Packet:
-    """Read a packet.
+    """Read a packet of either kind.
 
     Raises:
-        EdgeCodecError: it is cut short or too long, of another format version or model, or damaged.
+        EdgeCodecError: as :func:`open_packet`, or no window has this payload.
+    """
+    sealed = open_packet(form, data)
+    indices = form.payloads(sealed.kind).indices(sealed.rate, sealed.payload)
+    return Packet(sealed.sequence, sealed.rate, indices, sealed.kind)
+
+
+def open_packet(form: PacketFormat, data: bytes) -> SealedPacket:
+    """Check a packet and read its header; the payload stays as it is.
+
+    Raises:
+        EdgeCodecError: it is cut short or too long, of another kind or model, or damaged.
     """
     if len(data) < OVERHEAD_BYTES:
         raise EdgeCodecError(f"packet: cut short, {len(data)} bytes are less than header and checksum")
@@ -166,19 +266,21 @@ def unpack(form: PacketFormat, data: bytes) -> Packet:
         raise EdgeCodecError(f"packet: damaged or cut short, the checksum does not match its {len(data)} bytes; "
                              "leave it out")
     first, model_id, sequence = _HEADER.unpack_from(content)
-    version, rate = first >> 4, (first & 15) + 1
-    if version != FORMAT_VERSION:
-        raise EdgeCodecError(f"packet: format version {version}; this program reads version {FORMAT_VERSION}")
+    number, rate = first >> 4, (first & 15) + 1
+    if number not in list(PacketKind):
+        raise EdgeCodecError(f"packet: of kind {number}; this program reads 1 (fixed-length) and 2 (coded)")
     if model_id != form.model_id:
         raise EdgeCodecError(f"packet: of model {model_id.hex()}, but the decoder is model {form.model_id.hex()}; "
                              "decode with the bundle that the node was given")
-    if len(data) != form.packet_bytes(rate):
+    kind = PacketKind(number)
+    form.payloads(kind).stages(rate)  # refuses what the model does not have
+    if kind is PacketKind.FIXED_LENGTH and len(data) != form.packet_bytes(rate):
         raise EdgeCodecError(f"packet: {len(data)} bytes where rate {rate} has {form.packet_bytes(rate)}")
-    return Packet(sequence, rate, form.indices(rate, content[_HEADER.size :]))
+    return SealedPacket(kind, sequence, rate, content[_HEADER.size :])
 
 
 def truncate(form: PacketFormat, data: bytes, rate: int) -> bytes:
-    """The same packet at a lower rate: fewer stages, sealed anew.
+    """The same packet at a lower rate: fewer stages, sealed anew. It is what the node would have sent.
 
     Raises:
         EdgeCodecError: the packet does not unpack, or has a lower rate already.
@@ -186,7 +288,13 @@ def truncate(form: PacketFormat, data: bytes, rate: int) -> bytes:
     packet = unpack(form, data)
     if rate > packet.rate:
         raise EdgeCodecError(f"packet: of rate {packet.rate}; it cannot be raised to {rate}")
-    return pack(form, rate, packet.sequence, packet.indices)
+    return pack(form, rate, packet.sequence, packet.indices, packet.kind)
+
+
+def _stages(stages_of_rate: tuple[int, ...], rate: int) -> int:
+    if not 1 <= rate <= len(stages_of_rate):
+        raise EdgeCodecError(f"rate {rate}: the model has rates 1 to {len(stages_of_rate)}")
+    return stages_of_rate[rate - 1]
 
 
 def compression_ratios(codec: ExportedCodec, rate: int) -> CompressionRatios:

@@ -99,6 +99,11 @@ class EntropyTables:
     def stages(self) -> int:
         return len(self.word_frequencies[0])
 
+    @property
+    def in_order(self) -> tuple[NDArray[np.uint16], ...]:
+        """That of the regimes, then regime by regime those of the stages."""
+        return (self.regime_frequencies, *(table for tables in self.word_frequencies for table in tables))
+
     def encode(self, regime: int, indices: Indices) -> bytes:
         """The payload of one window.
 

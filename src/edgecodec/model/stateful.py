@@ -115,7 +115,7 @@ class StatefulCodec:
         each = [self.analyze(chain) for chain in chains]
         return [Analyzed(torch.stack([chain.latent[number] for chain in each]),
                          ManyWindowIndices(np.stack([chain.alone.regimes[number] for chain in each]),
-                                      np.stack([chain.alone.indices[number] for chain in each])))
+                                           np.stack([chain.alone.indices[number] for chain in each])))
                 for number in range(len(each[0].latent))]
 
     def send_chains(self, chains: Sequence[Analyzed], rate: int, key_every: int) -> Iterator[Sent]:

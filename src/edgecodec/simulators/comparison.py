@@ -22,7 +22,7 @@ from edgecodec.simulators.transcript import (
 @dataclass(frozen=True)
 class Difference:
     window: int | None  # None: before any window
-    place: str  # "layer 3 (unit_wide)", "stage 0", "choice of the regime", "packet at rate 2"
+    place: str  # "layer 3 (unit_wide)", "stage 0", "choice of the regime", "coded packet at rate 2"
     expected: str
     actual: str
 
@@ -65,9 +65,10 @@ def _differences(expected: Transcript, actual: Transcript) -> Iterator[Differenc
 def _place(record: Record) -> str:
     if isinstance(record, LayerRecord):
         return f"layer {record.step} ({record.name})"
+    kind = "coded " if record.coded else ""
     if isinstance(record, ChoiceRecord):
-        return "choice of the regime"
-    return f"stage {record.stage}" if isinstance(record, StageRecord) else f"packet at rate {record.rate}"
+        return f"choice of the {kind}regime"
+    return f"{kind}stage {record.stage}" if isinstance(record, StageRecord) else f"{kind}packet at rate {record.rate}"
 
 
 def _value(record: Record) -> Record:

@@ -10,8 +10,21 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.simulators.transcript import Transcript, WindowRecord
+from edgecodec.simulators.transcript import QuantizerRecords, Transcript, WindowRecord
 from edgecodec.simulators.workload import Step, Workload
+
+
+@dataclass(frozen=True)
+class CodedCycles:
+    """Quantizer and packing for coded packets; the layers before are the same."""
+
+    stages: tuple[int, ...]
+    packets: tuple[int, ...]  # by rate
+    choice: tuple[int, ...]  # of the regime, if there are several
+
+    def quantizer(self, stages: int) -> int:
+        """Of the first ``stages`` stages, the choice of the regime included."""
+        return sum(self.stages[:stages]) + sum(self.choice)
 
 
 @dataclass(frozen=True)
@@ -22,6 +35,7 @@ class Cycles:
     stages: tuple[int, ...]
     packets: tuple[int, ...]  # by rate, from rate 1 on
     choice: tuple[int, ...] = ()  # of the regime, if there are several
+    coded: CodedCycles | None = None  # None: no such packets, or not counted; they are never estimated
 
     @classmethod
     def of_slowest_window(cls, transcript: Transcript) -> Cycles:
@@ -32,10 +46,12 @@ class Cycles:
     def _of(cls, window: WindowRecord) -> Cycles:
         return cls(tuple(layer.cycles for layer in window.layers), tuple(stage.cycles for stage in window.stages),
                    tuple(packet.cycles for packet in window.packets),
-                   () if window.choice is None else (window.choice.cycles,))
+                   () if window.choice is None else (window.choice.cycles,),
+                   None if window.coded is None else _coded(window.coded))
 
     @property
     def steps(self) -> tuple[int, ...]:
+        """Of a fixed-length packet."""
         return (*self.layers, *self.stages, *self.choice, *self.packets)
 
     @property
@@ -80,6 +96,12 @@ class CycleModel:
             raise EdgeCodecError(f"cycle model: no step like {step.name} ({step.kind}) was ever measured; "
                                  "verify once on a machine with GVSOC")
         return round(float(np.dot(self.costs[step.kind], _amounts(step))))
+
+
+def _coded(records: QuantizerRecords) -> CodedCycles:
+    return CodedCycles(tuple(stage.cycles for stage in records.stages),
+                       tuple(packet.cycles for packet in records.packets),
+                       () if records.choice is None else (records.choice.cycles,))
 
 
 def _amounts(step: Step) -> tuple[float, float, float, float]:

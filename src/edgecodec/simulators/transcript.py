@@ -9,6 +9,7 @@ One record a line, integers in decimal, hashes as 16 hex digits::
     indices <window> <s> <index of token 0> <index of token 1> ...
     regime <r> hash <of the regimes' energies> cycles <n>
     pack <rate> hash <of the packet> cycles <n>
+    coded <a line of stage, indices, regime or pack, as above>
     stack <bytes>
     done
 
@@ -18,6 +19,8 @@ what the target counts: clock cycles on GVSOC, instructions on QEMU, 0 on the ho
 
 A quantizer of several regimes prints the one it chose after the stages in which they competed; of these stages the
 words that every regime found, token by token and regime by regime. The rest is of the chosen regime.
+
+Lines that begin with ``coded`` are of the second quantizer, for coded packets, if the codec has one.
 """
 
 from __future__ import annotations
@@ -42,6 +45,7 @@ class StageRecord:
     hash: str
     cycles: int
     indices: tuple[int, ...]  # one per token; while regimes compete, those of every regime
+    coded: bool = False  # this, here and below: of coded packets
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class ChoiceRecord:
     regime: int
     hash: str
     cycles: int
+    coded: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,9 +61,28 @@ class PackRecord:
     rate: int
     hash: str
     cycles: int
+    coded: bool = False
 
 
 Record = LayerRecord | StageRecord | ChoiceRecord | PackRecord
+
+
+@dataclass(frozen=True)
+class QuantizerRecords:
+    """Those of one kind of packets."""
+
+    stages: tuple[StageRecord, ...]
+    choice: ChoiceRecord | None
+    packets: tuple[PackRecord, ...]
+
+    @classmethod
+    def among(cls, records: tuple[Record, ...], coded: bool) -> QuantizerRecords:
+        choices = (record for record in records if isinstance(record, ChoiceRecord) and record.coded == coded)
+        return cls(
+            tuple(record for record in records if isinstance(record, StageRecord) and record.coded == coded),
+            next(choices, None),
+            tuple(record for record in records if isinstance(record, PackRecord) and record.coded == coded),
+        )
 
 
 @dataclass(frozen=True)
@@ -72,16 +96,26 @@ class WindowRecord:
 
     @property
     def stages(self) -> tuple[StageRecord, ...]:
-        return tuple(record for record in self.records if isinstance(record, StageRecord))
+        return self.fixed_length.stages
 
     @property
     def choice(self) -> ChoiceRecord | None:
         """None if there is one regime."""
-        return next((record for record in self.records if isinstance(record, ChoiceRecord)), None)
+        return self.fixed_length.choice
 
     @property
     def packets(self) -> tuple[PackRecord, ...]:
-        return tuple(record for record in self.records if isinstance(record, PackRecord))
+        return self.fixed_length.packets
+
+    @property
+    def fixed_length(self) -> QuantizerRecords:
+        return QuantizerRecords.among(self.records, coded=False)
+
+    @property
+    def coded(self) -> QuantizerRecords | None:
+        """None if the codec has no coded packets."""
+        found = QuantizerRecords.among(self.records, coded=True)
+        return found if found.stages else None
 
 
 @dataclass(frozen=True)
@@ -102,6 +136,7 @@ class _Reader:
     records: list[Record] = field(default_factory=list)
     window: int | None = None
     stage: tuple[int, str, int] | None = None
+    coded: bool = False
     stack_bytes: int | None = None
     done: bool = False
     place: str = "nothing was printed"
@@ -126,16 +161,26 @@ class _Reader:
     def indices_line(self, words: list[str]) -> None:
         if self.stage is None or words[:2] != [str(self.window), str(self.stage[0])]:
             raise ValueError
-        self.records.append(StageRecord(*self.stage, tuple(int(word) for word in words[2:])))
+        self.records.append(StageRecord(*self.stage, tuple(int(word) for word in words[2:]), self.coded))
         self.stage = None
 
     def regime_line(self, words: list[str]) -> None:
         regime, _hash, digest, _cycles, cycles = words
-        self.records.append(ChoiceRecord(int(regime), digest, int(cycles)))
+        self.records.append(ChoiceRecord(int(regime), digest, int(cycles), self.coded))
 
     def pack_line(self, words: list[str]) -> None:
         rate, _hash, digest, _cycles, cycles = words
-        self.records.append(PackRecord(int(rate), digest, int(cycles)))
+        self.records.append(PackRecord(int(rate), digest, int(cycles), self.coded))
+
+    def coded_line(self, words: list[str]) -> None:
+        lines = {"stage": self.stage_line, "indices": self.indices_line, "regime": self.regime_line,
+                 "pack": self.pack_line}
+        keyword, *words = words
+        if keyword not in lines:
+            raise ValueError
+        self.coded = True
+        lines[keyword](words)
+        self.coded = False
 
     def stack_line(self, words: list[str]) -> None:
         (stack_bytes,) = words
@@ -164,7 +209,7 @@ def parse_transcript(text: str) -> Transcript:
     records: dict[str, Callable[[list[str]], None]] = {
         "model": reader.model_line, "window": reader.window_line, "layer": reader.layer_line,
         "stage": reader.stage_line, "indices": reader.indices_line, "regime": reader.regime_line,
-        "pack": reader.pack_line, "stack": reader.stack_line, "done": reader.done_line,
+        "pack": reader.pack_line, "coded": reader.coded_line, "stack": reader.stack_line, "done": reader.done_line,
     }
     for line in text.splitlines():
         keyword, *words = line.split() or [""]

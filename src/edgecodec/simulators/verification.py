@@ -100,7 +100,21 @@ class Verification:
             "l2_bytes": footprint.l2_bytes,
             "code_bytes": footprint.code_bytes,
             "stack_bytes": self.cost.stack_bytes,
+            "coded": self._coded(),
         }
+
+    def _coded(self) -> dict[str, Any]:
+        """Cycles and time of coded packets by rate; empty if nothing was counted."""
+        cycles, coded = self.cost.cycles.coded, self.codec.coded
+        if cycles is None or coded is None:
+            return {}
+        by_rate = {}
+        for rate, stages in enumerate(coded.quantizer.stages_of_rate, 1):
+            quantizer, packing = cycles.quantizer(stages), cycles.packets[rate - 1]
+            total = self.cost.cycles.encoder + quantizer + packing
+            by_rate[str(rate)] = {"quantizer_cycles": quantizer, "packing_cycles": packing,
+                                  "total_milliseconds": rounded(total / find_chip(self.target).clock_mhz / 1e3)}
+        return by_rate
 
     def report(self) -> dict[str, Any]:
         """How the metrics came about, and the first difference of every check."""

@@ -1,7 +1,7 @@
 /* EdgeCodec: compresses one window of a sensor array into a packet of a few dozen bytes.
  *
  *     static _Alignas(EC_ARENA_ALIGNMENT) uint8_t arena[EC_ARENA_BYTES];   // sizes: codec_model.h
- *     static uint16_t indices[EC_STAGES * EC_TOKENS];
+ *     static uint16_t indices[EC_INDICES];
  *     static uint8_t packet[EC_PACKET_BYTES];
  *
  *     ec_context context;
@@ -10,6 +10,8 @@
  *     ec_init(&context, arena, sizeof arena, &codec_weights, &codec_codebooks);
  *     ec_encode(&context, &team, window, rate, indices);
  *     ec_pack(rate, sequence, indices, packet, sizeof packet, &bytes);
+ *
+ * Or, for a coded packet, which is shorter where the window is likely: ec_encode_coded and ec_pack_coded.
  *
  * No function allocates, keeps state outside the caller's objects, or traps on bad input: each returns a status.
  * Several contexts may be at work at once, each with its own arena.
@@ -42,6 +44,7 @@ typedef enum ec_status {
     EC_ERROR_OVERFLOW = 9,   /* the encoder left float16's range: the window is unlike anything it was trained on */
     EC_ERROR_INDEX = 10,     /* an index is not in its codebook, or the tokens are of several regimes */
     EC_ERROR_CAPACITY = 11,  /* the packet does not fit the caller's buffer */
+    EC_ERROR_CODED = 12,     /* the model has no coded packets */
 } ec_status;
 
 /* One worker's view of the team that computes together. Every worker calls ec_encode with the same arguments and its
@@ -66,7 +69,8 @@ typedef struct ec_choice {
 /* Called by worker 0 after every step, while the other workers wait. The number of a step says what `data` is:
  *     0 .. layers - 1    a layer's output, float16 [rows][channels]
  *     layers + stage     a stage's indices, uint16_t [tokens]; while regimes compete, codewords [regimes][tokens]
- *     layers + stages    an ec_choice, after the stages of the lowest rate */
+ *     layers + stages    an ec_choice, after the stages of the lowest rate
+ * and from layers + stages + 1 on the coded_stages, then the choice, of coded packets in the same way. */
 typedef struct ec_observer {
     void (*step_done)(void *user, uint32_t step, const void *data, size_t bytes);
     void *user;
@@ -101,6 +105,8 @@ typedef struct ec_model {
     uint32_t rates;
     const uint16_t *stages_of_rate; /* [rates] */
     uint32_t layers;
+    uint32_t coded_stages;                /* of coded packets; 0: the model has none */
+    const uint16_t *coded_stages_of_rate; /* [rates], or NULL */
 } ec_model;
 
 const ec_model *ec_model_info(void);
@@ -110,8 +116,11 @@ const char *ec_layer_name(uint32_t step);
 
 size_t ec_arena_size(void);
 
-/* Bytes of a packet at `rate`, 0 if there is no such rate. */
+/* Bytes of a fixed-length packet at `rate`, 0 if there is no such rate. */
 size_t ec_packet_size(uint32_t rate);
+
+/* Bytes that are enough for any coded packet at `rate`, 0 if there is no such rate or the model has no coded packets. */
+size_t ec_coded_packet_size(uint32_t rate);
 
 /* Weights and codebooks stay where they are and must outlive the context. */
 ec_status ec_init(ec_context *context, void *arena, size_t arena_bytes, const void *weights, const void *codebooks);
@@ -119,8 +128,18 @@ ec_status ec_init(ec_context *context, void *arena, size_t arena_bytes, const vo
 /* Encodes `window`, float [samples][channels], into indices [stages of the rate][tokens]. Collective: see ec_team. */
 ec_status ec_encode(const ec_context *context, ec_team *team, const float *window, uint32_t rate, uint16_t *indices);
 
-/* Writes the packet of `indices` and its length. Indices of a higher rate may be packed at a lower one. */
+/* The same with the codebooks of coded packets, whose indices are cheap to code: EC_ERROR_CODED if there are none. The
+ * first index tells the regime as well. */
+ec_status ec_encode_coded(const ec_context *context, ec_team *team, const float *window, uint32_t rate,
+                          uint16_t *indices);
+
+/* Writes the fixed-length packet of `indices`, from ec_encode, and its length. Indices of a higher rate may be packed at a lower one. */
 ec_status ec_pack(uint32_t rate, uint16_t sequence, const uint16_t *indices, uint8_t *packet, size_t capacity,
                   size_t *bytes);
+
+/* The same for a coded packet and indices from ec_encode_coded. Its length depends on the indices. The tables are in
+ * the context's codebooks. */
+ec_status ec_pack_coded(const ec_context *context, uint32_t rate, uint16_t sequence, const uint16_t *indices,
+                        uint8_t *packet, size_t capacity, size_t *bytes);
 
 #endif

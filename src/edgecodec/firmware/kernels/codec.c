@@ -136,25 +136,45 @@ static ec_status check_call(const ec_context *context, const ec_team *team, cons
     return rate >= 1 && rate <= ec_codec_network.model.rates ? EC_OK : EC_ERROR_RATE;
 }
 
-ec_status ec_encode(const ec_context *context, ec_team *team, const float *window, uint32_t rate, uint16_t *indices) {
-    ec_status status = check_call(context, team, window, rate, indices);
-    if (status != EC_OK) {
-        return status;
-    }
+static ec_status encode(const ec_context *context, ec_team *team, const float *window, const ec_quantizer *quantizer,
+                        uint32_t stages, uint16_t *indices) {
     const ec_network *network = &ec_codec_network;
     const ec_worker worker = {team, context->arena, context->weights, context->codebooks, context->observer};
     for (uint32_t step = 0; step < network->model.layers; step++) {
         const ec_layer *layer = &network->layers[step];
-        status = run_layer(&worker, layer, window);
+        const ec_status status = run_layer(&worker, layer, window);
         if (status != EC_OK) {
             return status;
         }
         const ec_view output = output_of(layer);
         ec_report(&worker, step, worker.arena + output.at, (size_t)output.rows * output.channels * sizeof(ec_half));
     }
-    status = check_latent(&worker, &network->quantizer);
+    const ec_status status = check_latent(&worker, quantizer);
     if (status == EC_OK) {
-        ec_run_quantizer(&worker, &network->quantizer, network->model.stages_of_rate[rate - 1], indices);
+        ec_run_quantizer(&worker, quantizer, stages, indices);
     }
     return status;
+}
+
+ec_status ec_encode(const ec_context *context, ec_team *team, const float *window, uint32_t rate, uint16_t *indices) {
+    const ec_status status = check_call(context, team, window, rate, indices);
+    if (status != EC_OK) {
+        return status;
+    }
+    const ec_network *network = &ec_codec_network;
+    return encode(context, team, window, &network->quantizer, network->model.stages_of_rate[rate - 1], indices);
+}
+
+ec_status ec_encode_coded(const ec_context *context, ec_team *team, const float *window, uint32_t rate,
+                          uint16_t *indices) {
+    const ec_network *network = &ec_codec_network;
+    if (network->coded == NULL) {
+        return EC_ERROR_CODED;
+    }
+    const ec_status status = check_call(context, team, window, rate, indices);
+    if (status != EC_OK) {
+        return status;
+    }
+    return encode(context, team, window, &network->coded->quantizer, network->model.coded_stages_of_rate[rate - 1],
+                  indices);
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "edgecodec.h"
+#include "entropy.h"
 
 #define EC_NONE 0u
 
@@ -95,8 +96,16 @@ typedef struct ec_quantizer {
     uint32_t candidates; /* scratch: uint16_t [contested][regimes * tokens] */
     uint32_t choice;     /* scratch: ec_choice */
     ec_blocks blocks;    /* scratch for norms, then codewords */
+    uint32_t first_step; /* number of the first stage as a step; the choice of the regime follows the last stage */
+    uint32_t count;      /* of the stages */
     const ec_stage *stages;
 } ec_quantizer;
+
+/* For coded packets: codewords whose norms include what their bits cost, and the tables to code them with. */
+typedef struct ec_coded {
+    ec_quantizer quantizer; /* of one token; latent and scratch are those of the other quantizer */
+    ec_entropy entropy;
+} ec_coded;
 
 typedef struct ec_network {
     ec_model model;
@@ -106,6 +115,7 @@ typedef struct ec_network {
     uint32_t codebooks_bytes;
     const ec_layer *layers; /* [model.layers] */
     ec_quantizer quantizer;
+    const ec_coded *coded; /* NULL: fixed-length packets only */
 } ec_network;
 
 /* The one network of this build, in codec_network.c. */

@@ -1,17 +1,19 @@
 /* Indices to a packet:
  *
- *     byte 0        format version (high four bits), rate - 1 (low four bits)
+ *     byte 0        kind (high four bits): 1 fixed-length, 2 coded; rate - 1 (low four bits)
  *     bytes 1..4    first four bytes of the model hash
  *     bytes 5, 6    sequence number, little-endian
- *     payload       indices, stage by stage, token by token, most significant bit first; zero bits to the next byte.
- *                   Those of the first stage tell the window's regime, all tokens the same
+ *     payload       fixed-length: indices, stage by stage, token by token, most significant bit first; zero bits to the
+ *                   next byte. Those of the first stage tell the window's regime, all tokens the same
+ *                   coded: regime and indices, as entropy.c codes them
  *     last 4 bytes  CRC-32 (IEEE 802.3) of everything before, little-endian
  */
 #include "edgecodec.h"
 
 #include "network.h"
 
-#define FORMAT_VERSION 1u
+#define FIXED_LENGTH 1u
+#define CODED 2u
 #define HEADER_BYTES 7u
 #define CRC_BYTES 4u
 
@@ -32,6 +34,14 @@ size_t ec_packet_size(uint32_t rate) {
     return HEADER_BYTES + (bits + 7u) / 8u + CRC_BYTES;
 }
 
+size_t ec_coded_packet_size(uint32_t rate) {
+    const ec_model *model = &ec_codec_network.model;
+    if (ec_codec_network.coded == NULL || rate < 1 || rate > model->rates) {
+        return 0;
+    }
+    return HEADER_BYTES + ec_entropy_size(model->coded_stages_of_rate[rate - 1]) + CRC_BYTES;
+}
+
 static uint32_t crc32(const uint8_t *data, size_t bytes) {
     uint32_t crc = 0xffffffffu;
     for (size_t i = 0; i < bytes; i++) {
@@ -47,6 +57,19 @@ static void write_little_endian(uint8_t *to, uint32_t value, uint32_t bytes) {
     for (uint32_t i = 0; i < bytes; i++) {
         to[i] = (uint8_t)(value >> (8 * i));
     }
+}
+
+static void write_header(uint8_t *packet, uint32_t kind, uint32_t rate, uint16_t sequence) {
+    packet[0] = (uint8_t)(kind << 4 | (rate - 1));
+    for (uint32_t i = 0; i < 4; i++) {
+        packet[1 + i] = ec_codec_network.model_hash[i];
+    }
+    write_little_endian(packet + 5, sequence, 2);
+}
+
+/* The last thing to be written. */
+static void write_checksum(uint8_t *packet, size_t bytes) {
+    write_little_endian(packet + bytes - CRC_BYTES, crc32(packet, bytes - CRC_BYTES), CRC_BYTES);
 }
 
 static ec_status check_indices(const ec_quantizer *quantizer, uint32_t stages, const uint16_t *indices) {
@@ -104,13 +127,48 @@ ec_status ec_pack(uint32_t rate, uint16_t sequence, const uint16_t *indices, uin
     if (status != EC_OK) {
         return status;
     }
-    packet[0] = (uint8_t)(FORMAT_VERSION << 4 | (rate - 1));
-    for (uint32_t i = 0; i < 4; i++) {
-        packet[1 + i] = ec_codec_network.model_hash[i];
-    }
-    write_little_endian(packet + 5, sequence, 2);
+    write_header(packet, FIXED_LENGTH, rate, sequence);
     write_payload(quantizer, stages, indices, packet + HEADER_BYTES);
-    write_little_endian(packet + size - CRC_BYTES, crc32(packet, size - CRC_BYTES), CRC_BYTES);
+    write_checksum(packet, size);
     *bytes = size;
+    return EC_OK;
+}
+
+ec_status ec_pack_coded(const ec_context *context, uint32_t rate, uint16_t sequence, const uint16_t *indices,
+                        uint8_t *packet, size_t capacity, size_t *bytes) {
+    const ec_coded *coded = ec_codec_network.coded;
+    if (coded == NULL) {
+        return EC_ERROR_CODED;
+    }
+    if (context == NULL || indices == NULL || packet == NULL || bytes == NULL) {
+        return EC_ERROR_NULL;
+    }
+    *bytes = 0;
+    if (context->codebooks == NULL) {
+        return EC_ERROR_CONTEXT;
+    }
+    if (rate < 1 || rate > ec_codec_network.model.rates) {
+        return EC_ERROR_RATE;
+    }
+    if (capacity < HEADER_BYTES + CRC_BYTES) {
+        return EC_ERROR_CAPACITY;
+    }
+    const uint32_t stages = ec_codec_network.model.coded_stages_of_rate[rate - 1];
+    const uint32_t codewords = coded->quantizer.stages[0].count; /* of one regime */
+    uint16_t words[EC_SYMBOLS_MAX];
+    words[0] = (uint16_t)(indices[0] % codewords);
+    for (uint32_t stage = 1; stage < stages; stage++) {
+        words[stage] = indices[stage];
+    }
+    size_t payload_bytes;
+    const ec_status status =
+        ec_entropy_encode(&coded->entropy, context->codebooks, indices[0] / codewords, words, stages,
+                          packet + HEADER_BYTES, capacity - HEADER_BYTES - CRC_BYTES, &payload_bytes);
+    if (status != EC_OK) {
+        return status;
+    }
+    write_header(packet, CODED, rate, sequence);
+    *bytes = HEADER_BYTES + payload_bytes + CRC_BYTES;
+    write_checksum(packet, *bytes);
     return EC_OK;
 }

@@ -93,7 +93,7 @@ static void run_stage(const ec_worker *worker, const ec_quantizer *quantizer, ui
     } else {
         ec_run_stage_parallel(worker, quantizer, stage, regimes, words);
     }
-    ec_report(worker, ec_codec_network.model.layers + number, words,
+    ec_report(worker, quantizer->first_step + number, words,
               (regimes.end - regimes.first) * quantizer->tokens * sizeof *words);
 }
 

@@ -45,6 +45,6 @@ uint32_t ec_choose_regime(const ec_worker *worker, const ec_quantizer *quantizer
     if (worker->team->worker == 0) {
         choice->regime = regime;
     }
-    ec_report(worker, ec_codec_network.model.layers + ec_codec_network.model.stages, choice, sizeof *choice);
+    ec_report(worker, quantizer->first_step + quantizer->count, choice, sizeof *choice);
     return regime;
 }

@@ -1,7 +1,5 @@
 #include "verify.h"
 
-#include <stdbool.h>
-
 static const char *const status_texts[] = {
     [EC_OK] = "ok",
     [EC_ERROR_NULL] = "a pointer is NULL",
@@ -15,6 +13,7 @@ static const char *const status_texts[] = {
     [EC_ERROR_OVERFLOW] = "latent beyond float16",
     [EC_ERROR_INDEX] = "index outside its codebook",
     [EC_ERROR_CAPACITY] = "packet buffer too small",
+    [EC_ERROR_CODED] = "no coded packets",
 };
 
 static uint64_t fnv1a(const void *data, size_t bytes) {
@@ -69,6 +68,13 @@ static uint32_t cycles_now(const ec_verification *verification) {
     return verification->platform->cycles != NULL ? verification->platform->cycles() : 0;
 }
 
+/* Begins a line about packets. */
+static void put_kind(const ec_verification *verification) {
+    if (verification->coded) {
+        verification->platform->put("coded ");
+    }
+}
+
 static void layer_done(const ec_platform *platform, uint32_t layer, const void *output, size_t bytes,
                        uint32_t cycles) {
     put_numbered(platform, "layer", layer);
@@ -80,8 +86,10 @@ static void layer_done(const ec_platform *platform, uint32_t layer, const void *
 static void stage_done(const ec_verification *verification, uint32_t stage, const uint16_t *indices, size_t bytes,
                        uint32_t cycles) {
     const ec_platform *platform = verification->platform;
+    put_kind(verification);
     put_numbered(platform, "stage", stage);
     put_result(platform, indices, bytes, cycles);
+    put_kind(verification);
     put_numbered(platform, "indices", verification->window);
     put_numbered(platform, "", stage);
     for (size_t i = 0; i < bytes / sizeof *indices; i++) {
@@ -90,7 +98,9 @@ static void stage_done(const ec_verification *verification, uint32_t stage, cons
     platform->put("\n");
 }
 
-static void regime_chosen(const ec_platform *platform, const ec_choice *choice, uint32_t cycles) {
+static void regime_chosen(const ec_verification *verification, const ec_choice *choice, uint32_t cycles) {
+    const ec_platform *platform = verification->platform;
+    put_kind(verification);
     put_numbered(platform, "regime", choice->regime);
     put_result(platform, choice->energies, ec_model_info()->regimes * sizeof choice->energies[0], cycles);
 }
@@ -99,12 +109,14 @@ static void step_done(void *user, uint32_t step, const void *data, size_t bytes)
     ec_verification *verification = user;
     const ec_model *model = ec_model_info();
     const uint32_t cycles = cycles_now(verification) - verification->since;
-    if (step < model->layers) {
+    const uint32_t first_stage = model->layers + (verification->coded ? model->stages + 1 : 0);
+    const uint32_t stages = verification->coded ? model->coded_stages : model->stages;
+    if (step >= first_stage + stages) {
+        regime_chosen(verification, data, cycles);
+    } else if (step >= first_stage) {
+        stage_done(verification, step - first_stage, data, bytes, cycles);
+    } else if (!verification->coded) { /* the second time the layers give the same */
         layer_done(verification->platform, step, data, bytes, cycles);
-    } else if (step < model->layers + model->stages) {
-        stage_done(verification, step - model->layers, data, bytes, cycles);
-    } else {
-        regime_chosen(verification->platform, data, cycles);
     }
     verification->since = cycles_now(verification);
 }
@@ -129,23 +141,35 @@ static void begin(ec_verification *verification, uint32_t workers) {
     verification->context.observer = &verification->observer;
 }
 
-static void begin_window(ec_verification *verification, uint32_t window) {
-    put_numbered(verification->platform, "window", window);
-    verification->platform->put("\n");
+static void begin_packets(ec_verification *verification, uint32_t window, bool coded) {
+    if (!coded) {
+        put_numbered(verification->platform, "window", window);
+        verification->platform->put("\n");
+    }
     verification->window = window;
+    verification->coded = coded;
     verification->since = cycles_now(verification);
+}
+
+static ec_status pack(ec_verification *verification, uint32_t rate, size_t *bytes) {
+    const uint16_t sequence = (uint16_t)verification->window;
+    if (verification->coded) {
+        return ec_pack_coded(&verification->context, rate, sequence, verification->indices, verification->packet,
+                             verification->packet_bytes, bytes);
+    }
+    return ec_pack(rate, sequence, verification->indices, verification->packet, verification->packet_bytes, bytes);
 }
 
 static ec_status pack_at_every_rate(ec_verification *verification) {
     for (uint32_t rate = 1; rate <= ec_model_info()->rates; rate++) {
         size_t bytes;
         verification->since = cycles_now(verification);
-        const ec_status status = ec_pack(rate, (uint16_t)verification->window, verification->indices,
-                                         verification->packet, verification->packet_bytes, &bytes);
+        const ec_status status = pack(verification, rate, &bytes);
         const uint32_t cycles = cycles_now(verification) - verification->since;
         if (status != EC_OK) {
             return status;
         }
+        put_kind(verification);
         put_numbered(verification->platform, "pack", rate);
         put_result(verification->platform, verification->packet, bytes, cycles);
     }
@@ -161,6 +185,22 @@ static void finish(const ec_verification *verification) {
     platform->put("done\n");
 }
 
+/* Collective. */
+static void run(ec_verification *verification, ec_team *team, uint32_t window, bool coded) {
+    const ec_model *model = ec_model_info();
+    const float *samples = verification->windows + (size_t)window * model->samples * model->channels;
+    if (team->worker == 0) {
+        begin_packets(verification, window, coded);
+    }
+    team->barrier(team);
+    const ec_status status = (coded ? ec_encode_coded : ec_encode)(&verification->context, team, samples, model->rates,
+                                                                   verification->indices);
+    if (team->worker == 0) {
+        verification->status = status == EC_OK ? pack_at_every_rate(verification) : status;
+    }
+    team->barrier(team);
+}
+
 ec_status ec_verify(ec_verification *verification, ec_team *team) {
     const bool speaks = team->worker == 0;
     const ec_model *model = ec_model_info();
@@ -169,16 +209,10 @@ ec_status ec_verify(ec_verification *verification, ec_team *team) {
     }
     team->barrier(team);
     for (uint32_t window = 0; window < verification->count && verification->status == EC_OK; window++) {
-        if (speaks) {
-            begin_window(verification, window);
+        run(verification, team, window, false);
+        if (model->coded_stages > 0 && verification->status == EC_OK) {
+            run(verification, team, window, true);
         }
-        team->barrier(team);
-        const float *samples = verification->windows + (size_t)window * model->samples * model->channels;
-        const ec_status status = ec_encode(&verification->context, team, samples, model->rates, verification->indices);
-        if (speaks) {
-            verification->status = status == EC_OK ? pack_at_every_rate(verification) : status;
-        }
-        team->barrier(team);
     }
     if (speaks) {
         if (verification->status == EC_OK) {

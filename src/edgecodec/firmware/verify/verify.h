@@ -7,6 +7,7 @@
  *     indices <window> <s> <index of token 0> ...          while regimes compete: of all tokens in all regimes
  *     regime <r> hash <of the regimes' energies> cycles <n>    once they have competed; absent if there is one regime
  *     pack <rate> hash <of the packet> cycles <n>
+ *     coded <a line of stage, indices, regime or pack, as above>    of coded packets, if the model has them
  *     stack <bytes>
  *     done
  *
@@ -15,6 +16,8 @@
  */
 #ifndef EC_VERIFY_H
 #define EC_VERIFY_H
+
+#include <stdbool.h>
 
 #include "edgecodec.h"
 
@@ -34,7 +37,7 @@ typedef struct ec_verification {
     const void *codebooks;
     const float *windows; /* [count][samples][channels] */
     uint32_t count;
-    uint16_t *indices; /* [stages][tokens] */
+    uint16_t *indices; /* [EC_INDICES] */
     uint8_t *packet;   /* [packet_bytes] */
     size_t packet_bytes;
 
@@ -42,6 +45,7 @@ typedef struct ec_verification {
     ec_observer observer;
     ec_status status;
     uint32_t window;
+    bool coded;     /* the window goes through the encoder again, for coded packets */
     uint32_t since; /* the cycle counter when the step that is being measured began */
 } ec_verification;
 
