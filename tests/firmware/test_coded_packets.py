@@ -1,0 +1,89 @@
+"""Coded packets of a trained codec, from torch to the node and back: of validation windows and of real ones."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from firmware.conftest import BuildLibrary, RunOnHost
+from numpy.typing import NDArray
+
+from edgecodec.data.windows import WindowSet
+from edgecodec.deploy.export import export_codec
+from edgecodec.deploy.network import ExportedCodec, save_codec
+from edgecodec.deploy.oracle import encode
+from edgecodec.deploy.packet import PacketFormat, PacketKind, pack
+from edgecodec.evaluation.evaluate import read_windows
+from edgecodec.model.codec import Codec, save_model
+from edgecodec.params import Params
+from edgecodec.registry.packet_decoder import PacketDecoder
+from edgecodec.simulators.comparison import compare_with_oracle
+
+RATES = (1, 2, 3, 4)
+
+
+@pytest.fixture(scope="module")
+def exported(codec: Codec) -> ExportedCodec:
+    return export_codec(codec)
+
+
+@pytest.fixture(scope="module")
+def decoder(codec: Codec, exported: ExportedCodec, small_params: Params,
+            tmp_path_factory: pytest.TempPathFactory) -> PacketDecoder:
+    folder = tmp_path_factory.mktemp("coded")
+    save_model(codec, small_params, folder / "model")
+    save_codec(exported, folder / "float16")
+    return PacketDecoder.open(folder / "model", folder / "float16")
+
+
+@pytest.fixture(scope="module", params=["validation", "real"])
+def windows(request: pytest.FixtureRequest, validation: WindowSet, codec: Codec) -> NDArray[np.float32]:
+    """[n, samples, channels]"""
+    if request.param == "validation":
+        found = validation.inputs()[:12]
+    else:
+        folder: Path = request.getfixturevalue("real_windows")
+        found = read_windows(folder / "dev.npz", codec.window).windows
+    return np.ascontiguousarray(found.transpose(0, 2, 1))
+
+
+@pytest.mark.parametrize("threads", [None, 8])
+def test_the_node_computes_what_the_oracle_computes(
+        exported: ExportedCodec, windows: NDArray[np.float32], threads: int | None, run_on_host: RunOnHost) -> None:
+    comparison = compare_with_oracle(exported, windows, run_on_host(exported, windows, threads))
+    assert comparison.bit_exact, str(comparison.first_difference)
+
+
+def test_the_nodes_packets_decode_to_what_torch_decodes(
+        exported: ExportedCodec, windows: NDArray[np.float32], decoder: PacketDecoder,
+        build_library: BuildLibrary) -> None:
+    library, form = build_library(exported), PacketFormat.of(exported)
+    assert form.coded is not None
+    context, expected = library.ready(), encode(exported, windows).coded_indices
+    for rate in RATES:
+        packets = []
+        for number, window in enumerate(windows):
+            indices = np.zeros(expected.shape[1:], np.uint16)
+            assert library.encode(context, library.team(), window, rate, indices, coded=True) == "OK"
+            status, packet = library.pack_coded(context, rate, number, indices, form.packet_bytes_max(rate))
+            assert status == "OK"
+            assert packet == pack(form, rate, number, expected[number], PacketKind.CODED)
+            packets.append(packet)
+        np.testing.assert_array_equal(decoder.decode(packets).windows,
+                                      decoder.codec.decode_coded(form.coded.of_windows(expected), rate))
+
+
+def test_float16_costs_next_to_nothing(
+        codec: Codec, exported: ExportedCodec, windows: NDArray[np.float32], decoder: PacketDecoder) -> None:
+    """A near tie may fall either way, but then both words are as good."""
+    form = PacketFormat.of(exported).coded
+    assert form is not None
+    of_torch = codec.encode_coded(windows.transpose(0, 2, 1))
+    of_node = form.of_windows(encode(exported, windows).coded_indices)
+    assert (of_torch.indices == of_node.indices).mean() > 0.9
+    latent = codec.latents(windows.transpose(0, 2, 1))
+    for rate in RATES:
+        before = (codec.coded_latents(of_torch, rate) - latent).square().sum()
+        after = (decoder.codec.coded_latents(of_node, rate) - latent).square().sum()
+        assert float(after / before) == pytest.approx(1, abs=0.02)
+        sizes = [sum(map(len, codec.coded_payloads(sent, rate))) for sent in (of_torch, of_node)]
+        assert sizes[1] == pytest.approx(sizes[0], rel=0.03)
