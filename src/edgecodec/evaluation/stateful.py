@@ -43,28 +43,17 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Lost:
-    """Share of the windows that a receiver does not get."""
-
-    measured: float
-    expected: float  # if nothing but the interval made key packets
-
-    def to_json(self) -> dict[str, float]:
-        return {name: rounded(value, 3) for name, value in vars(self).items()}
-
-
-@dataclass(frozen=True)
 class StatefulMeasurement:
     windows: int
     key_every: int
     key_share: float  # of the packets, at the lowest rate and ``key_every``: regimes change, too
     stateless: Mapping[str, tuple[Point, ...]]  # by kind, one per rate
     stateful: Mapping[int, tuple[Point, ...]]  # by key interval, one per rate
-    lost: Mapping[float, Lost]  # by the share of packets that are lost, at ``key_every``
+    lost: Mapping[float, float]  # share of the windows at ``key_every``, by the share of the packets
     table_bytes: int  # of the differences, beside the codec's own
 
     def bits_at_error_of(self, kind: str, rate: int, key_every: int) -> float | None:
-        """Mean bits of stateful mode for the error of packets that stand alone; None where it lies between no rates."""
+        """Mean bits of stateful mode for the error of packets that stand alone, as of :func:`bits_at`."""
         return bits_at(self.stateful[key_every], self.stateless[kind][rate - 1].error_percent)
 
     def to_json(self) -> dict[str, Any]:
@@ -82,7 +71,10 @@ class StatefulMeasurement:
             "stateful": {str(every): by_rate(points) for every, points in self.stateful.items()},
             "bits_at_error_of": {kind: {str(rate): at_equal_error(kind, rate) for rate in range(1, len(points) + 1)}
                                  for kind, points in self.stateless.items()},
-            "lost": {str(share): lost.to_json() for share, lost in self.lost.items()},
+            "lost": {str(packets): rounded(windows, 3) for packets, windows in self.lost.items()},
+            "expected_loss": {
+                str(every): {str(packets): rounded(expected_loss(packets, every), 3) for packets in self.lost}
+                for every in self.stateful},
         }
 
     def table(self) -> pd.DataFrame:
@@ -130,7 +122,7 @@ class _Measurement:
         stateful = {every: tuple(self._point(self._sent(rate, every)) for rate in rates)
                     for every in progress(params.measure.key_intervals, "Key intervals")}
         sent = self._sent(LOSS_RATE, params.key_every)
-        lost = {share: Lost(share_lost(self.codec, sent, share, generator), expected_loss(share, params.key_every))
+        lost = {share: share_lost(self.codec, sent, share, generator)
                 for share in progress(params.measure.packet_loss, "Links with loss")}
         return StatefulMeasurement(
             windows=len(self.inputs), key_every=params.key_every,
@@ -182,10 +174,14 @@ def expected_loss(packet_loss: float, key_every: int) -> float:
 
 
 def bits_at(points: Sequence[Point], error_percent: float) -> float | None:
-    """Bits for ``error_percent``, between ``points``: linear in their logarithm, about which errors fall evenly."""
+    """Bits that are enough for ``error_percent``; None if no point has so small an error.
+
+    Between points, errors are taken to fall evenly with the logarithm of bits. Where even the fewest bits do better,
+    they are the answer: fewer were not measured.
+    """
     falling = sorted((point.error_percent, point.bits_per_window) for point in points)
     errors = [error for error, _ in falling]
-    if not errors[0] <= error_percent <= errors[-1]:
+    if error_percent < errors[0]:
         return None
     return float(np.exp2(np.interp(error_percent, errors, np.log2([bits for _, bits in falling]))))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from matplotlib.ticker import NullLocator
 
 from edgecodec.evaluation.plots import ACCENT, INK, LOOKS, figure
 from edgecodec.evaluation.rate_distortion import CODEC
@@ -31,12 +32,13 @@ def draw_stateful(path: Path, measured: StatefulMeasurement) -> None:
         ticks = [point.bits_per_window for point in measured.stateless[FIXED]]
         ticks = [ticks[0] / 2, *ticks]
         bits.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        bits.xaxis.set_minor_locator(NullLocator())
         bits.yaxis.set_major_formatter("{x:g} %")
         bits.legend()
         shares = np.linspace(0, max(measured.lost), 50)
         for every in intervals:
             loss.plot(100 * shares, [100 * expected_loss(share, every) for share in shares], color=shades[every])
-        loss.plot([100 * share for share in measured.lost], [100 * lost.measured for lost in measured.lost.values()],
+        loss.plot([100 * packets for packets in measured.lost], [100 * windows for windows in measured.lost.values()],
                   color=ACCENT, marker="o", linestyle="", label=f"measured, a key in {measured.key_every}")
         loss.set(xlabel="packets lost", title="Windows lost")
         for axis in (loss.xaxis, loss.yaxis):

@@ -20,6 +20,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -36,6 +37,8 @@ from edgecodec.model.entropy import ManyWindowIndices
 from edgecodec.model.regimes import RegimeQuantizer
 from edgecodec.params import StatefulParams
 from edgecodec.storage import read_json, sha256_of_file, write_json
+
+CHAINS_AT_ONCE = 16  # that are analyzed together
 
 Floats = NDArray[np.float32]
 
@@ -112,11 +115,16 @@ class StatefulCodec:
 
     def analyze_chains(self, chains: Iterable[Floats]) -> list[Analyzed]:
         """Of ``chains`` [windows, channels, samples] of equal length, one per link: their first windows, and so on."""
-        each = [self.analyze(chain) for chain in chains]
-        return [Analyzed(torch.stack([chain.latent[number] for chain in each]),
-                         ManyWindowIndices(np.stack([chain.alone.regimes[number] for chain in each]),
-                                           np.stack([chain.alone.indices[number] for chain in each])))
-                for number in range(len(each[0].latent))]
+        rest, length = iter(chains), 0
+        parts: list[Analyzed] = []
+        while some := list(islice(rest, CHAINS_AT_ONCE)):
+            parts.append(self.analyze(np.concatenate(some)))
+            length = len(some[0])
+        latents = torch.cat([part.latent for part in parts]).reshape(-1, length, self.differences.dimension)
+        regimes = np.concatenate([part.alone.regimes for part in parts]).reshape(-1, length)
+        indices = np.concatenate([part.alone.indices for part in parts]).reshape(len(regimes), length, -1)
+        return [Analyzed(latents[:, number], ManyWindowIndices(regimes[:, number], indices[:, number]))
+                for number in range(length)]
 
     def send_chains(self, chains: Sequence[Analyzed], rate: int, key_every: int) -> Iterator[Sent]:
         """One packet of every link after the other, from the start."""
