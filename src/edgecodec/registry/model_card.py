@@ -32,7 +32,8 @@ L1 {l1_bytes} bytes, L2 {l2_bytes} bytes, code {code_bytes} bytes.
     model = mlflow.pyfunc.load_model("models:/<name>/<version>")
     table = model.predict(pandas.DataFrame({{"packet": [...]}}))      # columns window, rate, sequence
 
-Fixed-length and coded packets may be mixed, and so may rates. `window` is flat, channel by channel: `numpy.reshape(window, ({channels}, {samples}))`.
+Rates may mix, and so may fixed-length and coded packets.
+`window` is flat, channel by channel: `numpy.reshape(window, ({channels}, {samples}))`.
 Channels, in order: {channel_names}.
 
 ## How to encode
