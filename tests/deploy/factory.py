@@ -12,10 +12,12 @@ from edgecodec.deploy.network import (
     CodedQuantizer,
     Convolution,
     ExportedCodec,
+    Filter,
     Half,
     Layer,
     Normalize,
     Quantizer,
+    Single,
     Stage,
     Transpose,
     View,
@@ -54,14 +56,20 @@ class Drawer:
     def half(self, *shape: int, scale: float = 1.0) -> Half:
         return (self.generator.standard_normal(shape) * scale).astype(np.float16)
 
+    def scaling(self, channels: int) -> dict[str, Single]:
+        return {"offset": self.generator.standard_normal(channels).astype(np.float32),
+                "scale": self.generator.uniform(0.5, 1.5, channels).astype(np.float32)}
+
     def normalize(self, channels: int, output: View) -> Normalize:
-        return Normalize("normalize", output, self.generator.standard_normal(channels).astype(np.float32),
-                         self.generator.uniform(0.5, 1.5, channels).astype(np.float32))
+        return Normalize("normalize", output, **self.scaling(channels))
+
+    def filter(self, channels: int, output: View, taps: int, stride: int, samples: int) -> Filter:
+        return Filter("decimate", output, samples, **self.scaling(channels), stride=stride,
+                      weight=self.half(channels, taps, scale=taps**-0.5), pad_left=(taps - stride) // 2)
 
     def convolution(self, name: str, source: View, target: View, taps: int, **fields: object) -> Convolution:
         bias = (0.1 * self.generator.standard_normal(target.channels)).astype(np.float32)
-        weight = self.half(target.channels, taps, 1 if fields.get("depthwise") else source.channels,
-                           scale=(taps * (1 if fields.get("depthwise") else source.channels)) ** -0.5)
+        weight = self.half(target.channels, taps, source.channels, scale=(taps * source.channels) ** -0.5)
         return Convolution(name, source, target, weight, bias, **fields)  # type: ignore[arg-type]
 
     def stage(self, regimes: int, codewords: int, samples: int, dimension: int) -> Stage:
@@ -106,18 +114,16 @@ def paper_like(sizes: Sizes) -> ExportedCodec:
 def edge_like(sizes: Sizes) -> ExportedCodec:
     """Decimate, transform over time, then by bands over channels, rotate: a window is one token."""
     draw = Drawer(sizes.seed)
-    channels, taps = even(sizes.channels), even(sizes.taps)
-    short = even(-(-sizes.samples // sizes.stride))
+    channels, taps = even(sizes.channels), even(sizes.taps + sizes.stride)
+    decimated = -(-sizes.samples // sizes.stride)
+    short = even(decimated)
     bins, modes, coefficients = 6, even(sizes.width), 8
-    window, decimated = View("window", sizes.samples, channels), View("decimated", short, channels)
     by_channel, spectrum = View("by_channel", channels, short), View("spectrum", channels, bins)
     by_bin = View("by_bin", bins, channels)
     latent = View("latent", 1, channels + coefficients)
     structured = View("structured", 1, (bins - 2) * modes + 2 * 2)
     layers: tuple[Layer, ...] = (
-        draw.normalize(sizes.channels, window),
-        draw.convolution("decimate", window, decimated, taps, stride=sizes.stride, pad_left=taps // 2, depthwise=True),
-        Transpose("to_channels", decimated, by_channel),
+        draw.filter(sizes.channels, by_channel, taps, sizes.stride, decimated),
         draw.convolution("time_transform", by_channel, spectrum, 1),
         Transpose("to_bins", spectrum, by_bin),
         draw.convolution("means", View("by_bin", 1, channels), View("latent", 1, channels), 1),

@@ -88,8 +88,8 @@ def test_the_papers_codec_has_no_coded_packets(small: Params) -> None:
 def test_a_codec_of_an_older_format_is_refused(small: Params, tmp_path) -> None:  # type: ignore[no-untyped-def]
     save_codec(export_codec(trained(small, 36)), tmp_path)
     described = tmp_path / "codec.json"
-    described.write_text(described.read_text().replace('"format": 3', '"format": 2'))
-    with pytest.raises(EdgeCodecError, match=r"codec.json: not of format 3, .*; run the stage export_float16 again"):
+    described.write_text(described.read_text().replace('"format": 4', '"format": 3'))
+    with pytest.raises(EdgeCodecError, match=r"codec.json: not of format 4, .*; run the stage export_float16 again"):
         load_codec(tmp_path)
 
 

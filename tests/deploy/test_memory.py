@@ -9,8 +9,9 @@ from deploy.factory import Sizes, edge_like, paper_like
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecodec.deploy.memory import ALIGNMENT, FETCH_BYTES, plan_memory
+from edgecodec.deploy.memory import ALIGNMENT, CLUSTER_WORKERS, FETCH_BYTES, fetch_in_blocks, plan_memory
 from edgecodec.deploy.network import Convolution, ExportedCodec, Normalize, Quantizer, Stage, Transpose, View
+from edgecodec.deploy.panels import Panels, panel_bytes, panel_count
 from edgecodec.errors import EdgeCodecError
 from edgecodec.params import load_params
 
@@ -30,7 +31,7 @@ def papers_codec() -> ExportedCodec:
         Convolution("first", wide, other, zeros(36, 7, 36), bias, pad_left=3, slope=0.25),
         Convolution("wide", other, wide, zeros(36, 5, 36), bias, dilation=3, pad_left=6, slope=0.25),
         Convolution("narrow", wide, other, zeros(36, 1, 36), bias, residual=other, slope=0.25),
-        Convolution("down", other, down, zeros(10, 16, 36), bias[:10], stride=8, pad_left=7),
+        Convolution("down", other, down, zeros(10, 4, 36), bias[:10], stride=8, pad_left=1),
         Transpose("tokens", down, latent),
     )
     stages = (Stage(zeros(1, 768, 100), np.zeros((1, 768), np.float32), None),) * 4
@@ -59,15 +60,28 @@ def test_the_papers_encoder_fits_the_l1_of_gap9() -> None:
     plan = plan_memory(papers_codec(), params.l1_bytes - params.l1_stack_bytes)
     assert 2 * 57_600 < plan.arena_bytes <= 131_072 - 9_216
     assert plan.codebooks_bytes == 40 + 614_400 + 12_288
-    assert all(fetch.bytes <= FETCH_BYTES for fetch in plan.fetches.values())
 
 
-def test_weights_come_in_equal_blocks_that_cover_them() -> None:
-    plan = plan_memory(papers_codec(), 1 << 20)
-    first = plan.fetches["first"]
-    assert (first.row_bytes, first.rows, first.blocks) == (7 * 36 * 2, 12, 3)
-    quantizer = plan.fetches["quantizer"]
-    assert quantizer.rows * quantizer.blocks >= 768 > quantizer.rows * (quantizer.blocks - 1)
+def test_every_step_fetches_the_largest_blocks_that_fit() -> None:
+    """While both buffers are alive there is room for little; the quantizer has all of L1."""
+    params = load_params().firmware
+    l1_bytes = params.l1_bytes - params.l1_stack_bytes
+    plan = plan_memory(papers_codec(), l1_bytes)
+    first, stage = plan.fetches["first"], plan.fetches["quantizer_stage0"]
+    assert (first.row_bytes, first.rows, first.blocks) == (4 * (4 + 7 * 36 * 2), 1, 9)
+    assert (stage.row_bytes, stage.rows, stage.blocks) == (4 * (4 + 200), 40, 5)
+    roomy = plan_memory(papers_codec(), 1 << 20).fetches["first"]
+    assert (roomy.rows, roomy.blocks, roomy.bytes) == (9, 1, 9 * roomy.row_bytes)
+
+
+@given(columns=st.integers(1, 200), halfwords=st.integers(1, 300), limit=st.sampled_from(FETCH_BYTES))
+def test_blocks_cover_what_is_fetched_and_keep_all_workers_busy(columns: int, halfwords: int, limit: int) -> None:
+    rows, row_bytes = panel_count(columns), panel_bytes(2 * halfwords)
+    fetch = fetch_in_blocks(rows, row_bytes, limit, CLUSTER_WORKERS)
+    assert fetch.rows * fetch.blocks >= rows > fetch.rows * (fetch.blocks - 1)
+    assert fetch.rows * row_bytes <= limit or fetch.rows == 1
+    assert fetch.rows % CLUSTER_WORKERS == 0 or fetch.blocks == 1 or CLUSTER_WORKERS * row_bytes > limit
+    assert fetch.bytes == fetch.rows * row_bytes * (1 if fetch.blocks == 1 else 2)
 
 
 def test_both_quantizers_share_latent_and_scratch() -> None:
@@ -78,19 +92,13 @@ def test_both_quantizers_share_latent_and_scratch() -> None:
         plan = plan_memory(codec, 1 << 20)
         assert set(plan.blocks) == set(alone.blocks)
         assert all(block.bytes >= alone.blocks[name].bytes for name, block in plan.blocks.items())
-        coded = plan.fetches["coded_quantizer"]
-        assert plan.blocks["quantizer_fetch"].bytes == max(coded.bytes, plan.fetches["quantizer"].bytes)
+        largest = max(fetch.rows * fetch.row_bytes for name, fetch in plan.fetches.items() if "_stage" in name)
+        assert plan.blocks["quantizer_panels"].bytes == 2 * largest
         assert plan.blocks["quantizer_candidates"].bytes == 2 * 3 * 2  # the coded stages of the lowest rate are more
-        assert plan.codebooks_bytes - alone.codebooks_bytes == sum(
-            array.nbytes for array in codec.codebooks().values()) - sum(
-            array.nbytes for array in edge_like(sizes).codebooks().values()) + cumulative_ends(codec)
-
-
-def cumulative_ends(codec: ExportedCodec) -> int:
-    """Bytes that cumulative frequencies take more than frequencies: one number a table, and one to be even."""
-    assert codec.coded is not None
-    tables = codec.coded.tables.in_order
-    return 2 * (len(tables) + sum(len(table) + 1 for table in tables) % 2)
+        assert codec.coded is not None
+        stages = codec.coded.quantizer.stages
+        assert plan.codebooks_bytes - alone.codebooks_bytes == codec.coded.cumulative_frequencies.nbytes + sum(
+            Panels.of_stage(stage).nbytes + stage.coordinates.nbytes for stage in stages)
 
 
 def test_what_does_not_fit_is_named_with_the_bytes_over() -> None:
@@ -110,9 +118,10 @@ def test_l1_of_exactly_the_arena_is_enough() -> None:
 
 
 def test_one_row_larger_than_the_scratch_comes_alone() -> None:
-    codec = paper_like(Sizes(channels=2, samples=4000, stride=1))
+    codec = paper_like(Sizes(channels=2, samples=8000, stride=1))
     plan = plan_memory(codec, 1 << 22)
-    assert plan.fetches["quantizer"].rows == 1
+    stage = plan.fetches["quantizer_stage0"]
+    assert (stage.rows, stage.row_bytes) == (1, 4 * (4 + 2 * 8000))
 
 
 def test_the_table_shows_every_block() -> None:
@@ -127,5 +136,5 @@ def test_a_longer_life_takes_more_memory() -> None:
     codec = edge_like(Sizes(samples=200))
     plan = plan_memory(codec, 1 << 20)
     assert plan.arena_bytes < sum(block.bytes for block in plan.blocks.values())
-    held = replace(codec, quantizer=replace(codec.quantizer, latent=View("window", 1, 14)))
-    assert plan_memory(held, 1 << 20).blocks["window"].last_step > plan.blocks["window"].last_step
+    held = replace(codec, quantizer=replace(codec.quantizer, latent=View("by_channel", 1, 14)))
+    assert plan_memory(held, 1 << 20).blocks["by_channel"].last_step > plan.blocks["by_channel"].last_step

@@ -9,7 +9,7 @@ from deploy.factory import Sizes, edge_like, paper_like, random_windows, with_la
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecodec.deploy.network import Convolution, ExportedCodec, Normalize, Quantizer, Stage, View
+from edgecodec.deploy.network import Convolution, ExportedCodec, Filter, Normalize, Quantizer, Stage, View
 from edgecodec.deploy.oracle import dot, encode, fnv1a, quantize
 from edgecodec.errors import EdgeCodecError
 
@@ -37,9 +37,9 @@ class ByDefinition:
         for layer in self.codec.layers:
             if isinstance(layer, Normalize):
                 padding = [f16(0)] * (layer.output.channels - window.shape[1])
-                scaling = list(zip(layer.offset, layer.scale, strict=True))
-                rows = [[f16(f32(f32(x - offset) * scale)) for x, (offset, scale) in zip(row, scaling, strict=True)]
-                        + padding for row in window]
+                rows = [row + padding for row in self.normalize(layer, window)]
+            elif isinstance(layer, Filter):
+                rows = self.filter(layer, self.normalize(layer, window))
             elif isinstance(layer, Convolution):
                 rows = self.convolve(layer)
             else:
@@ -47,6 +47,21 @@ class ByDefinition:
             self.write(layer.output, rows)
             outputs[layer.name] = rows
         return outputs
+
+    def normalize(self, layer: Normalize | Filter, window: np.ndarray) -> Rows:
+        scaling = list(zip(layer.offset, layer.scale, strict=True))
+        return [[f16(f32(f32(x - offset) * scale)) for x, (offset, scale) in zip(row, scaling, strict=True)]
+                for row in window]
+
+    def filter(self, layer: Filter, window: Rows) -> Rows:
+        rows = [[f16(0)] * layer.output.channels for _ in range(layer.output.rows)]
+        for channel, weights in enumerate(layer.weight):
+            for t in range(layer.samples):
+                begin = t * layer.stride - layer.pad_left
+                taps = [window[begin + j][channel] if 0 <= begin + j < len(window) else f16(0)
+                        for j in range(layer.taps)]
+                rows[channel][t] = f16(pair_sum(list(zip(taps, weights, strict=True))))
+        return rows
 
     def convolve(self, layer: Convolution) -> Rows:
         source, rows = self.read(layer.input), []
@@ -67,10 +82,7 @@ class ByDefinition:
         pairs = []
         for tap in range(layer.taps):
             position = t * layer.stride + tap * layer.dilation - layer.pad_left
-            inside = 0 <= position < len(source)
-            if layer.depthwise:
-                pairs.append((source[position][o] if inside else f16(0), layer.weight[o, tap, 0]))
-            elif inside:
+            if 0 <= position < len(source):
                 pairs += zip(source[position], layer.weight[o, tap], strict=True)
         return pair_sum(pairs)
 

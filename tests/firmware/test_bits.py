@@ -75,22 +75,22 @@ def test_random_networks_equal_the_oracle(
         assert comparison.bit_exact, (threads, str(comparison.first_difference))
         choices = int(codec.quantizer.regimes > 1)
         of_kinds = sum(len(quantizer.stages) + choices + 3 for quantizer in codec.quantizers)
-        assert comparison.results == 2 * (len(codec.layers) + of_kinds)
+        assert comparison.results == 2 * (len(codec.layers) + of_kinds) + 3 * len(codec.quantizers)
 
 
 @pytest.mark.parametrize("threads", [None, 3, 8])
 def test_the_lowest_index_wins_whichever_worker_finds_it(threads: int | None, run_on_host: RunOnHost) -> None:
-    """Codewords come in two chunks; the first of two equal ones is the last worker's, the second the first worker's."""
-    codec = paper_like(Sizes(codewords=200))
-    far = np.full((1, 200, 24), 50, np.float16)
-    far[:, [99, 100]] = 0
+    """Codewords come in two blocks; the first of two equal ones is the last worker's, the second the first worker's."""
+    codec = paper_like(Sizes(codewords=1024))
+    far = np.full((1, 1024, 24), 50, np.float16)
+    far[:, [511, 512]] = 0
     stages = tuple(Stage(far, dot(far, far), None) for _ in codec.quantizer.stages)
     codec = replace(codec, quantizer=replace(codec.quantizer, stages=stages))
-    assert plan_memory(codec, 1 << 20).fetches["quantizer"].rows == 100
+    assert plan_memory(codec, 1 << 20).fetches["quantizer_stage0"].rows == 128
     windows = random_windows(codec, 1)
     transcript = run_on_host(codec, windows, threads)
     assert compare_with_oracle(codec, windows, transcript).bit_exact
-    assert transcript.windows[0].stages[0].indices == (99, 99, 99)
+    assert transcript.windows[0].stages[0].indices == (511, 511, 511)
 
 
 @pytest.mark.parametrize("threads", [None, 3, 8])

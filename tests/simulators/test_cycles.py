@@ -1,5 +1,7 @@
 """The cycle model: it finds the costs that made its data, and sums up a codec it has not seen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from deploy.factory import Sizes, edge_like, paper_like
@@ -8,11 +10,19 @@ from hypothesis import strategies as st
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.cycles import CodedCycles, CycleModel, Cycles
-from edgecodec.simulators.transcript import ChoiceRecord, LayerRecord, PackRecord, StageRecord, Transcript, WindowRecord
+from edgecodec.simulators.transcript import (
+    ChainRecord,
+    ChoiceRecord,
+    LayerRecord,
+    PackRecord,
+    StageRecord,
+    Transcript,
+    WindowRecord,
+)
 from edgecodec.simulators.workload import Step, Workload
 
 COSTS = {"Normalize": (0, 2.5, 0.1, 900), "Convolution": (1.3, 14, 0.4, 1200), "Transpose": (0, 3, 0, 700),
-         "Depthwise": (5.1, 20, 0.3, 800), "Stage": (1.5, 3, 0.2, 1500), "Choice": (4, 30, 0, 600),
+         "Filter": (5.1, 20, 0.3, 800), "Stage": (1.5, 3, 0.2, 1500), "Choice": (4, 30, 0, 600),
          "Pack": (0, 120, 0, 500)}
 
 
@@ -57,7 +67,7 @@ def test_more_work_never_costs_less(noise: list[float]) -> None:
 def test_a_kind_that_was_never_measured_is_named() -> None:
     paper = Workload.of(paper_like(Sizes()))
     model = CycleModel.fit([(step, true_cycles(step)) for step in paper.steps])
-    with pytest.raises(EdgeCodecError, match=r"no step like decimate \(Depthwise\) was ever measured"):
+    with pytest.raises(EdgeCodecError, match=r"no step like decimate \(Filter\) was ever measured"):
         model.estimate(Workload.of(edge_like(Sizes())))
 
 
@@ -65,16 +75,18 @@ def test_the_slowest_window_counts() -> None:
     def window(number: int, cycles: int) -> WindowRecord:
         return WindowRecord(number, (LayerRecord(0, "normalize", "", cycles), LayerRecord(1, "first", "", 2 * cycles),
                                      StageRecord(0, "", 10, (1,)), ChoiceRecord(0, "", 7), StageRecord(1, "", 20, (2,)),
-                                     PackRecord(1, "", 5), StageRecord(0, "", 30, (1,), True),
-                                     ChoiceRecord(0, "", 9, True), StageRecord(1, "", 40, (1,), True),
-                                     PackRecord(1, "", 6, True)))
+                                     PackRecord(1, "", 5), *(ChainRecord(1, "", 900) for _ in range(number == 0)),
+                                     StageRecord(0, "", 30, (1,), True), ChoiceRecord(0, "", 9, True),
+                                     StageRecord(1, "", 40, (1,), True), PackRecord(1, "", 6, True),
+                                     *(ChainRecord(1, "", 800, True) for _ in range(number == 0))))
 
     found = Cycles.of_slowest_window(Transcript("", 8, (window(0, 100), window(1, 300), window(2, 200)), None))
-    assert found == Cycles((300, 600), (10, 20), (5,), (7,), CodedCycles((30, 40), (6,), (9,)))
+    assert found == Cycles((300, 600), (10, 20), (5,), (7,), (900,), CodedCycles((30, 40), (6,), (9,), (800,)))
     assert found.coded is not None
     assert [found.coded.quantizer(stages) for stages in (1, 2)] == [39, 79]
     assert found.encoder == 900
     assert [found.quantizer(stages) for stages in (1, 2)] == [17, 37]
+    assert (found.chain(1, 2), replace(found, chains=()).chain(1, 2)) == (900, 900 + 37 + 5)
 
 
 @pytest.mark.parametrize("regimes", [1, 3])
@@ -84,6 +96,6 @@ def test_work_is_counted_as_the_codec_says(regimes: int) -> None:
     assert sum(step.macs for step in workload.layers) == codec.multiply_accumulates
     assert sum(step.macs for step in (*workload.stages, *workload.choice)) == codec.quantizer.multiply_accumulates
     assert len(workload.choice) == (regimes > 1)
-    assert workload.layers[0].fetched_bytes == 4 * codec.samples * codec.channels
+    assert workload.layers[0].fetched_bytes == 4 * codec.samples * codec.channels + codec.layers[0].weight.nbytes
     assert len(workload.packets) == len(codec.quantizer.stages_of_rate) == 3
     assert workload.stages_of_rate == (2, 4, 6)

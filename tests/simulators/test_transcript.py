@@ -4,6 +4,7 @@ import pytest
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.transcript import (
+    ChainRecord,
     ChoiceRecord,
     LayerRecord,
     PackRecord,
@@ -26,10 +27,12 @@ regime 1 hash 00000000000000af cycles 5
 stage 1 hash 00000000000000ae cycles 6
 indices 0 1 3 4
 pack 1 hash 00000000000000ad cycles 2
+chain 1 hash 00000000000000ad cycles 170
 coded stage 0 hash 00000000000000ca cycles 8
 coded indices 0 0 7 6
 coded regime 0 hash 00000000000000cb cycles 4
 coded pack 1 hash 00000000000000cc cycles 3
+coded chain 1 hash 00000000000000cc cycles 130
 window 1
 layer 0 normalize hash 00000000000000ba cycles 121
 stack 640
@@ -41,13 +44,15 @@ def test_records_come_in_order() -> None:
     layers = (LayerRecord(0, "normalize", "00000000000000aa", 120), LayerRecord(1, "first", "00000000000000ab", 30))
     stages = (StageRecord(0, "00000000000000ac", 7, (5, 1023, 9, 77)), StageRecord(1, "00000000000000ae", 6, (3, 4)))
     choice, packet = ChoiceRecord(1, "00000000000000af", 5), PackRecord(1, "00000000000000ad", 2)
+    chain = ChainRecord(1, "00000000000000ad", 170)
     coded = (StageRecord(0, "00000000000000ca", 8, (7, 6), True), ChoiceRecord(0, "00000000000000cb", 4, True),
-             PackRecord(1, "00000000000000cc", 3, True))
-    first = WindowRecord(0, (*layers, stages[0], choice, stages[1], packet, *coded))
+             PackRecord(1, "00000000000000cc", 3, True), ChainRecord(1, "00000000000000cc", 130, True))
+    first = WindowRecord(0, (*layers, stages[0], choice, stages[1], packet, chain, *coded))
     second = WindowRecord(1, (LayerRecord(0, "normalize", "00000000000000ba", 121),))
     assert parse_transcript(TEXT) == Transcript("0123456789abcdef", 8, (first, second), 640)
     assert (first.layers, first.stages, first.choice, first.packets) == (layers, stages, choice, (packet,))
-    assert first.coded == QuantizerRecords((coded[0],), coded[1], (coded[2],))
+    assert first.coded == QuantizerRecords((coded[0],), coded[1], (coded[2],), (coded[3],))
+    assert (first.chains, second.chains) == ((chain,), ())
     assert second.choice is None
     assert second.coded is None
 
@@ -74,6 +79,7 @@ def test_the_last_line_tells_how_far_it_came() -> None:
     ("window 0", "window zero"), ("layer 1 first", "layer 1"), ("cycles 30", "cycles"), ("indices 0 0", "indices 1 0"),
     ("indices 0 0", "indices 0 3"), ("regime 1 hash", "regime 1"), ("regime 1", "regime calm"),
     ("5 1023", "5 x"), ("stage 0 hash 00000000000000ac cycles 7\n", ""),
+    ("chain 1 hash", "chain 1"),
     ("workers 8", ""), ("done", "done 1"), ("stack 640", "stack"),
     ("coded regime 0", "coded 0"), ("coded indices 0 0", "coded indices 0 1"),
     ("coded pack 1", "coded"), ("coded pack 1", "coded done"), ("coded regime 0 hash", "coded regime 0")])

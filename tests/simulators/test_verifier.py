@@ -62,7 +62,7 @@ def damage(firmware: Path, target: Path, member: str) -> Path:
     """A copy of ``firmware`` whose first weight of ``member`` has another sign."""
     shutil.copytree(firmware, target)
     weights = target / "src" / "codec_weights.c"
-    start, value = re.search(rf"(\.{member} = \{{\s*)0x([0-9a-f]{{4}})", weights.read_text()).groups()
+    start, value = re.search(rf"(\.{member} = .*?)0x([0-9a-f]{{4}})", weights.read_text(), re.DOTALL).groups()
     flipped = f"{start}0x{int(value, 16) ^ 0x8000:04x}"
     weights.write_text(weights.read_text().replace(f"{start}0x{value}", flipped))
     return target
@@ -137,12 +137,12 @@ def test_gvsoc_measures_and_its_figures_are_the_same_when_kept(verifier: Verifie
 
 
 def test_a_flipped_weight_bit_is_a_verdict_that_names_the_layer(verifier: Verifier, tmp_path: Path) -> None:
-    damaged = replace(verifier, firmware=damage(verifier.firmware, tmp_path / "damaged", "decimate_weight"))
+    damaged = replace(verifier, firmware=damage(verifier.firmware, tmp_path / "damaged", "time_transform_weight"))
     verification = on_host(damaged, kept_for(damaged))
     assert verification.metrics()["bit_exact"] is False
     assert verification.cost.evidence == "recorded"
     for check in verification.report()["checks"]:
-        assert check["first_difference"].startswith("window 0, layer 1 (decimate): expected")
+        assert check["first_difference"].startswith("window 0, layer 1 (time_transform): expected")
 
 
 def test_missing_golden_windows_are_named(verifier: Verifier, tmp_path: Path) -> None:
@@ -183,12 +183,12 @@ class TestStage:
 
     def test_a_difference_is_recorded_and_printed_but_no_failure(self, project: Path, repository: Path) -> None:
         firmware = project / "artifacts" / "firmware"
-        damaged = damage(firmware, project / "damaged", "decimate_weight")
+        damaged = damage(firmware, project / "damaged", "time_transform_weight")
         shutil.rmtree(firmware)
         damaged.rename(firmware)
         finished = self.run(project, repository)
         assert finished.returncode == 0
-        assert "DIFFERS: window 0, layer 1 (decimate)" in finished.stdout
+        assert "DIFFERS: window 0, layer 1 (time_transform)" in finished.stdout
         assert read_json(project / "artifacts" / "metrics" / "verification.json")["bit_exact"] is False
 
     def test_a_failure_is_one_line_and_leaves_nothing(self, project: Path, repository: Path) -> None:

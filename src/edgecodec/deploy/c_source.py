@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.deploy.memory import CHOICE_BYTES, MemoryPlan, scratch_name
+from edgecodec.deploy.memory import (
+    CHOICE_BYTES,
+    QUANTIZERS,
+    MemoryPlan,
+    coordinates_bytes,
+    history_samples,
+    panels_block_bytes,
+    scratch_name,
+    stage_name,
+    zeros_halfwords,
+)
 from edgecodec.deploy.network import (
     CodedQuantizer,
     Convolution,
     ExportedCodec,
+    Filter,
     Layer,
     Normalize,
     Quantizer,
@@ -21,6 +33,14 @@ from edgecodec.deploy.network import (
     View,
 )
 from edgecodec.deploy.packet import PacketFormat, index_bits
+from edgecodec.deploy.panels import COLUMNS, Panels
+
+_KINDS = ("", "coded_")  # what the names of the quantizers' members begin with
+
+
+def _name(kind: str) -> str:
+    """The planner's name of a quantizer."""
+    return QUANTIZERS[_KINDS.index(kind)]
 
 
 def _banner(codec: ExportedCodec, what: str) -> str:
@@ -35,7 +55,9 @@ def _array(values: NDArray[Any], indent: str) -> str:
         words, per_line = [_float(value) for value in flat.tolist()], 6
     else:
         words, per_line = [f"0x{bits:04x}" for bits in flat.view(np.uint16)], 12
-    lines = (", ".join(words[first : first + per_line]) for first in range(0, len(words), per_line))
+    lines = [", ".join(words[first : first + per_line]) for first in range(0, len(words), per_line)]
+    if len(lines) == 1:
+        return f"{{{lines[0]}}}"
     return "{\n" + "".join(f"{indent}    {line},\n" for line in lines) + f"{indent}}}"
 
 
@@ -48,37 +70,68 @@ def _c_type(values: NDArray[Any]) -> str:
     return "float" if values.dtype == np.float32 else "uint16_t"
 
 
-def _declaration(name: str, values: NDArray[Any], meaning: str) -> str:
+@dataclass(frozen=True)
+class _Member:
+    """One member of the struct of weights or codebooks."""
+
+    name: str
+    declaration: str  # in the struct
+    initializer: str
+    meaning: str
+
+
+def _flat(name: str, values: NDArray[Any], meaning: str) -> _Member:
     sizes = " * ".join(str(size) for size in values.shape)
-    return f"    {_c_type(values)} {name}[{sizes}]; /* {meaning} */\n"
+    return _Member(name, f"{_c_type(values)} {name}[{sizes}]", _array(values, "    "), meaning)
 
 
-def _layer_arrays(layer: Layer) -> Iterator[tuple[str, NDArray[Any], str]]:
-    """Member of the struct of weights, values, meaning."""
+def _records(name: str, fields: Mapping[str, NDArray[Any]], meaning: str) -> _Member:
+    """An array of structs: record n holds entry n of every field."""
+    declared, rows = [], []
+    for field, values in fields.items():
+        size = f"[{values[0].size}]" if values.ndim > 1 else ""
+        declared.append(f"{_c_type(values)} {field}{size};")
+    for number in range(len(next(iter(fields.values())))):
+        entries = [_array(values[number], "        ") if values.ndim > 1 else _float(float(values[number]))
+                   for values in fields.values()]
+        rows.append(f"        {{{', '.join(entries)}}},\n")
+    declaration = f"struct {{ {' '.join(declared)} }} {name}[{len(rows)}]"
+    return _Member(name, declaration, "{\n" + "".join(rows) + "    }", meaning)
+
+
+def _panels(name: str, panels: Panels, float_of_column: str, halfwords: str) -> _Member:
+    return _records(name, {float_of_column: panels.of_column, halfwords: panels.pairs},
+                    f"{float_of_column} [{COLUMNS}]; {halfwords} by pairs [{panels.pairs.shape[1]}][{COLUMNS}][2]")
+
+
+def _layer_members(layer: Layer) -> Iterator[_Member]:
     if isinstance(layer, Normalize):
-        yield f"{layer.name}_offset", layer.offset, "[channels]"
-        yield f"{layer.name}_scale", layer.scale, "[channels]"
+        yield _flat(f"{layer.name}_offset", layer.offset, "[channels]")
+        yield _flat(f"{layer.name}_scale", layer.scale, "[channels]")
+    elif isinstance(layer, Filter):
+        yield _records(f"{layer.name}_filters", {"offset": layer.offset, "scale": layer.scale, "taps": layer.weight},
+                       "[channels]")
     elif isinstance(layer, Convolution):
-        meaning = "[channels][taps]" if layer.depthwise else "[output channels][taps][input channels]"
-        yield f"{layer.name}_weight", layer.weight, meaning
-        yield f"{layer.name}_bias", layer.bias, "[output channels]"
+        yield _panels(f"{layer.name}_weight", Panels.of_convolution(layer), "bias", "weight")
 
 
-def _weight_arrays(codec: ExportedCodec) -> list[tuple[str, NDArray[Any], str]]:
-    return [entry for layer in codec.layers for entry in _layer_arrays(layer)]
+def _weight_members(codec: ExportedCodec) -> list[_Member]:
+    return [member for layer in codec.layers for member in _layer_members(layer)]
 
 
-def _codebook_arrays(codec: ExportedCodec) -> list[tuple[str, NDArray[Any], str]]:
-    arrays: list[tuple[str, NDArray[Any], str]] = []
-    for kind, quantizer in zip(("", "coded_"), codec.quantizers, strict=False):
-        for number, stage in enumerate(quantizer.stages):
-            arrays.append((f"{kind}stage{number}_norms", stage.norms, "[regimes][codewords]"))
-            arrays.append((f"{kind}stage{number}_codewords", stage.codewords, "[regimes][codewords][samples]"))
-            if stage.coordinates is not None:
-                arrays.append((f"{kind}stage{number}_coordinates", stage.coordinates, "[regimes][samples]"))
+def _codebook_members(codec: ExportedCodec) -> list[_Member]:
+    """Of each quantizer, the coordinates of all stages, which are fetched together; then the codebooks."""
+    members = []
+    for kind, quantizer in zip(_KINDS, codec.quantizers, strict=False):
+        stages = list(enumerate(quantizer.stages))
+        members += [_flat(f"{kind}stage{number}_coordinates", stage.coordinates, "[regimes][samples]")
+                    for number, stage in stages if stage.coordinates is not None]
+        members += [_panels(f"{kind}stage{number}_codebooks", Panels.of_stage(stage), "norms", "codewords")
+                    for number, stage in stages]
     if codec.coded is not None:
-        arrays.append(("coded_cumulative", codec.coded.cumulative_frequencies, "tables of regimes, then of stages"))
-    return arrays
+        members.append(_flat("coded_cumulative", codec.coded.cumulative_frequencies,
+                             "tables of regimes, then of stages"))
+    return members
 
 
 def _hash_bytes(codec: ExportedCodec) -> str:
@@ -87,20 +140,20 @@ def _hash_bytes(codec: ExportedCodec) -> str:
     return "{\n        " + ",\n        ".join(rows) + ",\n    }"
 
 
-def _blob(name: str, kind: str, codec: ExportedCodec, size: int,
-          arrays: Iterable[tuple[str, NDArray[Any], str]]) -> str:
-    members = "".join(f"    .{member} = {_array(values, '    ')},\n" for member, values, _ in arrays)
+def _blob(name: str, kind: str, codec: ExportedCodec, size: int, members: Iterable[_Member]) -> str:
+    initializers = "".join(f"    .{member.name} = {member.initializer},\n" for member in members)
     return (f"\n#include \"codec_model.h\"\n\nconst ec_{name} codec_{name} = {{\n"
-            f"    .header = {{{kind}, {size}u, {_hash_bytes(codec)}}},\n{members}}};\n")
+            f"    .header = {{{kind}, {size}u, {_hash_bytes(codec)}}},\n{initializers}}};\n")
 
 
 def weights_source(codec: ExportedCodec, plan: MemoryPlan) -> str:
-    return _banner(codec, "Weights") + _blob("weights", "EC_WEIGHTS", codec, plan.weights_bytes, _weight_arrays(codec))
+    return _banner(codec, "Weights") + _blob("weights", "EC_WEIGHTS", codec, plan.weights_bytes,
+                                             _weight_members(codec))
 
 
 def codebooks_source(codec: ExportedCodec, plan: MemoryPlan) -> str:
     return _banner(codec, "Codebooks") + _blob("codebooks", "EC_CODEBOOKS", codec, plan.codebooks_bytes,
-                                               _codebook_arrays(codec))
+                                               _codebook_members(codec))
 
 
 def model_header(codec: ExportedCodec, plan: MemoryPlan) -> str:
@@ -120,8 +173,8 @@ def model_header(codec: ExportedCodec, plan: MemoryPlan) -> str:
         "EC_PACKET_BYTES": form.packet_bytes_max(form.rates[-1]),
     }
     defines = "".join(f"#define {name} {value}\n" for name, value in sizes.items())
-    weights = "".join(_declaration(*entry) for entry in _weight_arrays(codec))
-    codebooks = "".join(_declaration(*entry) for entry in _codebook_arrays(codec))
+    weights, codebooks = ("".join(f"    {member.declaration}; /* {member.meaning} */\n" for member in members)
+                          for members in (_weight_members(codec), _codebook_members(codec)))
     mark = codec.model_hash[:16]
     return f"""{_banner(codec, "Sizes and data")}#ifndef CODEC_MODEL_H
 #define CODEC_MODEL_H
@@ -168,48 +221,65 @@ def _initializer(fields: Mapping[str, object], indent: str) -> str:
     return "{\n" + "".join(f"{indent}    .{name} = {value},\n" for name, value in fields.items()) + f"{indent}}}"
 
 
-def _fields_of_layer(layer: Layer, plan: MemoryPlan) -> tuple[str, str, dict[str, object]]:
-    """Kind, member of the union, and the member's fields."""
-    fields: dict[str, object] = {}
-    if not isinstance(layer, Normalize):
-        fields["input"] = _view(layer.input)
-    fields["output"] = _view(layer.output)
+def _offset(member: str, blob: str = "weights") -> str:
+    return f"offsetof(ec_{blob}, {member})"
+
+
+def _blocks(layer: Layer, plan: MemoryPlan) -> str:
+    fetch = plan.fetches[layer.name]
+    return f"{{{_macro(scratch_name(layer))}, {fetch.rows}, {fetch.row_bytes}}}"
+
+
+def _fields_of_layer(layer: Layer, codec: ExportedCodec, plan: MemoryPlan) -> tuple[str, dict[str, object]]:
+    """Kind of layer, which is the member of the union as well, and the member's fields."""
     if isinstance(layer, Transpose):
-        return "EC_TRANSPOSE", "transpose", fields
-    for member, _, _ in _layer_arrays(layer):
-        fields[member.removeprefix(f"{layer.name}_")] = f"offsetof(ec_weights, {member})"
-    blocks = f"{{{_macro(scratch_name(layer))}, {plan.fetches[layer.name].rows}}}"
+        return "transpose", {"input": _view(layer.input), "output": _view(layer.output)}
     if isinstance(layer, Normalize):
-        return "EC_NORMALIZE", "normalize", {**fields, "channels": len(layer.offset), "blocks": blocks}
-    fields |= {"residual": _at(layer.residual) if layer.residual is not None else "EC_NONE",
-               "taps": layer.taps, "stride": layer.stride, "dilation": layer.dilation, "pad_left": layer.pad_left}
-    if layer.slope is not None:
-        fields |= {"prelu": "true", "slope": _float(float(np.float32(layer.slope)))}
-    kind = "EC_DEPTHWISE" if layer.depthwise else "EC_CONVOLUTION"
-    return kind, "convolution", {**fields, "blocks": blocks}
+        return "normalize", {
+            "output": _view(layer.output), "channels": codec.channels, "offset": _offset(f"{layer.name}_offset"),
+            "scratch": _macro(f"{layer.name}_weights"), "blocks": _blocks(layer, plan)}
+    if isinstance(layer, Filter):
+        return "filter", {
+            "output": _view(layer.output), "channels": codec.channels, "samples": layer.samples,
+            "filters": _offset(f"{layer.name}_filters"), "taps": layer.taps, "stride": layer.stride,
+            "pad_left": layer.pad_left, "filters_scratch": _macro(f"{layer.name}_weights"),
+            "history": _macro(f"{layer.name}_history"),
+            "history_samples": history_samples(layer, plan.fetches[layer.name], codec.samples),
+            "blocks": _blocks(layer, plan)}
+    fields: dict[str, object] = {
+        "input": _view(layer.input), "output": _view(layer.output), "weight": _offset(f"{layer.name}_weight"),
+        "residual": _at(layer.residual) if layer.residual is not None else "EC_NONE",
+        "taps": layer.taps, "stride": layer.stride, "dilation": layer.dilation, "pad_left": layer.pad_left}
+    slope = 1.0 if layer.slope is None else float(np.float32(layer.slope))
+    return "convolution", {**fields, "slope": _float(slope), "blocks": _blocks(layer, plan)}
 
 
-def _layer_initializer(layer: Layer, plan: MemoryPlan) -> str:
-    kind, member, fields = _fields_of_layer(layer, plan)
-    return "    " + _initializer({"name": f"\"{layer.name}\"", "kind": kind,
-                                  member: _initializer(fields, "        ")}, "    ") + ",\n"
+def _layer_initializer(layer: Layer, codec: ExportedCodec, plan: MemoryPlan) -> str:
+    kind, fields = _fields_of_layer(layer, codec, plan)
+    return "    " + _initializer({"name": f"\"{layer.name}\"", "kind": f"EC_{kind.upper()}",
+                                  kind: _initializer(fields, "        ")}, "    ") + ",\n"
 
 
-def _stage_initializer(quantizer: Quantizer, number: int, kind: str) -> str:
+def _stage_initializer(quantizer: Quantizer, number: int, kind: str, plan: MemoryPlan) -> str:
     stage = quantizer.stages[number]
-    member = f"offsetof(ec_codebooks, {kind}stage{number}"
     _, count, samples = stage.codewords.shape
     indices = quantizer.codewords[number]
     return "    " + _initializer({
-        "codewords": f"{member}_codewords)",
-        "norms": f"{member}_norms)",
-        "coordinates": f"{member}_coordinates)" if stage.coordinates is not None else "EC_NONE",
+        "codebooks": _offset(f"{kind}stage{number}_codebooks", "codebooks"),
+        "coordinates": _coordinates(quantizer, number, kind),
+        "block": plan.fetches[stage_name(_name(kind), number)].rows,
         "count": count, "samples": samples, "indices": indices, "index_bits": index_bits(indices),
     }, "    ") + ",\n"
 
 
-def _stages_source(quantizer: Quantizer, kind: str) -> str:
-    stages = "".join(_stage_initializer(quantizer, number, kind) for number in range(len(quantizer.stages)))
+def _coordinates(quantizer: Quantizer, number: int, kind: str) -> str:
+    if quantizer.stages[number].coordinates is None:
+        return "EC_NONE"
+    return _offset(f"{kind}stage{number}_coordinates", "codebooks")
+
+
+def _stages_source(quantizer: Quantizer, kind: str, plan: MemoryPlan) -> str:
+    stages = "".join(_stage_initializer(quantizer, number, kind, plan) for number in range(len(quantizer.stages)))
     rates = ", ".join(str(stages) for stages in quantizer.stages_of_rate)
     return f"""
 static const ec_stage {kind}stages[] = {{
@@ -230,7 +300,7 @@ def _coded_source(coded: CodedQuantizer, plan: MemoryPlan) -> str:
         "quantizer": _quantizer_initializer(coded.quantizer, plan, "coded_", "EC_LAYERS + EC_STAGES + 1"),
         "entropy": _initializer({"stages": "EC_CODED_STAGES", "regimes": places[0], "words": "coded_words"}, "    "),
     }, "")
-    return f"""{_stages_source(coded.quantizer, "coded_")}
+    return f"""{_stages_source(coded.quantizer, "coded_", plan)}
 static const ec_frequencies coded_words[EC_REGIMES * EC_CODED_STAGES] = {{
 {words}}};
 
@@ -241,12 +311,18 @@ static const ec_coded coded = {fields};
 def _quantizer_initializer(quantizer: Quantizer, plan: MemoryPlan, kind: str, first_step: str) -> str:
     fields: dict[str, object] = {
         "latent": _view(quantizer.latent), "tokens": "EC_TOKENS", "regimes": "EC_REGIMES",
-        "contested": quantizer.contested_stages, "queries": _macro("quantizer_queries"),
-        "nearest": _macro("quantizer_nearest"),
+        "contested": quantizer.contested_stages,
     }
+    with_coordinates = [number for number, stage in enumerate(quantizer.stages) if stage.coordinates is not None]
+    if with_coordinates:
+        fields |= {"coordinates": _coordinates(quantizer, with_coordinates[0], kind),
+                   "coordinates_bytes": coordinates_bytes(quantizer),
+                   "coordinates_scratch": _macro("quantizer_coordinates"), "queries": _macro("quantizer_queries")}
+    fields["nearest"] = _macro("quantizer_nearest")
     if quantizer.contested_stages:
         fields |= {"candidates": _macro("quantizer_candidates"), "choice": _macro("quantizer_choice")}
-    fields |= {"blocks": f"{{{_macro('quantizer_fetch')}, {plan.fetches[f'{kind}quantizer'].rows}}}",
+    fields |= {"panels": _macro("quantizer_panels"),
+               "block_bytes": panels_block_bytes(_name(kind), quantizer, plan.fetches),
                "first_step": first_step, "count": len(quantizer.stages), "stages": f"{kind}stages"}
     return _initializer(fields, "    ")
 
@@ -254,7 +330,7 @@ def _quantizer_initializer(quantizer: Quantizer, plan: MemoryPlan, kind: str, fi
 def network_source(codec: ExportedCodec, plan: MemoryPlan) -> str:
     quantizer = codec.quantizer
     places = "".join(f"#define {_macro(name)} {block.offset}u\n" for name, block in plan.blocks.items())
-    layers = "".join(_layer_initializer(layer, plan) for layer in codec.layers)
+    layers = "".join(_layer_initializer(layer, codec, plan) for layer in codec.layers)
     has_coded = codec.coded is not None
     coded = _coded_source(codec.coded, plan) if codec.coded is not None else ""
     network = _initializer({
@@ -268,6 +344,8 @@ def network_source(codec: ExportedCodec, plan: MemoryPlan) -> str:
         "arena_bytes": "EC_ARENA_BYTES",
         "weights_bytes": "sizeof(ec_weights)",
         "codebooks_bytes": "sizeof(ec_codebooks)",
+        "zeros": _macro("zeros"),
+        "zeros_halves": zeros_halfwords(codec),
         "layers": "layers",
         "quantizer": _quantizer_initializer(quantizer, plan, "", "EC_LAYERS"),
         "coded": "&coded" if has_coded else "NULL",
@@ -290,6 +368,6 @@ _Static_assert({_macro("control")} == 0 && sizeof(ec_control) == {plan.blocks["c
 
 static const ec_layer layers[EC_LAYERS] = {{
 {layers}}};
-{_stages_source(quantizer, "")}{coded}
+{_stages_source(quantizer, "", plan)}{coded}
 const ec_network ec_codec_network = {network};
 """

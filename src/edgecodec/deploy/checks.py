@@ -12,6 +12,7 @@ from edgecodec.deploy.network import (
     CodedQuantizer,
     Convolution,
     ExportedCodec,
+    Filter,
     Layer,
     Normalize,
     Quantizer,
@@ -52,14 +53,17 @@ def check_codec(codec: ExportedCodec) -> None:
 
 
 def _problems_of_layer(codec: ExportedCodec, layer: Layer, place: int) -> Iterator[str]:
-    if not isinstance(layer, Normalize | Convolution | Transpose):
+    if not isinstance(layer, Normalize | Filter | Convolution | Transpose):
         yield f"the generator does not know the kind {type(layer).__name__}"
     if not _NAME.fullmatch(layer.name) or not _NAME.fullmatch(layer.output.buffer):
         yield "names of layers and buffers must be letters, digits and underscores"
-    if isinstance(layer, Normalize) != (place == 0):
+    if isinstance(layer, Normalize | Filter) != (place == 0):
         yield "the first layer, and no other, normalizes the window"
     if isinstance(layer, Normalize):
         yield from _problems_of_normalize(codec, layer)
+        return
+    if isinstance(layer, Filter):
+        yield from _problems_of_filter(codec, layer)
         return
     if _overlap(layer.input, layer.output):
         yield "the output would overwrite the input while it is read"
@@ -73,6 +77,26 @@ def _problems_of_layer(codec: ExportedCodec, layer: Layer, place: int) -> Iterat
 def _problems_of_normalize(codec: ExportedCodec, layer: Normalize) -> Iterator[str]:
     if layer.output.rows != codec.samples or layer.output.channels < codec.channels:
         yield f"the output {_shape(layer.output)} does not hold a window of {codec.samples} x {codec.channels}"
+    yield from _problems_of_scaling(codec, layer)
+
+
+def _problems_of_filter(codec: ExportedCodec, layer: Filter) -> Iterator[str]:
+    if layer.output.rows < codec.channels or layer.output.channels < layer.samples:
+        yield f"the output {_shape(layer.output)} does not hold {codec.channels} channels of {layer.samples} samples"
+    yield from _problems_of_scaling(codec, layer)
+    channels, taps = layer.weight.shape
+    if channels != codec.channels or taps % 2 or taps == 0:
+        yield f"weight {list(layer.weight.shape)} is not [{codec.channels}, an even number of taps]"
+    # A sample that no tap reads could be NaN, and nobody would see it.
+    end = (layer.samples - 1) * layer.stride - layer.pad_left + taps
+    if not (1 <= layer.stride <= taps and 0 <= layer.pad_left < taps and end >= codec.samples):
+        yield (f"filters of {taps} taps, stride {layer.stride}, {layer.pad_left} before the window leave out some of "
+               f"its {codec.samples} samples")
+    if not np.isfinite(layer.weight).all():
+        yield "a weight is NaN or Inf"
+
+
+def _problems_of_scaling(codec: ExportedCodec, layer: Normalize | Filter) -> Iterator[str]:
     if layer.offset.shape != (codec.channels,) or layer.scale.shape != (codec.channels,):
         yield f"offset and scale must have one value for each of the {codec.channels} channels"
     if not (np.isfinite(layer.offset).all() and np.isfinite(layer.scale).all()):
@@ -81,15 +105,13 @@ def _problems_of_normalize(codec: ExportedCodec, layer: Normalize) -> Iterator[s
 
 def _problems_of_convolution(layer: Convolution) -> Iterator[str]:
     output, taps, width = layer.weight.shape
-    if layer.depthwise:
-        if (output, width) != (layer.input.channels, 1) or taps % 2:
-            yield f"weight {list(layer.weight.shape)} is not [{layer.input.channels}, an even number of taps, 1]"
-    elif width != layer.input.channels:
+    if width != layer.input.channels:
         yield f"weight {list(layer.weight.shape)} does not take the input {_shape(layer.input)}"
     if output != layer.output.channels or layer.bias.shape != (output,):
         yield f"weight {list(layer.weight.shape)} and bias {list(layer.bias.shape)} do not give {_shape(layer.output)}"
-    if layer.input.channels % 2:
-        yield f"input {_shape(layer.input)}: an odd number of channels; pad with a zero channel"
+    for view, what in ((layer.input, "input"), (layer.output, "output")):
+        if view.channels % 2:
+            yield f"{what} {_shape(view)}: an odd number of channels; pad with a zero channel"
     if min(layer.stride, layer.dilation, taps) < 1 or layer.pad_left < 0:
         yield "stride, dilation and taps must be at least 1, pad_left at least 0"
     if layer.residual is not None:

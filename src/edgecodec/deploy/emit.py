@@ -23,7 +23,7 @@ from edgecodec.deploy.c_source import codebooks_source, model_header, network_so
 from edgecodec.deploy.checks import check_codec
 from edgecodec.deploy.golden import expected_transcript, packets
 from edgecodec.deploy.memory import MemoryPlan, plan_memory
-from edgecodec.deploy.network import CodedQuantizer, Convolution, ExportedCodec, Quantizer, Single
+from edgecodec.deploy.network import CodedQuantizer, Convolution, ExportedCodec, Filter, Quantizer, Single
 from edgecodec.deploy.oracle import encode
 from edgecodec.deploy.packet import HEADER_BYTES, OVERHEAD_BYTES, PacketFormat, compression_ratios
 from edgecodec.storage import replacing_directory, rounded, write_json
@@ -90,7 +90,7 @@ def firmware_metrics(codec: ExportedCodec, plan: MemoryPlan, folder: Path) -> di
         "coded_quantizer_macs": None if codec.coded is None else codec.coded.quantizer.multiply_accumulates,
         "regimes": codec.quantizer.regimes,
         "layers": [{"name": layer.name, "macs": layer.multiply_accumulates, "weight_bytes": layer.weight.nbytes}
-                   for layer in codec.layers if isinstance(layer, Convolution)],
+                   for layer in codec.layers if isinstance(layer, Filter | Convolution)],
         "by_rate": by_rate,
         "packet_header_bytes": HEADER_BYTES,
         "packet_checksum_bytes": OVERHEAD_BYTES - HEADER_BYTES,

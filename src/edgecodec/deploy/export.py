@@ -19,6 +19,7 @@ from edgecodec.deploy import network
 from edgecodec.deploy.network import (
     Convolution,
     ExportedCodec,
+    Filter,
     Half,
     Layer,
     Normalize,
@@ -100,16 +101,12 @@ class LayerList:
         return output
 
 
-def _normalize(codec: Codec, output: View) -> Normalize:
-    return Normalize("normalize", output, codec.offset.numpy().copy(), codec.scale.numpy().copy())
-
-
 def _paper_layers(codec: Codec, encoder: PaperEncoder) -> tuple[list[Layer], View]:
     """Two buffers take turns; a residual unit adds into the very view that it read."""
     network = LayerList()
     samples = codec.window.samples
     x = View("a", samples, even(codec.window.channels))
-    network.layers.append(_normalize(codec, x))
+    network.layers.append(Normalize("normalize", x, codec.offset.numpy().copy(), codec.scale.numpy().copy()))
     x = network.same_convolution("first", x, View("b", samples, even(encoder.first.out_channels)), encoder.first,
                                  encoder.first_activation)
     for number, module in enumerate(encoder.blocks, 1):
@@ -130,17 +127,11 @@ def _paper_layers(codec: Codec, encoder: PaperEncoder) -> tuple[list[Layer], Vie
 def _edge_layers(codec: Codec, encoder: EdgeEncoder) -> tuple[list[Layer], View]:
     network = LayerList()
     channels, rows = even(codec.window.channels), encoder.time_transform.in_features
-    window = View("window", codec.window.samples, channels)
-    network.layers.append(_normalize(codec, window))
-
-    decimated = View("decimated", rows, channels)
-    weight = np.zeros((channels, encoder.decimate.kernel_size[0], 1), np.float16)
-    weight[: codec.window.channels] = _half("decimate", encoder.decimate.weight.transpose(1, 2))
-    network.layers.append(Convolution(
-        "decimate", window, decimated, weight, np.zeros(channels, np.float32), stride=encoder.decimate.stride[0],
-        pad_left=cast(int, encoder.decimate.padding[0]), depthwise=True))
-
-    by_channel = network.transpose("by_channel", decimated, View("by_channel", channels, even(rows)))
+    by_channel = View("by_channel", channels, even(rows))
+    network.layers.append(Filter(
+        "decimate", by_channel, rows, codec.offset.numpy().copy(), codec.scale.numpy().copy(),
+        _half("decimate", encoder.decimate.weight[:, 0]), encoder.decimate.stride[0],
+        cast(int, encoder.decimate.padding[0])))
     count = encoder.time_transform.out_features
     bins = network.linear("time_transform", by_channel, View("bins", channels, even(count)), encoder.time_transform)
     network.transpose("by_bin", bins, View("by_bin", even(count), channels))

@@ -22,10 +22,10 @@ def expected_transcript(codec: ExportedCodec, encoding: Encoding) -> str:
         lines.append(f"window {window}")
         lines += _layer_lines(encoding, window)
         lines += _quantizer_lines(encoding.quantized, window)
-        lines += _packet_lines(packets(codec, encoding, window))
+        lines += _packet_lines(packets(codec, encoding, window), window)
         if encoding.coded is not None:
             coded = (*_quantizer_lines(encoding.coded, window),
-                     *_packet_lines(packets(codec, encoding, window, PacketKind.CODED)))
+                     *_packet_lines(packets(codec, encoding, window, PacketKind.CODED), window))
             lines += [f"coded {line}" for line in coded]
     return "\n".join([*lines, "done"]) + "\n"
 
@@ -43,9 +43,10 @@ def _layer_lines(encoding: Encoding, window: int) -> Iterator[str]:
         yield f"layer {step} {name} hash {fnv1a(outputs[window])} cycles 0"
 
 
-def _packet_lines(packets: dict[int, bytes]) -> Iterator[str]:
-    for rate, packet in packets.items():
-        yield f"pack {rate} hash {fnv1a(np.frombuffer(packet, np.uint8))} cycles 0"
+def _packet_lines(packets: dict[int, bytes], window: int) -> Iterator[str]:
+    for what in ("pack", "chain") if window == 0 else ("pack",):
+        for rate, packet in packets.items():
+            yield f"{what} {rate} hash {fnv1a(np.frombuffer(packet, np.uint8))} cycles 0"
 
 
 def _quantizer_lines(quantized: Quantized, window: int) -> Iterator[str]:

@@ -8,10 +8,20 @@ is one buffer already.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from edgecodec.deploy.network import Convolution, ExportedCodec, Layer, Normalize, Quantizer, View
+from edgecodec.deploy.network import (
+    Convolution,
+    ExportedCodec,
+    Filter,
+    Layer,
+    Normalize,
+    Quantizer,
+    View,
+)
+from edgecodec.deploy.panels import panel_bytes, panel_count
 from edgecodec.errors import EdgeCodecError
 
 ALIGNMENT = 16
@@ -20,22 +30,24 @@ CONTROL_BYTES = 4 * WORKERS_MAX  # ec_control
 REGIMES_MAX = 16  # EC_REGIMES_MAX
 CHOICE_BYTES = 4 * (1 + REGIMES_MAX)  # ec_choice
 BLOB_HEADER_BYTES = 40  # ec_blob
-# Weights and codebooks are fetched in blocks of about this size: the paper's encoder leaves this much of 128 kB.
-FETCH_BYTES = 6144
+# What is fetched comes in blocks of at most so many bytes: of these, the most that fit.
+FETCH_BYTES = (32768, 16384, 8192, 4096, 2048, 1024)
+CLUSTER_WORKERS = 8  # where it can be, a block has a multiple of so many items: no worker is idle
 QUANTIZERS = ("quantizer", "coded_quantizer")  # names of ExportedCodec.quantizers
 
 
 @dataclass(frozen=True)
 class Fetch:
-    """A layer's scratch: its weights arrive in blocks of whole rows."""
+    """Data that arrive in blocks of whole items, one block while another is worked on."""
 
-    rows: int  # per block: window rows, output channels or codewords
+    rows: int  # per block: window rows, or panels of weights or codewords
     row_bytes: int
     blocks: int
 
     @property
     def bytes(self) -> int:
-        return self.rows * self.row_bytes
+        """Scratch for two blocks, if there are several."""
+        return self.rows * self.row_bytes * min(2, self.blocks)
 
 
 @dataclass(frozen=True)
@@ -52,7 +64,7 @@ class Block:
 @dataclass(frozen=True)
 class MemoryPlan:
     blocks: Mapping[str, Block]
-    fetches: Mapping[str, Fetch]  # by name of the layer or quantizer
+    fetches: Mapping[str, Fetch]  # by name of the layer, or see stage_name
     steps: tuple[str, ...]
     arena_bytes: int  # L1
     weights_bytes: int  # L2, header included
@@ -89,66 +101,119 @@ def plan_memory(codec: ExportedCodec, l1_bytes: int) -> MemoryPlan:
     Raises:
         EdgeCodecError: it does not fit; the text names the first block that does not, and the bytes over.
     """
-    fetches = _fetches(codec)
-    steps = (*(layer.name for layer in codec.layers), "quantizer")
-    blocks = _place(list(_lives(codec, fetches)))
-    for block in sorted(blocks.values(), key=lambda block: block.offset + block.bytes):
+    limits = dict.fromkeys(_steps(codec), FETCH_BYTES[-1])
+    plan = _plan(codec, limits)
+    for block in sorted(plan.blocks.values(), key=lambda block: block.offset + block.bytes):
         over = block.offset + block.bytes - l1_bytes
         if over > 0:
             raise EdgeCodecError(f"codec {codec.codec}: {block.name} ({block.bytes} bytes, in use at "
-                                 f"{steps[block.first_step]}) ends {over} bytes over the {l1_bytes} bytes of L1; "
+                                 f"{plan.steps[block.first_step]}) ends {over} bytes over the {l1_bytes} bytes of L1; "
                                  "raise firmware.l1_bytes or make the network narrower")
+    for step in limits:
+        for fetch_bytes in FETCH_BYTES:
+            larger = _plan(codec, {**limits, step: fetch_bytes})
+            if larger.arena_bytes <= l1_bytes:
+                plan, limits = larger, {**limits, step: fetch_bytes}
+                break
+    return plan
+
+
+def _steps(codec: ExportedCodec) -> tuple[str, ...]:
+    return (*(layer.name for layer in codec.layers), "quantizer")
+
+
+def _plan(codec: ExportedCodec, limits: Mapping[str, int]) -> MemoryPlan:
+    """The plan in which each step fetches blocks of at most so many bytes."""
+    fetches = _fetches(codec, limits)
+    blocks = _place(list(_lives(codec, fetches)))
     return MemoryPlan(
         blocks=blocks,
         fetches=fetches,
-        steps=steps,
+        steps=_steps(codec),
         arena_bytes=_aligned(max(block.offset + block.bytes for block in blocks.values())),
         weights_bytes=BLOB_HEADER_BYTES + sum(_parameter_bytes(layer) for layer in codec.layers),
-        codebooks_bytes=BLOB_HEADER_BYTES + sum(_codebook_bytes(quantizer) for quantizer in codec.quantizers)
+        codebooks_bytes=BLOB_HEADER_BYTES + sum(_codebooks_bytes(quantizer) for quantizer in codec.quantizers)
         + (0 if codec.coded is None else codec.coded.cumulative_frequencies.nbytes),
         window_bytes=4 * codec.samples * codec.channels,
     )
 
 
 def scratch_name(layer: Layer) -> str:
-    """The block that ``layer`` fetches its weights into."""
+    """The block that ``layer`` fetches its weights, or its part of the window, into."""
     return f"{layer.name}_fetch"
+
+
+def stage_name(quantizer: str, stage: int) -> str:
+    """The fetch of a stage of the quantizer of that name."""
+    return f"{quantizer}_stage{stage}"
+
+
+def zeros_halfwords(codec: ExportedCodec) -> int:
+    """Of the row that convolutions read outside their input."""
+    return max((layer.input.channels for layer in codec.layers if isinstance(layer, Convolution)), default=0)
+
+
+def history_samples(layer: Filter, fetch: Fetch, samples: int) -> int:
+    """What a filter keeps of one channel: as many samples as it has taps, a block, and zeros after the window."""
+    after = (layer.samples - 1) * layer.stride - layer.pad_left + layer.taps - samples
+    whole = layer.taps + fetch.rows + after
+    return whole + whole % 2
+
+
+def coordinates_bytes(quantizer: Quantizer) -> int:
+    """Of all stages."""
+    return sum(int(stage.coordinates.nbytes) for stage in quantizer.stages if stage.coordinates is not None)
+
+
+def _codebooks_bytes(quantizer: Quantizer) -> int:
+    """Of all stages and regimes, coordinates included."""
+    panels = sum(int(regimes) * panel_count(count) * panel_bytes(samples)
+                 for regimes, count, samples in (stage.codewords.shape for stage in quantizer.stages))
+    return coordinates_bytes(quantizer) + panels
 
 
 def _parameter_bytes(layer: Layer) -> int:
     if isinstance(layer, Normalize):
         return layer.offset.nbytes + layer.scale.nbytes
-    return layer.weight.nbytes + layer.bias.nbytes if isinstance(layer, Convolution) else 0
+    if isinstance(layer, Filter):
+        return layer.offset.nbytes + layer.scale.nbytes + layer.weight.nbytes
+    if isinstance(layer, Convolution):
+        output, *column = layer.weight.shape
+        return panel_count(output) * panel_bytes(math.prod(column))
+    return 0
 
 
-def _fetches(codec: ExportedCodec) -> dict[str, Fetch]:
+def _fetches(codec: ExportedCodec, limits: Mapping[str, int]) -> dict[str, Fetch]:
     fetches = {}
     for layer in codec.layers:
+        limit = limits[layer.name]
         if isinstance(layer, Normalize):
-            fetches[layer.name] = _fetch(codec.samples, 4 * codec.channels)
+            fetches[layer.name] = fetch_in_blocks(codec.samples, 4 * codec.channels, limit)
+        elif isinstance(layer, Filter):  # whole tiles of outputs, whose pairs begin at even samples
+            fetches[layer.name] = fetch_in_blocks(codec.samples, 4 * codec.channels, limit, 4 * layer.stride)
         elif isinstance(layer, Convolution):
-            fetches[layer.name] = _fetch(len(layer.weight), layer.weight[0].nbytes)
+            output, *column = layer.weight.shape
+            fetches[layer.name] = fetch_in_blocks(panel_count(output), panel_bytes(math.prod(column)), limit,
+                                                  CLUSTER_WORKERS)
     for name, quantizer in zip(QUANTIZERS, codec.quantizers, strict=False):
-        most = max(stage.norms.size for stage in quantizer.stages)
-        fetches[name] = _fetch(most, 2 * _longest_codeword(quantizer) + 4)  # a codeword and its norm
+        for number, stage in enumerate(quantizer.stages):
+            regimes = quantizer.regimes if number < quantizer.contested_stages else 1
+            _, count, samples = stage.codewords.shape
+            fetches[stage_name(name, number)] = fetch_in_blocks(regimes * panel_count(count), panel_bytes(samples),
+                                                                limits["quantizer"], CLUSTER_WORKERS)
     return fetches
 
 
-def _codebook_bytes(quantizer: Quantizer) -> int:
-    return sum(stage.codewords.nbytes + stage.norms.nbytes
-               + (stage.coordinates.nbytes if stage.coordinates is not None else 0) for stage in quantizer.stages)
-
-
-def _longest_codeword(quantizer: Quantizer) -> int:
-    """Samples of the longest codeword of any stage."""
-    return int(max(stage.codewords.shape[-1] for stage in quantizer.stages))
-
-
-def _fetch(rows: int, row_bytes: int) -> Fetch:
-    """Equal blocks, as few as :data:`FETCH_BYTES` allows; a row that is larger comes alone."""
-    blocks = -(-rows // max(1, FETCH_BYTES // row_bytes))
-    rows_of_block = -(-rows // blocks)
-    return Fetch(rows_of_block, row_bytes, -(-rows // rows_of_block))
+def fetch_in_blocks(rows: int, row_bytes: int, limit: int, multiple: int = 1) -> Fetch:
+    """Equal blocks, as few as ``limit`` bytes allow; a row that is larger comes alone."""
+    most = max(1, limit // row_bytes)
+    if rows <= most:
+        return Fetch(rows, row_bytes, 1)
+    rows_of_block = -(-rows // -(-rows // most))
+    rounded = -(-rows_of_block // multiple) * multiple
+    if rounded > most:
+        rounded = most - most % multiple or rows_of_block
+    return Fetch(rounded, row_bytes, -(-rows // rounded))
 
 
 def _lives(codec: ExportedCodec, fetches: Mapping[str, Fetch]) -> Iterator[Block]:
@@ -160,22 +225,36 @@ def _lives(codec: ExportedCodec, fetches: Mapping[str, Fetch]) -> Iterator[Block
             used.setdefault(view.buffer, []).append(step)
         if layer.name in fetches:
             yield Block(scratch_name(layer), 0, fetches[layer.name].bytes, step, step)
+        if isinstance(layer, Normalize | Filter):
+            yield Block(f"{layer.name}_weights", 0, _parameter_bytes(layer), step, step)
+        if isinstance(layer, Filter):
+            samples = history_samples(layer, fetches[layer.name], codec.samples)
+            yield Block(f"{layer.name}_history", 0, 2 * codec.channels * samples, step, step)
     for name, halfwords in codec.buffers.items():
         yield Block(name, 0, 2 * halfwords, min(used[name]), max(used[name]))
     yield Block("control", 0, CONTROL_BYTES, 0, quantizer_step)
+    yield Block("zeros", 0, 2 * zeros_halfwords(codec), 0, quantizer_step)
     scratch: dict[str, int] = {}
     for name, quantizer in zip(QUANTIZERS, codec.quantizers, strict=False):  # a window goes through one of them
-        for block, size in _quantizer_scratch(quantizer, fetches[name]).items():
+        for block, size in _quantizer_scratch(quantizer, panels_block_bytes(name, quantizer, fetches)).items():
             scratch[block] = max(size, scratch.get(block, 0))
     for name, size in scratch.items():
         yield Block(name, 0, size, quantizer_step, quantizer_step)
 
 
-def _quantizer_scratch(quantizer: Quantizer, fetch: Fetch) -> dict[str, int]:
+def panels_block_bytes(name: str, quantizer: Quantizer, fetches: Mapping[str, Fetch]) -> int:
+    """Room for one block of panels of any stage of the quantizer called ``name``."""
+    blocks = (fetches[stage_name(name, number)] for number in range(len(quantizer.stages)))
+    return max(fetch.rows * fetch.row_bytes for fetch in blocks)
+
+
+def _quantizer_scratch(quantizer: Quantizer, block_bytes: int) -> dict[str, int]:
     """Bytes of what the stages, and the regimes if they compete, fetch and write down."""
     rows = quantizer.rows
-    scratch = {"quantizer_queries": 2 * rows * _longest_codeword(quantizer),
-               "quantizer_nearest": 8 * rows * WORKERS_MAX, "quantizer_fetch": fetch.bytes}
+    scratch = {"quantizer_nearest": 8 * rows * WORKERS_MAX, "quantizer_panels": 2 * block_bytes}
+    if coordinates_bytes(quantizer):
+        samples = max(stage.codewords.shape[2] for stage in quantizer.stages if stage.coordinates is not None)
+        scratch |= {"quantizer_coordinates": coordinates_bytes(quantizer), "quantizer_queries": 2 * rows * samples}
     if quantizer.contested_stages:
         scratch |= {"quantizer_candidates": 2 * rows * quantizer.contested_stages,
                     "quantizer_choice": CHOICE_BYTES}

@@ -6,6 +6,7 @@ writes *views* of it: ``rows`` of ``channels`` halfwords, time-major, without ga
 
     window [samples, channels] float32
       Normalize  > view [samples, channels]      (x - offset) * scale
+      or Filter  > view [channels, samples / stride]    the same, then a filter of its own for every channel
       Convolution, Transpose ...                 views to views
       latent view [regimes * tokens, dimension]  a window's tokens in the coordinates of every regime
       Quantizer  > indices [stages, tokens]      residual vector quantizer, stage by stage
@@ -14,8 +15,9 @@ A codec may have a second quantizer of the same latent, for coded packets: the s
 
 Arithmetic profile ``dotpex`` (float16 storage, float32 sums in a fixed order): a product sum runs over taps, inside a
 tap over channel pairs; per pair ``t = f32(a0*b0); u = f32(a1*b1 + t); acc = f32(acc + u)``; acc starts at +0. Taps that
-fall outside the input are left out. Then ``acc + bias`` in float32. Without residual: PReLU in float32, one
-rounding to float16. With residual: rounding to float16, ``f16(y + residual)``, then PReLU as ``f16(f32(y) * slope)``.
+fall outside the input are left out, or read zeros: an acc is never -0, so that zeros do not change it. Then
+``acc + bias`` in float32. Without residual: PReLU in float32, one rounding to float16. With residual: rounding to
+float16, ``f16(y + residual)``, then PReLU as ``f16(f32(y) * slope)``.
 A PReLU multiplies values < 0 by its slope and leaves the others (and -0) alone.
 """
 
@@ -32,7 +34,7 @@ from numpy.typing import NDArray
 
 from edgecodec.model.entropy import EntropyTables, cumulative_frequencies
 
-FORMAT = 3  # of codec.json
+FORMAT = 4  # of codec.json
 Half = NDArray[np.float16]
 Single = NDArray[np.float32]
 
@@ -64,24 +66,51 @@ class Normalize:
 
 
 @dataclass(frozen=True)
-class Convolution:
-    """``output[t, o] = act(bias[o] + sum_{j, c} weight[o, j, c] * input[t*stride + j*dilation - pad_left, c])``.
+class Filter:
+    """``output[c, t] = f16(sum_j weight[c, j] * x[t*stride + j - pad_left, c])``, x the window normalized as above.
 
-    Depthwise: output channel c reads input channel c alone, taps are even in number, and the pairs of the product
-    sum are taps (2i, 2i + 1) instead of channels; a tap outside the input counts as a zero.
+    The pairs of the product sum are taps (2i, 2i + 1); outside the window there are zeros. A view with more rows than
+    the window has channels, or more channels than the filters give ``samples``, ends in zeros.
     """
+
+    name: str
+    output: View
+    samples: int  # that each filter gives
+    offset: Single  # [channels of the window]
+    scale: Single  # [channels of the window]
+    weight: Half  # [channels of the window, taps (even)]
+    stride: int
+    pad_left: int
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """Every view that the layer reads or writes."""
+        return (self.output,)
+
+    @property
+    def taps(self) -> int:
+        return int(self.weight.shape[1])
+
+    @property
+    def multiply_accumulates(self) -> int:
+        """MACs for one window, padding not discounted."""
+        return self.samples * int(self.weight.size)
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """``output[t, o] = act(bias[o] + sum_{j, c} weight[o, j, c] * input[t*stride + j*dilation - pad_left, c])``."""
 
     name: str
     input: View
     output: View
-    weight: Half  # [output channels, taps, input channels]; depthwise: [channels, taps, 1]
+    weight: Half  # [output channels, taps, input channels]
     bias: Single  # [output channels]
     stride: int = 1
     dilation: int = 1
     pad_left: int = 0
     slope: float | None = None  # PReLU
     residual: View | None = None  # added after rounding; may be the very view that is written
-    depthwise: bool = False
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -112,7 +141,7 @@ class Transpose:
         return (self.output, self.input)
 
 
-Layer = Normalize | Convolution | Transpose
+Layer = Normalize | Filter | Convolution | Transpose
 
 
 @dataclass(frozen=True)
@@ -233,12 +262,8 @@ class ExportedCodec:
         """The arrays of the layers, by name."""
         arrays: dict[str, NDArray[Any]] = {}
         for layer in self.layers:
-            if isinstance(layer, Normalize):
-                arrays[f"{layer.name}.offset"] = layer.offset
-                arrays[f"{layer.name}.scale"] = layer.scale
-            elif isinstance(layer, Convolution):
-                arrays[f"{layer.name}.weight"] = layer.weight
-                arrays[f"{layer.name}.bias"] = layer.bias
+            arrays |= {f"{layer.name}.{key}": value for key, value in vars(layer).items()
+                       if isinstance(value, np.ndarray)}
         return arrays
 
     def codebooks(self) -> dict[str, NDArray[Any]]:
@@ -291,7 +316,8 @@ class ExportedCodec:
     @property
     def multiply_accumulates(self) -> int:
         """MACs of the encoder for one window (the quantizer's are apart)."""
-        return sum(layer.multiply_accumulates for layer in self.layers if isinstance(layer, Convolution))
+        return sum(layer.multiply_accumulates for layer in self.layers
+                   if isinstance(layer, Filter | Convolution))
 
 
 def _described(quantizer: Quantizer) -> dict[str, Any]:
@@ -353,19 +379,16 @@ def load_codec(folder: Path) -> ExportedCodec:
     if not (folder / "codec.safetensors").is_file():
         raise EdgeCodecError(f"{folder / 'codec.safetensors'}: not found; run the stage export_float16")
     arrays = load_file(folder / "codec.safetensors")
+    kinds = {kind.__name__: kind for kind in (Normalize, Filter, Convolution, Transpose)}
     layers: list[Layer] = []
     for entry in structure["layers"]:
         fields: dict[str, Any] = {key: View(**value) if isinstance(value, dict) else value
                                   for key, value in entry.items()}
         kind, name = fields.pop("kind"), fields["name"]
-        if kind == "Normalize":
-            layers.append(Normalize(**fields, offset=arrays[f"{name}.offset"], scale=arrays[f"{name}.scale"]))
-        elif kind == "Convolution":
-            layers.append(Convolution(**fields, weight=arrays[f"{name}.weight"], bias=arrays[f"{name}.bias"]))
-        elif kind == "Transpose":
-            layers.append(Transpose(**fields))
-        else:
+        if kind not in kinds:
             raise EdgeCodecError(f"{folder / 'codec.json'}: layer {name}: unknown kind {kind}")
+        own: Any = {key.removeprefix(f"{name}."): value for key, value in arrays.items() if key.startswith(f"{name}.")}
+        layers.append(kinds[kind](**fields, **own))
     codec = ExportedCodec(
         codec=structure["codec"], channels=structure["channels"], samples=structure["samples"],
         sample_rate_hz=structure["sample_rate_hz"], channel_names=tuple(structure["channel_names"]),

@@ -11,7 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.deploy.network import Convolution, ExportedCodec, Half, Normalize, Quantizer, Single, Stage, View
+from edgecodec.deploy.network import (
+    Convolution,
+    ExportedCodec,
+    Filter,
+    Half,
+    Normalize,
+    Quantizer,
+    Single,
+    Stage,
+    View,
+)
 from edgecodec.errors import EdgeCodecError
 
 
@@ -118,8 +128,12 @@ def _encode(codec: ExportedCodec, windows: Single) -> tuple[dict[str, Half], Hal
             output = memory[layer.output]
             if isinstance(layer, Normalize):
                 channels = windows.shape[-1]
-                output[..., :channels] = (windows - layer.offset) * layer.scale
+                output[..., :channels] = _normalize(layer, windows)
                 output[..., channels:] = 0
+            elif isinstance(layer, Filter):
+                channels = windows.shape[-1]
+                output[...] = 0
+                output[:, :channels, : layer.samples] = _filter(layer, _normalize(layer, windows))
             elif isinstance(layer, Convolution):
                 residual = memory[layer.residual] if layer.residual is not None else None
                 output[...] = _convolve(layer, memory[layer.input], residual)
@@ -141,8 +155,8 @@ def _check_windows(codec: ExportedCodec, windows: Single) -> None:
         raise EdgeCodecError(f"windows: window {unusable[0]} holds NaN or Inf; leave it out")
 
 
-def _check_range(normalized: Half, latent: Half) -> None:
-    for array, what in ((normalized, "normalized window"), (latent, "latent")):
+def _check_range(first: Half, latent: Half) -> None:
+    for array, what in ((first, "normalized window"), (latent, "latent")):
         beyond = np.flatnonzero(~np.isfinite(array).all(axis=(1, 2)))
         if beyond.size:
             raise EdgeCodecError(f"windows: the {what} of window {beyond[0]} exceeds float16; check the window's unit")
@@ -158,9 +172,19 @@ def _add_pairs(sums: Single, left: Half, right: Half) -> Single:
     return sums
 
 
+def _normalize(layer: Normalize | Filter, windows: Single) -> Half:
+    return ((windows - layer.offset) * layer.scale).astype(np.float16)
+
+
+def _filter(layer: Filter, x: Half) -> Half:  # x [n, samples, channels] to [n, channels, samples / stride]
+    sample = np.arange(layer.samples)[:, None] * layer.stride + np.arange(layer.taps) - layer.pad_left
+    inside = (sample >= 0) & (sample < x.shape[1])
+    patches = np.where(inside[..., None], x[:, sample * inside], np.float16(0))  # [n, samples, taps, channels]
+    return dot(patches.transpose(0, 3, 1, 2), layer.weight[:, None]).astype(np.float16)
+
+
 def _convolve(layer: Convolution, x: Half, residual: Half | None) -> Half:
-    sums = _depthwise_sums(layer, x) if layer.depthwise else _sums(layer, x)
-    y = sums + layer.bias
+    y = _sums(layer, x) + layer.bias
     if residual is None:
         return _prelu(layer, y).astype(np.float16)
     return _prelu(layer, y.astype(np.float16) + residual).astype(np.float16)
@@ -179,13 +203,6 @@ def _sums(layer: Convolution, x: Half) -> Single:  # x [n, rows, channels] to [n
         (inside,) = np.nonzero((row >= 0) & (row < x.shape[1]))
         sums[:, inside] = _add_pairs(sums[:, inside], x[:, row[inside], None, :], layer.weight[:, tap])
     return sums
-
-
-def _depthwise_sums(layer: Convolution, x: Half) -> Single:  # the same; pairs run over taps
-    row = np.arange(layer.output.rows)[:, None] * layer.stride + np.arange(layer.taps) * layer.dilation - layer.pad_left
-    inside = (row >= 0) & (row < x.shape[1])
-    patches = np.where(inside[..., None], x[:, row * inside], np.float16(0))  # [n, output rows, taps, channels]
-    return dot(patches.swapaxes(2, 3), layer.weight[:, :, 0])
 
 
 def _nearest_codewords(stage: Stage, regime: int, residual: Half) -> NDArray[np.uint16]:

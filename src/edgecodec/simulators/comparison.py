@@ -10,6 +10,7 @@ from edgecodec.deploy.golden import expected_transcript
 from edgecodec.deploy.network import ExportedCodec, Single
 from edgecodec.deploy.oracle import encode
 from edgecodec.simulators.transcript import (
+    ChainRecord,
     ChoiceRecord,
     LayerRecord,
     Record,
@@ -22,7 +23,7 @@ from edgecodec.simulators.transcript import (
 @dataclass(frozen=True)
 class Difference:
     window: int | None  # None: before any window
-    place: str  # "layer 3 (unit_wide)", "stage 0", "choice of the regime", "coded packet at rate 2"
+    place: str  # "layer 3 (unit_wide)", "stage 0", "choice of the regime", "coded packet at rate 2", "chain at rate 2"
     expected: str
     actual: str
 
@@ -34,7 +35,7 @@ class Difference:
 @dataclass(frozen=True)
 class Comparison:
     windows: int
-    results: int  # layers, stages, choices and packets that were compared
+    results: int  # layers, stages, choices, packets and whole chains that were compared
     first_difference: Difference | None
 
     @property
@@ -68,7 +69,9 @@ def _place(record: Record) -> str:
     kind = "coded " if record.coded else ""
     if isinstance(record, ChoiceRecord):
         return f"choice of the {kind}regime"
-    return f"{kind}stage {record.stage}" if isinstance(record, StageRecord) else f"{kind}packet at rate {record.rate}"
+    if isinstance(record, StageRecord):
+        return f"{kind}stage {record.stage}"
+    return f"{kind}{'chain' if isinstance(record, ChainRecord) else 'packet'} at rate {record.rate}"
 
 
 def _value(record: Record) -> Record:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ class CodedCycles:
     stages: tuple[int, ...]
     packets: tuple[int, ...]  # by rate
     choice: tuple[int, ...]  # of the regime, if there are several
+    chains: tuple[int, ...] = ()  # see Cycles
 
     def quantizer(self, stages: int) -> int:
         """Of the first ``stages`` stages, the choice of the regime included."""
@@ -35,18 +36,23 @@ class Cycles:
     stages: tuple[int, ...]
     packets: tuple[int, ...]  # by rate, from rate 1 on
     choice: tuple[int, ...] = ()  # of the regime, if there are several
+    chains: tuple[int, ...] = ()  # whole chain, window to packet, by rate; () where only single steps are known
     coded: CodedCycles | None = None  # None: no such packets, or not counted; they are never estimated
 
     @classmethod
     def of_slowest_window(cls, transcript: Transcript) -> Cycles:
-        """Cycles of the window that took longest."""
-        return max((cls._of(window) for window in transcript.windows), key=lambda cycles: sum(cycles.steps))
+        """Cycles of the window that took longest, and those of the whole chain."""
+        slowest = max((cls._of(window) for window in transcript.windows), key=lambda cycles: sum(cycles.steps))
+        first = cls._of(transcript.windows[0])
+        coded = slowest.coded and first.coded and replace(slowest.coded, chains=first.coded.chains)
+        return replace(slowest, chains=first.chains, coded=coded)
 
     @classmethod
     def _of(cls, window: WindowRecord) -> Cycles:
         return cls(tuple(layer.cycles for layer in window.layers), tuple(stage.cycles for stage in window.stages),
                    tuple(packet.cycles for packet in window.packets),
                    () if window.choice is None else (window.choice.cycles,),
+                   tuple(chain.cycles for chain in window.chains),
                    None if window.coded is None else _coded(window.coded))
 
     @property
@@ -61,6 +67,13 @@ class Cycles:
     def quantizer(self, stages: int) -> int:
         """Of the first ``stages`` stages, the choice of the regime included."""
         return sum(self.stages[:stages]) + sum(self.choice)
+
+    def chain(self, rate: int, stages: int) -> int:
+        """From the window to the packet. As measured in one piece: single steps are observed, and what observes them
+        drives the codec out of the instruction cache. Else their sum."""
+        if self.chains:
+            return self.chains[rate - 1]
+        return self.encoder + self.quantizer(stages) + self.packets[rate - 1]
 
 
 @dataclass(frozen=True)
@@ -101,7 +114,8 @@ class CycleModel:
 def _coded(records: QuantizerRecords) -> CodedCycles:
     return CodedCycles(tuple(stage.cycles for stage in records.stages),
                        tuple(packet.cycles for packet in records.packets),
-                       () if records.choice is None else (records.choice.cycles,))
+                       () if records.choice is None else (records.choice.cycles,),
+                       tuple(chain.cycles for chain in records.chains))
 
 
 def _amounts(step: Step) -> tuple[float, float, float, float]:

@@ -73,7 +73,7 @@ def build_for_pulp(toolchain: Toolchain, firmware: Path, work: Path, target: str
     try:
         executable = build_bare_metal(
             toolchain, firmware, work, windows, main="pulp_main.c", ports=["pulp"], linker_script="pulp/pulp.ld",
-            definitions=[f"-DPULP_L1_BYTES={chip.l1_bytes}", f"-DPULP_L1_STACK_BYTES={l1_stack_bytes}"])
+            definitions=["-DEC_XPULP", f"-DPULP_L1_BYTES={chip.l1_bytes}", f"-DPULP_L1_STACK_BYTES={l1_stack_bytes}"])
     except EdgeCodecError as error:
         raise EdgeCodecError(f"target {target}, {chip.l1_bytes} bytes of L1, {len(windows)} windows: {error}") from None
     return Image(target, executable, (), pulp_footprint(executable, l1_stack_bytes).code_bytes)

@@ -64,7 +64,17 @@ class PackRecord:
     coded: bool = False
 
 
-Record = LayerRecord | StageRecord | ChoiceRecord | PackRecord
+@dataclass(frozen=True)
+class ChainRecord:
+    """From the window to the packet at one rate, without an observer between the steps."""
+
+    rate: int
+    hash: str  # of the packet
+    cycles: int
+    coded: bool = False
+
+
+Record = LayerRecord | StageRecord | ChoiceRecord | PackRecord | ChainRecord
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,7 @@ class QuantizerRecords:
     stages: tuple[StageRecord, ...]
     choice: ChoiceRecord | None
     packets: tuple[PackRecord, ...]
+    chains: tuple[ChainRecord, ...]  # of the first window; the others have none
 
     @classmethod
     def among(cls, records: tuple[Record, ...], coded: bool) -> QuantizerRecords:
@@ -82,6 +93,7 @@ class QuantizerRecords:
             tuple(record for record in records if isinstance(record, StageRecord) and record.coded == coded),
             next(choices, None),
             tuple(record for record in records if isinstance(record, PackRecord) and record.coded == coded),
+            tuple(record for record in records if isinstance(record, ChainRecord) and record.coded == coded),
         )
 
 
@@ -116,6 +128,10 @@ class WindowRecord:
         """None if the codec has no coded packets."""
         found = QuantizerRecords.among(self.records, coded=True)
         return found if found.stages else None
+
+    @property
+    def chains(self) -> tuple[ChainRecord, ...]:
+        return self.fixed_length.chains
 
 
 @dataclass(frozen=True)
@@ -174,13 +190,17 @@ class _Reader:
 
     def coded_line(self, words: list[str]) -> None:
         lines = {"stage": self.stage_line, "indices": self.indices_line, "regime": self.regime_line,
-                 "pack": self.pack_line}
+                 "pack": self.pack_line, "chain": self.chain_line}
         keyword, *words = words
         if keyword not in lines:
             raise ValueError
         self.coded = True
         lines[keyword](words)
         self.coded = False
+
+    def chain_line(self, words: list[str]) -> None:
+        rate, _hash, digest, _cycles, cycles = words
+        self.records.append(ChainRecord(int(rate), digest, int(cycles), self.coded))
 
     def stack_line(self, words: list[str]) -> None:
         (stack_bytes,) = words
@@ -209,7 +229,8 @@ def parse_transcript(text: str) -> Transcript:
     records: dict[str, Callable[[list[str]], None]] = {
         "model": reader.model_line, "window": reader.window_line, "layer": reader.layer_line,
         "stage": reader.stage_line, "indices": reader.indices_line, "regime": reader.regime_line,
-        "pack": reader.pack_line, "coded": reader.coded_line, "stack": reader.stack_line, "done": reader.done_line,
+        "pack": reader.pack_line, "chain": reader.chain_line, "coded": reader.coded_line,
+        "stack": reader.stack_line, "done": reader.done_line,
     }
     for line in text.splitlines():
         keyword, *words = line.split() or [""]

@@ -68,9 +68,8 @@ class Verification:
 
     def milliseconds(self, rate: int) -> float:
         """Time to encode, quantize and pack one window."""
-        cycles = self.cost.cycles
-        quantizer = cycles.quantizer(self.codec.quantizer.stages_of_rate[rate - 1])
-        return (cycles.encoder + quantizer + cycles.packets[rate - 1]) / find_chip(self.target).clock_mhz / 1e3
+        stages = self.codec.quantizer.stages_of_rate[rate - 1]
+        return self.cost.cycles.chain(rate, stages) / find_chip(self.target).clock_mhz / 1e3
 
     def energy(self, rate: int) -> WindowEnergy:
         """Energy to compute one window and to send its packet."""
@@ -111,7 +110,7 @@ class Verification:
         by_rate = {}
         for rate, stages in enumerate(coded.quantizer.stages_of_rate, 1):
             quantizer, packing = cycles.quantizer(stages), cycles.packets[rate - 1]
-            total = self.cost.cycles.encoder + quantizer + packing
+            total = cycles.chains[rate - 1] if cycles.chains else self.cost.cycles.encoder + quantizer + packing
             by_rate[str(rate)] = {"quantizer_cycles": quantizer, "packing_cycles": packing,
                                   "total_milliseconds": rounded(total / find_chip(self.target).clock_mhz / 1e3)}
         return by_rate

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edgecodec.deploy.network import Convolution, ExportedCodec, Layer, Normalize, Quantizer
+from edgecodec.deploy.network import Convolution, ExportedCodec, Filter, Layer, Normalize, Quantizer
 from edgecodec.deploy.packet import PacketFormat
 
 
@@ -14,7 +14,7 @@ class Step:
     """A layer, a stage of the quantizer, the choice of the regime, or the packing at one rate."""
 
     name: str
-    kind: str  # "Normalize", "Convolution", "Depthwise", "Transpose", "Stage", "Choice", "Pack"
+    kind: str  # "Normalize", "Filter", "Convolution", "Transpose", "Stage", "Choice", "Pack"
     macs: int
     results: int  # values written; distances for a stage, energies for the choice, bytes for a packet
     fetched_bytes: int  # of the window, weights or codebook
@@ -49,8 +49,10 @@ class Workload:
 def _layer(codec: ExportedCodec, layer: Layer) -> Step:
     results = layer.output.rows * layer.output.channels
     if isinstance(layer, Convolution):
-        kind = "Depthwise" if layer.depthwise else "Convolution"
-        return Step(layer.name, kind, layer.multiply_accumulates, results, layer.weight.nbytes)
+        return Step(layer.name, "Convolution", layer.multiply_accumulates, results, layer.weight.nbytes)
+    if isinstance(layer, Filter):
+        return Step(layer.name, "Filter", layer.multiply_accumulates, results,
+                    4 * codec.samples * codec.channels + layer.weight.nbytes)
     if isinstance(layer, Normalize):
         return Step(layer.name, "Normalize", 0, results, 4 * codec.samples * codec.channels)
     return Step(layer.name, "Transpose", 0, results, 0)

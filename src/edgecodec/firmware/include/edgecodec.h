@@ -52,9 +52,11 @@ typedef enum ec_status {
 typedef struct ec_team {
     uint32_t worker;  /* 0 .. workers - 1 */
     uint32_t workers;
+    /* Returns once all workers have called it, and all that was fetched before is there. */
     void (*barrier)(struct ec_team *team);
-    /* All workers call it together, with equal arguments. Makes `bytes` bytes (a multiple of 4) of `source` readable
-     * at the address it returns to all: `scratch`, filled by DMA, or `source` itself where it is near enough. */
+    /* All workers call it together, with equal arguments. After the next barrier, `bytes` bytes (a multiple of 4) of
+     * `source` are readable at the address it returns to all: `scratch`, filled by DMA while the workers go on, or
+     * `source` itself where it is near enough. */
     const void *(*fetch)(struct ec_team *team, void *scratch, const void *source, size_t bytes);
     void *port;  /* the port's own data */
 } ec_team;

@@ -1,21 +1,34 @@
-/* What follows a convolution's product sum: bias, residual, PReLU, and the roundings between them. */
+/* What follows a convolution's product sums: bias, residual, PReLU, and the roundings between them. */
 #ifndef EC_ACTIVATION_H
 #define EC_ACTIVATION_H
 
 #include "worker.h"
 
-static inline float ec_prelu(const ec_convolution *layer, float value) {
-    return layer->prelu && value < 0.0f ? value * layer->slope : value;
+static inline float ec_prelu(float value, float slope) {
+    return value < 0.0f ? value * slope : value;
 }
 
-/* `at` counts the output's halfwords. The residual may be the output itself: it is read before it is overwritten. */
-static inline void ec_finish(const ec_worker *worker, const ec_convolution *layer, float sum, float bias, size_t at) {
-    float value = sum + bias;
-    if (layer->residual != EC_NONE) {
-        const float rounded = ec_to_float(ec_to_half(value));
-        value = ec_to_float(ec_to_half(rounded + ec_to_float(ec_halves(worker, layer->residual)[at])));
+/* An even number of channels of one row: bias, then PReLU. */
+static inline void ec_activate(const float *sums, const float *bias, float slope, uint32_t channels, ec_half *output) {
+    for (uint32_t channel = 0; channel < channels; channel += 2) {
+        const float first = sums[channel] + bias[channel];
+        const float second = sums[channel + 1] + bias[channel + 1];
+        ec_store_pair(output + channel, ec_to_pair(ec_prelu(first, slope), ec_prelu(second, slope)));
     }
-    ec_halves(worker, layer->output.at)[at] = ec_to_half(ec_prelu(layer, value));
+}
+
+static inline float ec_add_residual(float value, ec_half residual) {
+    return ec_to_float(ec_to_half(ec_to_float(ec_to_half(value)) + ec_to_float(residual)));
+}
+
+/* The same with a residual, which may be the output itself: it is read before it is overwritten. */
+static inline void ec_activate_residual(const float *sums, const float *bias, float slope, uint32_t channels,
+                                        const ec_half *residual, ec_half *output) {
+    for (uint32_t channel = 0; channel < channels; channel += 2) {
+        const float first = ec_add_residual(sums[channel] + bias[channel], residual[channel]);
+        const float second = ec_add_residual(sums[channel + 1] + bias[channel + 1], residual[channel + 1]);
+        ec_store_pair(output + channel, ec_to_pair(ec_prelu(first, slope), ec_prelu(second, slope)));
+    }
 }
 
 #endif

@@ -71,11 +71,10 @@ static ec_status run_layer(const ec_worker *worker, const ec_layer *layer, const
     switch (layer->kind) {
     case EC_NORMALIZE:
         return ec_run_normalize(worker, &layer->normalize, window);
+    case EC_FILTER:
+        return ec_run_filter(worker, &layer->filter, window);
     case EC_CONVOLUTION:
         ec_run_convolution(worker, &layer->convolution);
-        return EC_OK;
-    case EC_DEPTHWISE:
-        ec_run_depthwise(worker, &layer->convolution);
         return EC_OK;
     case EC_TRANSPOSE:
         ec_run_transpose(worker, &layer->transpose);
@@ -84,14 +83,23 @@ static ec_status run_layer(const ec_worker *worker, const ec_layer *layer, const
     return EC_ERROR_CONTEXT;
 }
 
+/* The first layer ends with a barrier, before any that reads them. */
+static void clear_zeros(const ec_worker *worker) {
+    const ec_range share = ec_share(worker, ec_codec_network.zeros_halves);
+    for (uint32_t i = share.first; i < share.end; i++) {
+        worker->zeros[i] = 0;
+    }
+}
+
 static ec_view output_of(const ec_layer *layer) {
     switch (layer->kind) {
     case EC_NORMALIZE:
         return layer->normalize.output;
     case EC_TRANSPOSE:
         return layer->transpose.output;
+    case EC_FILTER:
+        return layer->filter.output;
     case EC_CONVOLUTION:
-    case EC_DEPTHWISE:
         break;
     }
     return layer->convolution.output;
@@ -109,6 +117,7 @@ static ec_status check_latent(const ec_worker *worker, const ec_quantizer *quant
 
 void ec_report(const ec_worker *worker, uint32_t step, const void *data, size_t bytes) {
     if (worker->observer != NULL) {
+        ec_wait_for_all(worker);
         if (worker->team->worker == 0) {
             worker->observer->step_done(worker->observer->user, step, data, bytes);
         }
@@ -136,22 +145,28 @@ static ec_status check_call(const ec_context *context, const ec_team *team, cons
     return rate >= 1 && rate <= ec_codec_network.model.rates ? EC_OK : EC_ERROR_RATE;
 }
 
+/* The network may lie in slow memory: every layer, and the quantizer, is copied to the stack before it is run. */
 static ec_status encode(const ec_context *context, ec_team *team, const float *window, const ec_quantizer *quantizer,
                         uint32_t stages, uint16_t *indices) {
     const ec_network *network = &ec_codec_network;
-    const ec_worker worker = {team, context->arena, context->weights, context->codebooks, context->observer};
+    const ec_worker worker = {
+        .team = team, .arena = context->arena, .weights = context->weights, .codebooks = context->codebooks,
+        .zeros = (ec_half *)(void *)(context->arena + network->zeros), .observer = context->observer,
+    };
+    clear_zeros(&worker);
     for (uint32_t step = 0; step < network->model.layers; step++) {
-        const ec_layer *layer = &network->layers[step];
-        const ec_status status = run_layer(&worker, layer, window);
+        const ec_layer layer = network->layers[step];
+        const ec_status status = run_layer(&worker, &layer, window);
         if (status != EC_OK) {
             return status;
         }
-        const ec_view output = output_of(layer);
+        const ec_view output = output_of(&layer);
         ec_report(&worker, step, worker.arena + output.at, (size_t)output.rows * output.channels * sizeof(ec_half));
     }
     const ec_status status = check_latent(&worker, quantizer);
     if (status == EC_OK) {
-        ec_run_quantizer(&worker, quantizer, stages, indices);
+        const ec_quantizer near = *quantizer;
+        ec_run_quantizer(&worker, &near, stages, indices);
     }
     return status;
 }

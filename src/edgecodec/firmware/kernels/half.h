@@ -78,13 +78,50 @@ static inline ec_half ec_to_half(float value) {
 
 #endif
 
+/* Two values rounded, side by side as they lie in memory. */
+typedef uint32_t ec_pair;
+
+static inline ec_pair ec_to_pair(float first, float second) {
+#ifdef EC_XPULP
+    ec_pair pair; /* vfcpka.h.s */
+    __asm__(".insn r 0x33, 2, 0x58, %0, %1, %2" : "=r"(pair) : "r"(first), "r"(second));
+    return pair;
+#else
+    return ec_to_half(first) | (ec_pair)ec_to_half(second) << 16;
+#endif
+}
+
+/* `at` is a multiple of four bytes. */
+static inline void ec_store_pair(ec_half *at, ec_pair pair) {
+#ifdef EC_XPULP
+    __builtin_memcpy(__builtin_assume_aligned(at, sizeof pair), &pair, sizeof pair);
+#else
+    at[0] = (ec_half)pair;
+    at[1] = (ec_half)(pair >> 16);
+#endif
+}
+
+/* Not zero if one of the two is not finite. */
+static inline uint32_t ec_pair_overflow(ec_pair pair) {
+    return ((pair & 0x7c007c00u) + 0x04000400u) & 0x80008000u;
+}
+
 /* The product sum of the profile `dotpex`: `count` (even) products, added to `sum` pair by pair. */
 static inline float ec_add_products(float sum, const ec_half *left, const ec_half *right, uint32_t count) {
+#ifdef EC_XPULP
+    for (uint32_t i = 0; i < count; i += 2) { /* vfdotpex.s.h; the cores load pairs at any halfword */
+        uint32_t pairs[2];
+        __asm__("lw %0, %1" : "=r"(pairs[0]) : "m"(*(const ec_half(*)[2])(left + i)));
+        __asm__("lw %0, %1" : "=r"(pairs[1]) : "m"(*(const ec_half(*)[2])(right + i)));
+        __asm__(".insn r 0x33, 0, 0x4b, %0, %1, %2" : "+r"(sum) : "r"(pairs[0]), "r"(pairs[1]));
+    }
+#else
     for (uint32_t i = 0; i < count; i += 2) {
         const float first = ec_to_float(left[i]) * ec_to_float(right[i]);
         const float pair = ec_to_float(left[i + 1]) * ec_to_float(right[i + 1]) + first;
         sum = sum + pair;
     }
+#endif
     return sum;
 }
 

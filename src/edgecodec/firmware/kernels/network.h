@@ -1,6 +1,6 @@
 /* A codec as constant data: what codec_network.c describes and the kernels carry out.
  *
- * Activations are float16 in the arena, time-major and without gaps. Addresses are byte offsets: of activations and
+ * Activations are float16 in the arena, row by row (of time, unless said otherwise) and without gaps. Addresses are byte offsets: of activations and
  * scratch from the arena's start, of weights and codebooks from their own start (never 0, where the header is).
  */
 #ifndef EC_NETWORK_H
@@ -25,32 +25,47 @@ typedef struct ec_view {
     uint32_t channels;
 } ec_view;
 
-/* Weights are fetched into `scratch` in blocks of whole output channels. */
+/* Data are fetched in blocks: of rows of the window, of panels (see tile.h), of filters. One block is worked on while
+ * the next one arrives, so that `scratch` holds two if there are several. */
 typedef struct ec_blocks {
     uint32_t scratch;
-    uint32_t size; /* in rows of the window, output channels or codewords */
+    uint32_t size;       /* in items */
+    uint32_t item_bytes; /* a multiple of 4 */
 } ec_blocks;
 
 typedef struct ec_normalize {
     ec_view output;
     uint32_t channels; /* of the window; the output's other channels are zeros */
-    uint32_t offset;   /* float [channels] */
-    uint32_t scale;    /* float [channels] */
-    ec_blocks blocks;
+    uint32_t offset;   /* float [channels] of offsets, then float [channels] of scales */
+    uint32_t scratch;  /* for them */
+    ec_blocks blocks;  /* of window rows */
 } ec_normalize;
+
+/* A filter of its own for every channel of the window, and fewer samples: normalization and decimation in one. */
+typedef struct ec_filter {
+    ec_view output;    /* a row for each channel, not time-major; padding is zeros */
+    uint32_t channels; /* of the window */
+    uint32_t samples;  /* that each filter gives */
+    uint32_t filters;  /* [channels] of: float offset, float scale, float16 [taps] */
+    uint32_t taps;     /* even */
+    uint32_t stride;
+    uint32_t pad_left;
+    uint32_t filters_scratch;
+    uint32_t history;       /* scratch: float16 [channels][history_samples] */
+    uint32_t history_samples; /* taps of earlier blocks, a block, zeros after the window */
+    ec_blocks blocks;         /* of window rows, an even number of them */
+} ec_filter;
 
 typedef struct ec_convolution {
     ec_view input;
     ec_view output;
     uint32_t residual; /* a view of the output's shape, added before the activation, or EC_NONE */
-    uint32_t weight;   /* float16 [output channels][taps][input channels]; depthwise: [channels][taps] */
-    uint32_t bias;     /* float [output channels] */
+    uint32_t weight;   /* panels of output channels: bias, then [taps][input channels] */
     uint32_t taps;
     uint32_t stride;
     uint32_t dilation;
     uint32_t pad_left;
-    bool prelu;
-    float slope;
+    float slope; /* of the PReLU; 1: there is none */
     ec_blocks blocks;
 } ec_convolution;
 
@@ -61,8 +76,8 @@ typedef struct ec_transpose {
 
 typedef enum ec_layer_kind {
     EC_NORMALIZE,
+    EC_FILTER,
     EC_CONVOLUTION,
-    EC_DEPTHWISE,
     EC_TRANSPOSE,
 } ec_layer_kind;
 
@@ -71,17 +86,18 @@ typedef struct ec_layer {
     ec_layer_kind kind;
     union {
         ec_normalize normalize;
-        ec_convolution convolution; /* EC_CONVOLUTION and EC_DEPTHWISE */
+        ec_filter filter;
+        ec_convolution convolution;
         ec_transpose transpose;
     };
 } ec_layer;
 
 typedef struct ec_stage {
-    uint32_t codewords;   /* float16 [regimes][count][samples] */
-    uint32_t norms;       /* float [regimes][count] */
+    uint32_t codebooks;   /* [regimes] of panels of codewords: norm, then [samples] */
     uint32_t coordinates; /* uint16_t [regimes][samples]: which of a token's values; EC_NONE: all of them, in order */
-    uint32_t count;       /* of one regime */
-    uint32_t samples;
+    uint32_t block;       /* panels that are fetched at once */
+    uint32_t count;       /* codewords of one regime */
+    uint32_t samples;     /* of a codeword */
     uint32_t indices; /* that can be sent: the first stage's tell the regime as well */
     uint32_t index_bits;
 } ec_stage;
@@ -91,13 +107,17 @@ typedef struct ec_quantizer {
     uint32_t tokens;
     uint32_t regimes;
     uint32_t contested;  /* stages that all regimes run before one is chosen; 0: there is one regime */
-    uint32_t queries;    /* scratch: float16 [regimes * tokens][samples] */
-    uint32_t nearest;    /* scratch: ec_nearest [EC_WORKERS_MAX][regimes * tokens] */
-    uint32_t candidates; /* scratch: uint16_t [contested][regimes * tokens] */
-    uint32_t choice;     /* scratch: ec_choice */
-    ec_blocks blocks;    /* scratch for norms, then codewords */
-    uint32_t first_step; /* number of the first stage as a step; the choice of the regime follows the last stage */
-    uint32_t count;      /* of the stages */
+    uint32_t coordinates;       /* of all stages together; EC_NONE: every stage quantizes all values of a token */
+    uint32_t coordinates_bytes;
+    uint32_t coordinates_scratch;
+    uint32_t queries;           /* scratch: float16 [regimes * tokens][samples], if there are coordinates */
+    uint32_t nearest;           /* scratch: ec_nearest [EC_WORKERS_MAX][regimes * tokens] */
+    uint32_t candidates;        /* scratch: uint16_t [contested][regimes * tokens] */
+    uint32_t choice;            /* scratch: ec_choice */
+    uint32_t panels;            /* scratch for two blocks of panels */
+    uint32_t block_bytes;       /* room for one of them */
+    uint32_t first_step;        /* number of the first stage as a step; the choice of the regime follows the last stage */
+    uint32_t count;             /* of the stages */
     const ec_stage *stages;
 } ec_quantizer;
 
@@ -113,6 +133,8 @@ typedef struct ec_network {
     uint32_t arena_bytes;
     uint32_t weights_bytes;
     uint32_t codebooks_bytes;
+    uint32_t zeros; /* float16 [zeros_halves] in the arena: what convolutions read outside their input */
+    uint32_t zeros_halves;
     const ec_layer *layers; /* [model.layers] */
     ec_quantizer quantizer;
     const ec_coded *coded; /* NULL: fixed-length packets only */

@@ -1,61 +1,53 @@
 /* What the parts of the residual vector quantizer have in common.
  *
- * A row is a token in the coordinates of a regime: regime * tokens + token. The codewords of a stage are numbered
- * through all regimes: regime * count + word.
+ * A row is a token in the coordinates of a regime: regime * tokens + token. Rows are shared out among the workers, and
+ * so are the panels of codewords.
  */
 #ifndef EC_QUANTIZER_H
 #define EC_QUANTIZER_H
 
 #include <float.h>
 
-#include "worker.h"
+#include "stream.h"
+#include "tile.h"
 
 typedef struct ec_nearest {
     float distance; /* squared, without the query's own norm, which is the same for all codewords */
-    uint32_t codeword;
+    uint32_t word;  /* in the codebook of the row's regime */
 } ec_nearest;
 
 _Static_assert(sizeof(ec_nearest) == 8, "what the memory planner counts");
 
-/* Some codewords of a stage, fetched. */
-typedef struct ec_chunk {
-    ec_range codewords;
-    const float *norms;       /* [codewords] */
-    const ec_half *samples;   /* [codewords][samples] */
-} ec_chunk;
+/* Where a search starts: at the first codeword, but farther than any. A distance that is not a number never wins. */
+static inline ec_nearest ec_no_codeword(void) {
+    const ec_nearest none = {FLT_MAX, 0};
+    return none;
+}
 
-/* Fetches codewords from `wanted.first` on, as many as there is room for. */
-ec_chunk ec_fetch_chunk(const ec_worker *worker, const ec_quantizer *quantizer, const ec_stage *stage, ec_range wanted);
+/* A part of a stage's codebooks, fetched. */
+typedef struct ec_codewords {
+    const ec_stage *stage;
+    const uint8_t *panels;
+    ec_range numbers; /* of these panels, through the codebooks of all regimes */
+} ec_codewords;
 
-/* Copies the values of `row` that the stage quantizes into its query. */
-void ec_gather_query(const ec_worker *worker, const ec_quantizer *quantizer, const ec_stage *stage, uint32_t row);
+static inline uint32_t ec_panels_of_regime(const ec_stage *stage) {
+    return ec_panels(stage->count);
+}
 
-/* Where a search starts: at the first codeword of the row's regime, but farther than any. A distance that is not a
- * number never wins. */
-ec_nearest ec_no_codeword(const ec_quantizer *quantizer, const ec_stage *stage, uint32_t row);
+static inline uint32_t ec_regime_of(const ec_quantizer *quantizer, uint32_t row) {
+    return row / quantizer->tokens;
+}
 
-/* Looks among `codewords`, a part of `chunk`, for one of the row's regime that is nearer to its query than `nearest`. */
-void ec_search(const ec_worker *worker, const ec_quantizer *quantizer, const ec_stage *stage, const ec_chunk *chunk,
-               ec_range codewords, uint32_t row, ec_nearest *nearest);
+static inline ec_half *ec_residual_of(const ec_worker *worker, const ec_quantizer *quantizer, uint32_t row) {
+    return ec_halves(worker, quantizer->latent.at) + (size_t)row * quantizer->latent.channels;
+}
 
-/* Subtracts `codeword` from the query of `row`; the rest is what the next stage sees. Returns its word in the regime's
- * codebook. */
-uint16_t ec_take_codeword(const ec_worker *worker, const ec_quantizer *quantizer, const ec_stage *stage, uint32_t row,
-                          uint32_t codeword);
-
-/* One stage for some regimes; `words` [rows of these regimes]. Collective, like the kernels. */
-void ec_run_stage_serial(const ec_worker *worker, const ec_quantizer *quantizer, const ec_stage *stage,
-                         ec_range regimes, uint16_t *words);
-void ec_run_stage_parallel(const ec_worker *worker, const ec_quantizer *quantizer, const ec_stage *stage,
-                           ec_range regimes, uint16_t *words);
-
-/* Chooses the regime that left the least energy, and copies what it found in the contested stages to `indices`. */
-uint32_t ec_choose_regime(const ec_worker *worker, const ec_quantizer *quantizer, uint16_t *indices);
-
-/* Rows, or codewords, of some regimes: `each` has this many. */
-static inline ec_range ec_of_regimes(ec_range regimes, uint32_t each) {
-    const ec_range range = {regimes.first * each, regimes.end * each};
-    return range;
+/* What a stage searches the nearest codeword of: some of a row's values, gathered, or all of them where they are. */
+static inline ec_half *ec_query_of(const ec_worker *worker, const ec_quantizer *quantizer, const ec_stage *stage,
+                                   uint32_t row) {
+    return stage->coordinates == EC_NONE ? ec_residual_of(worker, quantizer, row)
+                                         : ec_halves(worker, quantizer->queries) + (size_t)row * stage->samples;
 }
 
 /* Scratch for the nearest codeword of every row, for each worker. */
@@ -73,5 +65,13 @@ static inline uint16_t *ec_candidates_of(const ec_worker *worker, const ec_quant
 static inline ec_choice *ec_choice_of(const ec_worker *worker, const ec_quantizer *quantizer) {
     return (ec_choice *)(void *)(worker->arena + quantizer->choice);
 }
+
+/* Looks among the worker's share of `codewords` for ones that are nearer to the queries of their regime, one of
+ * `regimes`, than those in `nearest` [row]. */
+void ec_search(const ec_worker *worker, const ec_quantizer *quantizer, const ec_codewords *codewords, ec_range regimes,
+               ec_nearest *nearest);
+
+/* Chooses the regime that left the least energy, and copies what it found in the contested stages to `indices`. */
+uint32_t ec_choose_regime(const ec_worker *worker, const ec_quantizer *quantizer, uint16_t *indices);
 
 #endif

@@ -11,6 +11,7 @@ typedef struct ec_worker {
     uint8_t *arena;
     const uint8_t *weights;
     const uint8_t *codebooks;
+    ec_half *zeros; /* as many as the widest row that a convolution reads */
     const ec_observer *observer; /* NULL: none */
 } ec_worker;
 
@@ -61,8 +62,8 @@ static inline const float *ec_weight_floats(const ec_worker *worker, uint32_t at
 
 /* The kernels. Each is called by all workers and ends with a barrier. */
 ec_status ec_run_normalize(const ec_worker *worker, const ec_normalize *layer, const float *window);
+ec_status ec_run_filter(const ec_worker *worker, const ec_filter *layer, const float *window);
 void ec_run_convolution(const ec_worker *worker, const ec_convolution *layer);
-void ec_run_depthwise(const ec_worker *worker, const ec_convolution *layer);
 void ec_run_transpose(const ec_worker *worker, const ec_transpose *layer);
 void ec_run_quantizer(const ec_worker *worker, const ec_quantizer *quantizer, uint32_t stages, uint16_t *indices);
 

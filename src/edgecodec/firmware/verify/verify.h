@@ -7,7 +7,8 @@
  *     indices <window> <s> <index of token 0> ...          while regimes compete: of all tokens in all regimes
  *     regime <r> hash <of the regimes' energies> cycles <n>    once they have competed; absent if there is one regime
  *     pack <rate> hash <of the packet> cycles <n>
- *     coded <a line of stage, indices, regime or pack, as above>    of coded packets, if the model has them
+ *     chain <rate> hash <of the packet> cycles <n>    from window to packet once more, unobserved; first window only
+ *     coded <a line of stage, indices, regime, pack or chain, as above>    of coded packets, if the model has them
  *     stack <bytes>
  *     done
  *

@@ -32,7 +32,6 @@ static const void *fetch(ec_team *team, void *scratch, const void *source, size_
     if (team->worker == 0) {
         memcpy(scratch, source, bytes);
     }
-    barrier(team);
     return scratch;
 }
 
