@@ -27,6 +27,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,18 +172,16 @@ class PacketFormat:
 
     def indices(self, rate: int, payload: bytes) -> NDArray[np.uint16]:
         """What :meth:`payload` packed: [stages, tokens]."""
-        bits = int.from_bytes(payload, "big")
-        position = 8 * len(payload)
-        found = []
-        for codewords, width in self._fields(rate):
-            position -= width
-            index = bits >> position & (1 << width) - 1
-            if index >= codewords:
-                raise EdgeCodecError(f"packet: index {index} in a stage of {codewords} codewords; the sender is faulty")
-            found.append(index)
-        if bits & (1 << position) - 1:
+        codewords, weights, starts = _places(self.codewords[: self.stages(rate)], self.tokens)
+        bits = np.unpackbits(np.frombuffer(payload, np.uint8))
+        if bits[len(weights) :].any():
             raise EdgeCodecError("packet: bits behind the last index; the sender is faulty")
-        indices = np.array(found, np.uint16).reshape(self.stages(rate), self.tokens)
+        found = np.add.reduceat(bits[: len(weights)] * weights, starts)
+        if (found >= codewords).any():
+            first = int(np.argmax(found >= codewords))
+            raise EdgeCodecError(f"packet: index {found[first]} in a stage of {codewords[first]} codewords; the sender "
+                                 "is faulty")
+        indices = found.astype(np.uint16).reshape(self.stages(rate), self.tokens)
         if not self._of_one_regime(indices):
             raise EdgeCodecError("packet: tokens of several regimes; the sender is faulty")
         return indices
@@ -221,6 +220,15 @@ class CompressionRatios:
 def index_bits(codewords: int) -> int:
     """Bits of an index on air."""
     return max(1, (codewords - 1).bit_length())
+
+
+@cache
+def _places(codewords: tuple[int, ...], tokens: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Of every index in a payload its stage's codewords and where its bits start; of every bit its weight."""
+    widths = np.repeat([index_bits(count) for count in codewords], tokens)
+    ends = np.cumsum(widths)
+    weights = 1 << np.repeat(ends, widths) - 1 - np.arange(ends[-1])
+    return np.repeat(codewords, tokens), weights, ends - widths
 
 
 def pack(form: PacketFormat, rate: int, sequence: int, indices: NDArray[np.uint16],
