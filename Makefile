@@ -26,7 +26,8 @@ studies: $(READY)  ## what the codec is made of: the paper's networks and explor
 test: $(READY) lint  ## lint, types and all fast tests
 	pytest -n 2 --dist loadfile
 
-test-slow: $(READY)  ## the tests that take minutes
+test-slow: $(READY)  ## the tests that take minutes (installs Spark, 0.5 GB)
+	$(BIN)/pip install -q -e '.[spark]' -c constraints.txt
 	pytest -m slow
 
 lint: $(READY)  ## ruff and mypy

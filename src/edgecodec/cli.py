@@ -94,27 +94,30 @@ def encode(
 
 @app.command()
 def decode(
-    packets: Annotated[Path, typer.Argument(metavar="PACKETS", help="A packet file, as encode writes it.")],
-    windows: Annotated[Path, typer.Argument(metavar="WINDOWS", help="The .npz to write: x, rate, sequence.")],
+    packets: Annotated[Path, typer.Argument(
+        metavar="PACKETS", help="A packet file, as encode writes it, or a .parquet with a column packet.")],
+    windows: Annotated[Path, typer.Argument(
+        metavar="WINDOWS", help="The .npz to write (x, rate, sequence), or .parquet (window, rate, sequence).")],
     artifacts: Artifacts = Path("artifacts"),
 ) -> None:
     """Rebuild the windows of a packet file. Rates may mix; a damaged packet is refused, never guessed."""
-    import numpy as np
-
-    from edgecodec.deploy.packet_file import read_packets
+    from edgecodec.deploy.packet_file import packets_in
+    from edgecodec.progress import progress
     from edgecodec.registry.packet_decoder import PacketDecoder
-    from edgecodec.storage import replacing_file
+    from edgecodec.registry.window_files import write_npz, write_parquet
 
-    received = read_packets(packets)
-    decoder = PacketDecoder.open(artifacts / "model", artifacts / "float16")
+    decoder = PacketDecoder.open(artifacts / "receiver", artifacts / "float16")
+    names = decoder.codec.channel_names
+    decoded = decoder.stream(progress(packets_in(packets), "Decoding"))
     try:
-        decoded = decoder.decode(received)
+        if windows.suffix == ".parquet":
+            count = write_parquet(windows, decoded, names)
+        else:
+            total = sum(1 for _ in packets_in(packets))
+            count = write_npz(windows, decoded, names, total, decoder.codec.samples)
     except EdgeCodecError as error:
-        raise EdgeCodecError(f"{packets}: {error}") from None
-    with replacing_file(windows) as temporary, temporary.open("wb") as file:
-        np.savez(file, x=decoded.windows, rate=decoded.rate, sequence=decoded.sequence,
-                 channels=np.array(decoder.codec.window.channel_names))
-    typer.echo(f"{windows}: {len(decoded.windows)} windows")
+        raise EdgeCodecError(f"{packets}: {str(error).removeprefix(f'{packets}: ')}") from None
+    typer.echo(f"{windows}: {count} windows")
 
 
 @app.command("check-gates")

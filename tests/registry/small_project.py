@@ -11,6 +11,7 @@ import yaml
 from numpy.typing import NDArray
 
 from edgecodec.deploy.export import export_codec
+from edgecodec.deploy.export_receiver import export_receiver
 from edgecodec.deploy.network import save_codec
 from edgecodec.evaluation.rivals.lineup import fit_rivals, save_rivals
 from edgecodec.model.codec import Codec, WindowFormat, codec_from_params, save_model
@@ -96,7 +97,9 @@ def write_project(folder: Path) -> None:
     artifacts = folder / "artifacts"
     codec = train_small_codec(params)
     save_model(codec, params, artifacts / "model")
-    save_codec(export_codec(codec), artifacts / "float16")
+    exported = export_codec(codec)
+    save_codec(exported, artifacts / "float16")
+    export_receiver(codec, exported, artifacts / "receiver")
     write_text(artifacts / "firmware" / "src" / "codec.c", "int codec;\n")
     write_text(artifacts / "verification" / "report.md", "bit-exact\n")
     save_rivals(fit_rivals(("means",), random_windows(400), band=12, budgets=(8, 16)), artifacts / "analysis")

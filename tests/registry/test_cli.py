@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 from small_project import random_windows
 
@@ -198,3 +200,32 @@ def test_help_waits_for_no_package_that_it_does_not_use() -> None:
 def test_help_lists_every_command(edgecodec: Command) -> None:
     shown = edgecodec("--help").out
     assert all(command in shown for command in ("evaluate", "encode", "decode", "check-gates", "info"))
+
+
+def test_packets_and_windows_may_be_parquet(edgecodec: Command) -> None:
+    edgecodec("encode", "windows.npz", "packets.ecp")
+    table = pyarrow.table({"packet": pyarrow.array(read_packets(Path("packets.ecp")), pyarrow.binary())})
+    pyarrow.parquet.write_table(table, "packets.parquet")
+    assert edgecodec("decode", "packets.parquet", "rebuilt.npz").status == 0
+    assert edgecodec("decode", "packets.ecp", "rebuilt.parquet").out == "rebuilt.parquet: 5 windows\n"
+
+    rebuilt = pyarrow.parquet.read_table("rebuilt.parquet")
+    assert rebuilt.schema.metadata[b"channels"] == b"A B C D E F"
+    with np.load("rebuilt.npz") as arrays:
+        assert np.array_equal(np.stack(rebuilt["window"].to_numpy()).reshape(5, 6, 64), arrays["x"])
+        assert rebuilt["sequence"].to_pylist() == arrays["sequence"].tolist()
+
+
+def test_a_table_without_packets_is_refused(edgecodec: Command) -> None:
+    pyarrow.parquet.write_table(pyarrow.table({"payload": [b""]}), "packets.parquet")
+    assert refused(edgecodec("decode", "packets.parquet", "rebuilt.npz"), "not a Parquet file with a column packet")
+    Path("packets.parquet").write_bytes(b"no table")
+    assert refused(edgecodec("decode", "packets.parquet", "rebuilt.npz"), "not a Parquet file with a column packet")
+
+
+def test_half_decoded_windows_are_not_left_behind(edgecodec: Command) -> None:
+    edgecodec("encode", "windows.npz", "packets")
+    write_packets(Path("packets"), [*read_packets(Path("packets")) * 100, b"damaged"])
+    assert refused(edgecodec("decode", "packets", "rebuilt.npz"), "packets: packet 500: cut short")
+    assert refused(edgecodec("decode", "packets", "rebuilt.parquet"), "packets: packet 500: cut short")
+    assert not Path("rebuilt.parquet").exists()

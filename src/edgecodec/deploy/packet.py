@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
@@ -85,6 +85,13 @@ class CodedFormat:
                                  "sender is faulty") from None
         indices = window.indices[:, np.newaxis]
         indices[0] += window.regime * self.first_codewords
+        return indices
+
+    def indices_of_many(self, rate: int, payloads: Sequence[bytes]) -> NDArray[np.uint16]:
+        """The indices [n, stages, 1] of n payloads."""
+        windows = self.tables.decode_many(payloads, self.stages(rate))
+        indices = windows.indices[:, :, np.newaxis]
+        indices[:, 0, 0] += windows.regimes * np.uint16(self.first_codewords)
         return indices
 
 

@@ -4,6 +4,7 @@
     manifest.json          sha256 of every other file
     decoder/               the trained codec: model.json, model.safetensors
     encoder/               the float16 codec that the firmware holds: codec.json, codec.safetensors
+    receiver/              the trained decoder as ONNX; with the encoder's codebooks it is all that decoding takes
     firmware/              C sources, memory map, golden vectors
     verification/          what the simulator reported
     metrics/               the metrics of every stage
@@ -35,11 +36,10 @@ from edgecodec.registry.measurements import Measurements
 from edgecodec.registry.model_card import model_card
 from edgecodec.storage import replacing_directory, write_json, write_text
 
-PARTS = {"decoder": "model", "encoder": "float16", "firmware": "firmware", "verification": "verification",
-         "metrics": "metrics"}  # folder in the bundle: folder in artifacts/
+PARTS = {"decoder": "model", "encoder": "float16", "receiver": "receiver", "firmware": "firmware",
+         "verification": "verification", "metrics": "metrics"}  # folder in the bundle: folder in artifacts/
 LOADER = Path(__file__).with_name("pyfunc_model.py")  # the script by which MLflow loads a bundle
-REQUIREMENTS = ("mlflow", "numpy", "pandas", "pydantic", "pyyaml", "safetensors", "scikit-learn", "scipy", "torch",
-                "vector-quantize-pytorch")
+REQUIREMENTS = ("mlflow", "numpy", "onnxruntime", "pandas", "safetensors")
 
 
 def build_bundle(folder: Path, repository: Path, params: Params) -> Bundle:
@@ -66,8 +66,8 @@ def build_bundle(folder: Path, repository: Path, params: Params) -> Bundle:
 
 
 def pinned_requirements() -> list[str]:
-    """The packages that decoding needs, as installed here (without local marks such as torch's +cpu)."""
-    return [f"{name}=={version(name).partition('+')[0]}" for name in REQUIREMENTS]
+    """The packages that decoding needs, as installed here."""
+    return [f"{name}=={version(name)}" for name in REQUIREMENTS]
 
 
 def decoding_modules() -> ModuleFinder:

@@ -1,21 +1,21 @@
-"""Packets to windows, with the weights of the trained decoder and the very codebooks that the firmware holds."""
+"""Packets to windows, with the trained decoder and the very codebooks that the firmware holds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from edgecodec.deploy.export import quantizers_of
-from edgecodec.deploy.network import load_codec
 from edgecodec.deploy.packet import CodedFormat, PacketFormat, PacketKind, SealedPacket, open_packet
+from edgecodec.deploy.receiver import Receiver
 from edgecodec.errors import EdgeCodecError
-from edgecodec.model.codec import Codec, load_model
+
+STREAMED = 256  # packets that a stream decodes at a time
 
 
 @dataclass(frozen=True)
@@ -27,74 +27,87 @@ class DecodedWindows:
     sequence: NDArray[np.int64]  # [n]
 
 
-class PacketDecoder:
-    """The receiver of one model's packets."""
+@dataclass(frozen=True)
+class _Numbered:
+    """A packet that is sound so far, and the number that errors about it tell."""
 
-    def __init__(self, codec: Codec, form: PacketFormat) -> None:
-        self.codec = codec
-        self.form = form
+    number: int
+    packet: SealedPacket
+
+
+class PacketDecoder:
+    """The receiver of one model's packets. A window is the same bits whatever it is decoded together with."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self.receiver = receiver
+        self.codec = receiver.codec
+        self.form = PacketFormat.of(receiver.codec)
 
     @classmethod
-    def open(cls, model: Path, float16: Path) -> PacketDecoder:
-        """Join the trained decoder of the folder ``model`` with the codebooks of the folder ``float16``.
+    def open(cls, receiver: Path, float16: Path, threads: int = 1) -> PacketDecoder:
+        """Open the receiver's network in the folder ``receiver`` and the codebooks in ``float16``.
 
         Raises:
             EdgeCodecError: a file is absent or damaged, or the folders are of different codecs.
         """
-        codec, exported = load_model(model), load_codec(float16)
-        stages = exported.quantizer.stages
-        if [stage.norms.size for stage in stages] != [len(codebook) for codebook in codec.quantizer.codebooks] \
-                or (codec.coded is None) != (exported.coded is None):
-            raise EdgeCodecError(f"{float16}: not the float16 export of {model}; run the stage export_float16")
-        for regime, quantizer in enumerate(quantizers_of(codec)):
-            for codebook, stage in zip(quantizer.codebooks, stages, strict=True):
-                words = stage.codewords[regime, :, : codebook.shape[1]]  # the export pads them to an even number
-                codebook.copy_(torch.from_numpy(words.astype(np.float32)))
-        if codec.coded is not None and exported.coded is not None:
-            books = np.stack([stage.codewords for stage in exported.coded.quantizer.stages], axis=1)
-            codec.coded.codewords.copy_(torch.from_numpy(books.astype(np.float32)))
-        return cls(codec, PacketFormat.of(exported))
+        return cls(Receiver.open(receiver, float16, threads))
 
-    def decode(self, packets: Sequence[bytes]) -> DecodedWindows:
+    def decode(self, packets: Sequence[bytes], first_number: int = 0) -> DecodedWindows:
         """Rates and kinds may mix freely.
 
         Raises:
-            EdgeCodecError: a packet is damaged, cut short or of another model; the text gives its number, from 0.
+            EdgeCodecError: a packet is damaged, cut short or of another model; the text gives its number, which
+                counts from ``first_number``.
         """
-        opened = [self._open(number, packet) for number, packet in enumerate(packets)]
-        windows = np.zeros((len(opened), self.codec.window.channels, self.codec.window.samples), np.float32)
-        for kind, rate in sorted({(packet.kind, packet.rate) for packet in opened}):
-            alike = {number: packet.payload for number, packet in enumerate(opened)
-                     if (packet.kind, packet.rate) == (kind, rate)}
-            decode = self._decode_coded if kind is PacketKind.CODED else self._decode_fixed_length
-            windows[list(alike)] = decode(rate, alike)
-        return DecodedWindows(windows, np.array([packet.rate for packet in opened], np.int32),
-                              np.array([packet.sequence for packet in opened], np.int64))
+        opened = [self._open(number, packet) for number, packet in enumerate(packets, first_number)]
+        windows = np.empty((len(opened), self.codec.channels, self.codec.samples), np.float32)
+        for kind, quantizer in zip(self.form.kinds, self.codec.quantizers, strict=True):
+            alike = [each for each in opened if each.packet.kind is kind]
+            indices = self._fixed_length(alike) if kind is PacketKind.FIXED_LENGTH else self._coded(alike)
+            which = [each.number - first_number for each in alike]
+            windows[which] = self.receiver.rebuild(quantizer, indices)
+        return DecodedWindows(windows, np.array([each.packet.rate for each in opened], np.int32),
+                              np.array([each.packet.sequence for each in opened], np.int64))
 
-    def _open(self, number: int, packet: bytes) -> SealedPacket:
+    def stream(self, packets: Iterable[bytes]) -> Iterator[DecodedWindows]:
+        """Decode any number of packets, some at a time: memory does not grow with their number.
+
+        Raises:
+            EdgeCodecError: see :meth:`decode`.
+        """
+        remaining, number = iter(packets), 0
+        while batch := list(islice(remaining, STREAMED)):
+            yield self.decode(batch, number)
+            number += len(batch)
+
+    def _open(self, number: int, packet: bytes) -> _Numbered:
         with _naming(number):
-            return open_packet(self.form, packet)
+            return _Numbered(number, open_packet(self.form, packet))
 
-    def _decode_fixed_length(self, rate: int, payloads: Mapping[int, bytes]) -> NDArray[np.float32]:
-        """Windows [n, channels, samples] of payloads by number of their packets."""
+    def _fixed_length(self, packets: Sequence[_Numbered]) -> list[NDArray[np.uint16]]:
+        """Indices [stages of its rate, tokens] of every packet."""
         indices = []
-        for number, payload in payloads.items():
-            with _naming(number):
-                indices.append(self.form.indices(rate, payload))
-        return self.codec.decode(np.stack(indices), rate)
+        for each in packets:
+            with _naming(each.number):
+                indices.append(self.form.indices(each.packet.rate, each.packet.payload))
+        return indices
 
-    def _decode_coded(self, rate: int, payloads: Mapping[int, bytes]) -> NDArray[np.float32]:
-        """The same; all payloads at once, which is many times faster than one by one."""
+    def _coded(self, packets: Sequence[_Numbered]) -> list[NDArray[np.uint16]]:
+        """The same; payloads of a rate all at once, which is many times faster than one by one."""
         coded = self.form.payloads(PacketKind.CODED)
         assert isinstance(coded, CodedFormat)
-        try:
-            found = coded.tables.decode_many(list(payloads.values()), coded.stages(rate))
-        except EdgeCodecError:
-            for number, payload in payloads.items():
-                with _naming(number):
-                    coded.indices(rate, payload)
-            raise
-        return self.codec.decode_coded(found, rate)
+        indices: dict[int, NDArray[np.uint16]] = {}
+        for rate in {each.packet.rate for each in packets}:
+            alike = [each for each in packets if each.packet.rate == rate]
+            try:
+                found = coded.indices_of_many(rate, [each.packet.payload for each in alike])
+            except EdgeCodecError:
+                for each in alike:
+                    with _naming(each.number):
+                        coded.indices(rate, each.packet.payload)
+                raise
+            indices.update(zip((each.number for each in alike), found, strict=True))
+        return [indices[each.number] for each in packets]
 
 
 @contextmanager

@@ -23,7 +23,7 @@ class PacketsToWindows(PythonModel):  # type: ignore[misc]
         from edgecodec.registry.packet_decoder import PacketDecoder
 
         verify_bundle(bundle)
-        self.decoder = PacketDecoder.open(bundle / "decoder", bundle / "encoder")
+        self.decoder = PacketDecoder.open(bundle / "receiver", bundle / "encoder")
 
     def predict(self, context: PythonModelContext, model_input: pd.DataFrame,
                 params: dict[str, Any] | None = None) -> pd.DataFrame:

@@ -1,0 +1,89 @@
+"""The receiver's side of a codec: from indices to windows, with NumPy and ONNX Runtime; no torch.
+
+Stage by stage the codewords are summed up, in the coordinates of their regime and out of the very codebooks that the
+firmware holds. A network in ONNX makes windows of the sums: ``receiver.onnx``, with what it belongs to in
+``receiver.json``.
+
+ONNX Runtime's matrix products sum in an order that depends on the layer alone, neither on how many windows are
+rebuilt together nor on the number of threads: a window is the same bits in every batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from edgecodec.deploy.network import ExportedCodec, Quantizer, load_codec
+from edgecodec.errors import EdgeCodecError
+from edgecodec.storage import read_json, sha256_of_file
+
+NETWORK, DESCRIPTION = "receiver.onnx", "receiver.json"
+BATCH = 64  # windows that are rebuilt at a time: they and what they are made from stay in the processor's cache
+
+
+@dataclass(frozen=True, eq=False)
+class Receiver:
+    """Rebuilds the windows of one codec."""
+
+    codec: ExportedCodec
+    network: onnxruntime.InferenceSession
+
+    @classmethod
+    def open(cls, folder: Path, float16: Path, threads: int = 1) -> Receiver:
+        """Join the network in ``folder`` with the codebooks of the exported codec in ``float16``.
+
+        Raises:
+            EdgeCodecError: a file is absent or damaged, or the folders are of different codecs.
+        """
+        codec, described, path = load_codec(float16), read_json(folder / DESCRIPTION), folder / NETWORK
+        if described["model_hash"] != codec.model_hash:
+            raise EdgeCodecError(f"{folder}: made for another codec than {float16}; run the stage export_receiver")
+        if not path.is_file() or sha256_of_file(path) != described["network_sha256"]:
+            raise EdgeCodecError(f"{path}: absent or damaged; run the stage export_receiver again")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        network = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return cls(codec, network)
+
+    def rebuild(self, quantizer: Quantizer, indices: Sequence[NDArray[np.uint16]]) -> NDArray[np.float32]:
+        """Windows [n, channels, samples] in the unit of the recordings.
+
+        Args:
+            quantizer: the one of ``codec.quantizers`` that the indices are of.
+            indices: of every window, [stages it was sent with, tokens].
+        """
+        windows = np.empty((len(indices), self.codec.channels, self.codec.samples), np.float32)
+        for start in range(0, len(indices), BATCH):
+            part = slice(start, start + BATCH)
+            regime, sums = sums_of_codewords(quantizer, indices[part])
+            (windows[part],) = self.network.run(None, {"sums": sums, "regime": regime})
+        return windows
+
+
+def sums_of_codewords(quantizer: Quantizer, indices: Sequence[NDArray[np.uint16]],
+                      ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Regimes [n], and sums of codewords [n, tokens, dimension] in the coordinates of the regimes.
+
+    ``indices`` are [stages sent, tokens] for each of n windows. Sums run stage by stage, in float32.
+    """
+    stages = np.array([len(each) for each in indices])
+    sent = np.zeros((len(indices), stages.max(), quantizer.tokens), np.int64)
+    for row, each in zip(sent, indices, strict=True):
+        row[: len(each)] = each
+    regimes, sent[:, 0] = np.divmod(sent[:, 0], quantizer.stages[0].codewords.shape[1])  # both [n, tokens]
+    dimension = quantizer.latent.channels
+    sums = np.zeros((*regimes.shape, dimension), np.float32)
+    whole_token = np.broadcast_to(np.arange(dimension), (quantizer.regimes, dimension))
+    for number, stage in enumerate(quantizer.stages[: stages.max()]):
+        (which,) = np.nonzero(stages > number)
+        regime = regimes[which]  # [sent, tokens]
+        where = (whole_token if stage.coordinates is None else stage.coordinates)[regime]
+        entries = which[:, None, None], np.arange(quantizer.tokens)[:, None], where  # [sent, tokens, codeword samples]
+        sums[entries] += stage.codewords[regime, sent[which, number]]
+    return regimes[:, 0], sums

@@ -1,0 +1,57 @@
+"""Decoded windows in files, written while they are decoded: memory does not grow with their number."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from edgecodec.registry.packet_decoder import DecodedWindows
+from edgecodec.storage import replacing_file
+
+SCHEMA = pyarrow.schema([("window", pyarrow.list_(pyarrow.float32())), ("rate", pyarrow.int32()),
+                         ("sequence", pyarrow.int64())])  # what the registered model returns, too
+
+
+def write_parquet(path: Path, decoded: Iterable[DecodedWindows], channel_names: tuple[str, ...]) -> int:
+    """Write a row per window (flat, channel by channel) to ``path``, all of them or none; their number."""
+    schema = SCHEMA.with_metadata({"channels": " ".join(channel_names)})
+    count = 0
+    with replacing_file(path) as temporary, pyarrow.parquet.ParquetWriter(temporary, schema) as file:
+        for some in decoded:
+            file.write_table(table_of(some).cast(schema))
+            count += len(some.rate)
+    return count
+
+
+def table_of(decoded: DecodedWindows) -> pyarrow.Table:
+    """Decoded windows as a table of :data:`SCHEMA`."""
+    n, values = len(decoded.windows), decoded.windows[0].size if len(decoded.windows) else 0
+    flat = pyarrow.ListArray.from_arrays(np.arange(n + 1, dtype=np.int32) * values, decoded.windows.ravel())
+    return pyarrow.table([flat, decoded.rate, decoded.sequence], schema=SCHEMA)
+
+
+def write_npz(path: Path, decoded: Iterable[DecodedWindows], channel_names: tuple[str, ...], count: int,
+              samples: int) -> int:
+    """Write ``count`` windows as NumPy arrays x [n, channels, samples], rate, sequence and channels; their number."""
+    header = {"descr": "<f4", "fortran_order": False, "shape": (count, len(channel_names), samples)}
+    rates, sequences = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
+    with replacing_file(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        with archive.open("x.npy", "w", force_zip64=True) as file:
+            np.lib.format.write_array_header_2_0(file, header)
+            for some in decoded:
+                file.write(some.windows.astype("<f4", copy=False).data)
+                rates.append(some.rate)
+                sequences.append(some.sequence)
+        others: dict[str, NDArray[Any]] = {"rate": np.concatenate(rates), "sequence": np.concatenate(sequences),
+                                           "channels": np.array(channel_names)}
+        for name, array in others.items():
+            with archive.open(f"{name}.npy", "w") as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+    return count

@@ -1,0 +1,22 @@
+"""Write what receivers rebuild windows with: the trained decoder as ONNX."""
+
+from pathlib import Path
+
+from edgecodec.deploy.export_receiver import export_receiver
+from edgecodec.deploy.network import load_codec
+from edgecodec.errors import exit_with_one_line
+from edgecodec.model.codec import load_model
+from edgecodec.storage import replacing_directory
+
+MODEL = Path("artifacts/model")
+FLOAT16 = Path("artifacts/float16")
+RECEIVER = Path("artifacts/receiver")
+
+
+def main() -> None:
+    with replacing_directory(RECEIVER) as folder:
+        export_receiver(load_model(MODEL), load_codec(FLOAT16), folder)
+
+
+if __name__ == "__main__":
+    exit_with_one_line(main)
