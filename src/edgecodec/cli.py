@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from edgecodec import benchmark_commands
 from edgecodec.errors import EdgeCodecError, exit_with_one_line
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
          "The commands take codec and figures from the folder `artifacts/`, which `make repro` fills. "
          "Run them in the project's folder.",
 )
+app.add_typer(benchmark_commands.app, name="benchmark")
 
 Windows = Annotated[Path, typer.Argument(
     metavar="WINDOWS", help="An .npz with windows x [n, channels, samples], or a recording (CSV, Parquet).")]

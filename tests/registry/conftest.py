@@ -5,9 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
-from small_project import write_project
+from small_project import random_windows, write_project
 
+from edgecodec.deploy.network import load_codec
+from edgecodec.deploy.oracle import encode
+from edgecodec.deploy.packet import PacketFormat, PacketKind, pack
+from edgecodec.model.codec import load_model
 from edgecodec.registry.store import open_store
 
 
@@ -39,3 +44,21 @@ def project(finished_project: Path, new_store: Path, tmp_path: Path, monkeypatch
     for name in ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
     return folder
+
+
+@pytest.fixture
+def packets(project: Path) -> list[bytes]:
+    """Six packets of the project's codec, at both rates."""
+    indices = load_model(project / "artifacts/model").encode(random_windows(6, seed=9))
+    form = PacketFormat.of(load_codec(project / "artifacts/float16"))
+    return [pack(form, 1 + number % 2, 100 + number, indices[number]) for number in range(6)]
+
+
+@pytest.fixture
+def mixed(project: Path, packets: list[bytes]) -> list[bytes]:
+    """The packets, and behind each one the coded packet of the same window."""
+    codec = load_codec(project / "artifacts/float16")
+    indices = encode(codec, np.ascontiguousarray(random_windows(6, seed=9).transpose(0, 2, 1))).coded_indices
+    form = PacketFormat.of(codec)
+    coded = [pack(form, 1 + number % 2, 200 + number, indices[number], PacketKind.CODED) for number in range(6)]
+    return [packet for pair in zip(packets, coded, strict=True) for packet in pair]

@@ -86,6 +86,14 @@ def metrics() -> dict[str, dict[str, Any]]:
     }
 
 
+def save_results(codec: Codec, params: Params, artifacts: Path) -> None:
+    """What the stages leave behind that make something of the codec."""
+    exported = export_codec(codec)
+    save_model(codec, params, artifacts / "model")
+    save_codec(exported, artifacts / "float16")
+    export_receiver(codec, exported, artifacts / "receiver")
+
+
 def write_project(folder: Path) -> None:
     """Everything that the stages before ``register`` leave behind."""
     params = small_params()
@@ -96,10 +104,7 @@ def write_project(folder: Path) -> None:
     write_text(folder / "package" / "module.py", "value = 1\n")
     artifacts = folder / "artifacts"
     codec = train_small_codec(params)
-    save_model(codec, params, artifacts / "model")
-    exported = export_codec(codec)
-    save_codec(exported, artifacts / "float16")
-    export_receiver(codec, exported, artifacts / "receiver")
+    save_results(codec, params, artifacts)
     write_text(artifacts / "firmware" / "src" / "codec.c", "int codec;\n")
     write_text(artifacts / "verification" / "report.md", "bit-exact\n")
     save_rivals(fit_rivals(("means",), random_windows(400), band=12, budgets=(8, 16)), artifacts / "analysis")

@@ -13,12 +13,10 @@ from pathlib import Path
 import mlflow.pyfunc
 import numpy as np
 import pytest
-from small_project import random_windows, small_params
+from small_project import small_params
 
 from edgecodec.deploy.export import quantizers_of
-from edgecodec.deploy.network import load_codec
-from edgecodec.deploy.oracle import encode
-from edgecodec.deploy.packet import PacketFormat, PacketKind, pack, unpack
+from edgecodec.deploy.packet import unpack
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import Codec, load_model
 from edgecodec.registry.bundle import REQUIREMENTS, build_bundle, decoding_modules
@@ -31,24 +29,6 @@ from edgecodec.storage import read_json, write_json
 @pytest.fixture
 def bundle(project: Path, tmp_path: Path) -> Bundle:
     return build_bundle(tmp_path / "bundle", project, small_params())
-
-
-@pytest.fixture
-def packets(project: Path) -> list[bytes]:
-    """Six packets of the project's codec, at both rates."""
-    indices = load_model(project / "artifacts/model").encode(random_windows(6, seed=9))
-    form = PacketFormat.of(load_codec(project / "artifacts/float16"))
-    return [pack(form, 1 + number % 2, 100 + number, indices[number]) for number in range(6)]
-
-
-@pytest.fixture
-def mixed(project: Path, packets: list[bytes]) -> list[bytes]:
-    """The packets, and behind each one the coded packet of the same window."""
-    codec = load_codec(project / "artifacts/float16")
-    indices = encode(codec, np.ascontiguousarray(random_windows(6, seed=9).transpose(0, 2, 1))).coded_indices
-    form = PacketFormat.of(codec)
-    coded = [pack(form, 1 + number % 2, 200 + number, indices[number], PacketKind.CODED) for number in range(6)]
-    return [packet for pair in zip(packets, coded, strict=True) for packet in pair]
 
 
 def test_equal_results_give_equal_bundles(bundle: Bundle, project: Path, tmp_path: Path) -> None:

@@ -229,3 +229,13 @@ def test_half_decoded_windows_are_not_left_behind(edgecodec: Command) -> None:
     assert refused(edgecodec("decode", "packets", "rebuilt.npz"), "packets: packet 500: cut short")
     assert refused(edgecodec("decode", "packets", "rebuilt.parquet"), "packets: packet 500: cut short")
     assert not Path("rebuilt.parquet").exists()
+
+
+def test_decoding_is_timed_for_every_engine_core_and_batch(edgecodec: Command) -> None:
+    shown = edgecodec("benchmark", "decode", "--seconds", "0.01", "--cores", 1, "--output", "speed.json").out
+    figures = read_json(Path("speed.json"))
+    assert [figure["batch"] for figure in figures] == 2 * [2**power for power in range(11)]
+    assert [figure["engine"] for figure in figures] == 11 * ["onnxruntime"] + 11 * ["torch"]
+    assert all(figure["windows_per_second"] * figure["milliseconds_per_window"] == pytest.approx(1000, rel=0.01)
+               for figure in figures)
+    assert "ms per window" in shown

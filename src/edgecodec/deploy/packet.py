@@ -199,6 +199,16 @@ class PacketFormat:
 
 
 @dataclass(frozen=True)
+class Header:
+    """What a packet tells before its model is known."""
+
+    kind: int  # of PacketKind, or one that is not known here
+    rate: int
+    model_id: bytes
+    sequence: int
+
+
+@dataclass(frozen=True)
 class SealedPacket:
     """A packet whose header and checksum are sound."""
 
@@ -274,6 +284,26 @@ def open_packet(form: PacketFormat, data: bytes) -> SealedPacket:
     Raises:
         EdgeCodecError: it is cut short or too long, of another kind or model, or damaged.
     """
+    header = read_header(data)
+    if header.kind not in list(PacketKind):
+        raise EdgeCodecError(f"packet: of kind {header.kind}; this program reads 1 (fixed-length) and 2 (coded)")
+    if header.model_id != form.model_id:
+        raise EdgeCodecError(f"packet: of model {header.model_id.hex()}, but the decoder is model "
+                             f"{form.model_id.hex()}; decode with the bundle that the node was given")
+    kind = PacketKind(header.kind)
+    form.payloads(kind).stages(header.rate)  # refuses what the model does not have
+    if kind is PacketKind.FIXED_LENGTH and len(data) != form.packet_bytes(header.rate):
+        raise EdgeCodecError(f"packet: {len(data)} bytes where rate {header.rate} has "
+                             f"{form.packet_bytes(header.rate)}")
+    return SealedPacket(kind, header.sequence, header.rate, data[_HEADER.size : -_CHECKSUM.size])
+
+
+def read_header(data: bytes) -> Header:
+    """Check a packet's bytes and read its header, whatever the model.
+
+    Raises:
+        EdgeCodecError: it is cut short or damaged.
+    """
     if len(data) < OVERHEAD_BYTES:
         raise EdgeCodecError(f"packet: cut short, {len(data)} bytes are less than header and checksum")
     content, (checksum,) = data[: -_CHECKSUM.size], _CHECKSUM.unpack(data[-_CHECKSUM.size :])
@@ -281,17 +311,7 @@ def open_packet(form: PacketFormat, data: bytes) -> SealedPacket:
         raise EdgeCodecError(f"packet: damaged or cut short, the checksum does not match its {len(data)} bytes; "
                              "leave it out")
     first, model_id, sequence = _HEADER.unpack_from(content)
-    number, rate = first >> 4, (first & 15) + 1
-    if number not in list(PacketKind):
-        raise EdgeCodecError(f"packet: of kind {number}; this program reads 1 (fixed-length) and 2 (coded)")
-    if model_id != form.model_id:
-        raise EdgeCodecError(f"packet: of model {model_id.hex()}, but the decoder is model {form.model_id.hex()}; "
-                             "decode with the bundle that the node was given")
-    kind = PacketKind(number)
-    form.payloads(kind).stages(rate)  # refuses what the model does not have
-    if kind is PacketKind.FIXED_LENGTH and len(data) != form.packet_bytes(rate):
-        raise EdgeCodecError(f"packet: {len(data)} bytes where rate {rate} has {form.packet_bytes(rate)}")
-    return SealedPacket(kind, sequence, rate, content[_HEADER.size :])
+    return Header(first >> 4, (first & 15) + 1, model_id, sequence)
 
 
 def truncate(form: PacketFormat, data: bytes, rate: int) -> bytes:

@@ -1,0 +1,45 @@
+"""``edgecodec benchmark``: how fast things are, here and now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Measure speed.")
+
+
+@app.callback()
+def benchmark() -> None:
+    """Measure speed."""
+
+
+@app.command()
+def decode(
+    cores: Annotated[list[int] | None, typer.Option(min=1, help="Cores to use; may be given again. 1 and 2.")] = None,
+    seconds: Annotated[float, typer.Option(min=0.01, help="How long each figure is measured.")] = 1.0,
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures as JSON, too.")] = None,
+    artifacts: Annotated[Path, typer.Option(metavar="FOLDER", help="Results of the pipeline.")] = Path("artifacts"),
+) -> None:
+    """Decode packets in batches of 1 to 1024, by ONNX Runtime (as registered models do) and by torch."""
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from edgecodec.progress import progress
+    from edgecodec.registry.decoding_speed import measure
+    from edgecodec.storage import rounded, write_json
+
+    figures = list(progress(measure(artifacts, cores or [1, 2], seconds=seconds), "Measuring"))
+    table = Table("engine", title="Decoding, from packets to windows", title_justify="left")
+    for heading in ("cores", "batch", "ms per window", "windows/s"):
+        table.add_column(heading, justify="right")
+    for figure in figures:
+        table.add_row(figure.engine, str(figure.cores), str(figure.batch), f"{figure.milliseconds_per_window:.3f}",
+                      f"{figure.windows_per_second:,.0f}")
+    Console().print(table)
+    if output is not None:
+        write_json(output, [{name: rounded(value, 4) if isinstance(value, float) else value
+                             for name, value in asdict(figure).items()} for figure in figures])

@@ -1,0 +1,90 @@
+"""How fast packets are decoded, by ONNX Runtime as registered models do it, and by torch for comparison."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from edgecodec.deploy.network import load_codec
+from edgecodec.deploy.packet import PacketFormat, pack, unpack
+from edgecodec.registry.packet_decoder import PacketDecoder
+
+Engine = Literal["onnxruntime", "torch"]
+Decode = Callable[[Sequence[bytes]], object]
+BATCHES = tuple(2**power for power in range(11))  # 1 to 1024
+SECONDS = 1.0  # a figure is the fastest of the calls that this long has room for
+LEAST_CALLS = 5
+
+
+@dataclass(frozen=True)
+class Speed:
+    """From packets in memory to windows in memory."""
+
+    engine: Engine
+    cores: int
+    batch: int  # packets per call
+    milliseconds_per_window: float
+    windows_per_second: float
+
+
+def measure(artifacts: Path, cores: Sequence[int], batches: Sequence[int] = BATCHES,
+            seconds: float = SECONDS) -> Iterator[Speed]:
+    """The speed of both engines on so many cores, for packets of the highest rate.
+
+    Raises:
+        EdgeCodecError: an output of the pipeline is absent or damaged.
+    """
+    form = PacketFormat.of(load_codec(artifacts / "float16"))
+    packets = random_packets(form, max(batches))
+    for engine in (onnxruntime_engine, torch_engine):
+        for count in cores:
+            name, decode = engine(artifacts, count)
+            for batch in batches:
+                took = _fastest_seconds(decode, packets[:batch], seconds)
+                yield Speed(name, count, batch, 1e3 * took / batch, batch / took)
+
+
+def random_packets(form: PacketFormat, count: int) -> list[bytes]:
+    """Sound packets of the highest rate, of no window in particular."""
+    generator = np.random.default_rng(0)
+    regimes = generator.integers(form.regimes, size=(count, 1))
+    first = form.codewords[0] // form.regimes
+    words = [regimes * first + generator.integers(first, size=(count, form.tokens))]
+    words += [generator.integers(codewords, size=(count, form.tokens)) for codewords in form.codewords[1:]]
+    indices = np.stack(words, axis=1).astype(np.uint16)  # [count, stages, tokens]
+    return [pack(form, form.rates[-1], number % 0x10000, each) for number, each in enumerate(indices)]
+
+
+def onnxruntime_engine(artifacts: Path, cores: int) -> tuple[Engine, Decode]:
+    """As the registered model decodes."""
+    return "onnxruntime", PacketDecoder.open(artifacts / "receiver", artifacts / "float16", cores).decode
+
+
+def torch_engine(artifacts: Path, cores: int) -> tuple[Engine, Decode]:
+    """With the networks as they were trained. Sets torch's threads, for the whole process."""
+    import torch
+
+    from edgecodec.model.codec import load_model
+
+    torch.set_num_threads(cores)
+    codec, form = load_model(artifacts / "model"), PacketFormat.of(load_codec(artifacts / "float16"))
+
+    def decode(packets: Sequence[bytes]) -> object:
+        return codec.decode(np.stack([unpack(form, packet).indices for packet in packets]), form.rates[-1])
+
+    return "torch", decode
+
+
+def _fastest_seconds(decode: Decode, packets: Sequence[bytes], seconds: float) -> float:
+    """Of a call. Slower ones tell what else the machine was doing."""
+    took: list[float] = []
+    while sum(took) < seconds or len(took) < LEAST_CALLS:
+        start = time.perf_counter()
+        decode(packets)
+        took.append(time.perf_counter() - start)
+    return min(took)

@@ -1,0 +1,123 @@
+"""The registered model decodes in Python, over HTTP and in Spark: the same packets to the same bits."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import mlflow.pyfunc
+import numpy as np
+import pandas as pd
+import pyarrow
+import pyarrow.parquet
+import pytest
+import requests
+from numpy.typing import NDArray
+from small_project import small_params
+
+from edgecodec.registry.register import register
+
+
+@pytest.fixture
+def model(project: Path) -> str:
+    """Where the registered model's files are."""
+    register(small_params(), project)
+    (folder,) = (project / "mlartifacts/models").iterdir()
+    return str(folder / "artifacts")
+
+
+@pytest.fixture
+def expected(model: str, mixed: list[bytes]) -> NDArray[np.float32]:
+    """The windows [n, values] as Python decodes them."""
+    table = mlflow.pyfunc.load_model(model).predict(pd.DataFrame({"packet": mixed}))
+    return np.stack(table["window"])
+
+
+def test_the_signature_says_what_goes_in_and_out(model: str) -> None:
+    signature = mlflow.pyfunc.load_model(model).metadata.signature
+    assert signature.inputs.to_dict() == [{"type": "binary", "name": "packet", "required": True}]
+    assert [column["name"] for column in signature.outputs.to_dict()] == ["window", "rate", "sequence"]
+
+
+@pytest.fixture
+def address(model: str, tmp_path: Path) -> Iterator[str]:
+    """A scoring server of MLflow for the model."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", model, "--env-manager", "local", "--port",
+               str(port), "--workers", "1"]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    told = tmp_path / "server.log"
+    with told.open("w") as log, subprocess.Popen(command, env=environment, stdout=log, stderr=log,
+                                                 start_new_session=True) as process:
+        while not is_ready(f"http://127.0.0.1:{port}"):
+            assert process.poll() is None, told.read_text()
+        yield f"http://127.0.0.1:{port}"
+        os.killpg(process.pid, signal.SIGTERM)
+
+
+def is_ready(address: str) -> bool:
+    try:
+        return requests.get(f"{address}/ping", timeout=5).ok
+    except requests.ConnectionError:
+        time.sleep(0.5)
+        return False
+
+
+def ask(address: str, packets: Sequence[bytes]) -> requests.Response:
+    rows = [[base64.b64encode(packet).decode()] for packet in packets]
+    return requests.post(f"{address}/invocations", timeout=60,
+                         json={"dataframe_split": {"columns": ["packet"], "data": rows}})
+
+
+def test_packets_go_over_http(address: str, mixed: list[bytes], expected: NDArray[np.float32]) -> None:
+    rows = ask(address, mixed).json()["predictions"]
+    assert [row["rate"] for row in rows] == [1, 1, 2, 2] * 3
+    np.testing.assert_array_equal(np.array([row["window"] for row in rows], np.float32), expected)
+
+    refused = ask(address, [mixed[0], mixed[1][:-1]])
+    assert refused.status_code == 400
+    assert "packet 1: damaged or cut short" in refused.text
+
+
+IN_SPARK = """
+import sys
+import mlflow.pyfunc
+from pyspark.sql import SparkSession
+model, packets, windows = sys.argv[1:]
+spark = (SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
+         .config("spark.driver.host", "127.0.0.1").config("spark.driver.memory", "1g").getOrCreate())
+decode = mlflow.pyfunc.spark_udf(spark, model, env_manager="local")
+table = spark.read.parquet(packets).repartition(2)
+table.select("number", decode("packet").alias("decoded")).select("number", "decoded.*").write.parquet(windows)
+spark.stop()
+"""
+
+
+@pytest.mark.slow
+def test_packets_go_through_spark(model: str, mixed: list[bytes], expected: NDArray[np.float32],
+                                  tmp_path: Path) -> None:
+    pytest.importorskip("pyspark", reason="pyspark is not installed: pip install -e .[spark] -c constraints.txt")
+    if shutil.which("java") is None:
+        pytest.skip("Spark needs Java 17 or later, and there is no java on the PATH")
+    copies = 100
+    number = np.arange(copies * len(mixed))
+    pyarrow.parquet.write_table(pyarrow.table({"number": number, "packet": mixed * copies}), tmp_path / "packets")
+    environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    finished = subprocess.run([sys.executable, "-c", IN_SPARK, model, tmp_path / "packets", tmp_path / "windows"],
+                              env=environment, capture_output=True, text=True, check=False)
+
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    table = pyarrow.parquet.read_table(tmp_path / "windows").sort_by("number")
+    assert table["number"].to_pylist() == number.tolist()
+    assert table.schema.field("window").type == pyarrow.list_(pyarrow.field("element", pyarrow.float32()))
+    np.testing.assert_array_equal(np.stack(table["window"].to_numpy()), np.tile(expected, (copies, 1)))
