@@ -13,6 +13,7 @@ import typer
 
 from edgecodec import benchmark_commands
 from edgecodec.errors import EdgeCodecError, exit_with_one_line
+from edgecodec.gateway_command import gateway
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False,
@@ -21,6 +22,7 @@ app = typer.Typer(
          "Run them in the project's folder.",
 )
 app.add_typer(benchmark_commands.app, name="benchmark")
+app.command()(gateway)
 
 Windows = Annotated[Path, typer.Argument(
     metavar="WINDOWS", help="An .npz with windows x [n, channels, samples], or a recording (CSV, Parquet).")]

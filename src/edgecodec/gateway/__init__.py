@@ -1,0 +1,1 @@
+"""From packets on MQTT to windows in Parquet."""

@@ -1,0 +1,154 @@
+"""A journal becomes files: the windows that were decoded, and the packets that could not be.
+
+    00000007.windows.parquet      topic, time, version, rate, sequence, window, packet
+    00000007.undecoded.parquet    topic, time, reason, packet
+
+Either file is whole or absent, and the journal goes last. A packet of a model that is registered later can be decoded
+from its file, by ``edgecodec decode`` or in Spark: the column ``packet`` is what they read.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from edgecodec.deploy.packet import read_header
+from edgecodec.errors import EdgeCodecError
+from edgecodec.gateway.decoders import RegisteredDecoder, RegisteredDecoders
+from edgecodec.gateway.journal import Received, read_journal
+from edgecodec.storage import replacing_file
+
+TOGETHER = 256  # packets that are decoded and written at a time
+RECEIVED = [("topic", pyarrow.string()), ("time", pyarrow.timestamp("us", tz="UTC"))]
+WINDOWS = pyarrow.schema([
+    *RECEIVED, ("version", pyarrow.string()), ("rate", pyarrow.int32()), ("sequence", pyarrow.int64()),
+    ("window", pyarrow.list_(pyarrow.float32())), ("packet", pyarrow.binary())])
+UNDECODED = pyarrow.schema([*RECEIVED, ("reason", pyarrow.string()), ("packet", pyarrow.binary())])
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    received: Received
+    version: str  # of the registered model
+    rate: int
+    sequence: int
+    window: NDArray[np.float32]  # flat, channel by channel
+
+
+@dataclass(frozen=True)
+class Undecoded:
+    """A packet that is kept as it came."""
+
+    received: Received
+    reason: str
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What became of one journal."""
+
+    windows: int
+    undecoded: tuple[Undecoded, ...]
+
+
+def convert(journal: Path, decoders: RegisteredDecoders,
+            show: Callable[[Decoded], None] = lambda decoded: None) -> Conversion:
+    """Turn ``journal`` into its files and remove it. Done twice, it is as if done once.
+
+    Args:
+        show: is called for every window.
+
+    Raises:
+        EdgeCodecError: the registry cannot be reached; the journal stays as it is.
+    """
+    decoders.refresh()
+    undecoded: list[Undecoded] = []
+    tables = _decoded_tables(journal, decoders, show, undecoded)
+    name = journal.stem
+    windows = _write(journal.with_name(f"{name}.windows.parquet"), WINDOWS, tables)
+    _write(journal.with_name(f"{name}.undecoded.parquet"), UNDECODED, _undecoded_tables(undecoded))
+    journal.unlink()
+    return Conversion(windows, tuple(undecoded))
+
+
+def _decoded_tables(journal: Path, decoders: RegisteredDecoders, show: Callable[[Decoded], None],
+                    undecoded: list[Undecoded]) -> Iterator[pyarrow.Table]:
+    remaining = read_journal(journal)
+    while some := list(islice(remaining, TOGETHER)):
+        rows = []
+        for result in decode(some, decoders):
+            if isinstance(result, Undecoded):
+                undecoded.append(result)
+            else:
+                show(result)
+                rows.append({**_columns(result.received), "version": result.version, "rate": result.rate,
+                             "sequence": result.sequence, "window": result.window})
+        if rows:
+            yield pyarrow.Table.from_pylist(rows, schema=WINDOWS)
+
+
+def _undecoded_tables(undecoded: Sequence[Undecoded]) -> Iterator[pyarrow.Table]:
+    if undecoded:
+        yield pyarrow.Table.from_pylist([{**_columns(each.received), "reason": each.reason} for each in undecoded],
+                                        schema=UNDECODED)
+
+
+def _columns(received: Received) -> dict[str, object]:
+    return {"topic": received.topic, "time": received.time, "packet": received.packet}
+
+
+def _write(path: Path, schema: pyarrow.Schema, tables: Iterator[pyarrow.Table]) -> int:
+    """Write ``tables`` unless there are none; their rows."""
+    first = next(tables, None)
+    if first is None:
+        return 0
+    rows = 0
+    with replacing_file(path) as temporary, pyarrow.parquet.ParquetWriter(temporary, schema) as file:
+        for table in chain([first], tables):
+            file.write_table(table)
+            rows += len(table)
+    return rows
+
+
+def decode(packets: Sequence[Received], decoders: RegisteredDecoders) -> list[Decoded | Undecoded]:
+    """What became of each of ``packets``, in their order.
+
+    Raises:
+        EdgeCodecError: the registry cannot be reached.
+    """
+    results: dict[int, Decoded | Undecoded] = {}
+    by_model: defaultdict[bytes, list[int]] = defaultdict(list)
+    for number, received in enumerate(packets):
+        try:
+            by_model[read_header(received.packet).model_id].append(number)
+        except EdgeCodecError as error:
+            results[number] = Undecoded(received, str(error))
+    for model_id, numbers in by_model.items():
+        decoder = decoders.of(model_id)
+        of_model = [packets[number] for number in numbers]
+        if isinstance(decoder, RegisteredDecoder):
+            results.update(zip(numbers, _by_version(decoder, of_model), strict=True))
+        else:
+            results.update((number, Undecoded(packets[number], decoder.reason)) for number in numbers)
+    return [results[number] for number in range(len(packets))]
+
+
+def _by_version(decoder: RegisteredDecoder, packets: Sequence[Received]) -> list[Decoded | Undecoded]:
+    """All at once; one by one if a packet among them is refused."""
+    try:
+        table = decoder.model.predict(pd.DataFrame({"packet": [received.packet for received in packets]}))
+    except EdgeCodecError as error:
+        if len(packets) == 1:
+            return [Undecoded(packets[0], str(error))]
+        return [result for received in packets for result in _by_version(decoder, [received])]
+    return [Decoded(received, decoder.version, rate, sequence, window) for received, rate, sequence, window in zip(
+        packets, table["rate"].tolist(), table["sequence"].tolist(), table["window"], strict=True)]

@@ -1,0 +1,52 @@
+"""``edgecodec gateway``: packets from MQTT become windows in Parquet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def gateway(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the files go.")],
+    broker: Annotated[str, typer.Option(metavar="HOST[:PORT]", help="The MQTT broker.")] = "localhost",
+    topic: Annotated[str, typer.Option(help="One packet per message; wildcards as in MQTT.")] = "edgecodec/+/packets",
+    client_id: Annotated[str, typer.Option(help="By which the broker knows this gateway again.")] = "edgecodec-gateway",
+    model_name: Annotated[str, typer.Option(help="The registered model.")] = "edgecodec",
+    rotate_packets: Annotated[int, typer.Option(min=1, help="Begin new files after so many packets ...")] = 4096,
+    rotate_seconds: Annotated[float, typer.Option(min=0.1, help="... or so many seconds.")] = 60.0,
+    tls: Annotated[bool, typer.Option("--tls", help="Encrypt, and check the broker's certificate.")] = False,
+    username: Annotated[str | None, typer.Option(help="For the broker.")] = None,
+    password: Annotated[str | None, typer.Option(envvar="EDGECODEC_MQTT_PASSWORD", help="For the broker.")] = None,
+    show: Annotated[bool, typer.Option("--print", help="Print a line of JSON for every window, too.")] = False,
+) -> None:
+    """Receive packets from MQTT until SIGTERM or Ctrl-C; write windows as Parquet, and keep what cannot be decoded.
+
+    The version of the model that has a packet's model id decodes it. Files are whole when they appear.
+    """
+    import json
+    import logging
+    import signal
+
+    from edgecodec.errors import EdgeCodecError
+    from edgecodec.gateway.conversion import Decoded
+    from edgecodec.gateway.decoders import RegisteredDecoders
+    from edgecodec.gateway.gateway import Broker, Gateway, Rotation
+
+    host, _, port = broker.partition(":")
+    if not host or not (port or "1883").isdigit():
+        raise EdgeCodecError(f"--broker {broker}: give it as HOST or HOST:PORT")
+
+    def show_window(decoded: Decoded) -> None:
+        typer.echo(json.dumps({
+            "topic": decoded.received.topic, "time": decoded.received.time.isoformat(), "version": decoded.version,
+            "rate": decoded.rate, "sequence": decoded.sequence, "window": decoded.window.tolist()}))
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    address = Broker(host, int(port or ("8883" if tls else "1883")), topic, client_id, tls, username, password)
+    receiving = Gateway(address, folder, RegisteredDecoders(model_name), Rotation(rotate_packets, rotate_seconds),
+                        *([show_window] if show else []))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: receiving.stop())
+    receiving.run()
