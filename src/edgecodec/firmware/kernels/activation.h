@@ -2,18 +2,33 @@
 #ifndef EC_ACTIVATION_H
 #define EC_ACTIVATION_H
 
-#include "worker.h"
+#include "tile.h"
+
+/* Of one panel, in registers. */
+typedef struct ec_activation {
+    float bias[EC_TILE_COLUMNS];
+    float slope;
+} ec_activation;
+
+static inline ec_activation ec_activation_of(const float *bias, float slope) {
+    const ec_activation activation = {{bias[0], bias[1], bias[2], bias[3]}, slope};
+    return activation;
+}
 
 static inline float ec_prelu(float value, float slope) {
     return value < 0.0f ? value * slope : value;
 }
 
-/* An even number of channels of one row: bias, then PReLU. */
-static inline void ec_activate(const float *sums, const float *bias, float slope, uint32_t channels, ec_half *output) {
-    for (uint32_t channel = 0; channel < channels; channel += 2) {
-        const float first = sums[channel] + bias[channel];
-        const float second = sums[channel + 1] + bias[channel + 1];
-        ec_store_pair(output + channel, ec_to_pair(ec_prelu(first, slope), ec_prelu(second, slope)));
+static inline ec_pair ec_prelu_pair(const ec_activation *activation, float first, float second) {
+    return ec_to_pair(ec_prelu(first, activation->slope), ec_prelu(second, activation->slope));
+}
+
+/* One row of a panel: all four channels (`whole`), or the first two. */
+static inline void ec_activate(const ec_activation *activation, const float *sums, bool whole, ec_half *output) {
+    const float *bias = activation->bias;
+    ec_store_pair(output, ec_prelu_pair(activation, sums[0] + bias[0], sums[1] + bias[1]));
+    if (whole) {
+        ec_store_pair(output + 2, ec_prelu_pair(activation, sums[2] + bias[2], sums[3] + bias[3]));
     }
 }
 
@@ -22,12 +37,14 @@ static inline float ec_add_residual(float value, ec_half residual) {
 }
 
 /* The same with a residual, which may be the output itself: it is read before it is overwritten. */
-static inline void ec_activate_residual(const float *sums, const float *bias, float slope, uint32_t channels,
+static inline void ec_activate_residual(const ec_activation *activation, const float *sums, bool whole,
                                         const ec_half *residual, ec_half *output) {
-    for (uint32_t channel = 0; channel < channels; channel += 2) {
-        const float first = ec_add_residual(sums[channel] + bias[channel], residual[channel]);
-        const float second = ec_add_residual(sums[channel + 1] + bias[channel + 1], residual[channel + 1]);
-        ec_store_pair(output + channel, ec_to_pair(ec_prelu(first, slope), ec_prelu(second, slope)));
+    const float *bias = activation->bias;
+    ec_store_pair(output, ec_prelu_pair(activation, ec_add_residual(sums[0] + bias[0], residual[0]),
+                                        ec_add_residual(sums[1] + bias[1], residual[1])));
+    if (whole) {
+        ec_store_pair(output + 2, ec_prelu_pair(activation, ec_add_residual(sums[2] + bias[2], residual[2]),
+                                                ec_add_residual(sums[3] + bias[3], residual[3])));
     }
 }
 

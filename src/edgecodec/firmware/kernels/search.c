@@ -1,14 +1,17 @@
 /* The search of a stage: which codeword is nearest to a query. */
 #include "quantizer.h"
 
-static void compare(const float *products, const ec_panel *panel, uint32_t first_word, ec_nearest *nearest) {
+/* Of equal ones the first is taken, and never a column that fills up a panel. */
+static void compare(const float *products, const float *norms, uint32_t first_word, ec_nearest *nearest) {
+    ec_nearest best = *nearest;
     for (uint32_t column = 0; column < EC_TILE_COLUMNS; column++) {
-        const float distance = panel->of_column[column] - 2.0f * products[column];
-        if (distance < nearest->distance) { /* of equal ones the first, and never a column that fills up a panel */
-            nearest->distance = distance;
-            nearest->word = first_word + column;
+        const float distance = norms[column] - 2.0f * products[column];
+        if (distance < best.distance) {
+            best.distance = distance;
+            best.word = first_word + column;
         }
     }
+    *nearest = best;
 }
 
 /* Up to EC_TILE_ROWS rows of one regime; the panels `words` of its codebook begin at `panels`. */
@@ -25,7 +28,7 @@ static void search_rows(const ec_worker *worker, const ec_quantizer *quantizer, 
         const ec_tile tile = {queries, panel->pairs[0][0], rows.end - rows.first, 1, pairs, false};
         ec_add_tile(products, &tile);
         for (uint32_t row = rows.first; row < rows.end; row++) {
-            compare(products[row - rows.first], panel, number * EC_TILE_COLUMNS, &nearest[row]);
+            compare(products[row - rows.first], panel->of_column, number * EC_TILE_COLUMNS, &nearest[row]);
         }
     }
 }
