@@ -1,5 +1,6 @@
 """GVSOC: how it is found, what is said when it does not work, and that the firmware's bits are right on it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,19 @@ def test_every_layer_index_and_packet_is_the_oracles(
     assert transcript.stack_bytes is not None
     assert transcript.stack_bytes < L1_STACK_BYTES // 8
     assert all(record.cycles > 0 for window in transcript.windows for record in window.records)
+
+
+def test_fewer_cores_give_the_same_bits_later(
+        gvsoc: GvsocSimulator, codec: ExportedCodec, firmware: Path, tmp_path: Path) -> None:
+    windows = random_windows(codec, 1)
+    chains = []
+    for cores in (1, 2, 4, 8):
+        simulator = replace(gvsoc, cores=cores)
+        transcript = simulator.run(simulator.build(firmware, tmp_path / str(cores), "gap9_like", windows), 120)
+        assert compare_with_oracle(codec, windows, transcript).first_difference is None
+        assert transcript.workers == cores
+        chains.append(transcript.windows[0].chains[-1].cycles)
+    assert chains == sorted(chains, reverse=True)
 
 
 def test_cycles_repeat(gvsoc: GvsocSimulator, codec: ExportedCodec, firmware: Path, tmp_path: Path) -> None:

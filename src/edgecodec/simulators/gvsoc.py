@@ -58,13 +58,17 @@ def find_chip(target: str) -> Chip:
     return CHIPS[target]
 
 
+CLUSTER_CORES = 8
+
+
 def build_for_pulp(toolchain: Toolchain, firmware: Path, work: Path, target: str, l1_stack_bytes: int,
-                   windows: NDArray[np.float32]) -> Image:
+                   windows: NDArray[np.float32], cores: int = CLUSTER_CORES) -> Image:
     """Compile ``firmware`` for a chip; needs no GVSOC.
 
     Args:
         l1_stack_bytes: at the end of L1, for the stacks of all cores.
         windows: float32 [n, samples, channels].
+        cores: of the cluster that work.
 
     Raises:
         EdgeCodecError: the compiler refuses, the target is unknown, or its L1 or L2 is too small.
@@ -73,7 +77,8 @@ def build_for_pulp(toolchain: Toolchain, firmware: Path, work: Path, target: str
     try:
         executable = build_bare_metal(
             toolchain, firmware, work, windows, main="pulp_main.c", ports=["pulp"], linker_script="pulp/pulp.ld",
-            definitions=["-DEC_XPULP", f"-DPULP_L1_BYTES={chip.l1_bytes}", f"-DPULP_L1_STACK_BYTES={l1_stack_bytes}"])
+            definitions=["-DEC_XPULP", f"-DPULP_CORES={cores}", f"-DPULP_L1_BYTES={chip.l1_bytes}",
+                         f"-DPULP_L1_STACK_BYTES={l1_stack_bytes}"])
     except EdgeCodecError as error:
         raise EdgeCodecError(f"target {target}, {chip.l1_bytes} bytes of L1, {len(windows)} windows: {error}") from None
     return Image(target, executable, (), pulp_footprint(executable, l1_stack_bytes).code_bytes)
@@ -86,6 +91,7 @@ class GvsocSimulator:
     folder: Path  # of the installation: holds bin/, models/, generators/
     toolchain: Toolchain
     l1_stack_bytes: int
+    cores: int = CLUSTER_CORES  # that work: fewer show how the firmware scales
 
     name = "gvsoc"
     counts_cycles = True
@@ -116,7 +122,8 @@ class GvsocSimulator:
 
     def build(self, firmware: Path, work: Path, target: str, windows: NDArray[np.float32]) -> Image:
         """See :meth:`Simulator.build`."""
-        return build_for_pulp(self.toolchain, firmware, work, target, self.l1_stack_bytes, windows)
+        return build_for_pulp(self.toolchain, firmware, work, target, self.l1_stack_bytes, windows,
+                              self.cores)
 
     def run(self, image: Image, time_limit_seconds: float) -> Transcript:
         """See :meth:`Simulator.run`."""

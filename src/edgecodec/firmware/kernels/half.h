@@ -101,6 +101,28 @@ static inline void ec_store_pair(ec_half *at, ec_pair pair) {
 #endif
 }
 
+static inline ec_pair ec_load_pair(const ec_half *at) {
+#ifdef EC_XPULP
+    ec_pair pair;
+    __builtin_memcpy(&pair, __builtin_assume_aligned(at, sizeof pair), sizeof pair);
+    return pair;
+#else
+    return at[0] | (ec_pair)at[1] << 16;
+#endif
+}
+
+/* Rounding the exact difference, or that of float, gives the same. */
+static inline ec_pair ec_subtract_pairs(ec_pair left, ec_pair right) {
+#ifdef EC_XPULP
+    ec_pair difference; /* vfsub.h */
+    __asm__(".insn r 0x33, 2, 0x42, %0, %1, %2" : "=r"(difference) : "r"(left), "r"(right));
+    return difference;
+#else
+    return ec_to_pair(ec_to_float((ec_half)left) - ec_to_float((ec_half)right),
+                      ec_to_float((ec_half)(left >> 16)) - ec_to_float((ec_half)(right >> 16)));
+#endif
+}
+
 /* Not zero if one of the two is not finite. */
 static inline uint32_t ec_pair_overflow(ec_pair pair) {
     return ((pair & 0x7c007c00u) + 0x04000400u) & 0x80008000u;

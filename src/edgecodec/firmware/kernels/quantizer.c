@@ -51,15 +51,16 @@ static void take_codeword(const stage_run *run, const ec_codewords *codewords, u
     const ec_stage *stage = run->stage;
     const uint32_t number = ec_regime_of(run->quantizer, row) * ec_panels_of_regime(stage) + word / EC_TILE_COLUMNS;
     const ec_panel *panel = ec_panel_at(codewords->panels, number - codewords->numbers.first, stage->samples / 2);
-    const ec_half(*codeword)[EC_TILE_COLUMNS][2] = panel->pairs;
-    const uint32_t column = word % EC_TILE_COLUMNS, pairs = stage->samples / 2;
+    const uint32_t column = word % EC_TILE_COLUMNS;
     const uint16_t *coordinates = stage->coordinates == EC_NONE ? NULL : coordinates_of(run, row);
     ec_half *residual = ec_residual_of(run->worker, run->quantizer, row);
-    for (uint32_t pair = 0; pair < pairs; pair++) {
-        for (uint32_t i = 0; i < 2; i++) {
-            const uint32_t sample = 2 * pair + i;
-            ec_half *value = residual + (coordinates == NULL ? sample : coordinates[sample]);
-            *value = ec_to_half(ec_to_float(*value) - ec_to_float(codeword[pair][column][i]));
+    ec_half *query = ec_query_of(run->worker, run->quantizer, stage, row);
+    for (uint32_t sample = 0; sample < stage->samples; sample += 2) {
+        const ec_pair codeword = ec_load_pair(panel->pairs[sample / 2][column]);
+        ec_store_pair(query + sample, ec_subtract_pairs(ec_load_pair(query + sample), codeword));
+        if (coordinates != NULL) {
+            residual[coordinates[sample]] = query[sample];
+            residual[coordinates[sample + 1]] = query[sample + 1];
         }
     }
 }

@@ -1,17 +1,43 @@
 /* The search of a stage: which codeword is nearest to a query. */
 #include "quantizer.h"
 
+/* Twice a product is exact, so that a fused operation rounds as the two do. */
+static inline float distance_of(float norm, float product) {
+#ifdef EC_XPULP
+    return __builtin_fmaf(-2.0f, product, norm);
+#else
+    return norm - 2.0f * product;
+#endif
+}
+
+/* Of those that are numbers. */
+static inline float least_of(const float *distances) {
+#ifdef EC_XPULP
+    return __builtin_fminf(__builtin_fminf(distances[0], distances[1]), __builtin_fminf(distances[2], distances[3]));
+#else
+    float least = FLT_MAX;
+    for (uint32_t column = 0; column < EC_TILE_COLUMNS; column++) {
+        least = distances[column] < least ? distances[column] : least;
+    }
+    return least;
+#endif
+}
+
 /* Of equal ones the first is taken, and never a column that fills up a panel. */
 static void compare(const float *products, const float *norms, uint32_t first_word, ec_nearest *nearest) {
-    ec_nearest best = *nearest;
+    float distances[EC_TILE_COLUMNS];
     for (uint32_t column = 0; column < EC_TILE_COLUMNS; column++) {
-        const float distance = norms[column] - 2.0f * products[column];
-        if (distance < best.distance) {
-            best.distance = distance;
-            best.word = first_word + column;
-        }
+        distances[column] = distance_of(norms[column], products[column]);
     }
-    *nearest = best;
+    const float least = least_of(distances);
+    if (least < nearest->distance) {
+        uint32_t column = 0;
+        while (distances[column] != least) {
+            column++;
+        }
+        nearest->distance = least;
+        nearest->word = first_word + column;
+    }
 }
 
 /* Up to EC_TILE_ROWS rows of one regime; the panels `words` of its codebook begin at `panels`. */

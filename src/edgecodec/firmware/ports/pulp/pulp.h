@@ -1,6 +1,6 @@
 /* A PULP chip as GVSOC's pulp-open models it, and GAP9 alike: memory, registers, barrier, DMA.
  *
- * One fabric controller (hart 992) boots and sleeps; PULP_CORES cluster cores (harts 0...7) share L1 and work.
+ * One fabric controller (hart 992) boots and sleeps; PULP_CORES cluster cores (harts 0 ... PULP_CORES - 1) share L1 and work.
  * Floating-point values live in the integer registers (Zfinx, Zhinx). The build gives the sizes of L1:
  * PULP_L1_BYTES and, at its end, PULP_L1_STACK_BYTES for all stacks together. */
 #ifndef PULP_H
@@ -10,7 +10,9 @@
 #error "define PULP_L1_BYTES and PULP_L1_STACK_BYTES"
 #endif
 
-#define PULP_CORES 8
+#ifndef PULP_CORES
+#define PULP_CORES 8 /* that work; the chip may have more */
+#endif
 #define PULP_L1_ORIGIN 0x10000000
 #define PULP_CORE_STACK_BYTES (PULP_L1_STACK_BYTES / PULP_CORES / 16 * 16)
 #define PULP_STACK_PAINT 0x57ac57ac
