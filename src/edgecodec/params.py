@@ -257,6 +257,7 @@ class GatesParams(Section):
     largest_l2_bytes: Count
     least_codebook_usage: Fraction
     largest_float16_loss: Fraction  # relative growth of error_percent by the float16 export
+    largest_accuracy_loss: Fraction  # of the damage classifier, from raw to decoded windows
 
 
 class RegistryParams(Section):

@@ -77,6 +77,7 @@ def metrics() -> dict[str, dict[str, Any]]:
         "codebooks": {"least_usage": 0.75},
         "rate_distortion": {"splits": {"validation": {"edgecodec": errors}}},
         "float16": {"relative_error_growth": 0.001},
+        "damage": {"classes": ["crack", "healthy"], "accuracy_loss": {"1": 0.02, "2": -0.01}},
         "verification": {
             "simulator": "gvsoc", "target": "gap9_like", "evidence": "measured", "bit_exact": True,
             "total_milliseconds": {"1": 4.0, "2": 5.0}, "energy_millijoules": {"1": 0.6, "2": 0.8},

@@ -38,7 +38,8 @@ def test_good_figures_pass_every_gate() -> None:
     assert all(verdict.passed for verdict in verdicts)
     assert [verdict.name for verdict in verdicts] == [
         "error_percent.rate1", "error_percent.rate2", "latency_milliseconds.rate1", "latency_milliseconds.rate2",
-        "bit_exact", "l1_bytes", "l2_bytes", "codebook_usage", "float16_loss"]
+        "bit_exact", "l1_bytes", "l2_bytes", "codebook_usage", "float16_loss", "accuracy_loss.rate1",
+        "accuracy_loss.rate2"]
 
 
 ERROR = "rate_distortion.splits.validation.edgecodec.1.error_percent"
@@ -52,6 +53,7 @@ ERROR = "rate_distortion.splits.validation.edgecodec.1.error_percent"
     ("verification.l2_bytes", 1_572_865, "l2_bytes"),
     ("codebooks.least_usage", 0.49, "codebook_usage"),
     ("float16.relative_error_growth", 0.0101, "float16_loss"),
+    ("damage.accuracy_loss.1", 0.0501, "accuracy_loss.rate1"),
 ])
 def test_a_figure_beyond_its_limit_fails_its_gate_alone(where: str, value: Any, name: str) -> None:
     (verdict,) = failed(changed(where, value))
@@ -67,10 +69,17 @@ def test_a_figure_that_is_missing_or_no_number_fails_with_its_place(value: Any) 
                               "artifacts/metrics/rate_distortion.json; run the stage that writes it (dvc repro)")
 
 
+def test_recordings_that_name_no_damage_have_no_accuracy_to_lose() -> None:
+    verdicts = judge(changed("damage", {"classes": []}), PARAMS, None)
+    assert all(verdict.passed for verdict in verdicts)
+    assert [verdict.reason for verdict in verdicts if verdict.name == "accuracy_loss"] == [
+        "accuracy_loss: the recordings name no damages to tell apart; not measured"]
+
+
 def test_without_any_figure_every_gate_fails() -> None:
     verdicts = judge(Measurements({}), PARAMS, None)
     assert not any(verdict.passed for verdict in verdicts)
-    assert len(reasons(verdicts)) == 9
+    assert len(reasons(verdicts)) == 11
 
 
 def test_an_estimated_latency_says_so() -> None:

@@ -80,6 +80,7 @@ def _verdicts(measured: Measurements, params: Params, champion: Champion | None)
     yield _at_most(measured, "l2_bytes", "verification.l2_bytes", limits.largest_l2_bytes, on_target)
     yield _codebook_usage(measured, limits.least_codebook_usage)
     yield _at_most(measured, "float16_loss", "float16.relative_error_growth", limits.largest_float16_loss)
+    yield from _accuracy_losses(measured, rates, limits.largest_accuracy_loss)
     if champion is not None:
         yield from _against(champion, measured, rates)
 
@@ -112,6 +113,16 @@ def _codebook_usage(measured: Measurements, limit: float) -> Verdict:
         return Verdict(name, math.nan, limit, False, "missing", _absent(name, where))
     reason = "" if value >= limit else f"{name}: {_shown(value)} is less than {_shown(limit)}"
     return Verdict(name, value, limit, value >= limit, "measured", reason)
+
+
+def _accuracy_losses(measured: Measurements, rates: Sequence[int], limit: float) -> Iterator[Verdict]:
+    """Only recordings that name different damages have a classifier that could lose accuracy."""
+    if measured.entry("damage.classes") == []:
+        yield Verdict("accuracy_loss", math.nan, limit, True, "missing",
+                      "accuracy_loss: the recordings name no damages to tell apart; not measured")
+        return
+    for rate in rates:
+        yield _at_most(measured, f"accuracy_loss.rate{rate}", f"damage.accuracy_loss.{rate}", limit)
 
 
 def _against(champion: Champion, measured: Measurements, rates: Sequence[int]) -> Iterator[Verdict]:

@@ -12,6 +12,7 @@ PER_RATE = {
     "pointwise_error_percent": "rate_distortion.splits.validation.edgecodec.{rate}.pointwise_error_percent",
     "nmse_percent": "rate_distortion.splits.validation.edgecodec.{rate}.nmse_percent",
     "bits_per_window": "rate_distortion.splits.validation.edgecodec.{rate}.bits_per_window",
+    "damage_accuracy": "damage.accuracy.heave_line.by_rate.{rate}.decoded",
     "latency_milliseconds": "verification.total_milliseconds.{rate}",
     "energy_millijoules": "verification.energy_millijoules.{rate}",
 }
@@ -20,6 +21,7 @@ PER_RUN = {
     "codebook.mean_perplexity": "codebooks.mean_perplexity",
     "codebook.mean_reseed_rate": "codebooks.mean_reseed_rate",
     "codebook.dead": "codebooks.dead",
+    "damage_accuracy.raw": "damage.accuracy.heave_line.raw",
     "float16.relative_error_growth": "float16.relative_error_growth",
     "target.encoder_cycles": "verification.encoder.cycles",
     "target.encoder_macs": "verification.encoder.macs",
