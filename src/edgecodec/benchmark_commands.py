@@ -43,3 +43,28 @@ def decode(
     if output is not None:
         write_json(output, [{name: rounded(value, 4) if isinstance(value, float) else value
                              for name, value in asdict(figure).items()} for figure in figures])
+
+
+@app.command()
+def firmware(
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures as JSON, too.")] = None,
+    artifacts: Annotated[Path, typer.Option(metavar="FOLDER", help="Results of the pipeline.")] = Path("artifacts"),
+) -> None:
+    """Count cycles on GVSOC and print them beside the paper's Table III; an estimate, marked so, without GVSOC."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from edgecodec.simulators.benchmark import table_rows
+    from edgecodec.simulators.benchmark_codecs import benchmark_codecs
+    from edgecodec.storage import write_json
+
+    found = benchmark_codecs(artifacts)
+    heading, *rows = table_rows(found)
+    table = Table(title="One window on the target at 370 MHz; simulator figures, not silicon", title_justify="left")
+    for number, title in enumerate(heading):
+        table.add_column(title, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+    if output is not None:
+        write_json(output, {"benchmarks": {name: one.to_json() for name, one in found.items()}})

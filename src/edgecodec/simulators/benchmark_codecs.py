@@ -1,0 +1,44 @@
+"""The codecs that the firmware benchmark compares: the registered one, and the paper's if it has been trained."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from edgecodec.data.windows import WindowSet
+from edgecodec.deploy.export import export_codec
+from edgecodec.deploy.network import load_codec
+from edgecodec.errors import EdgeCodecError
+from edgecodec.model.codec import load_model
+from edgecodec.params import load_params
+from edgecodec.simulators.benchmark import Bench, FirmwareBenchmark
+from edgecodec.simulators.gvsoc import GvsocSimulator
+from edgecodec.simulators.measurement import read_measurements
+from edgecodec.simulators.toolchain import Toolchain, find_toolchain
+
+
+def benchmark_codecs(artifacts: Path) -> dict[str, FirmwareBenchmark]:
+    """Of ``artifacts/float16`` and ``artifacts/paper/sound``, on the first validation window.
+
+    Raises:
+        EdgeCodecError: a result of the pipeline is absent, or a firmware does not fit, run, or equal the oracle.
+    """
+    params = load_params()
+    window = WindowSet.open(artifacts / "windows/validation").inputs(slice(0, 1))[0].T.copy()  # [samples, channels]
+    exported = load_codec(artifacts / "float16")
+    codecs = {exported.codec: exported}
+    if exported.codec != "paper" and (artifacts / "paper/sound").is_dir():
+        codecs["paper"] = export_codec(load_model(artifacts / "paper/sound"))
+    toolchain = find_toolchain()
+    with tempfile.TemporaryDirectory() as work:
+        bench = Bench(toolchain, _gvsoc(toolchain, params.firmware.l1_stack_bytes), params.verify.target,
+                      params.firmware.l1_bytes - params.firmware.l1_stack_bytes, params.verify.time_limit_seconds,
+                      read_measurements(artifacts / "gvsoc_measurements.json"), Path(work))
+        return {name: bench.measure(codec, window) for name, codec in codecs.items()}
+
+
+def _gvsoc(toolchain: Toolchain, l1_stack_bytes: int) -> GvsocSimulator | None:
+    try:
+        return GvsocSimulator.find(toolchain, l1_stack_bytes)
+    except EdgeCodecError:
+        return None

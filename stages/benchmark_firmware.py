@@ -1,0 +1,19 @@
+"""Study benchmark_firmware: the paper's Table III beside both codecs, on 8, 4, 2 and 1 cores of the target."""
+
+from pathlib import Path
+
+from edgecodec.errors import exit_with_one_line
+from edgecodec.simulators.benchmark_codecs import benchmark_codecs
+from edgecodec.storage import write_json
+
+ARTIFACTS = Path("artifacts")
+METRICS = Path("artifacts/metrics/benchmark.json")
+
+
+def main() -> None:
+    found = benchmark_codecs(ARTIFACTS)
+    write_json(METRICS, {"benchmarks": {name: one.to_json() for name, one in found.items()}})
+
+
+if __name__ == "__main__":
+    exit_with_one_line(main)
