@@ -14,8 +14,10 @@ from edgecodec.params import load_params
 if TYPE_CHECKING:
     from conftest import Clone
 
-STUDIES = ("paper_training", "paper_comparison", "exploration", "limits", "seeds")
-METRICS = ("validation", "windows", "training", "codebooks", "rate_distortion", "float16", "firmware", "verification")
+STUDIES = ("paper_training", "paper_comparison", "exploration", "limits", "seeds", "stateful",
+           "benchmark")
+METRICS = ("validation", "windows", "training", "codebooks", "rate_distortion", "damage", "float16", "firmware",
+           "verification")
 
 
 @pytest.fixture(scope="module")
