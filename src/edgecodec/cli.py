@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from edgecodec import benchmark_commands
+from edgecodec import benchmark_commands, release_commands
 from edgecodec.errors import EdgeCodecError, exit_with_one_line
 from edgecodec.gateway_command import gateway
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.add_typer(benchmark_commands.app, name="benchmark")
 app.command()(gateway)
+app.add_typer(release_commands.app, name="releases")
 
 Windows = Annotated[Path, typer.Argument(
     metavar="WINDOWS", help="An .npz with windows x [n, channels, samples], or a recording (CSV, Parquet).")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,15 @@ import torch
 import yaml
 from numpy.typing import NDArray
 
+from edgecodec.deploy.emit import firmware_hash, write_firmware
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.export_receiver import export_receiver
-from edgecodec.deploy.network import save_codec
+from edgecodec.deploy.network import load_codec, save_codec
 from edgecodec.evaluation.rivals.lineup import fit_rivals, save_rivals
 from edgecodec.model.codec import Codec, WindowFormat, codec_from_params, save_model
 from edgecodec.params import Params, load_params
+from edgecodec.registry.bundle import PARTS
+from edgecodec.registry.provenance import dvc_md5
 from edgecodec.storage import write_json, write_text
 
 REPOSITORY = Path(__file__).parents[2]
@@ -27,14 +31,6 @@ PIPELINE = {
               "outs": ["artifacts/model", {"artifacts/metrics/training.json": {"cache": False}}]},
     "export_float16": {"cmd": "python export.py", "deps": ["artifacts/model"], "outs": ["artifacts/float16"]},
     "register": {"cmd": "python register.py", "deps": ["artifacts/float16"], "always_changed": True},
-}
-LOCK = {
-    "schema": "2.0",
-    "stages": {
-        "train": {"cmd": "python train.py", "deps": [{"path": "train.py", "md5": "1b" * 16}],
-                  "outs": [{"path": "artifacts/model", "md5": "2c" * 16 + ".dir"}]},
-        "register": {"cmd": "python register.py", "deps": [{"path": "artifacts/model", "md5": "2c" * 16 + ".dir"}]},
-    },
 }
 
 
@@ -73,7 +69,8 @@ def metrics() -> dict[str, dict[str, Any]]:
     return {
         "windows": {"splits": {"train": {"windows": 90, "recordings": 9, "digest": "0a" * 32},
                                "validation": {"windows": 30, "recordings": 3, "digest": "1b" * 32}}},
-        "training": {"history": [{"step": 100.0, "loss_absolute": 0.5}, {"step": 200.0, "loss_absolute": 0.25}]},
+        "training": {"profile": "full", "history": [{"step": 100.0, "loss_absolute": 0.5},
+                                                    {"step": 200.0, "loss_absolute": 0.25}]},
         "codebooks": {"least_usage": 0.75},
         "rate_distortion": {"splits": {"validation": {"edgecodec": errors}}},
         "float16": {"relative_error_growth": 0.001},
@@ -100,15 +97,41 @@ def write_project(folder: Path) -> None:
     params = small_params()
     save_params(params, folder)
     write_text(folder / "dvc.yaml", yaml.safe_dump({"stages": PIPELINE}))
-    write_text(folder / "dvc.lock", yaml.safe_dump(LOCK))
     write_text(folder / "train.py", "print('training')\n")
     write_text(folder / "package" / "module.py", "value = 1\n")
     artifacts = folder / "artifacts"
     codec = train_small_codec(params)
     save_results(codec, params, artifacts)
-    write_text(artifacts / "firmware" / "src" / "codec.c", "int codec;\n")
-    write_text(artifacts / "verification" / "report.md", "bit-exact\n")
+    exported = load_codec(artifacts / "float16")
+    golden = np.ascontiguousarray(random_windows(3, seed=5).transpose(0, 2, 1))
+    write_firmware(exported, golden, params.firmware.l1_bytes, artifacts / "firmware")
+    write_json(artifacts / "verification" / "report.json", {
+        "model_hash": exported.model_hash, "firmware_hash": firmware_hash(artifacts / "firmware"),
+        "remark": "counted by a simulator", "checks": []})
     save_rivals(fit_rivals(("means",), random_windows(400), band=12, budgets=(8, 16)), artifacts / "analysis")
     write_text(artifacts / "analysis" / "rate_distortion.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>\n")
     for name, content in metrics().items():
         write_json(artifacts / "metrics" / f"{name}.json", content)
+    write_text(folder / ".gitignore", "/artifacts/\n/mlartifacts/\n/mlflow.db\n")
+    git(folder, "init", "-q")
+    commit_results(folder)
+
+
+def commit_results(folder: Path) -> None:
+    """Record the present results in dvc.lock, as ``dvc repro`` does, and commit it."""
+    artifacts = folder / "artifacts"
+    outputs = [*(artifacts / name for name in PARTS.values() if name != "metrics"),
+               *sorted((artifacts / "metrics").iterdir())]
+    recorded = [{"path": path.relative_to(folder).as_posix(), "md5": dvc_md5(path)} for path in outputs]
+    write_text(folder / "dvc.lock", yaml.safe_dump({"schema": "2.0", "stages": {
+        "train": {"cmd": "python train.py", "deps": [{"path": "train.py", "md5": dvc_md5(folder / "train.py")}],
+                  "outs": recorded},
+        "register": {"cmd": "python register.py", "deps": recorded},
+    }}))
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "--allow-empty", "-m", "Record results")
+
+
+def git(folder: Path, *command: str) -> None:
+    identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+    subprocess.run(["git", *identity, *command], cwd=folder, check=True)

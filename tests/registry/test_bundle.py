@@ -49,7 +49,7 @@ def append(path: Path) -> None:
     (lambda folder: append(folder / "firmware/src/codec.c"), "changed: firmware/src/codec.c"),
     (lambda folder: append(folder / "encoder/codec.safetensors"), "changed: encoder/codec.safetensors"),
     (lambda folder: append(folder / "metrics/verification.json"), "changed: metrics/verification.json"),
-    (lambda folder: (folder / "verification/report.md").unlink(), "missing: verification/report.md"),
+    (lambda folder: (folder / "verification/report.json").unlink(), "missing: verification/report.json"),
     (lambda folder: (folder / "decoder/more.py").write_text("1"), "not in the manifest: decoder/more.py"),
     (lambda folder: (folder / "params.yaml").rename(folder / "p.yaml"),
      "missing: params.yaml; not in the manifest: p.yaml"),

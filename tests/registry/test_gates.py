@@ -12,7 +12,8 @@ from small_project import metrics, small_params
 from edgecodec.registry.gates import Champion, Verdict, gates_table, judge, reasons
 from edgecodec.registry.measurements import Measurements
 
-PARAMS = small_params()
+LIMITS = small_params().gates
+RATES = (1, 2)
 
 
 def changed(where: str, value: Any) -> Measurements:
@@ -30,11 +31,11 @@ def changed(where: str, value: Any) -> Measurements:
 
 
 def failed(measured: Measurements) -> list[Verdict]:
-    return [verdict for verdict in judge(measured, PARAMS, None) if not verdict.passed]
+    return [verdict for verdict in judge(measured, LIMITS, RATES, None) if not verdict.passed]
 
 
 def test_good_figures_pass_every_gate() -> None:
-    verdicts = judge(Measurements(metrics()), PARAMS, None)
+    verdicts = judge(Measurements(metrics()), LIMITS, RATES, None)
     assert all(verdict.passed for verdict in verdicts)
     assert [verdict.name for verdict in verdicts] == [
         "error_percent.rate1", "error_percent.rate2", "latency_milliseconds.rate1", "latency_milliseconds.rate2",
@@ -77,14 +78,14 @@ def test_recordings_that_name_no_damage_have_no_accuracy_to_lose() -> None:
 
 
 def test_without_any_figure_every_gate_fails() -> None:
-    verdicts = judge(Measurements({}), PARAMS, None)
+    verdicts = judge(Measurements({}), LIMITS, RATES, None)
     assert not any(verdict.passed for verdict in verdicts)
     assert len(reasons(verdicts)) == 11
 
 
 def test_an_estimated_latency_says_so() -> None:
     evidence = {verdict.name: verdict.evidence
-                for verdict in judge(changed("verification.evidence", "estimated"), PARAMS, None)}
+                for verdict in judge(changed("verification.evidence", "estimated"), LIMITS, RATES, None)}
     assert evidence["latency_milliseconds.rate1"] == "estimated"
     assert evidence["bit_exact"] == "measured"
 
@@ -92,7 +93,8 @@ def test_an_estimated_latency_says_so() -> None:
 def against(errors: dict[int, float], digest: str | None) -> list[Verdict]:
     """What the champion's presence adds to the verdicts."""
     champion = Champion("7", digest, errors)
-    return [verdict for verdict in judge(Measurements(metrics()), PARAMS, champion) if "champion" in verdict.name]
+    verdicts = judge(Measurements(metrics()), LIMITS, RATES, champion)
+    return [verdict for verdict in verdicts if "champion" in verdict.name]
 
 
 def test_a_candidate_as_good_as_the_champion_passes() -> None:
@@ -114,7 +116,7 @@ def test_a_champion_measured_on_other_windows_is_not_compared(digest: str | None
 def test_the_table_shows_number_limit_evidence_and_verdict() -> None:
     console = Console(width=120)
     with console.capture() as captured:
-        console.print(gates_table(judge(changed(ERROR, 3.25), PARAMS, None)))
+        console.print(gates_table(judge(changed(ERROR, 3.25), LIMITS, RATES, None)))
     row = next(line for line in captured.get().splitlines() if "error_percent.rate1" in line)
     assert [word.strip() for word in row.strip(" │").split("│")] == \
         ["error_percent.rate1", "3.25", "3", "measured", "FAILED"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rich.table import Table
 
-from edgecodec.params import Params
+from edgecodec.params import GatesParams
 from edgecodec.registry.measurements import Measurements
 
 VALIDATION_DIGEST = "windows.splits.validation.digest"  # names the windows that errors are measured on
@@ -32,12 +32,14 @@ class Champion:
 
     version: str
     validation_digest: str | None  # of the windows its errors were measured on
-    error_percent: dict[int, float]  # by rate
+    error_percent: Mapping[int, float]  # by rate
+    bits_per_window: Mapping[int, float] = field(default_factory=dict)  # by rate; empty where nobody recorded them
 
 
-def judge(measured: Measurements, params: Params, champion: Champion | None) -> tuple[Verdict, ...]:
-    """All gates of ``params.gates``, in the order in which they are read."""
-    return tuple(_verdicts(measured, params, champion))
+def judge(measured: Measurements, limits: GatesParams, rates: Sequence[int],
+          champion: Champion | None) -> tuple[Verdict, ...]:
+    """All gates, for every one of the codec's ``rates``, in the order in which they are read."""
+    return tuple(_verdicts(measured, limits, rates, champion))
 
 
 def gates_table(verdicts: Sequence[Verdict]) -> Table:
@@ -65,9 +67,8 @@ def reasons(verdicts: Sequence[Verdict]) -> list[str]:
     return [verdict.reason for verdict in verdicts if not verdict.passed]
 
 
-def _verdicts(measured: Measurements, params: Params, champion: Champion | None) -> Iterator[Verdict]:
-    limits = params.gates
-    rates = range(1, params.rates + 1)
+def _verdicts(measured: Measurements, limits: GatesParams, rates: Sequence[int],
+              champion: Champion | None) -> Iterator[Verdict]:
     on_target = str(measured.entry("verification.evidence"))
 
     for rate in rates:

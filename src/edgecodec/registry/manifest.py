@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from edgecodec.storage import read_json, sha256_of_file, write_json
 SCHEMA = 1
 MANIFEST = "manifest.json"
 NAMED = 5  # files that an error lists
+ADDED_BY_DOWNLOAD = "registered_model_meta"  # MLflow writes it into copies
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,13 @@ def verify_bundle(folder: Path) -> Bundle:
     if described:
         raise EdgeCodecError(f"{folder}: not the bundle that was sealed; {'; '.join(described)}")
     return Bundle(folder, sha256_of_file(folder / MANIFEST), manifest["model_hash"])
+
+
+def loader_sha256(model: Path) -> str:
+    """sha256 over what MLflow keeps beside the bundle in the folder of a model: script and settings to load it."""
+    names = {name: found for name, found in _hashes(model).items()
+             if not name.startswith("artifacts/bundle/") and name != ADDED_BY_DOWNLOAD}
+    return hashlib.sha256(json.dumps(names, sort_keys=True).encode()).hexdigest()
 
 
 def _hashes(folder: Path) -> dict[str, str]:

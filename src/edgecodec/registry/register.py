@@ -21,6 +21,8 @@ from edgecodec.params import Params
 from edgecodec.registry.bundle import build_bundle
 from edgecodec.registry.gates import VALIDATION_DIGEST, Verdict, gates_markdown, judge, reasons
 from edgecodec.registry.measurements import Measurements
+from edgecodec.registry.report.attach import attach_report
+from edgecodec.registry.report.page import Subject
 from edgecodec.registry.store import open_store, reporting_failure, store_exists
 from edgecodec.registry.summary import summary
 from edgecodec.registry.tracking import Run, git_commit, run_of_state
@@ -28,6 +30,7 @@ from edgecodec.registry.versions import Version, champion_of, version_of
 from edgecodec.storage import sha256_of_file, write_json
 
 METRICS = Path("artifacts/metrics")
+COMPARED = ("error_percent.", "bits_per_window.", "latency_milliseconds.", "energy_millijoules.")  # figures in tags
 DESCRIPTION = "mlflow.note.content"  # MLflow's own tag for it
 SHOWN = ("analysis", "validation", "verification")  # folders of artifacts/ whose reports and plots MLflow keeps
 SHOWN_KINDS = {".png", ".svg", ".html", ".md"}
@@ -52,7 +55,8 @@ def register(params: Params, repository: Path) -> Registration:
     store = open_store()
     with reporting_failure():
         run = run_of_state(store, params, repository)
-        verdicts = judge(measured, params, champion_of(store.client, params.registry.model_name))
+        verdicts = judge(measured, params.gates, range(1, params.rates + 1),
+                         champion_of(store.client, params.registry.model_name))
         failures = reasons(verdicts)
         run.set_tags({"gates": "failed" if failures else "passed", "gates.reasons": "; ".join(failures) or "none",
                       DESCRIPTION: gates_markdown(verdicts)})
@@ -60,7 +64,7 @@ def register(params: Params, repository: Path) -> Registration:
         run.log_summary(summary(measured, range(1, params.rates + 1)))
         run.client.log_inputs(run.id, datasets=_datasets(measured))
         _log_files(run, verdicts, repository)
-        version = None if failures else _register_bundle(run, measured, params, repository)
+        version = None if failures else _register_bundle(run, measured, verdicts, params, repository)
         run.finish()
     return Registration(verdicts, run.id, version)
 
@@ -76,12 +80,14 @@ def judge_present(params: Params, repository: Path) -> tuple[Verdict, ...]:
         store = open_store()
         with reporting_failure():
             champion = champion_of(store.client, params.registry.model_name)
-    return judge(Measurements.read(repository / METRICS), params, champion)
+    return judge(Measurements.read(repository / METRICS), params.gates, range(1, params.rates + 1), champion)
 
 
-def _register_bundle(run: Run, measured: Measurements, params: Params, repository: Path) -> Version:
+def _register_bundle(run: Run, measured: Measurements, verdicts: Sequence[Verdict], params: Params,
+                     repository: Path) -> Version:
     figures = summary(measured, range(1, params.rates + 1))
-    errors = {name: str(value) for name, value in figures.items() if name.startswith("error_percent.")}
+    compared = {name: str(value) for name, value in figures.items() if name.startswith(COMPARED)}
+    champion = champion_of(run.client, params.registry.model_name)
     with tempfile.TemporaryDirectory() as temporary:
         bundle = build_bundle(Path(temporary) / "bundle", repository, params)
         version = version_of(
@@ -91,9 +97,14 @@ def _register_bundle(run: Run, measured: Measurements, params: Params, repositor
                 "gates": "passed", "evidence": str(measured.entry("verification.evidence")), "codec": params.codec,
                 "profile": params.train.profile, "model_hash": bundle.model_hash,
                 "git_commit": git_commit(repository) or "none",
-                "validation_digest": str(measured.entry(VALIDATION_DIGEST)), **errors,
+                "validation_digest": str(measured.entry(VALIDATION_DIGEST)), **compared,
             },
         )
+        attach_report(run.client, run.id, Subject(
+            params.registry.model_name, version.number, bundle.folder, bundle.sha256,
+            repository / "artifacts" / "analysis", verdicts, params.gates.largest_error_percent,
+            None if champion is None or champion.version == version.number else champion,
+            {"git commit": git_commit(repository) or "none", "MLflow run": run.id}))
     run.set_tags({"model_version": f"{version.name} {version.number}"})
     return version
 

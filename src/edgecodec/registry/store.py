@@ -30,6 +30,11 @@ class Store:
     uri: str
     artifacts: Path | None  # None where a server keeps them
 
+    @property
+    def shown(self) -> str:
+        """Where it is, for messages."""
+        return without_password(self.uri)
+
     def experiment(self, name: str) -> str:
         """The id of the experiment ``name``, created if it is new.
 
@@ -108,17 +113,18 @@ def reporting_failure() -> Iterator[None]:
     except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
         named = server()
         if named is None:
-            raise EdgeCodecError(f"{local_database()}: {_first_line(error)}; if it cannot be mended, move it away: "
-                                 "make repro builds a new one") from None
+            mend = "free some space and try again" if "disk is full" in str(error) else (
+                "if it cannot be mended, restore it from a backup, or move it away: make repro builds a new one")
+            raise EdgeCodecError(f"{local_database()}: {_first_line(error)}; {mend}") from None
         silent = isinstance(error.__context__, requests.ConnectionError | requests.Timeout)
-        raise EdgeCodecError(f"MLflow server {_without_password(named)}: "
+        raise EdgeCodecError(f"MLflow server {without_password(named)}: "
                              f"{'does not answer' if silent else _first_line(error)}; start it, or unset "
                              "MLFLOW_TRACKING_URI to use the local store") from None
 
 
 def _first_line(error: Exception) -> str:
-    return _without_password(str(error).strip().splitlines()[0][:300])
+    return without_password(str(error).strip().splitlines()[0][:300])
 
 
-def _without_password(text: str) -> str:
+def without_password(text: str) -> str:
     return re.sub(r"//[^/@\s]*@", "//", text)

@@ -21,12 +21,13 @@ from mlflow.types.schema import Array
 
 from edgecodec.registry.bundle import LOADER, pinned_requirements
 from edgecodec.registry.gates import Champion
-from edgecodec.registry.manifest import Bundle
+from edgecodec.registry.manifest import Bundle, loader_sha256
 from edgecodec.registry.store import locked
 from edgecodec.registry.tracking import Run
 
-CANDIDATE, CHAMPION = "candidate", "champion"  # aliases
+CANDIDATE, CHAMPION, PREVIOUS_CHAMPION = "candidate", "champion", "previous-champion"  # aliases
 BUNDLE = "bundle_sha256"  # the tag by which a version is found
+LOADER_FILES = "loader_sha256"  # the tag that seals what MLflow keeps beside the bundle
 SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec(DataType.binary, "packet")]),
     outputs=Schema([ColSpec(Array(DataType.float), "window"), ColSpec(DataType.integer, "rate"),
@@ -46,13 +47,14 @@ class Version:
 
 def champion_of(client: MlflowClient, name: str) -> Champion | None:
     """The version of ``name`` that the alias ``champion`` points to, if there is one."""
-    number = _aliases(client, name).get(CHAMPION)
+    number = aliases_of(client, name).get(CHAMPION)
     if number is None:
         return None
     tags = client.get_model_version(name, number).tags
-    prefix = "error_percent.rate"
-    errors = {int(tag.removeprefix(prefix)): float(value) for tag, value in tags.items() if tag.startswith(prefix)}
-    return Champion(str(number), tags.get("validation_digest"), errors)
+    errors, bits = (
+        {int(tag.removeprefix(prefix)): float(value) for tag, value in tags.items() if tag.startswith(prefix)}
+        for prefix in ("error_percent.rate", "bits_per_window.rate"))
+    return Champion(str(number), tags.get("validation_digest"), errors, bits)
 
 
 def version_of(run: Run, bundle: Bundle, name: str, description: str, tags: Mapping[str, str]) -> Version:
@@ -64,14 +66,15 @@ def version_of(run: Run, bundle: Bundle, name: str, description: str, tags: Mapp
     with locked():
         found = client.search_model_versions(f"name = '{name}' and tags.{BUNDLE} = '{bundle.sha256}'")
         number = str(found[0].version) if found else _create(run, bundle, name, description, tags)
-        is_candidate = _aliases(client, name).get(CANDIDATE) == number
+        is_candidate = aliases_of(client, name).get(CANDIDATE) == number
         if not is_candidate and "DVC_EXP_NAME" not in os.environ:
             client.set_registered_model_alias(name, CANDIDATE, number)
             is_candidate = True
     return Version(name, number, not found, is_candidate)
 
 
-def _aliases(client: MlflowClient, name: str) -> dict[str, str]:
+def aliases_of(client: MlflowClient, name: str) -> dict[str, str]:
+    """The versions that the aliases of ``name`` point to; none if there is no such model."""
     try:
         return {alias: str(number) for alias, number in client.get_registered_model(name).aliases.items()}
     except MlflowException as error:
@@ -89,6 +92,7 @@ def _create(run: Run, bundle: Bundle, name: str, description: str, tags: Mapping
         _save(bundle, folder, Model(artifact_path=logged.artifact_location, run_id=run.id, model_id=logged.model_id,
                                     model_uuid=logged.model_id))
         client.log_model_artifacts(logged.model_id, str(folder))
+        loader = loader_sha256(folder)
     client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
     client.log_outputs(run.id, models=[LoggedModelOutput(logged.model_id, step=0)])
     client.log_batch(run.id, metrics=[
@@ -101,8 +105,8 @@ def _create(run: Run, bundle: Bundle, name: str, description: str, tags: Mapping
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     version: ModelVersion = client.create_model_version(
-        name, logged.artifact_location, run.id, tags={**tags, BUNDLE: bundle.sha256}, description=description,
-        model_id=logged.model_id)
+        name, logged.artifact_location, run.id, tags={**tags, BUNDLE: bundle.sha256, LOADER_FILES: loader},
+        description=description, model_id=logged.model_id)
     return str(version.version)
 
 

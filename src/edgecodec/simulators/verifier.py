@@ -74,6 +74,16 @@ class Verifier:
         return Verification(self.codec, firmware_hash(self.firmware), self.target, tuple(checks), cost,
                             memory_map(program))
 
+    def check_on_host(self) -> tuple[Check, ...]:
+        """Check all golden windows on this host, with one worker and with a cluster's number of them.
+
+        Raises:
+            EdgeCodecError: the program does not compile, run or end. A difference is no error: it is a result.
+        """
+        windows = self.golden_windows()
+        expected = parse_transcript(expected_transcript(self.codec, encode(self.codec, windows)))
+        return tuple(self._checks(HostSimulator(self.toolchain), windows, 0, expected))
+
     def measurement(self, verification: Verification) -> Measurement:
         """What to keep of a verification whose cost was measured."""
         check, cost = verification.checks[-1], verification.cost

@@ -1,0 +1,211 @@
+"""What a version must pass to be released, all of it found anew in the bytes that MLflow keeps.
+
+What was true at registration counts for nothing here: hashes are taken again, gates are judged by the limits of today's
+params.yaml, and the firmware is compiled and run against the oracle.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from edgecodec.deploy.emit import firmware_hash
+from edgecodec.deploy.network import ExportedCodec, load_codec
+from edgecodec.errors import EdgeCodecError
+from edgecodec.params import Params
+from edgecodec.registry.gates import VALIDATION_DIGEST, Champion, Verdict, error_percent, judge
+from edgecodec.registry.lineage import Lineage
+from edgecodec.registry.manifest import MANIFEST, Bundle, loader_sha256, verify_bundle
+from edgecodec.registry.measurements import Measurements
+from edgecodec.registry.provenance import broken_lineage, commit_of, in_git, is_commit
+from edgecodec.registry.registered import BUNDLE_IN_MODEL, RegisteredVersion
+from edgecodec.registry.release_log import Figures
+from edgecodec.registry.versions import BUNDLE, LOADER_FILES
+from edgecodec.simulators.toolchain import find_toolchain
+from edgecodec.simulators.verifier import Verifier
+from edgecodec.storage import read_json, sha256_of_file
+
+OF_TARGET = ("measured", "recorded")  # evidence that is good enough for a release
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one check."""
+
+    subject: str
+    passed: bool
+    text: str  # what was found; for a failure also how to mend it
+
+
+@dataclass(frozen=True)
+class SealedBundle:
+    """A bundle whose every byte is as registered, and what it holds."""
+
+    version: RegisteredVersion
+    bundle: Bundle
+    codec: ExportedCodec
+    measured: Measurements
+    params: Mapping[str, Any]  # params.yaml as it was then
+    lineage: Lineage
+
+    @property
+    def rates(self) -> range:
+        return range(1, len(self.codec.quantizer.stages_of_rate) + 1)
+
+    @property
+    def figures(self) -> Figures:
+        """What later candidates are compared with."""
+        return Figures(str(self.measured.entry(VALIDATION_DIGEST)),
+                       {str(rate): self.measured.number(error_percent(rate)) for rate in self.rates})
+
+    @property
+    def evidence(self) -> str:
+        return str(self.measured.entry("verification.evidence"))
+
+
+@dataclass(frozen=True)
+class Examination:
+    """All findings on one version."""
+
+    findings: tuple[Finding, ...]
+    verdicts: tuple[Verdict, ...]  # of the gates, which are among the findings
+
+    @property
+    def failures(self) -> list[str]:
+        return [f"{finding.subject}: {finding.text}" for finding in self.findings if not finding.passed]
+
+
+def open_sealed(version: RegisteredVersion, model: Path) -> SealedBundle:
+    """Check the fetched files of ``version`` against their seals: manifest, tags, model hash.
+
+    Args:
+        model: the folder that MLflow keeps for the version.
+
+    Raises:
+        EdgeCodecError: a file was changed, is missing or was added, or the manifest is of another schema.
+    """
+    folder = model / BUNDLE_IN_MODEL
+    try:
+        bundle = verify_bundle(folder)
+        if sha256_of_file(folder / MANIFEST) != version.tags.get(BUNDLE):
+            raise EdgeCodecError(f"{MANIFEST}: not the one that was registered (tag {BUNDLE})")
+        if loader_sha256(model) != version.tags.get(LOADER_FILES):
+            raise EdgeCodecError(f"the files beside the bundle, by which MLflow loads it, are not those that were "
+                                 f"registered (tag {LOADER_FILES})")
+        codec = load_codec(folder / "encoder")
+        if codec.model_hash != bundle.model_hash:
+            raise EdgeCodecError(f"encoder is of model {codec.model_hash[:8]}, {MANIFEST} of {bundle.model_hash[:8]}")
+        settings = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
+        return SealedBundle(version, bundle, codec, Measurements.read(folder / "metrics"), settings,
+                            read_json(folder / "lineage.json"))
+    except EdgeCodecError as error:
+        told = str(error).replace(f"{folder}/", "").replace(f"{folder}: ", "bundle: ")
+        raise EdgeCodecError(f"{version}: {told}") from None
+
+
+def examine(sealed: SealedBundle, params: Params, repository: Path, champion: Champion | None,
+            accept_estimated: str | None, work: Path) -> Examination:
+    """Check what is in a sealed bundle.
+
+    Args:
+        params: today's; their gates judge.
+        repository: of git, with the commit that the version was made from.
+        champion: that the version must not be worse than; None compares with nobody.
+        accept_estimated: why a latency that was only estimated is good enough.
+        work: an empty folder to build the firmware in.
+    """
+    verdicts = judge(sealed.measured, params.gates, sealed.rates, champion)
+    findings: tuple[Finding, ...] = (
+        Finding("bundle", True, f"every file as registered, {sealed.bundle.sha256[:12]}"),
+        *_tags(sealed),
+        _profile(sealed),
+        *_gates(verdicts, champion),
+        _evidence(sealed, accept_estimated),
+        _lineage(sealed, repository),
+    )
+    if all(finding.passed for finding in findings):  # what has failed already is neither compiled nor run
+        findings = (*findings, _firmware(sealed, params, work))
+    return Examination(findings, verdicts)
+
+
+def _tags(sealed: SealedBundle) -> Iterator[Finding]:
+    """People choose versions by their tags: these must say what the bundle says."""
+    expected = {"model_hash": sealed.bundle.model_hash, "evidence": sealed.evidence, "codec": sealed.codec.codec,
+                "validation_digest": sealed.figures.validation_digest,
+                **{f"error_percent.rate{rate}": str(error) for rate, error in sealed.figures.error_percent.items()}}
+    wrong = [f"{name} is {sealed.version.tags.get(name)!r}, the bundle says {value!r}"
+             for name, value in expected.items() if sealed.version.tags.get(name) != value]
+    yield Finding("tags", not wrong, "; ".join(wrong) or f"{len(expected)} say what the bundle says")
+
+
+def _profile(sealed: SealedBundle) -> Finding:
+    """A quick training is for trying things. All three places that name the profile are asked."""
+    named = {
+        "tag profile": sealed.version.tags.get("profile"),
+        "params.yaml": sealed.params.get("train", {}).get("profile"),
+        "metrics/training.json": sealed.measured.entry("training.profile"),
+    }
+    other = [f"{where} says {profile}" for where, profile in named.items() if profile != "full"]
+    told = f"{', '.join(other)}; only train.profile full is released" if other else "full"
+    return Finding("profile", not other, told)
+
+
+def _gates(verdicts: Sequence[Verdict], champion: Champion | None) -> Iterator[Finding]:
+    for verdict in verdicts:
+        if verdict.name == "champion" and champion is not None:  # judge found nothing to compare
+            yield Finding("comparison", False, f"version {champion.version} was measured on other validation windows")
+        else:
+            text = verdict.reason.removeprefix(f"{verdict.name}: ")
+            yield Finding(f"gate {verdict.name}", verdict.passed,
+                          text or f"{verdict.value:.6g} within {verdict.limit:.6g}, {verdict.evidence}")
+
+
+def _evidence(sealed: SealedBundle, accept_estimated: str | None) -> Finding:
+    """Time and memory must have been counted for the very firmware of the bundle."""
+    report = read_json(sealed.bundle.folder / "verification" / "report.json")
+    found = firmware_hash(sealed.bundle.folder / "firmware")
+    if report.get("firmware_hash") != found or report.get("model_hash") != sealed.bundle.model_hash:
+        return Finding("evidence", False, "verification/report.json is about another firmware; run stage verify_gvsoc")
+    if sealed.evidence in OF_TARGET:
+        return Finding("evidence", True, f"{sealed.evidence}; {report.get('remark')}")
+    if sealed.evidence == "estimated" and accept_estimated:
+        return Finding("evidence", True, f"estimated, accepted: {accept_estimated}")
+    return Finding("evidence", False, f"{sealed.evidence}, but a release needs {' or '.join(OF_TARGET)}; run the stage "
+                                      'verify_gvsoc where GVSOC is, or give --accept-estimated "reason"')
+
+
+def _lineage(sealed: SealedBundle, repository: Path) -> Finding:
+    broken = list(broken_lineage(sealed.bundle.folder, sealed.lineage))
+    if not re.fullmatch("[0-9a-f]{64}", sealed.figures.validation_digest):
+        broken.append("metrics/windows.json has no digest of the validation windows")
+    if broken:
+        return Finding("lineage", False, "; ".join(broken))
+    if not in_git(repository):
+        return Finding("lineage", False, f"{repository.resolve()} is not in git; run in a clone of the project")
+    origin = sealed.version.tags.get("git_commit", "none")
+    if not is_commit(origin, repository):
+        return Finding("lineage", False, f"git commit {origin} is not in this clone; fetch the branch that it is on")
+    recorded = commit_of(sealed.lineage, repository)
+    if recorded is None:
+        return Finding("lineage", False, "no commit in this clone has its dvc.lock; commit it, or fetch the branch")
+    return Finding("lineage", True, f"made from {origin[:10]}, recorded in {recorded[:10]}, data "
+                                    f"{sealed.figures.validation_digest[:10]}")
+
+
+def _firmware(sealed: SealedBundle, params: Params, work: Path) -> Finding:
+    verifier = Verifier(sealed.codec, sealed.bundle.folder / "firmware", params.verify.target,
+                        params.firmware.l1_stack_bytes, find_toolchain(), params.verify.time_limit_seconds, work)
+    try:
+        checks = verifier.check_on_host()
+    except EdgeCodecError as error:
+        return Finding("firmware", False, str(error))
+    differing = [str(check) for check in checks if not check.comparison.bit_exact]
+    compared = sum(check.comparison.results for check in checks)
+    if differing or not compared:
+        return Finding("firmware", False, "; ".join(differing) or "golden/windows.bin holds no window")
+    return Finding("firmware", True, f"built and run on this host, {compared} results bit-exact")

@@ -1,0 +1,51 @@
+"""The release report of a version that MLflow has."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from mlflow.exceptions import MlflowException
+
+from edgecodec.registry.examination import open_sealed
+from edgecodec.registry.gates import judge
+from edgecodec.registry.registered import RegisteredVersion, fetch_model, find_version
+from edgecodec.registry.releases import Releases
+from edgecodec.registry.report.page import Subject, write_report
+from edgecodec.registry.store import reporting_failure
+from edgecodec.registry.versions import champion_of
+
+RELEASE_TAGS = {"released.at": "released", "released.by": "released by", "released.why": "reason",
+                "withdrawn.at": "withdrawn", "withdrawn.by": "withdrawn by", "withdrawn.why": "withdrawn because"}
+
+
+def write_version_report(releases: Releases, wanted: str, path: Path) -> RegisteredVersion:
+    """Write the report of a version, by number or alias, to ``path``: by today's limits, beside today's champion.
+
+    Raises:
+        EdgeCodecError: there is no such version, or its bytes are not those that were registered.
+    """
+    store, params = releases.store, releases.params
+    with reporting_failure(), tempfile.TemporaryDirectory() as work:
+        version = find_version(store, releases.name, wanted)
+        sealed = open_sealed(version, fetch_model(store, version, Path(work) / "model"))
+        champion = champion_of(store.client, releases.name)
+        if champion is not None and champion.version == version.number:
+            champion = None
+        write_report(Subject(
+            releases.name, version.number, sealed.bundle.folder, sealed.bundle.sha256,
+            _pictures(releases, version, Path(work) / "run"),
+            judge(sealed.measured, params.gates, sealed.rates, champion), params.gates.largest_error_percent, champion,
+            {"registered": f"{version.created:%Y-%m-%d %H:%M} UTC",
+             "git commit": version.tags.get("git_commit", "none"), "MLflow run": version.run_id,
+             **{shown: version.tags[tag] for tag, shown in RELEASE_TAGS.items() if tag in version.tags}}), path)
+    return version
+
+
+def _pictures(releases: Releases, version: RegisteredVersion, folder: Path) -> Path | None:
+    """The pictures that the run keeps; None where it is gone."""
+    folder.mkdir()
+    try:
+        return Path(releases.store.client.download_artifacts(version.run_id, "analysis", str(folder)))
+    except (MlflowException, OSError):
+        return None

@@ -1,0 +1,145 @@
+"""Gathers a bundle's figures and pictures into the page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from edgecodec.deploy.network import load_codec
+from edgecodec.registry.gates import Champion, Verdict
+from edgecodec.registry.measurements import Measurements
+from edgecodec.registry.rate_figures import figures_of_rates
+from edgecodec.registry.report import charts
+from edgecodec.storage import read_json, write_text
+
+VALIDATION = "rate_distortion.splits.validation"
+OWN = "edgecodec"
+NAMES = {"edgecodec_coded": "coded packets", "klt_dct": "KLT + DCT", "klt_dct_plain": "KLT + DCT, plain",
+         "joint_rvq": "PCA + RVQ", "means": "means alone", "sz3_abs": "SZ3, absolute", "sz3_rel": "SZ3, relative",
+         "sz3_abs_rel": "SZ3, both", "zfp": "ZFP"}
+PICTURES = {"reconstructions": "reconstructions.svg", "codebook_usage": "codebook_usage.svg"}  # of the analysis
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the page is about."""
+
+    name: str
+    version: str
+    bundle: Path
+    bundle_sha256: str
+    pictures: Path | None  # a folder with PICTURES; whatever is absent is left out
+    verdicts: Sequence[Verdict]
+    largest_error_percent: float  # the gate
+    champion: Champion | None  # whom it is compared with
+    facts: Mapping[str, str]  # of the release: run, commit, dates, who and why
+
+
+def write_report(subject: Subject, path: Path) -> None:
+    """Write the page to ``path``, whole or not at all.
+
+    Raises:
+        EdgeCodecError: a file of the bundle is absent or damaged.
+    """
+    environment = Environment(loader=PackageLoader("edgecodec.registry.report", "."), autoescape=True,
+                              undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update(figure=_figure, bytes=_bytes)
+    write_text(path, environment.get_template("page.html.j2").render(_content(subject)))
+
+
+def _content(subject: Subject) -> dict[str, Any]:
+    codec = load_codec(subject.bundle / "encoder")
+    measured = Measurements.read(subject.bundle / "metrics")
+    report = read_json(subject.bundle / "verification" / "report.json")
+    rates = figures_of_rates(codec, measured)
+    return {
+        "subject": subject, "codec": codec, "rates": rates, "seconds": codec.samples / codec.sample_rate_hz,
+        "verification": {name: measured.entry(f"verification.{name}") for name in (
+            "target", "simulator", "evidence", "bit_exact", "l1_bytes", "l2_bytes", "code_bytes", "clock_mhz")},
+        "checks": report.get("checks", []), "remark": report.get("remark", ""),
+        "codewords": max(codec.quantizer.codewords),
+        "codebooks": {name: measured.number(f"codebooks.{name}") for name in (
+            "least_usage", "mean_perplexity", "mean_reseed_rate", "dead", "near_duplicates")},
+        "by_wind": _by_wind(measured, [str(each.rate) for each in rates]),
+        "rate_distortion": _rate_distortion(subject, measured),
+        "cycles": _cycles(measured), "memory": _memory(subject.bundle), "energy": _energy(report),
+        "pictures": _pictures(subject.pictures),
+        "lineage": read_json(subject.bundle / "lineage.json"),
+    }
+
+
+def _rate_distortion(subject: Subject, measured: Measurements) -> str | None:
+    def curve(name: str, label: str) -> charts.ErrorCurve:
+        points = [point for _, point in sorted(codecs[name].items(), key=lambda item: int(item[0]))]
+        return charts.ErrorCurve(label, [point["bits_per_window"] for point in points],
+                                 [point["error_percent"] for point in points])
+
+    codecs: Mapping[str, Any] = measured.entry(VALIDATION) or {}
+    if OWN not in codecs:
+        return None
+    champion = None
+    if subject.champion is not None and subject.champion.bits_per_window:
+        known = subject.champion
+        rates = sorted(known.error_percent.keys() & known.bits_per_window.keys())
+        champion = charts.ErrorCurve(f"champion, version {known.version}",
+                                     [known.bits_per_window[rate] for rate in rates],
+                                     [known.error_percent[rate] for rate in rates])
+    rivals = [curve(name, NAMES.get(name, name)) for name in codecs if name != OWN]
+    return charts.rate_distortion(curve(OWN, f"version {subject.version}"), champion, rivals,
+                                  subject.largest_error_percent)
+
+
+def _cycles(measured: Measurements) -> str | None:
+    layers: Sequence[Mapping[str, Any]] = measured.entry("verification.encoder.layers") or []
+    quantizer: Mapping[str, Any] = measured.entry("verification.rvq") or {}
+    if not layers:
+        return None
+    return charts.cycles([*(layer["name"] for layer in layers), *(f"quantizer, rate {rate}" for rate in quantizer)],
+                         [*(layer["cycles"] for layer in layers), *(each["cycles"] for each in quantizer.values())])
+
+
+def _memory(bundle: Path) -> dict[str, Any] | None:
+    path = bundle / "firmware" / "memory_map.json"
+    if not path.is_file():
+        return None
+    planned = read_json(path)
+    return {**planned, "picture": charts.memory(planned["blocks"], planned["steps"], planned["arena_bytes"])}
+
+
+def _energy(report: Mapping[str, Any]) -> dict[str, Any] | None:
+    energy = report.get("energy")
+    if energy is None:
+        return None
+    by_rate = dict(sorted(energy["by_rate"].items(), key=lambda item: int(item[0])))
+    picture = charts.energy(list(by_rate), [each["compute_millijoules"] for each in by_rate.values()],
+                            [each["radio_millijoules"] for each in by_rate.values()], energy["raw_window_millijoules"])
+    return {**energy, "by_rate": by_rate, "picture": picture}
+
+
+def _by_wind(measured: Measurements, rates: Sequence[str]) -> dict[str, list[float]]:
+    """Errors at every rate, by wind speed."""
+    speeds: Mapping[str, Any] = measured.entry(f"{VALIDATION}.{OWN}.{rates[0]}.by_wind") or {}
+    return {speed: [measured.number(f"{VALIDATION}.{OWN}.{rate}.by_wind.{speed}.error_percent") for rate in rates]
+            for speed in speeds}
+
+
+def _pictures(folder: Path | None) -> dict[str, str | None]:
+    paths = {name: None if folder is None else folder / file for name, file in PICTURES.items()}
+    return {name: charts.svg_uri(path.read_bytes()) if path is not None and path.is_file() else None
+            for name, path in paths.items()}
+
+
+def _figure(value: Any, digits: int = 3) -> str:
+    """A number with ``digits`` significant digits; a dash where nothing was measured."""
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
+
+
+def _bytes(value: Any) -> str:
+    return f"{value / 1000:,.1f} kB" if isinstance(value, int | float) and math.isfinite(value) else "–"

@@ -1,0 +1,187 @@
+"""``edgecodec releases``: from registered candidates to a champion, and back, with a log of who did what and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from edgecodec.registry.examination import Examination
+    from edgecodec.registry.releases import Release, Releases, State
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode="markdown",
+    help="Promote registered versions, go back, and prove what is released.\n\n"
+         "They read params.yaml and the MLflow store: the local one, or the server in `MLFLOW_TRACKING_URI`. "
+         "VERSION is a number or an alias (`3`, `candidate`, `champion`).",
+)
+
+Version = Annotated[str, typer.Argument(metavar="VERSION", help="A number or an alias.")]
+Reason = Annotated[str, typer.Option("--reason", "-m", help="Why; goes into the release log.")]
+Who = Annotated[str | None, typer.Option("--by", help="Who; user@host if not given.")]
+AcceptEstimated = Annotated[str | None, typer.Option(
+    metavar="REASON", help="Release although time on the target was only estimated; goes into the release log.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """All registered versions, newest first."""
+    from edgecodec.registry import release_tables
+    from edgecodec.registry.registered import list_versions
+
+    releases = _releases()
+    state = releases.state()
+    versions = list_versions(releases.store, releases.name)
+    _print(release_tables.versions_json(versions) if as_json else release_tables.versions_table(versions))
+    _warn(state)
+
+
+@app.command()
+def show(version: Version) -> None:
+    """What a version is and reaches, and how it was released."""
+    from edgecodec.registry import release_tables
+    from edgecodec.registry.registered import find_version
+
+    releases = _releases()
+    state = releases.state()
+    for table in release_tables.version_tables(find_version(releases.store, releases.name, version), state.history):
+        _print(table)
+    _warn(state)
+
+
+@app.command()
+def promote(version: Version, reason: Reason, by: Who = None, accept_estimated: AcceptEstimated = None) -> None:
+    """Check a version from its bytes, and make it the champion if it passes."""
+    from edgecodec.registry.releases import Request
+
+    releases = _releases()
+    release = _release(lambda: releases.promote(version, Request(by or _user(), reason, accept_estimated)))
+    entry = release.entry
+    typer.echo(f"{releases.name} version {release.version} is the champion "
+               f"{'already; nothing was changed' if entry is None else f'(release log, entry {entry.number})'}")
+
+
+@app.command()
+def rollback(
+    reason: Reason, by: Who = None, accept_estimated: AcceptEstimated = None,
+    withdrawn: Annotated[str | None, typer.Option(
+        "--from", metavar="VERSION", help="Only if it is the champion still; so the command may be repeated.")] = None,
+) -> None:
+    """Check the champion before the present one, and make it the champion again if it passes."""
+    from edgecodec.registry.releases import Request
+
+    releases = _releases()
+    release = _release(lambda: releases.rollback(Request(by or _user(), reason, accept_estimated), withdrawn))
+    entry = release.entry
+    typer.echo(f"{releases.name} version {release.version} is the champion again "
+               f"{'already; nothing was changed' if entry is None else f'(release log, entry {entry.number})'}")
+
+
+@app.command()
+def diff(old: Version, new: Version) -> None:
+    """Where two versions differ: figures, parameters, files."""
+    from edgecodec.registry import release_tables
+    from edgecodec.registry.difference import compare_versions
+
+    releases = _releases()
+    for table in release_tables.difference_tables(compare_versions(releases, old, new)):
+        _print(table)
+
+
+@app.command()
+def verify(
+    version: Annotated[str, typer.Argument(metavar="[VERSION]", help="A number or an alias.")] = "champion",
+    accept_estimated: AcceptEstimated = None,
+) -> None:
+    """Check a version from its bytes, the release log, and that the aliases agree with it."""
+    from edgecodec.errors import EdgeCodecError
+
+    releases = _releases()
+    state = releases.state()
+    sealed, examination = releases.examine(version, accept_estimated)
+    _show(examination)
+    failures = [*examination.failures, *([state.astray] if state.astray else [])]
+    if failures:
+        raise EdgeCodecError(f"{sealed.version} does not pass: {'; '.join(failures)}")
+    typer.echo(f"{sealed.version} passes; release log unbroken, {len(state.history.entries)} entries")
+
+
+@app.command()
+def report(
+    version: Version,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The HTML page to write.")],
+) -> None:
+    """Write one self-contained page about a version: gates, errors, cycles, memory, energy, lineage."""
+    from edgecodec.registry.report.of_version import write_version_report
+
+    written = write_version_report(_releases(), version, output)
+    typer.echo(f"{output}: release report of {written}")
+
+
+@app.command()
+def history(as_json: AsJson = False) -> None:
+    """The release log, checked: who released what, when and why."""
+    from edgecodec.errors import EdgeCodecError
+    from edgecodec.registry import release_tables
+
+    state = _releases().state()
+    _print(release_tables.history_json(state.history) if as_json else release_tables.history_table(state.history))
+    if state.astray:
+        raise EdgeCodecError(state.astray)
+
+
+def _releases() -> Releases:
+    from edgecodec.params import load_params
+    from edgecodec.registry.releases import Releases
+
+    return Releases.open(load_params(), Path(), lambda told: typer.echo(told, err=True))
+
+
+def _release(command: Callable[[], Release]) -> Release:
+    """Run ``command`` and show what was found, whether it ends well or not."""
+    from edgecodec.registry.releases import RefusedError
+
+    try:
+        release = command()
+    except RefusedError as refusal:
+        _show(refusal.examination)
+        raise
+    if release.examination is not None:
+        _show(release.examination)
+    return release
+
+
+def _show(examination: Examination) -> None:
+    from edgecodec.registry.release_tables import findings_table
+
+    _print(findings_table(examination))
+
+
+def _print(shown: RenderableType) -> None:
+    from rich.console import Console
+
+    Console().print(shown, highlight=False, soft_wrap=isinstance(shown, str))
+
+
+def _warn(state: State) -> None:
+    if state.astray:
+        typer.echo(f"warning: {state.astray}", err=True)
+
+
+def _user() -> str:
+    """Whoever runs the command, as the machine knows them."""
+    import getpass
+    import socket
+
+    from edgecodec.errors import EdgeCodecError
+
+    try:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+    except (KeyError, OSError):
+        raise EdgeCodecError("this machine has no name for its user; say who releases with --by NAME") from None
