@@ -71,7 +71,7 @@ def test_a_figure_that_is_missing_or_no_number_fails_with_its_place(value: Any) 
 
 
 def test_recordings_that_name_no_damage_have_no_accuracy_to_lose() -> None:
-    verdicts = judge(changed("damage", {"classes": []}), PARAMS, None)
+    verdicts = judge(changed("damage", {"classes": []}), LIMITS, RATES, None)
     assert all(verdict.passed for verdict in verdicts)
     assert [verdict.reason for verdict in verdicts if verdict.name == "accuracy_loss"] == [
         "accuracy_loss: the recordings name no damages to tell apart; not measured"]
