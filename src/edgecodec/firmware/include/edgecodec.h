@@ -36,7 +36,7 @@ typedef enum ec_status {
     EC_ERROR_NULL = 1,       /* a pointer is NULL */
     EC_ERROR_ALIGNMENT = 2,  /* the arena is not aligned to EC_ARENA_ALIGNMENT, or other data not to their type */
     EC_ERROR_ARENA = 3,      /* the arena is smaller than ec_arena_size() */
-    EC_ERROR_MODEL = 4,      /* weights or codebooks belong to another model */
+    EC_ERROR_MODEL = 4,      /* weights or codebooks belong to another model, or are damaged */
     EC_ERROR_CONTEXT = 5,    /* the context has not been through ec_init */
     EC_ERROR_TEAM = 6,       /* no workers, more than EC_WORKERS_MAX, or a worker's number out of range */
     EC_ERROR_RATE = 7,       /* rate 0, or above the model's rates */

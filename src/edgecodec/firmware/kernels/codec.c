@@ -31,6 +31,30 @@ static ec_status check_blob(const void *data, uint32_t kind, uint32_t bytes) {
     return same ? EC_OK : EC_ERROR_MODEL;
 }
 
+/* A stage reads and writes a token's values at its coordinates: one out of range would reach beyond the latent. */
+static ec_status check_coordinates(const uint8_t *codebooks, const ec_quantizer *quantizer) {
+    const uint16_t *coordinates = (const uint16_t *)(const void *)(codebooks + quantizer->coordinates);
+    const uint32_t count =
+        quantizer->coordinates == EC_NONE ? 0 : quantizer->coordinates_bytes / (uint32_t)sizeof *coordinates;
+    bool inside = true;
+    for (uint32_t i = 0; i < count; i++) {
+        inside = inside && coordinates[i] < quantizer->latent.channels;
+    }
+    return inside ? EC_OK : EC_ERROR_MODEL;
+}
+
+static ec_status check_codebooks(const void *codebooks) {
+    const ec_coded *coded = ec_codec_network.coded;
+    ec_status status = check_blob(codebooks, EC_CODEBOOKS, ec_codec_network.codebooks_bytes);
+    if (status == EC_OK) {
+        status = check_coordinates(codebooks, &ec_codec_network.quantizer);
+    }
+    if (status == EC_OK && coded != NULL) {
+        status = check_coordinates(codebooks, &coded->quantizer);
+    }
+    return status;
+}
+
 ec_status ec_init(ec_context *context, void *arena, size_t arena_bytes, const void *weights, const void *codebooks) {
     if (context == NULL || arena == NULL || weights == NULL || codebooks == NULL) {
         return EC_ERROR_NULL;
@@ -45,7 +69,7 @@ ec_status ec_init(ec_context *context, void *arena, size_t arena_bytes, const vo
     }
     ec_status status = check_blob(weights, EC_WEIGHTS, ec_codec_network.weights_bytes);
     if (status == EC_OK) {
-        status = check_blob(codebooks, EC_CODEBOOKS, ec_codec_network.codebooks_bytes);
+        status = check_codebooks(codebooks);
     }
     if (status == EC_OK) {
         context->arena = arena;

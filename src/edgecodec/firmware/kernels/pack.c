@@ -72,6 +72,10 @@ static void write_checksum(uint8_t *packet, size_t bytes) {
     write_little_endian(packet + bytes - CRC_BYTES, crc32(packet, bytes - CRC_BYTES), CRC_BYTES);
 }
 
+static bool is_misaligned(const uint16_t *indices) {
+    return (uintptr_t)indices % _Alignof(uint16_t) != 0;
+}
+
 static ec_status check_indices(const ec_quantizer *quantizer, uint32_t stages, const uint16_t *indices) {
     for (uint32_t stage = 0; stage < stages; stage++) {
         for (uint32_t token = 0; token < quantizer->tokens; token++) {
@@ -114,6 +118,9 @@ ec_status ec_pack(uint32_t rate, uint16_t sequence, const uint16_t *indices, uin
         return EC_ERROR_NULL;
     }
     *bytes = 0;
+    if (is_misaligned(indices)) {
+        return EC_ERROR_ALIGNMENT;
+    }
     const size_t size = ec_packet_size(rate);
     if (size == 0) {
         return EC_ERROR_RATE;
@@ -144,6 +151,9 @@ ec_status ec_pack_coded(const ec_context *context, uint32_t rate, uint16_t seque
         return EC_ERROR_NULL;
     }
     *bytes = 0;
+    if (is_misaligned(indices)) {
+        return EC_ERROR_ALIGNMENT;
+    }
     if (context->codebooks == NULL) {
         return EC_ERROR_CONTEXT;
     }

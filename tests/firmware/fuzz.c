@@ -1,0 +1,232 @@
+/* A libFuzzer target: one input is one life of a context, from ec_init to a packet, with arguments that may be wrong.
+ *
+ * Every buffer is a heap block of just the size the API asks for, so that AddressSanitizer sees the first byte too far.
+ * Beyond what the sanitizers see, the target aborts where a status does not tell the truth: see `require`.
+ */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec_model.h"
+#include "edgecodec.h"
+#include "serial.h"
+
+/* Arguments that may be missing, one in an input. */
+typedef enum argument {
+    NOTHING,
+    CONTEXT,
+    ARENA,
+    WEIGHTS,
+    CODEBOOKS,
+    TEAM,
+    BARRIER,
+    FETCH,
+    WINDOW,
+    INDICES,
+    PACKET,
+    BYTES,
+    ARGUMENTS,
+} argument;
+
+typedef struct input {
+    const uint8_t *data;
+    size_t left;
+    argument missing;
+} input;
+
+typedef struct buffer {
+    uint8_t *block;
+    uint8_t *at; /* `misplaced` bytes into the block, up to its end */
+    size_t bytes;
+} buffer;
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+
+static void require(bool truth) {
+    if (!truth) {
+        abort();
+    }
+}
+
+/* Little-endian; zeros once the input has ended. */
+static uint32_t take(input *in, uint32_t bytes) {
+    uint32_t value = 0;
+    for (uint32_t i = 0; i < bytes && in->left > 0; i++) {
+        value |= (uint32_t)*in->data++ << (8 * i);
+        in->left--;
+    }
+    return value;
+}
+
+static void *unless_missing(const input *in, argument which, void *pointer) {
+    return in->missing == which ? NULL : pointer;
+}
+
+/* `bytes` bytes of `filler`. */
+static buffer lend(size_t bytes, size_t misplaced, int filler) {
+    uint8_t *block = malloc(misplaced + bytes); /* of nothing: a block that may not be touched */
+    require(block != NULL);
+    const buffer lent = {block, block + misplaced, bytes};
+    memset(lent.at, filler, bytes);
+    return lent;
+}
+
+/* Mostly 0: well placed. */
+static size_t take_misplacement(input *in) {
+    const uint32_t drawn = take(in, 1);
+    return drawn < 16 ? drawn : 0;
+}
+
+static bool is_filled_with(const uint8_t *data, size_t bytes, uint8_t filler) {
+    bool same = true;
+    for (size_t i = 0; i < bytes; i++) {
+        same = same && data[i] == filler;
+    }
+    return same;
+}
+
+/* A copy of weights or codebooks; up to three halfwords of it are overwritten. */
+static buffer corrupted(input *in, const void *original, size_t bytes) {
+    const buffer copy = lend(bytes, take_misplacement(in), 0);
+    memcpy(copy.at, original, bytes);
+    for (uint32_t count = take(in, 1) % 4; count > 0; count--) {
+        const size_t place = take(in, 3) % (bytes - 1);
+        const uint16_t value = (uint16_t)take(in, 2);
+        memcpy(copy.at + place, &value, sizeof value);
+    }
+    return copy;
+}
+
+/* Any bits at all, or values as sensors give them with some others among them. */
+static buffer take_window(input *in) {
+    const buffer window = lend(sizeof(float) * EC_SAMPLES * EC_CHANNELS, take_misplacement(in), 0);
+    const bool raw = take(in, 1) % 4 == 0;
+    const float scale = raw ? 0.0f : (float)take(in, 2) / 4096.0f;
+    for (size_t i = 0; i < window.bytes; i += sizeof(float)) {
+        uint32_t bits = take(in, raw ? 4 : 1);
+        if (!raw) {
+            const float value = (float)((int32_t)bits - 128) * scale;
+            memcpy(&bits, &value, sizeof bits);
+        }
+        memcpy(window.at + i, &bits, sizeof bits);
+    }
+    return window;
+}
+
+/* The serial team, or one that cannot be. A possible team of several would need as many callers. */
+static ec_team take_team(input *in) {
+    ec_team team = ec_serial_team();
+    if (take(in, 1) == 1) {
+        team.workers = take(in, 4);
+        team.worker = take(in, 4);
+        if (team.worker < team.workers && team.workers <= EC_WORKERS_MAX) {
+            team.worker = team.workers;
+        }
+    }
+    if (in->missing == BARRIER) {
+        team.barrier = NULL;
+    }
+    if (in->missing == FETCH) {
+        team.fetch = NULL;
+    }
+    return team;
+}
+
+static uint32_t take_rate(input *in) {
+    const uint32_t drawn = take(in, 1);
+    return drawn == 255 ? take(in, 4) : drawn % (EC_RATES + 2);
+}
+
+static bool is_rate(uint32_t rate) {
+    return rate >= 1 && rate <= EC_RATES;
+}
+
+static size_t index_bytes(uint32_t rate, bool coded) {
+    const ec_model *model = ec_model_info();
+    if (!is_rate(rate)) {
+        return 0;
+    }
+    return coded ? sizeof(uint16_t) * model->coded_stages_of_rate[rate - 1]
+                 : sizeof(uint16_t) * model->stages_of_rate[rate - 1] * model->tokens;
+}
+
+/* Whether the context was accepted; one that was not is still there to be used. */
+static bool init(input *in, ec_context *context, buffer arena, buffer weights, buffer codebooks) {
+    const ec_status status =
+        ec_init(unless_missing(in, CONTEXT, context), unless_missing(in, ARENA, arena.at), arena.bytes,
+                unless_missing(in, WEIGHTS, weights.at), unless_missing(in, CODEBOOKS, codebooks.at));
+    require(status <= EC_ERROR_MODEL);
+    if (status == EC_OK) {
+        require(arena.bytes >= ec_arena_size() && (uintptr_t)arena.at % EC_ARENA_ALIGNMENT == 0);
+        require(memcmp(weights.at, &codec_weights, sizeof(ec_blob)) == 0);
+        require(memcmp(codebooks.at, &codec_codebooks, sizeof(ec_blob)) == 0);
+    }
+    return status == EC_OK;
+}
+
+static void pack(input *in, const ec_context *context, uint32_t rate, bool coded, bool encoded, buffer indices) {
+    const uint16_t sequence = (uint16_t)take(in, 2);
+    const size_t enough = coded ? ec_coded_packet_size(rate) : ec_packet_size(rate);
+    const uint32_t drawn = take(in, 1);
+    const buffer packet = lend(drawn < 128 ? drawn : enough, 0, 0xee);
+    size_t written = 12345;
+    size_t *bytes = unless_missing(in, BYTES, &written);
+    const uint16_t *source = unless_missing(in, INDICES, indices.at);
+    uint8_t *target = unless_missing(in, PACKET, packet.at);
+    const ec_status status =
+        coded ? ec_pack_coded(unless_missing(in, CONTEXT, (void *)(uintptr_t)context), rate, sequence, source, target,
+                              packet.bytes, bytes)
+              : ec_pack(rate, sequence, source, target, packet.bytes, bytes);
+    if (status == EC_OK) {
+        require(is_rate(rate) && written <= packet.bytes && written <= enough && (coded || written == enough));
+        require(packet.at[0] == (coded ? 0x20u : 0x10u) + rate - 1);
+        require((packet.at[5] | packet.at[6] << 8) == sequence);
+        require(is_filled_with(packet.at + written, packet.bytes - written, 0xee));
+    } else {
+        require(is_filled_with(packet.at, packet.bytes, 0xee));
+        require(status == EC_ERROR_NULL || status == EC_ERROR_CODED || written == 0);
+        require(!encoded || packet.bytes < enough || in->missing != NOTHING);
+    }
+    free(packet.block);
+}
+
+static void encode_and_pack(input *in, const ec_context *context, bool ready) {
+    const bool coded = ec_model_info()->coded_stages > 0 && take(in, 1) % 2 == 1;
+    const uint32_t rate = take_rate(in);
+    const buffer window = take_window(in);
+    const buffer indices = lend(index_bytes(rate, coded), take_misplacement(in), 0xee);
+    ec_team team = take_team(in);
+    const ec_status status = (coded ? ec_encode_coded : ec_encode)(
+        unless_missing(in, CONTEXT, (void *)(uintptr_t)context), unless_missing(in, TEAM, &team),
+        unless_missing(in, WINDOW, window.at), rate, unless_missing(in, INDICES, indices.at));
+    require(status != EC_OK || (ready && is_rate(rate)));
+    require(status == EC_OK || is_filled_with(indices.at, indices.bytes, 0xee));
+    /* The encoder's own indices must fit a packet; any others may be refused. */
+    const bool replaced = status != EC_OK || take(in, 1) == 1;
+    for (size_t i = 0; replaced && i < indices.bytes; i++) {
+        indices.at[i] = (uint8_t)take(in, 1);
+    }
+    pack(in, context, rate, coded, !replaced, indices);
+    free(indices.block);
+    free(window.block);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
+    input in = {data, bytes, NOTHING};
+    const uint32_t missing = take(&in, 1);
+    in.missing = missing < ARGUMENTS ? (argument)missing : NOTHING;
+    ec_context context = {NULL, NULL, NULL, NULL};
+    const uint32_t spare = take(&in, 1);
+    const buffer arena = lend(spare < 32 ? ec_arena_size() - 16 + spare : ec_arena_size(), take_misplacement(&in),
+                              (int)take(&in, 1));
+    const buffer weights = corrupted(&in, &codec_weights, sizeof codec_weights);
+    const buffer codebooks = corrupted(&in, &codec_codebooks, sizeof codec_codebooks);
+    const bool ready = init(&in, &context, arena, weights, codebooks);
+    for (uint32_t window = 0; window < 2; window++) {
+        encode_and_pack(&in, &context, ready);
+    }
+    free(codebooks.block);
+    free(weights.block);
+    free(arena.block);
+    return 0;
+}
