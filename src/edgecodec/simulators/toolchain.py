@@ -17,7 +17,8 @@ from typing import Literal
 
 from edgecodec.errors import EdgeCodecError
 
-Machine = Literal["host", "riscv32"]
+CortexM = Literal["cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"]
+Machine = Literal["host", "riscv32"] | CortexM
 
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
 # The sums' order defines the result; nothing may be contracted or reordered.
@@ -28,6 +29,13 @@ _CLANG_RISCV32 = ("--target=riscv32-unknown-elf", "-march=rv32imc_zicsr_zfinx_zh
                   "-ffreestanding", "-fuse-ld=lld-19", "-nostdlib")
 _ZIG_RISCV32 = ("-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c+zfinx+zhinx+zicsr-a-d-f",
                 "-ffreestanding", "-nostdlib")
+# Float unit and instruction set follow from the core; the ABI passes floats in its registers.
+_CORTEX_M: dict[CortexM, str] = {"cortex-m4": "thumbv7em", "cortex-m7": "thumbv7em", "cortex-m33": "thumbv8m.main",
+                                 "cortex-m55": "thumbv8.1m.main"}
+_CLANG_CORTEX_M: dict[Machine, tuple[str, ...]] = {
+    core: (f"--target={architecture}-none-eabihf", f"-mcpu={core}", "-mfloat-abi=hard", "-ffreestanding",
+           "-fuse-ld=lld-19", "-nostdlib")
+    for core, architecture in _CORTEX_M.items()}
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,7 @@ def installed_toolchains() -> tuple[Toolchain, ...]:
         found.append(Toolchain("clang-19", (clang,), {
             "host": ("-march=native",) if platform.machine() == "x86_64" else (),
             "riscv32": _CLANG_RISCV32,
+            **_CLANG_CORTEX_M,
         }))
     if importlib.util.find_spec("ziglang"):
         # zig compiles for the machine it runs on.

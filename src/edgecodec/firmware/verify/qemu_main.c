@@ -1,7 +1,7 @@
-/* The verification program on one RISC-V core of QEMU. */
+/* The verification program on one core of QEMU. */
 #include "codec_model.h"
 #include "linked_windows.h"
-#include "qemu_riscv.h"
+#include "qemu.h"
 #include "serial.h"
 #include "verify.h"
 

@@ -1,4 +1,5 @@
-#include "qemu_riscv.h"
+/* QEMU's board `virt` with one 32-bit RISC-V core, floating-point values in the integer registers (Zfinx, Zhinx). */
+#include "qemu.h"
 
 #include "hexadecimal.h"
 

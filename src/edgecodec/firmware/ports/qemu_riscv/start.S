@@ -1,5 +1,5 @@
 /* Boot of one RISC-V core: paints the stack, clears .bss, calls program(). */
-#include "qemu_riscv.h"
+#include "qemu.h"
 
     .section .text.start, "ax"
     .globl _start

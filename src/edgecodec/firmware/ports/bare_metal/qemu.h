@@ -1,7 +1,6 @@
-/* QEMU's board `virt` with one 32-bit RISC-V core, floating-point values in the integer registers (Zfinx, Zhinx).
- * No cluster and no clock: it counts instructions. */
-#ifndef QEMU_RISCV_H
-#define QEMU_RISCV_H
+/* What a program needs of a machine of QEMU, whichever core it has. No cluster and no clock: it counts instructions. */
+#ifndef BARE_METAL_QEMU_H
+#define BARE_METAL_QEMU_H
 
 #define QEMU_STACK_PAINT 0x57ac57ac
 
@@ -13,7 +12,7 @@ _Noreturn void program(void); /* entry of the application */
 
 uint32_t qemu_instructions(void); /* retired since boot */
 
-void qemu_put(const char *text); /* to the serial port */
+void qemu_put(const char *text); /* to the standard output of QEMU */
 uint32_t qemu_deepest_stack(void);
 _Noreturn void qemu_exit(uint32_t status); /* ends the simulation */
 
