@@ -13,6 +13,7 @@ from pathlib import Path
 import mlflow.pyfunc
 import numpy as np
 import pytest
+import yaml
 from small_project import small_params
 
 from edgecodec.deploy.export import quantizers_of
@@ -20,6 +21,7 @@ from edgecodec.deploy.packet import unpack
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import Codec, load_model
 from edgecodec.registry.bundle import REQUIREMENTS, build_bundle, decoding_modules
+from edgecodec.registry.lineage import read_lineage
 from edgecodec.registry.manifest import MANIFEST, Bundle, verify_bundle
 from edgecodec.registry.packet_decoder import STREAMED, PacketDecoder
 from edgecodec.registry.register import register
@@ -39,6 +41,13 @@ def test_equal_results_give_equal_bundles(bundle: Bundle, project: Path, tmp_pat
 
 def test_the_lineage_leaves_out_the_registering_stage(bundle: Bundle) -> None:
     assert set(read_json(bundle.folder / "lineage.json")) == {"train"}
+
+
+def test_the_lineage_leaves_out_stages_that_the_pipeline_no_longer_has(project: Path) -> None:
+    lock = yaml.safe_load((project / "dvc.lock").read_text())
+    lock["stages"]["gone"] = lock["stages"]["train"]
+    (project / "dvc.lock").write_text(yaml.safe_dump(lock))
+    assert set(read_lineage(project)) == {"train"}
 
 
 def append(path: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from small_project import small_params
+from test_cli import Command, Finished, edgecodec  # noqa: F401  (a fixture)
 from test_releases import NAME, VARIANTS, register_variant
 from test_server import server  # noqa: F401  (a fixture)
 
@@ -23,21 +24,23 @@ from edgecodec.registry.store import open_store
 SOURCE = Path(__file__).parents[2] / "src"
 
 
-def edgecodec(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", "from edgecodec.cli import main; main()", *arguments],
-                          env={**os.environ, "PYTHONPATH": str(SOURCE), "COLUMNS": "220", **environment},
+def in_a_process(*arguments: str, prefix: tuple[str, ...] = (), **environment: str) -> Finished:
+    """Run the command in a process of its own, whose command line begins with ``prefix``."""
+    done = subprocess.run([*prefix, sys.executable, "-c", "from edgecodec.cli import main; main()", *arguments],
+                          env={**os.environ, "PYTHONPATH": str(SOURCE), **environment},
                           capture_output=True, text=True, check=False, timeout=300)
+    return Finished(done.returncode, done.stdout, done.stderr)
 
 
 def aliases() -> dict[str, str]:
     return {alias: str(number) for alias, number in open_store().client.get_registered_model(NAME).aliases.items()}
 
 
-def one_line(finished: subprocess.CompletedProcess[str], told: str) -> None:
-    assert finished.returncode == 1, finished.stdout + finished.stderr
-    assert finished.stderr.count("\n") == 1, finished.stderr
-    assert finished.stderr.startswith("error: ")
-    assert told in finished.stderr
+def one_line(finished: Finished, told: str) -> None:
+    assert finished.status == 1, finished.out + finished.err
+    assert finished.err.count("\n") == 1, finished.err
+    assert finished.err.startswith("error: ")
+    assert told in finished.err
 
 
 @pytest.fixture
@@ -48,32 +51,33 @@ def registered(project: Path) -> Path:
     return project
 
 
-def test_the_story_of_a_release(registered: Path) -> None:
+@pytest.mark.usefixtures("registered")
+def test_the_story_of_a_release(edgecodec: Command) -> None:  # noqa: F811
     listed = edgecodec("releases", "list", "--json")
-    assert [version["version"] for version in json.loads(listed.stdout)] == ["2", "1"]
+    assert [version["version"] for version in json.loads(listed.out)] == ["2", "1"]
 
     first = edgecodec("releases", "promote", "1", "--reason", "the first", "--by", "ada")
-    assert first.returncode == 0, first.stderr
-    assert "edgecodec version 1 is the champion (release log, entry 1)" in first.stdout
-    assert "built and run on this host" in first.stdout
-    assert edgecodec("releases", "promote", "candidate", "-m", "better", "--by", "bob").returncode == 0
+    assert first.status == 0, first.err
+    assert "edgecodec version 1 is the champion (release log, entry 1)" in first.out
+    assert "built and run on this host" in first.out
+    assert edgecodec("releases", "promote", "candidate", "-m", "better", "--by", "bob").status == 0
     assert aliases() == {"champion": "2", "previous-champion": "1", "candidate": "2"}
 
-    compared = edgecodec("releases", "diff", "previous-champion", "champion").stdout
+    compared = edgecodec("releases", "diff", "previous-champion", "champion").out
     assert "error_percent.rate2" in compared
     assert "-4.76 %" in compared
     assert "metrics/rate_distortion.json" in compared
     back = edgecodec("releases", "rollback", "-m", "it clips", "--by", "ada", "--from", "2")
-    assert "edgecodec version 1 is the champion again (release log, entry 3)" in back.stdout
-    assert "already" in edgecodec("releases", "rollback", "-m", "it clips", "--from", "2").stdout
+    assert "edgecodec version 1 is the champion again (release log, entry 3)" in back.out
+    assert "already" in edgecodec("releases", "rollback", "-m", "it clips", "--from", "2").out
 
-    told = json.loads(edgecodec("releases", "history", "--json").stdout)["entries"]
+    told = json.loads(edgecodec("releases", "history", "--json").out)["entries"]
     assert [(entry["who"], entry["action"], entry["after"]["champion"], entry["reason"]) for entry in told] == [
         ("ada", "promote", "1", "the first"), ("bob", "promote", "2", "better"), ("ada", "rollback", "1", "it clips")]
-    shown = edgecodec("releases", "show", "2").stdout
+    shown = edgecodec("releases", "show", "2").out
     assert "withdrawn.why" in shown
     assert "it clips" in shown
-    assert edgecodec("releases", "verify").returncode == 0
+    assert edgecodec("releases", "verify").status == 0
     one_line(edgecodec("releases", "rollback", "-m", "again"), "no earlier champion")
     one_line(edgecodec("releases", "promote", "9", "-m", "what?"), "no version or alias 9; there are 2, @candidate, 1")
     one_line(edgecodec("releases", "promote", "1", "-m", " "), "--reason: 1 characters; say why")
@@ -84,7 +88,7 @@ def test_two_people_at_once_leave_one_story(registered: Path) -> None:
     both = [subprocess.Popen([*command, version, "-m", "mine"], env={**os.environ, "PYTHONPATH": str(SOURCE)},
                              text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for version in ("1", "2")]
     errors = [process.communicate()[1] for process in both]
-    log = json.loads(edgecodec("releases", "history", "--json").stdout)["entries"]
+    log = json.loads(in_a_process("releases", "history", "--json").out)["entries"]
     for process, error in zip(both, errors, strict=True):
         assert process.returncode == 0 or "meanwhile; nothing was changed" in error or "champion.rate2" in error \
             or "meanwhile (entry 1); nothing was changed" in error, error
@@ -118,14 +122,14 @@ def listener(answer: bytes | None) -> Iterator[str]:
 
 def test_a_server_that_never_answers_is_given_up(registered: Path) -> None:
     with listener(None) as address:
-        finished = edgecodec("releases", "promote", "2", "-m", "x", MLFLOW_TRACKING_URI=address,
+        finished = in_a_process("releases", "promote", "2", "-m", "x", MLFLOW_TRACKING_URI=address,
                              MLFLOW_HTTP_REQUEST_TIMEOUT="1", MLFLOW_HTTP_REQUEST_MAX_RETRIES="1")
     one_line(finished, f"MLflow server {address}: does not answer; start it")
 
 
 def test_a_server_that_is_none_of_mlflow_is_named(registered: Path) -> None:
     with listener(b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nlost\n") as address:
-        finished = edgecodec("releases", "list", MLFLOW_TRACKING_URI=address, MLFLOW_HTTP_REQUEST_TIMEOUT="5")
+        finished = in_a_process("releases", "list", MLFLOW_TRACKING_URI=address, MLFLOW_HTTP_REQUEST_TIMEOUT="5")
     one_line(finished, f"MLflow server {address}: ")
 
 
@@ -146,13 +150,10 @@ def can_mount() -> bool:
 def test_a_full_disk_leaves_everything_as_it_was(registered: Path, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
-    assert edgecodec("releases", "promote", "1", "-m", "first").returncode == 0
+    assert in_a_process("releases", "promote", "1", "-m", "first").status == 0
     before, database = aliases(), Path("mlflow.db").read_bytes()
-    finished = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", ON_A_SMALL_DISK, "sh", "200k", str(small), sys.executable, "-c",
-         "from edgecodec.cli import main; main()", "releases", "promote", "2", "-m", "x"],
-        env={**os.environ, "PYTHONPATH": str(SOURCE), "TMPDIR": str(small)}, capture_output=True, text=True,
-        check=False)
+    finished = in_a_process("releases", "promote", "2", "-m", "x", TMPDIR=str(small),
+                            prefix=("unshare", "-rm", "sh", "-c", ON_A_SMALL_DISK, "sh", "200k", str(small)))
     one_line(finished, "No space left on device")
     assert (aliases(), Path("mlflow.db").read_bytes()) == (before, database)
 
@@ -162,21 +163,21 @@ def test_a_server_is_released_on_like_the_local_store(project: Path, server: str
     """One release process against a real MLflow server that keeps the artifacts; then it dies."""
     for change in VARIANTS[:2]:
         register_variant(project, change)
-    assert edgecodec("releases", "promote", "1", "-m", "the first").returncode == 0
-    second = edgecodec("releases", "promote", "2", "-m", "better")
-    assert second.returncode == 0, second.stderr
+    assert in_a_process("releases", "promote", "1", "-m", "the first").status == 0
+    second = in_a_process("releases", "promote", "2", "-m", "better")
+    assert second.status == 0, second.err
     assert aliases() == {"champion": "2", "previous-champion": "1", "candidate": "2"}
-    assert edgecodec("releases", "rollback", "-m", "it clips").returncode == 0
-    assert edgecodec("releases", "verify").returncode == 0
-    assert len(json.loads(edgecodec("releases", "history", "--json").stdout)["entries"]) == 3
-    one_line(edgecodec("releases", "promote", "7", "-m", "x"), "no version or alias 7")
+    assert in_a_process("releases", "rollback", "-m", "it clips").status == 0
+    assert in_a_process("releases", "verify").status == 0
+    assert len(json.loads(in_a_process("releases", "history", "--json").out)["entries"]) == 3
+    one_line(in_a_process("releases", "promote", "7", "-m", "x"), "no version or alias 7")
     assert open_store().client.get_registered_model(f"{NAME}.release-log").tags
     assert small_params().registry.model_name == NAME
 
 
 def test_the_report_of_a_version_is_one_page_with_all_it_needs(registered: Path) -> None:
-    finished = edgecodec("releases", "report", "2", "-o", "report.html")
-    assert finished.returncode == 0, finished.stderr
+    finished = in_a_process("releases", "report", "2", "-o", "report.html")
+    assert finished.status == 0, finished.err
     page = Path("report.html").read_text()
     assert "edgecodec version 2: release report" in page
     assert all(f"<h2>{title}</h2>" in page for title in (
@@ -186,4 +187,4 @@ def test_the_report_of_a_version_is_one_page_with_all_it_needs(registered: Path)
     version = open_store().client.get_model_version(NAME, "2")
     assert version.tags["report"] == f"runs:/{version.run_id}/release_report/version-2.html"
     kept = Path(open_store().client.download_artifacts(version.run_id, "release_report/version-2.html"))
-    assert "all 9 gates passed" in kept.read_text()
+    assert "all 11 gates passed" in kept.read_text()

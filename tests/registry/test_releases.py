@@ -438,6 +438,7 @@ def killed_at_write(act: Callable[[], object], number: int) -> bool:
     return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("first", "times"), [((2, 3, 6, 12), 4), pytest.param((), 20, marks=pytest.mark.slow)])
 def test_kill_9_at_any_write_leaves_aliases_and_log_consistent(after_three: Releases, first: tuple[int, ...],
                                                                times: int) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from edgecodec.registry.bundle import PARTS
 from edgecodec.registry.lineage import Lineage
 
-JUDGED = ("windows", "training", "rate_distortion", "codebooks", "float16", "verification")  # metrics behind the gates
+JUDGED = ("windows", "training", "rate_distortion", "codebooks", "float16", "verification", "damage")  # metrics
 
 
 def broken_lineage(bundle: Path, lineage: Lineage) -> Iterator[str]:
