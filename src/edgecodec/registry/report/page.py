@@ -65,6 +65,7 @@ def _content(subject: Subject) -> dict[str, Any]:
         "codewords": max(codec.quantizer.codewords),
         "codebooks": {name: measured.number(f"codebooks.{name}") for name in (
             "least_usage", "mean_perplexity", "mean_reseed_rate", "dead", "near_duplicates")},
+        "damage": measured.entry("damage.accuracy") or {},
         "by_wind": _by_wind(measured, [str(each.rate) for each in rates]),
         "rate_distortion": _rate_distortion(subject, measured),
         "cycles": _cycles(measured), "memory": _memory(subject.bundle), "energy": _energy(report),
