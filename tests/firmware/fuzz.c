@@ -32,6 +32,7 @@ typedef struct input {
     const uint8_t *data;
     size_t left;
     argument missing;
+    bool damaged; /* whether halfwords of the weights or the codebooks were overwritten */
 } input;
 
 typedef struct buffer {
@@ -93,6 +94,7 @@ static buffer corrupted(input *in, const void *original, size_t bytes) {
         const size_t place = take(in, 3) % (bytes - 1);
         const uint16_t value = (uint16_t)take(in, 2);
         memcpy(copy.at + place, &value, sizeof value);
+        in->damaged = true;
     }
     return copy;
 }
@@ -201,18 +203,19 @@ static void encode_and_pack(input *in, const ec_context *context, bool ready) {
         unless_missing(in, WINDOW, window.at), rate, unless_missing(in, INDICES, indices.at));
     require(status != EC_OK || (ready && is_rate(rate)));
     require(status == EC_OK || is_filled_with(indices.at, indices.bytes, 0xee));
-    /* The encoder's own indices must fit a packet; any others may be refused. */
+    /* The encoder's own indices must fit a packet. Any others may be refused, and so may those from damaged codebooks,
+     * where a codeword can win that only fills up a panel. */
     const bool replaced = status != EC_OK || take(in, 1) == 1;
     for (size_t i = 0; replaced && i < indices.bytes; i++) {
         indices.at[i] = (uint8_t)take(in, 1);
     }
-    pack(in, context, rate, coded, !replaced, indices);
+    pack(in, context, rate, coded, !replaced && !in->damaged, indices);
     free(indices.block);
     free(window.block);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
-    input in = {data, bytes, NOTHING};
+    input in = {data, bytes, NOTHING, false};
     const uint32_t missing = take(&in, 1);
     in.missing = missing < ARGUMENTS ? (argument)missing : NOTHING;
     ec_context context = {NULL, NULL, NULL, NULL};
