@@ -17,13 +17,22 @@ static inline bool ec_half_is_finite(ec_half value) {
     return (value & EC_HALF_EXPONENT) != EC_HALF_EXPONENT;
 }
 
-#if !defined(EC_PORTABLE_HALF) && (defined(__riscv_zhinx) || defined(__riscv_zhinxmin) || defined(__riscv_zfh) || \
-                                   defined(__riscv_zfhmin) || defined(__F16C__) || defined(__aarch64__))
+/* The compiler's type of binary16, where the machine converts in hardware. Arm's float units do so from Cortex-M4 on;
+ * GCC knows __fp16 there with -mfp16-format=ieee. */
+#if !defined(EC_PORTABLE_HALF)
+#if defined(__riscv_zhinx) || defined(__riscv_zhinxmin) || defined(__riscv_zfh) || defined(__riscv_zfhmin) || \
+    defined(__F16C__) || defined(__aarch64__)
+#define EC_MACHINE_HALF _Float16
+#elif defined(__ARM_FP16_FORMAT_IEEE) && defined(__ARM_FP) && (__ARM_FP & 2)
+#define EC_MACHINE_HALF __fp16
+#endif
+#endif
 
-/* The machine converts in hardware. */
+#ifdef EC_MACHINE_HALF
+
 typedef union ec_half_bits {
     uint16_t bits;
-    _Float16 value;
+    EC_MACHINE_HALF value;
 } ec_half_bits;
 
 static inline float ec_to_float(ec_half half) {
@@ -32,7 +41,7 @@ static inline float ec_to_float(ec_half half) {
 }
 
 static inline ec_half ec_to_half(float value) {
-    const ec_half_bits pun = {.value = (_Float16)value};
+    const ec_half_bits pun = {.value = (EC_MACHINE_HALF)value};
     return pun.bits;
 }
 
