@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import torch
 import yaml
 from numpy.typing import NDArray
 
+from edgecodec.data.windows import Description, Segment, lowpass
 from edgecodec.deploy.emit import firmware_hash, write_firmware
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.export_receiver import export_receiver
@@ -50,6 +53,21 @@ def random_windows(count: int, seed: int = 0) -> NDArray[np.float32]:
     generator = np.random.default_rng(seed)
     phase = generator.uniform(0, 6, (count, 6, 1)) + np.linspace(0, 6, 64)
     return (np.sin(phase) + 0.1 * generator.standard_normal((count, 6, 64))).astype(np.float32)
+
+
+def write_validation_windows(folder: Path, count: int = 40) -> None:
+    """What the stage ``window`` leaves behind for validation: windows of one recording, end to end."""
+    folder.mkdir(parents=True)
+    rows = np.concatenate(random_windows(count, seed=3), axis=1)  # [6, count * 64]
+    for name, series in (("inputs", rows), ("targets", lowpass(rows, 100.0, 5.0))):
+        series.T.astype("<f4", order="C").tofile(folder / f"{name}.f32")
+    segment = Segment(recording="1", condition="signal", wind=0, first_row=0, rows=rows.shape[1])
+    described = Description(channels=tuple("ABCDEF"), sample_rate_hz=100.0, samples=64, lowpass_hz=5.0,
+                            segments=(segment,))
+    write_json(folder / "set.json", described.model_dump())
+    pyarrow.parquet.write_table(pyarrow.table({
+        "start": np.arange(count) * 64, "wind": [0] * count, "condition": ["signal"] * count,
+        "recording": ["1"] * count}), folder / "windows.parquet")
 
 
 def train_small_codec(params: Params) -> Codec:

@@ -15,18 +15,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_project import commit_results, git, metrics, small_params
+from small_project import (
+    commit_results,
+    git,
+    metrics,
+    small_params,
+    write_validation_windows,
+)
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from edgecodec.deploy.emit import firmware_hash
 from edgecodec.errors import EdgeCodecError
 from edgecodec.params import Params
+from edgecodec.registry.bundle import PARTS
 from edgecodec.registry.examination import Examination, examine
 from edgecodec.registry.manifest import verify_bundle, write_manifest
 from edgecodec.registry.provenance import dvc_md5
 from edgecodec.registry.register import register
 from edgecodec.registry.releases import Aliases, Releases, Request
+from edgecodec.registry.remeasurement import LocalWindows, measured_error_percent
 from edgecodec.registry.store import open_store
 from edgecodec.storage import read_json, write_json
 
@@ -166,8 +174,9 @@ def test_a_promoted_version_is_champion_with_its_story(releases: Releases) -> No
     assert release.entry.before == Aliases("1", None)
     assert [finding.subject for finding in release.examination.findings] == [
         "bundle", "tags", "profile", *(f"gate {verdict.name}" for verdict in release.examination.verdicts), "evidence",
-        "lineage", "firmware"]
+        "lineage", "firmware", "errors"]
     assert {"gate champion.rate1", "gate champion.rate2"} <= {each.subject for each in release.examination.findings}
+    assert release.examination.findings[-1].text.startswith("as DVC recorded them; artifacts")
 
 
 def test_promoting_the_champion_again_changes_nothing(releases: Releases) -> None:
@@ -203,6 +212,50 @@ def test_a_worse_version_is_refused(after_three: Releases) -> None:
 
 def test_a_version_measured_on_other_windows_is_refused(after_three: Releases) -> None:
     refused(lambda: after_three.promote("6", ASKED), "comparison: version 2 was measured on other validation windows")
+
+
+@pytest.fixture
+def lenient() -> Params:
+    """Limits that the codec of the tests keeps on windows: its decoder has learned nothing."""
+    content = small_params().model_dump(mode="json", by_alias=True)
+    content["gates"]["largest_error_percent"] = 200.0
+    return Params.model_validate(content)
+
+
+def really_measured(folder: Path, params: Params, factor: float = 1.0) -> str:
+    """Register the project's codec with its errors on its validation windows, times ``factor``; its version."""
+    local = LocalWindows.find(folder)
+    assert local is not None
+    found = measured_error_percent(bundle_of(folder / "artifacts", folder), local.windows)
+
+    def change(figures: dict) -> None:
+        figures["windows"]["splits"]["validation"]["digest"] = local.digest
+        for rate, error in found.items():
+            figures["rate_distortion"]["splits"]["validation"]["edgecodec"][str(rate)]["error_percent"] = factor * error
+    return register_variant(folder, change, params)
+
+
+def bundle_of(artifacts: Path, folder: Path) -> Path:
+    """The parts of a bundle that make errors."""
+    bundle = folder / "mlartifacts" / "bundle"
+    for part in ("decoder", "encoder", "receiver"):
+        shutil.copytree(artifacts / PARTS[part], bundle / part, dirs_exist_ok=True)
+    return bundle
+
+
+def test_errors_are_measured_anew_and_so_is_a_champion_of_other_windows(releases: Releases, lenient: Params) -> None:
+    folder, releases = releases.repository, replace(releases, params=lenient)
+    move_champion("1")
+    write_validation_windows(folder / "artifacts/windows/validation")
+    boasting, slightly_worse = (really_measured(folder, lenient, factor) for factor in (0.99, 1.0005))
+    refused(lambda: releases.promote(boasting, ASKED), "errors: measured anew, rate 1 has .* its metrics say")
+    refused(lambda: releases.promote(slightly_worse, ASKED), "not promoted: gate champion.rate1: .* is more than")
+
+    equal = releases.promote(really_measured(folder, lenient), ASKED).examination
+    assert equal is not None
+    compared = {verdict.name: verdict for verdict in equal.verdicts}["champion.rate1"]
+    assert compared.value == pytest.approx(compared.limit, rel=1e-6)
+    assert equal.findings[-1].text.endswith("%, measured anew on 40 validation windows")
 
 
 def test_a_rollback_may_go_to_a_worse_version_but_not_to_a_damaged_one(after_three: Releases) -> None:

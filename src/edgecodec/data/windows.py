@@ -140,6 +140,16 @@ class WindowSet:
         """Low-passed windows [n, channels, samples]."""
         return self._gather(self.target_rows, self.starts[which])
 
+    def digest(self) -> str:
+        """sha256, in hex, of inputs, targets and the windows' starts."""
+        digest = sha256()
+        for segment in self.description.segments:
+            rows = slice(segment.first_row, segment.first_row + segment.rows)
+            digest.update(self.input_rows[rows].data)
+            digest.update(self.target_rows[rows].data)
+        digest.update(self.starts.data)
+        return digest.hexdigest()
+
     def draw(self, generator: np.random.Generator, n: int) -> WindowBatch:
         """``n`` windows at random offsets, each offset of each recording equally likely."""
         segments = self.description.segments
@@ -172,7 +182,7 @@ class WindSummary:
 class SplitSummary:
     recordings: int
     windows: int
-    digest: str  # sha256 of inputs, targets and the windows' starts: what errors are measured on
+    digest: str  # of the windows: what errors are measured on
     by_wind: dict[int, WindSummary]
 
 
@@ -188,13 +198,15 @@ def write_windows(
     """
     sound = [recording for recording in listed.recordings
              if recording.kind in ("wind", "signal") and recording.name not in excluded]
-    with replacing_directory(folder) as temporary, ExitStack() as stack:
-        writers = {split: stack.enter_context(_SetWriter(temporary / split, listed, params, split)) for split in SPLITS}
-        calibration = Calibration(raw, listed, excluded, params)
-        for recording in progress(sound, "Cutting windows"):
-            values = calibration.apply(recording, read_samples(raw / recording.path).values)
-            for split, part in _parts(recording, values, listed.validation_fraction):
-                writers[split].append(recording, part)
+    with replacing_directory(folder) as temporary:
+        with ExitStack() as stack:
+            writers = {split: stack.enter_context(_SetWriter(temporary / split, listed, params, split))
+                       for split in SPLITS}
+            calibration = Calibration(raw, listed, excluded, params)
+            for recording in progress(sound, "Cutting windows"):
+                values = calibration.apply(recording, read_samples(raw / recording.path).values)
+                for split, part in _parts(recording, values, listed.validation_fraction):
+                    writers[split].append(recording, part)
         return {split: writer.finish() for split, writer in writers.items()}
 
 
@@ -258,7 +270,6 @@ class _SetWriter:
             lowpass_hz=params.lowpass_hz, segments=(),
         )
         self._stride = params.train_stride if split == "train" else params.validation_stride
-        self._digest = sha256()
         self._segments: list[Segment] = []
         self._sums: list[dict[str, float]] = []
 
@@ -279,9 +290,7 @@ class _SetWriter:
             )
         targets = lowpass(values, self._description.sample_rate_hz, self._description.lowpass_hz)
         for file, series in ((self._inputs, values), (self._targets, targets)):
-            rows = series.T.astype("<f4", order="C")
-            rows.tofile(file)
-            self._digest.update(rows.data)
+            series.T.astype("<f4", order="C").tofile(file)
         first_row = sum(segment.rows for segment in self._segments)
         self._segments.append(Segment(recording=recording.name, condition=recording.condition, wind=recording.wind,
                                       first_row=first_row, rows=values.shape[1]))
@@ -292,7 +301,7 @@ class _SetWriter:
         })
 
     def finish(self) -> SplitSummary:
-        """Write index and description."""
+        """Write index and description; the rows have been written and closed."""
         if not self._segments:
             raise EdgeCodecError(f"no recording is left for {self._split}; it takes two sound repeats of a condition, "
                                  "see artifacts/validation/report.html")
@@ -300,7 +309,6 @@ class _SetWriter:
                         self._stride) for segment in self._segments]
         counts = [len(each) for each in starts]
         start = np.fromiter(chain.from_iterable(starts), np.int64)
-        self._digest.update(start.data)
         index = pyarrow.table({
             "start": start,
             "wind": np.repeat([segment.wind for segment in self._segments], counts),
@@ -310,7 +318,8 @@ class _SetWriter:
         pyarrow.parquet.write_table(index, self._folder / "windows.parquet")
         description = self._description.model_copy(update={"segments": tuple(self._segments)})
         write_json(self._folder / "set.json", description.model_dump())
-        return SplitSummary(len(self._segments), len(start), self._digest.hexdigest(), self._by_wind(counts))
+        digest = WindowSet.open(self._folder).digest()
+        return SplitSummary(len(self._segments), len(start), digest, self._by_wind(counts))
 
     def _by_wind(self, counts: list[int]) -> dict[int, WindSummary]:
         table = pd.DataFrame(self._sums).assign(

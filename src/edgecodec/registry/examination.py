@@ -1,7 +1,8 @@
 """What a version must pass to be released, all of it found anew in the bytes that MLflow keeps.
 
 What was true at registration counts for nothing here: hashes are taken again, gates are judged by the limits of today's
-params.yaml, and the firmware is compiled and run against the oracle.
+params.yaml, the firmware is compiled and run against the oracle, and where the validation windows are at hand, the
+errors are measured again.
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ from edgecodec.registry.measurements import Measurements
 from edgecodec.registry.provenance import broken_lineage, commit_of, in_git, is_commit
 from edgecodec.registry.registered import BUNDLE_IN_MODEL, RegisteredVersion
 from edgecodec.registry.release_log import Figures
+from edgecodec.registry.remeasurement import VALIDATION, LocalWindows, measured_error_percent
 from edgecodec.registry.versions import BUNDLE, LOADER_FILES
 from edgecodec.simulators.toolchain import find_toolchain
 from edgecodec.simulators.verifier import Verifier
 from edgecodec.storage import read_json, sha256_of_file
 
 OF_TARGET = ("measured", "recorded")  # evidence that is good enough for a release
+SAME_ERROR = 1e-3  # share by which an error may differ from the recorded one: sums have another order on other machines
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,9 @@ class SealedBundle:
         """What later candidates are compared with."""
         return Figures(str(self.measured.entry(VALIDATION_DIGEST)),
                        {str(rate): self.measured.number(error_percent(rate)) for rate in self.rates})
+
+    def was_measured_on(self, local: LocalWindows | None) -> bool:
+        return local is not None and local.digest == self.figures.validation_digest
 
     @property
     def evidence(self) -> str:
@@ -109,7 +115,7 @@ def open_sealed(version: RegisteredVersion, model: Path) -> SealedBundle:
 
 
 def examine(sealed: SealedBundle, params: Params, repository: Path, champion: Champion | None,
-            accept_estimated: str | None, work: Path) -> Examination:
+            accept_estimated: str | None, work: Path, local: LocalWindows | None) -> Examination:
     """Check what is in a sealed bundle.
 
     Args:
@@ -118,6 +124,7 @@ def examine(sealed: SealedBundle, params: Params, repository: Path, champion: Ch
         champion: that the version must not be worse than; None compares with nobody.
         accept_estimated: why a latency that was only estimated is good enough.
         work: an empty folder to build the firmware in.
+        local: the validation windows that are here; None if there are none.
     """
     verdicts = judge(sealed.measured, params.gates, sealed.rates, champion)
     findings: tuple[Finding, ...] = (
@@ -129,7 +136,7 @@ def examine(sealed: SealedBundle, params: Params, repository: Path, champion: Ch
         _lineage(sealed, repository),
     )
     if all(finding.passed for finding in findings):  # what has failed already is neither compiled nor run
-        findings = (*findings, _firmware(sealed, params, work))
+        findings = (*findings, _firmware(sealed, params, work), _errors(sealed, local))
     return Examination(findings, verdicts)
 
 
@@ -158,7 +165,9 @@ def _profile(sealed: SealedBundle) -> Finding:
 def _gates(verdicts: Sequence[Verdict], champion: Champion | None) -> Iterator[Finding]:
     for verdict in verdicts:
         if verdict.name == "champion" and champion is not None:  # judge found nothing to compare
-            yield Finding("comparison", False, f"version {champion.version} was measured on other validation windows")
+            yield Finding("comparison", False, (
+                f"version {champion.version} was measured on other validation windows, and {VALIDATION} does not hold "
+                "those of this version, to measure both on; check out its git commit and run dvc pull"))
         else:
             text = verdict.reason.removeprefix(f"{verdict.name}: ")
             yield Finding(f"gate {verdict.name}", verdict.passed,
@@ -209,3 +218,20 @@ def _firmware(sealed: SealedBundle, params: Params, work: Path) -> Finding:
     if differing or not compared:
         return Finding("firmware", False, "; ".join(differing) or "golden/windows.bin holds no window")
     return Finding("firmware", True, f"built and run on this host, {compared} results bit-exact")
+
+
+def _errors(sealed: SealedBundle, local: LocalWindows | None) -> Finding:
+    if local is None or not sealed.was_measured_on(local):
+        return Finding("errors", True, f"as DVC recorded them; {VALIDATION} does not hold the windows that they were "
+                                       "measured on, to measure anew (check out its git commit and run dvc pull)")
+    try:
+        found = measured_error_percent(sealed.bundle.folder, local.windows)
+    except EdgeCodecError as error:
+        return Finding("errors", False, str(error))
+    recorded = {int(rate): error for rate, error in sealed.figures.error_percent.items()}
+    differing = [f"rate {rate} has {error:.6g} %, its metrics say {recorded[rate]:.6g} %"
+                 for rate, error in found.items() if not abs(error - recorded[rate]) <= SAME_ERROR * error]
+    if differing:
+        return Finding("errors", False, f"measured anew, {', '.join(differing)}; run the pipeline again (make repro)")
+    told = ", ".join(f"{error:.4g}" for error in found.values())
+    return Finding("errors", True, f"{told} %, measured anew on {len(local.windows)} validation windows")

@@ -29,6 +29,7 @@ from edgecodec.registry.examination import Examination, SealedBundle, examine, o
 from edgecodec.registry.gates import Champion
 from edgecodec.registry.registered import RegisteredVersion, fetch_model, find_version
 from edgecodec.registry.release_log import Action, Aliases, Entry, EntryTakenError, Figures, History, ReleaseLog
+from edgecodec.registry.remeasurement import LocalWindows, measured_error_percent
 from edgecodec.registry.store import Store, locked, open_store, reporting_failure
 from edgecodec.registry.versions import CHAMPION, PREVIOUS_CHAMPION, aliases_of
 
@@ -202,7 +203,27 @@ class Releases:
     def _examine(self, version: RegisteredVersion, champion: Champion | None, accept_estimated: str | None,
                  work: Path) -> tuple[SealedBundle, Examination]:
         sealed = open_sealed(version, fetch_model(self.store, version, work / "model"))
-        return sealed, examine(sealed, self.params, self.repository, champion, accept_estimated, work / "build")
+        local = LocalWindows.find(self.repository)
+        if champion is not None and local is not None and sealed.was_measured_on(local):
+            champion = self._on_windows(local, champion)
+        return sealed, examine(sealed, self.params, self.repository, champion, accept_estimated, work / "build", local)
+
+    def _on_windows(self, local: LocalWindows, champion: Champion) -> Champion:
+        """The champion with its errors on the windows of ``local``, measured now if they never were.
+
+        These are the candidate's validation windows. It has not learned from them; the champion may have, which can
+        only make the comparison stricter.
+        """
+        if champion.validation_digest == local.digest:
+            return champion
+        with tempfile.TemporaryDirectory() as work:
+            version = find_version(self.store, self.name, champion.version)
+            sealed = open_sealed(version, fetch_model(self.store, version, Path(work)))
+            try:
+                found = measured_error_percent(sealed.bundle.folder, local.windows)
+            except EdgeCodecError as error:
+                raise EdgeCodecError(f"{version} is champion and cannot be compared with: {error}") from None
+        return replace(champion, validation_digest=local.digest, error_percent=found)
 
     def _rival(self, state: State, champion: str) -> Champion:
         """The champion's figures: from the log, which shows tampering; where it has none, from the sealed bundle."""
