@@ -38,6 +38,9 @@ def main() -> None:
     cost, highest_rate = verification.cost, len(codec.quantizer.stages_of_rate)
     print(f"{params.verify.target}: {verification.milliseconds(highest_rate):.2f} ms a window at rate {highest_rate}, "
           f"{cost.evidence} ({cost.remark})")
+    code = verification.code
+    print(f"stack of a core: at most {code.stack}; {code.stack_reserved_bytes} are reserved")
+    print("instructions: " + ", ".join(f"{count} of {extension}" for extension, count in code.instructions.items()))
     with replacing_directory(VERIFICATION) as folder:
         write_json(folder / "report.json", verification.report())
         write_text(folder / "transcript.txt", verification.checks[-1].printed)

@@ -84,7 +84,8 @@ def test_metrics_add_up(recorded: Verification) -> None:
     metrics, layers = recorded.metrics(), len(CODEC.layers)
     assert set(metrics) == {
         "simulator", "target", "evidence", "bit_exact", "clock_mhz", "encoder", "rvq", "total_milliseconds", "l1_bytes",
-        "l2_bytes", "code_bytes", "energy_millijoules", "stack_bytes", "coded"}
+        "l2_bytes", "code_bytes", "energy_millijoules", "stack_bytes", "stack_bound_bytes", "stack_reserved_bytes",
+        "coded"}
     assert metrics["encoder"]["cycles"] == 1000 * layers == sum(
         layer["cycles"] for layer in metrics["encoder"]["layers"])
     assert metrics["encoder"]["macs"] == sum(layer["macs"] for layer in metrics["encoder"]["layers"])
@@ -111,6 +112,9 @@ def test_another_firmware_is_estimated_and_sized_by_its_own_build(verifier: Veri
     assert verification.cost.footprint.code_bytes > 4000
     assert verification.metrics()["coded"] == {}
     assert verification.cost.stack_bytes is None
+    assert 0 < verification.metrics()["stack_bound_bytes"] <= verification.metrics()["stack_reserved_bytes"]
+    assert verification.report()["instructions"]["Xfaux"] > 0
+    assert " > ec_run_quantizer" in verification.report()["stack"]["api"]["ec_encode"]
 
 
 def test_without_any_measurement_there_is_nothing_to_estimate_from(verifier: Verifier) -> None:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.bare_metal import build_bare_metal
+from edgecodec.simulators.code_check import CodeCheck, check_code
 from edgecodec.simulators.memory_map import pulp_footprint
 from edgecodec.simulators.simulator import Image
 from edgecodec.simulators.supervised import read_transcript, run_to_end
@@ -59,6 +60,7 @@ def find_chip(target: str) -> Chip:
 
 
 CLUSTER_CORES = 8
+_STACK_ALIGNMENT = 16  # of a core's stack: see pulp.h
 
 
 def build_for_pulp(toolchain: Toolchain, firmware: Path, work: Path, target: str, l1_stack_bytes: int,
@@ -71,7 +73,8 @@ def build_for_pulp(toolchain: Toolchain, firmware: Path, work: Path, target: str
         cores: of the cluster that work.
 
     Raises:
-        EdgeCodecError: the compiler refuses, the target is unknown, or its L1 or L2 is too small.
+        EdgeCodecError: the compiler refuses, the target is unknown, its L1 or L2 is too small, or
+            as for :func:`check_code`.
     """
     chip = find_chip(target)
     try:
@@ -79,9 +82,15 @@ def build_for_pulp(toolchain: Toolchain, firmware: Path, work: Path, target: str
             toolchain, firmware, work, windows, main="pulp_main.c", ports=["pulp"], linker_script="pulp/pulp.ld",
             definitions=["-DEC_XPULP", f"-DPULP_CORES={cores}", f"-DPULP_L1_BYTES={chip.l1_bytes}",
                          f"-DPULP_L1_STACK_BYTES={l1_stack_bytes}"])
+        check_pulp_code(executable, l1_stack_bytes, cores)
     except EdgeCodecError as error:
         raise EdgeCodecError(f"target {target}, {chip.l1_bytes} bytes of L1, {len(windows)} windows: {error}") from None
     return Image(target, executable, (), pulp_footprint(executable, l1_stack_bytes).code_bytes)
+
+
+def check_pulp_code(executable: Path, l1_stack_bytes: int, cores: int = CLUSTER_CORES) -> CodeCheck:
+    """Instructions and stack of what :func:`build_for_pulp` linked."""
+    return check_code(executable, l1_stack_bytes // cores // _STACK_ALIGNMENT * _STACK_ALIGNMENT)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ def pulp_footprint(executable: Path, l1_stack_bytes: int) -> Footprint:
     with executable.open("rb") as file:
         sizes = {section.name: section["sh_size"] for section in _allocated(ELFFile(file))}
     l1_data = sizes.pop(".l1", 0)
-    return Footprint(l1_bytes=l1_data + l1_stack_bytes, l2_bytes=sum(sizes.values()), code_bytes=sizes[".text"])
+    return Footprint(l1_bytes=l1_data + l1_stack_bytes, l2_bytes=sum(sizes.values()),
+                     code_bytes=sizes[".text"] + sizes[".rodata"])
 
 
 def memory_map(executable: Path) -> str:

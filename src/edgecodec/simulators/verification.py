@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from edgecodec.deploy.network import ExportedCodec
 from edgecodec.deploy.packet import PacketFormat
+from edgecodec.simulators.code_check import CodeCheck
 from edgecodec.simulators.comparison import Comparison
 from edgecodec.simulators.cycles import Cycles
 from edgecodec.simulators.energy import WindowEnergy, raw_millijoules, saving, window_energy
@@ -61,6 +62,7 @@ class Verification:
     checks: tuple[Check, ...]  # the last one is the chosen simulator's
     cost: Cost
     memory_map: str  # of the verification program on the target
+    code: CodeCheck  # of the same program
 
     @property
     def bit_exact(self) -> bool:
@@ -99,6 +101,8 @@ class Verification:
             "l2_bytes": footprint.l2_bytes,
             "code_bytes": footprint.code_bytes,
             "stack_bytes": self.cost.stack_bytes,
+            "stack_bound_bytes": self.code.stack.bytes,
+            "stack_reserved_bytes": self.code.stack_reserved_bytes,
             "coded": self._coded(),
         }
 
@@ -125,6 +129,12 @@ class Verification:
             "remark": self.cost.remark,
             "bit_exact": self.bit_exact,
             "energy": self._energy(),
+            "instructions": dict(self.code.instructions),
+            "stack": {
+                "reserved_bytes": self.code.stack_reserved_bytes,
+                "deepest": str(self.code.stack),
+                "api": {function: str(bound) for function, bound in self.code.api_stacks.items()},
+            },
             "checks": [{
                 "simulator": check.simulator,
                 "fingerprint": check.fingerprint,

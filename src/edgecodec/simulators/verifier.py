@@ -16,7 +16,7 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.progress import progress
 from edgecodec.simulators.comparison import compare
 from edgecodec.simulators.cycles import Cycles
-from edgecodec.simulators.gvsoc import build_for_pulp, find_chip
+from edgecodec.simulators.gvsoc import build_for_pulp, check_pulp_code, find_chip
 from edgecodec.simulators.host import HostSimulator
 from edgecodec.simulators.measurement import Measurement, find, fit_cycle_model, kernels_hash
 from edgecodec.simulators.memory_map import Footprint, memory_map, pulp_footprint
@@ -72,7 +72,7 @@ class Verifier:
             program = self._target_program(windows[:1])
             cost = self._looked_up(pulp_footprint(program, self.l1_stack_bytes), kept)
         return Verification(self.codec, firmware_hash(self.firmware), self.target, tuple(checks), cost,
-                            memory_map(program))
+                            memory_map(program), check_pulp_code(program, self.l1_stack_bytes))
 
     def check_on_host(self) -> tuple[Check, ...]:
         """Check all golden windows on this host, with one worker and with a cluster's number of them.

@@ -151,6 +151,14 @@ static void begin_packets(ec_verification *verification, uint32_t window, bool c
     verification->since = cycles_now(verification);
 }
 
+static ec_status encode(const ec_verification *verification, const ec_context *context, ec_team *team,
+                        const float *samples, uint32_t rate) {
+    if (verification->coded) {
+        return ec_encode_coded(context, team, samples, rate, verification->indices);
+    }
+    return ec_encode(context, team, samples, rate, verification->indices);
+}
+
 static ec_status pack(ec_verification *verification, uint32_t rate, size_t *bytes) {
     const uint16_t sequence = (uint16_t)verification->window;
     if (verification->coded) {
@@ -183,8 +191,7 @@ static void run_chain(ec_verification *verification, ec_team *team, const float 
     const ec_context unobserved = {observed.arena, observed.weights, observed.codebooks, NULL};
     team->barrier(team);
     const uint32_t begin = cycles_now(verification);
-    const ec_status status =
-        (verification->coded ? ec_encode_coded : ec_encode)(&unobserved, team, samples, rate, verification->indices);
+    const ec_status status = encode(verification, &unobserved, team, samples, rate);
     if (speaks && status == EC_OK) {
         size_t bytes;
         verification->status = pack(verification, rate, &bytes);
@@ -213,8 +220,7 @@ static void run(ec_verification *verification, ec_team *team, uint32_t window, b
         begin_packets(verification, window, coded);
     }
     team->barrier(team);
-    const ec_status status = (coded ? ec_encode_coded : ec_encode)(&verification->context, team, samples, model->rates,
-                                                                   verification->indices);
+    const ec_status status = encode(verification, &verification->context, team, samples, model->rates);
     if (team->worker == 0) {
         verification->status = status == EC_OK ? pack_at_every_rate(verification) : status;
     }
