@@ -1,5 +1,9 @@
-"""Train the codec that params.yaml names on artifacts/windows; resumes after a kill."""
+"""Train the codec that params.yaml names on artifacts/windows; resumes after a kill.
 
+Also with several processes: ``torchrun --nproc-per-node 2 stages/train.py``.
+"""
+
+from contextlib import nullcontext
 from pathlib import Path
 
 from edgecodec.data.windows import WindowSet
@@ -9,6 +13,7 @@ from edgecodec.params import load_params
 from edgecodec.storage import replacing_directory, write_json
 from edgecodec.training.curves import live_curves
 from edgecodec.training.loop import Trainer
+from edgecodec.training.processes import joined_processes
 
 WINDOWS = Path("artifacts/windows")
 MODEL = Path("artifacts/model")
@@ -19,9 +24,12 @@ CHECKPOINTS = Path(".cache/training")
 def main() -> None:
     params = load_params()
     train, validation = WindowSet.open(WINDOWS / "train"), WindowSet.open(WINDOWS / "validation")
-    with live_curves() as report:
-        trainer = Trainer(params, train, validation, CHECKPOINTS, report)
+    with (joined_processes() as processes,
+          live_curves() if processes.is_first else nullcontext(lambda step, metrics: None) as report):
+        trainer = Trainer(params, train, validation, CHECKPOINTS, report, processes)
         trained = trainer.run()
+    if not processes.is_first:
+        return
     with replacing_directory(MODEL) as folder:
         save_model(trained.codec, params, folder)
     write_json(METRICS, {

@@ -49,7 +49,8 @@ class ResidualQuantizer(nn.Module):
         self.stages = nn.ModuleList(
             VectorQuantize(dim=codeword_samples, codebook_size=words, decay=decay, kmeans_init=True,
                            kmeans_iters=kmeans_iterations, threshold_ema_dead_code=dead_codeword_threshold,
-                           rotation_trick=False, commitment_weight=0.0)
+                           rotation_trick=False, commitment_weight=0.0,
+                           sync_codebook=False)  # where several processes train, each sees the latents of all
             for words in [first_codewords or codewords] + [codewords] * (stages_of_rate[-1] - 1)
         )
 

@@ -10,7 +10,7 @@
 ``params.recipe`` can leave out what makes this sound, to show what the paper's own recipe gives.
 
 Every step draws its batch from a generator seeded by (seed, step): a training that was killed and resumed takes the
-same steps as one that was not.
+same steps as one that was not. Several processes can share the steps (:mod:`edgecodec.training.processes`).
 """
 
 from __future__ import annotations
@@ -40,12 +40,14 @@ from edgecodec.training.checkpoint import load_checkpoint, save_checkpoint
 from edgecodec.training.coded import fit_coded
 from edgecodec.training.losses import CodecLoss, LossParts, RelativeLoss, SumLoss, discriminator_loss
 from edgecodec.training.offsets import ProfileExchange
+from edgecodec.training.processes import Processes
 
 THREADS = 2  # fixed, whatever the machine has: sums are split over threads, and their order is part of the result
 FIT_WINDOWS = 2000  # for normalisation and linear fit
 LATENT_BATCH = 500
 PROGRESS_WINDOWS = 96  # validation windows behind a point of the learning curve
 
+ALONE = Processes()
 Report = Callable[[int, dict[str, float]], None]
 
 
@@ -78,22 +80,25 @@ class Trainer:
     Args:
         checkpoints: folder where to leave progress, and to resume from if this very training left some.
         report: called with (step, metrics) at every evaluation, for live curves.
+        processes: that take part in the training.
     """
 
     def __init__(self, params: Params, train: WindowSet, validation: WindowSet, checkpoints: Path,
-                 report: Report = lambda step, metrics: None) -> None:
+                 report: Report = lambda step, metrics: None, processes: Processes = ALONE) -> None:
         _refuse_too_few(params, train)
         _refuse_gaps(train)
-        torch.set_num_threads(THREADS)
+        _refuse_unshareable(params, processes)
+        torch.set_num_threads(max(1, THREADS // processes.count))
         torch.use_deterministic_algorithms(True)
         torch.manual_seed(params.seed)
         self.params, self.schedule, self.recipe = params, params.training, params.recipe
         self.train, self.validation = train, validation
-        self.report = report
+        self.report, self.processes = report, processes
         self.codec = codec_from_params(params, WindowFormat(
             tuple(train.channel_names), train.samples, train.sample_rate_hz, train.lowpass_hz))
         if isinstance(self.codec.decoder, PaperDecoder):
             self.codec.decoder.dropout.p = self.recipe.decoder_dropout
+        processes.join_latents(self.codec.quantizer)
         self.exchange = ProfileExchange.of_recordings(train)
         self.discriminator = Discriminator(train.channels) if self.schedule.loss.adversarial else None
         self.linear_fit = self._fit()
@@ -127,20 +132,26 @@ class Trainer:
         return self.step > self.schedule.warmup_steps
 
     def run(self) -> Trained:
-        """Take every step that is left and return the trained codec."""
+        """Take every step that is left and return the trained codec, which the first process has whole."""
         if self.checkpoint.exists():
             self._resume()
+        if not self.processes.agree(self.step):
+            raise EdgeCodecError(f"{self.checkpoint.parent}: the processes resume from different checkpoints; share "
+                                 "the folder among all machines, or delete it on all")
+        self.processes.share(self.codec)
         for phase in self.phases:
             if phase.name == "joint" and self.step == phase.start:
-                self._initialize_codebooks()
-            for _ in progress(range(self.step, phase.end), phase.name):
+                if self.processes.is_first:
+                    self._initialize_codebooks()
+                self.processes.share(self.codec)
+            for _ in self.processes.progress(range(self.step, phase.end), phase.name):
                 parts = self._take_step()
                 self.step += 1
                 if self.step % self.schedule.evaluate_every == 0 or self.step == self.end:
                     self._evaluate(parts)
-                if self.step % self.schedule.checkpoint_every == 0:
+                if self.step % self.schedule.checkpoint_every == 0 and self.processes.is_first:
                     self._save()
-        if self.codec.coded is not None:
+        if self.codec.coded is not None and self.processes.is_first:
             fit_coded(self.codec, self._batches(), self._relative(), self.params.seed)
         self.codec.eval()
         return Trained(
@@ -164,13 +175,15 @@ class Trainer:
         batch = self._draw(generator, self.schedule.batch)
         phase = self.phase.name
         self._set_modes(decoder_alone=phase == "decoder")
-        rebuilt = self.codec(batch.inputs, self._stages_sent(generator, len(batch.inputs)), quantize=phase != "warm-up")
+        own = self.processes.part(self.schedule.batch)
+        targets, stages_sent = batch.targets[own], self._stages_sent(generator, self.schedule.batch)[own]
+        rebuilt = self.codec(batch.inputs[own], stages_sent, quantize=phase != "warm-up")
         # A discriminator costs twice the codec's time: it has nothing to say before there are codewords.
         discriminator = None if phase == "warm-up" else self.discriminator
-        parts: LossParts = self.loss(rebuilt, batch.targets, discriminator)
+        parts: LossParts = self.loss(rebuilt, targets, discriminator)
         self._descend("codec", parts.total(self.schedule.loss), list(self.codec.parameters()))
         if discriminator is not None:
-            self._descend("discriminator", discriminator_loss(discriminator, batch.targets, rebuilt.windows),
+            self._descend("discriminator", discriminator_loss(discriminator, targets, rebuilt.windows),
                           list(discriminator.parameters()))
         if phase == "joint" and rebuilt.quantized is not None:
             self.reseeded += rebuilt.quantized.reseeded
@@ -191,6 +204,7 @@ class Trainer:
         if not torch.isfinite(loss):
             raise EdgeCodecError(f"training: the loss is {loss.item()} at step {self.step}; "
                                  "lower train.*.learning_rate in params.yaml")
+        self.processes.average(parameter.grad for parameter in parameters if parameter.grad is not None)
         if self.recipe.gradient_norm is not None:
             torch.nn.utils.clip_grad_norm_(parameters, self.recipe.gradient_norm)
         optimizer.step()
@@ -274,10 +288,14 @@ class Trainer:
     # -- progress ------------------------------------------------------------------------------------------------
 
     def _evaluate(self, parts: LossParts) -> None:
+        losses = {f"loss_{name}": part.detach().clone() for name, part in vars(parts).items()}
+        self.processes.average(losses.values())
+        if not self.processes.is_first:
+            return
         which = np.random.default_rng(0).permutation(len(self.validation))[:PROGRESS_WINDOWS]
         targets = self.validation.targets(which)
         row = {"step": float(self.step)}
-        row |= {f"loss_{name}": rounded(float(part.detach())) for name, part in vars(parts).items()}
+        row |= {name: rounded(float(loss)) for name, loss in losses.items()}
         row |= {f"error_percent_{name}": rounded(errors(rebuilt, targets).error_percent)
                 for name, rebuilt in self._rebuilt(self.validation.inputs(which)).items()}
         self.history.append(row)
@@ -330,6 +348,15 @@ def _refuse_too_few(params: Params, train: WindowSet) -> None:
                              f"{params.training.codebook_windows} windows cannot fill {codewords} codewords")
     if len(train) == 0:
         raise EdgeCodecError("artifacts/windows/train: no window; look at artifacts/validation for excluded recordings")
+
+
+def _refuse_unshareable(params: Params, processes: Processes) -> None:
+    if params.training.batch % processes.count:
+        raise EdgeCodecError(f"params.yaml: train.{params.codec}.batch: {params.training.batch} windows cannot be "
+                             f"shared out evenly among {processes.count} processes")
+    if processes.count > 1 and params.recipe.loss == "sum":
+        raise EdgeCodecError(f"params.yaml: train.{params.codec}.recipe.loss: a sum over windows is not the mean of "
+                             "its parts; train with one process, or set it to relative")
 
 
 def _refuse_gaps(train: WindowSet) -> None:
