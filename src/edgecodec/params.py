@@ -237,7 +237,7 @@ class StatefulParams(Section):
 
 
 class FirmwareParams(Section):
-    arithmetic: Literal["dotpex"]
+    arithmetic: Literal["dotpex", "lanes"]  # how the target adds products of float16
     l1_bytes: Count
     l1_stack_bytes: Count
     golden_windows: Count

@@ -9,6 +9,7 @@ from model.entropy_tables import random_tables
 from numpy.typing import NDArray
 
 from edgecodec.deploy.network import (
+    Arithmetic,
     CodedQuantizer,
     Convolution,
     ExportedCodec,
@@ -45,6 +46,7 @@ class Sizes:
     rates: int = 3
     regimes: int = 1
     coded_codewords: int = 0  # of codec edge's coded packets, twice the stages; 0: it has none
+    arithmetic: Arithmetic = "dotpex"
 
 
 class Drawer:
@@ -172,4 +174,5 @@ def _coded(draw: Drawer, sizes: Sizes, latent: View) -> CodedQuantizer:
 
 def _codec(kind: str, sizes: Sizes, layers: tuple[Layer, ...], quantizer: Quantizer) -> ExportedCodec:
     names = tuple(f"P{number + 1:02d}" for number in range(sizes.channels))
-    return ExportedCodec(kind, sizes.channels, sizes.samples, 100.0, names, layers, quantizer)
+    return ExportedCodec(kind, sizes.channels, sizes.samples, 100.0, names, layers, quantizer,
+                         arithmetic=sizes.arithmetic)

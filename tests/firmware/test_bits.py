@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -14,13 +15,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from edgecodec.deploy.memory import plan_memory
-from edgecodec.deploy.network import ExportedCodec, Stage
+from edgecodec.deploy.network import Arithmetic, ExportedCodec, Stage
 from edgecodec.deploy.oracle import dot
 from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.toolchain import Toolchain, installed_toolchains
 
 KINDS = [paper_like, edge_like]
+ARITHMETICS = get_args(Arithmetic)
 
 
 # What each sanitizer must find (with one argument) and must not (without).
@@ -65,9 +67,9 @@ def sanitizing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 @given(seed=st.integers(0, 2**32 - 1), channels=st.integers(1, 48), samples=st.integers(8, 60),
        width=st.integers(1, 12), taps=st.integers(1, 9), stride=st.integers(1, 8), dilation=st.integers(1, 9),
        codewords=st.integers(2, 300), stages_per_rate=st.integers(1, 3), regimes=st.integers(1, 5),
-       coded_codewords=st.sampled_from([0, 2, 300]))
+       coded_codewords=st.sampled_from([0, 2, 300]), arithmetic=st.sampled_from(ARITHMETICS))
 def test_random_networks_equal_the_oracle(
-        kind: Callable[[Sizes], ExportedCodec], run_on_host: RunOnHost, **drawn: int) -> None:
+        kind: Callable[[Sizes], ExportedCodec], run_on_host: RunOnHost, **drawn: Any) -> None:
     codec = kind(Sizes(**drawn))
     windows = random_windows(codec, 2, seed=drawn["seed"])
     for threads in (None, 1, 3, 8):
@@ -112,17 +114,20 @@ def test_the_lowest_regime_wins_and_what_overflows_never_does(threads: int | Non
 
 
 @pytest.mark.parametrize("options", [("-O0",), ("-O3", "-DEC_PORTABLE_HALF")], ids=" ".join)
+@pytest.mark.parametrize("arithmetic", ARITHMETICS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_optimization_does_not_change_a_bit(
-        kind: Callable[[Sizes], ExportedCodec], options: tuple[str, ...], run_on_host: RunOnHost) -> None:
-    codec = kind(Sizes(seed=5, regimes=2))
+def test_optimization_does_not_change_a_bit(kind: Callable[[Sizes], ExportedCodec], arithmetic: Arithmetic,
+                                            options: tuple[str, ...], run_on_host: RunOnHost) -> None:
+    codec = kind(Sizes(seed=5, regimes=2, arithmetic=arithmetic))
     windows = random_windows(codec, 2)
     assert compare_with_oracle(codec, windows, run_on_host(codec, windows, 3, options=options)).bit_exact
 
 
+@pytest.mark.parametrize("arithmetic", ARITHMETICS)
 @pytest.mark.parametrize("compiler", installed_toolchains(), ids=lambda compiler: compiler.name)
-def test_every_installed_compiler_gives_the_same_bits(compiler: Toolchain, run_on_host: RunOnHost) -> None:
-    codec = edge_like(Sizes(seed=5))
+def test_every_installed_compiler_gives_the_same_bits(compiler: Toolchain, arithmetic: Arithmetic,
+                                                      run_on_host: RunOnHost) -> None:
+    codec = edge_like(Sizes(seed=5, arithmetic=arithmetic))
     windows = random_windows(codec, 2)
     assert compare_with_oracle(codec, windows, run_on_host(codec, windows, compiler=compiler)).bit_exact
 

@@ -1,4 +1,4 @@
-/* The tiles of ports/pulp/tile.S against the definition of their sums, on the cluster itself, for every number of rows
+/* The tiles of ports/pulp/tile.S or lanes.S, whichever arithmetic.h chooses, against the definition of their sums, on the cluster itself, for every number of rows
  * and awkward numbers of pairs and segments. Prints `ok <shape>` or `broken <shape>` for each kind of tile.
  *
  * With FLIP defined, the tiles see one bit of their rows flipped.
@@ -21,10 +21,33 @@ static void fill(ec_half *at, uint32_t count, uint32_t seed) {
     }
 }
 
-static float add_pair(float sum, const ec_half *left, const ec_half *right) {
-    const float first = ec_to_float(left[0]) * ec_to_float(right[0]);
-    const float both = ec_to_float(left[1]) * ec_to_float(right[1]) + first;
-    return sum + both;
+/* A product sum by definition. */
+typedef struct definition {
+    float sum;
+    float lanes[2];
+    uint32_t of_run; /* pairs in the lanes */
+} definition;
+
+static void end_run(definition *own) {
+    own->sum = own->sum + (own->lanes[0] + own->lanes[1]);
+    own->lanes[0] = own->lanes[1] = 0.0f;
+    own->of_run = 0;
+}
+
+static void add_pair(definition *own, const ec_half *left, const ec_half *right) {
+    const float factors[2][2] = {{ec_to_float(left[0]), ec_to_float(right[0])},
+                                 {ec_to_float(left[1]), ec_to_float(right[1])}};
+#ifdef EC_LANES
+    own->lanes[0] = ec_fused(own->lanes[0], factors[0][0], factors[0][1]);
+    own->lanes[1] = ec_fused(own->lanes[1], factors[1][0], factors[1][1]);
+    if (++own->of_run == EC_RUN_PAIRS) {
+        end_run(own);
+    }
+#else
+    const float first = factors[0][0] * factors[0][1];
+    const float both = factors[1][0] * factors[1][1] + first;
+    own->sum = own->sum + both;
+#endif
 }
 
 static bool same(float left, float right) {
@@ -48,14 +71,15 @@ static bool tile_is_exact(uint32_t count_of_rows, uint32_t segments, uint32_t pa
     for (uint32_t row = 0; row <= EC_TILE_ROWS; row++) {
         for (uint32_t column = 0; column < EC_TILE_COLUMNS; column++) {
             sums[row][column] = (float)(row + 1) - 0.25f * (float)column;
-            float sum = more || row >= count_of_rows ? sums[row][column] : 0.0f;
+            definition own = {.sum = more || row >= count_of_rows ? sums[row][column] : 0.0f};
             for (uint32_t segment = 0; segment < segments && row < count_of_rows; segment++) {
                 for (uint32_t pair = 0; pair < pairs; pair++) {
-                    sum = add_pair(sum, starts[segment * count_of_rows + row] + 2 * pair,
-                                   columns + ((segment * pairs + pair) * EC_TILE_COLUMNS + column) * 2);
+                    add_pair(&own, starts[segment * count_of_rows + row] + 2 * pair,
+                             columns + ((segment * pairs + pair) * EC_TILE_COLUMNS + column) * 2);
                 }
             }
-            expected[row][column] = sum;
+            end_run(&own);
+            expected[row][column] = own.sum;
         }
     }
     const ec_tile tile = {starts, columns, count_of_rows, segments, pairs, more};
@@ -74,10 +98,13 @@ static bool tile_is_exact(uint32_t count_of_rows, uint32_t segments, uint32_t pa
 static bool filter_is_exact(uint32_t count_of_rows, uint32_t step, uint32_t pairs) {
     float sums[ROWS], expected[ROWS];
     for (uint32_t row = 0; row < ROWS; row++) {
-        sums[row] = expected[row] = 0.5f * (float)row;
+        sums[row] = 0.5f * (float)row;
+        definition own = {.sum = sums[row]};
         for (uint32_t pair = 0; pair < pairs && row < count_of_rows; pair++) {
-            expected[row] = add_pair(expected[row], rows + HALVES + row * step + 2 * pair, columns + 2 * pair);
+            add_pair(&own, rows + HALVES + row * step + 2 * pair, columns + 2 * pair);
         }
+        end_run(&own);
+        expected[row] = own.sum;
     }
     flip();
     ec_add_rows(sums, rows + HALVES, step, columns, count_of_rows, pairs);

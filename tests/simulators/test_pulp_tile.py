@@ -1,47 +1,55 @@
 """The PULP cluster's own tiles give the defined sums, bit by bit; and the codec on it, with shapes that fit no tile."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from deploy.factory import Sizes, edge_like, paper_like, random_windows
 from simulators.conftest import L1_STACK_BYTES
 
+from edgecodec.deploy.c_source import arithmetic_header
 from edgecodec.deploy.emit import write_firmware
-from edgecodec.deploy.network import ExportedCodec
+from edgecodec.deploy.network import Arithmetic, ExportedCodec
 from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.gvsoc import GvsocSimulator
 from edgecodec.simulators.simulator import Image
 from edgecodec.simulators.toolchain import installed_toolchains
 
+ARITHMETICS = get_args(Arithmetic)
 TILES = [*(f"rows {rows}" for rows in range(1, 5)), *(f"filter of step {step}" for step in range(1, 9))]
 
 
-def run_check(gvsoc: GvsocSimulator, repository: Path, folder: Path, *definitions: str) -> list[str]:
+def run_check(gvsoc: GvsocSimulator, repository: Path, folder: Path, arithmetic: Arithmetic,
+              *definitions: str) -> list[str]:
     """What pulp_tile_check.c prints."""
     firmware = repository / "src" / "edgecodec" / "firmware"
     executable = folder / "check.elf"
+    (folder / "arithmetic.h").write_text(arithmetic_header(arithmetic))
     gvsoc.toolchain.build(
         "riscv32",
         [repository / "tests" / "simulators" / "pulp_tile_check.c",
-         *(firmware / "ports" / "pulp" / name for name in ("start.S", "runtime.c", "tile.S")),
+         *(firmware / "ports" / "pulp" / name for name in ("start.S", "runtime.c", "tile.S", "lanes.S")),
          firmware / "ports" / "bare_metal" / "memory.c"],
         executable,
-        includes=[firmware / part for part in ("include", "kernels", "ports/pulp", "ports/bare_metal")],
+        includes=[folder, *(firmware / part for part in ("include", "kernels", "ports/pulp", "ports/bare_metal"))],
         options=["-O2", "-ffunction-sections", "-fdata-sections", "-DEC_XPULP", "-DPULP_L1_BYTES=131072",
                  f"-DPULP_L1_STACK_BYTES={L1_STACK_BYTES}", *definitions,
                  "-T", str(firmware / "ports" / "pulp" / "pulp.ld")])
     return gvsoc.execute(Image("gap9_like", executable, (), None), 60).read_text().splitlines()
 
 
+@pytest.mark.parametrize("arithmetic", ARITHMETICS)
 @pytest.mark.parametrize("compiler", installed_toolchains(), ids=lambda compiler: compiler.name)
 def test_tiles_of_any_shape_give_the_defined_sums(
-        gvsoc: GvsocSimulator, repository: Path, tmp_path: Path, compiler: object) -> None:
+        gvsoc: GvsocSimulator, repository: Path, tmp_path: Path, compiler: object, arithmetic: Arithmetic) -> None:
     simulator = GvsocSimulator(gvsoc.folder, compiler, L1_STACK_BYTES)  # type: ignore[arg-type]
-    assert run_check(simulator, repository, tmp_path) == [f"ok {tile}" for tile in TILES]
+    assert run_check(simulator, repository, tmp_path, arithmetic) == [f"ok {tile}" for tile in TILES]
 
 
-def test_one_flipped_bit_shows_in_every_tile(gvsoc: GvsocSimulator, repository: Path, tmp_path: Path) -> None:
-    assert run_check(gvsoc, repository, tmp_path, "-DFLIP") == [f"broken {tile}" for tile in TILES]
+@pytest.mark.parametrize("arithmetic", ARITHMETICS)
+def test_one_flipped_bit_shows_in_every_tile(
+        gvsoc: GvsocSimulator, repository: Path, tmp_path: Path, arithmetic: Arithmetic) -> None:
+    assert run_check(gvsoc, repository, tmp_path, arithmetic, "-DFLIP") == [f"broken {tile}" for tile in TILES]
 
 
 @pytest.mark.parametrize("codec", [
@@ -50,7 +58,11 @@ def test_one_flipped_bit_shows_in_every_tile(gvsoc: GvsocSimulator, repository: 
     edge_like(Sizes(seed=3, channels=7, samples=61, width=3, taps=3, stride=5, codewords=9, regimes=4,
                     coded_codewords=7)),
     edge_like(Sizes(seed=4, channels=1, samples=23, width=1, taps=1, stride=1, codewords=2)),
-], ids=["odd paper", "wide paper", "odd edge", "least edge"])
+    paper_like(Sizes(seed=5, channels=11, samples=59, width=9, taps=9, stride=9, dilation=7, codewords=33,
+                     arithmetic="lanes")),
+    edge_like(Sizes(seed=6, channels=7, samples=61, width=3, taps=39, stride=5, codewords=9, regimes=4,
+                    coded_codewords=7, arithmetic="lanes")),
+], ids=["odd paper", "wide paper", "odd edge", "least edge", "odd paper in lanes", "odd edge in lanes"])
 def test_networks_that_fit_no_tile_equal_the_oracle(
         gvsoc: GvsocSimulator, codec: ExportedCodec, tmp_path: Path) -> None:
     windows = random_windows(codec, 1)

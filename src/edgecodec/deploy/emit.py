@@ -3,7 +3,8 @@
 ::
 
     include/    edgecodec.h (the API), codec_model.h (this model's sizes and data)
-    src/        kernels, codec_network.c (layers and stages), codec_weights.c, codec_codebooks.c
+    src/        kernels, arithmetic.h (its profile), codec_network.c (layers and stages), codec_weights.c,
+                codec_codebooks.c
     ports/      teams of workers: serial, pthreads, pulp
     verify/     prints hashes of every layer; the host's main
     golden/     windows.bin, transcript.txt (what the host must print), packets.json
@@ -19,7 +20,13 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from edgecodec.deploy.c_source import codebooks_source, model_header, network_source, weights_source
+from edgecodec.deploy.c_source import (
+    arithmetic_header,
+    codebooks_source,
+    model_header,
+    network_source,
+    weights_source,
+)
 from edgecodec.deploy.checks import check_codec
 from edgecodec.deploy.golden import expected_transcript, packets
 from edgecodec.deploy.memory import MemoryPlan, plan_memory
@@ -29,7 +36,8 @@ from edgecodec.deploy.packet import HEADER_BYTES, OVERHEAD_BYTES, PacketFormat, 
 from edgecodec.storage import replacing_directory, rounded, write_json
 
 _HASHED = ("include", "src", "ports", "verify")
-_GENERATED_SOURCES = ("codec_model.h", "codec_network.c", "codec_weights.c", "codec_codebooks.c")
+_GENERATED_SOURCES = ("codec_model.h", "arithmetic.h", "codec_network.c", "codec_weights.c",
+                      "codec_codebooks.c")
 
 
 def write_firmware(codec: ExportedCodec, golden_windows: Single, l1_bytes: int, folder: Path) -> MemoryPlan:
@@ -141,6 +149,7 @@ def _write_golden(codec: ExportedCodec, windows: Single, folder: Path) -> None:
 def _generated(codec: ExportedCodec, plan: MemoryPlan) -> dict[str, str]:
     return {
         "include/codec_model.h": model_header(codec, plan),
+        "src/arithmetic.h": arithmetic_header(codec.arithmetic),
         "src/codec_network.c": network_source(codec, plan),
         "src/codec_weights.c": weights_source(codec, plan),
         "src/codec_codebooks.c": codebooks_source(codec, plan),

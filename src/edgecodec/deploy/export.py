@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from edgecodec.deploy import network
 from edgecodec.deploy.network import (
+    Arithmetic,
     Convolution,
     ExportedCodec,
     Filter,
@@ -44,8 +45,8 @@ def even(count: int) -> int:
     return count + count % 2
 
 
-def export_codec(codec: Codec) -> ExportedCodec:
-    """Round ``codec`` to float16 and lay it out for the target.
+def export_codec(codec: Codec, arithmetic: Arithmetic = "dotpex") -> ExportedCodec:
+    """Round ``codec`` to float16 and lay it out for a target of the given ``arithmetic``.
 
     Raises:
         EdgeCodecError: a weight is NaN or Inf or does not fit float16; the text names the layer.
@@ -60,7 +61,7 @@ def export_codec(codec: Codec) -> ExportedCodec:
     return ExportedCodec(
         codec=codec.name, channels=window.channels, samples=window.samples, sample_rate_hz=window.sample_rate_hz,
         channel_names=window.channel_names, layers=tuple(layers), quantizer=_quantizer(codec, latent),
-        coded=None if codec.coded is None else _coded(codec.coded, latent),
+        coded=None if codec.coded is None else _coded(codec.coded, latent), arithmetic=arithmetic,
     )
 
 

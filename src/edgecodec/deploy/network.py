@@ -13,9 +13,17 @@ writes *views* of it: ``rows`` of ``channels`` halfwords, time-major, without ga
 
 A codec may have a second quantizer of the same latent, for coded packets: the same arithmetic, other codebooks.
 
-Arithmetic profile ``dotpex`` (float16 storage, float32 sums in a fixed order): a product sum runs over taps, inside a
-tap over channel pairs; per pair ``t = f32(a0*b0); u = f32(a1*b1 + t); acc = f32(acc + u)``; acc starts at +0. Taps that
-fall outside the input are left out, or read zeros: an acc is never -0, so that zeros do not change it. Then
+Storage is float16, and order defines the result. A product sum runs over taps, inside a tap over channel pairs; its
+``acc`` is a float32 and starts at +0. There are two arithmetic profiles:
+
+``dotpex``, for cores that add products of float16 to a float32
+    Per pair ``t = f32(a0*b0); u = f32(a1*b1 + t); acc = f32(acc + u)``.
+``lanes``, for cores that add them to float16 only
+    Pairs come in runs of :data:`RUN_PAIRS`, counted from the sum's first; the last may be shorter. A run has two lanes,
+    float16 that start at +0. Per pair ``lane0 = f16(a0*b0 + lane0); lane1 = f16(a1*b1 + lane1)``, each rounded once.
+    At a run's end ``acc = f32(acc + f32(f32(lane0) + f32(lane1)))``.
+
+Taps that fall outside the input read zeros; no acc is ever -0, so that zeros change nothing but where a run ends. Then
 ``acc + bias`` in float32. Without residual: PReLU in float32, one rounding to float16. With residual: rounding to
 float16, ``f16(y + residual)``, then PReLU as ``f16(f32(y) * slope)``.
 A PReLU multiplies values < 0 by its slope and leaves the others (and -0) alone.
@@ -27,7 +35,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +43,8 @@ from numpy.typing import NDArray
 from edgecodec.model.entropy import EntropyTables, cumulative_frequencies
 
 FORMAT = 4  # of codec.json
+Arithmetic = Literal["dotpex", "lanes"]
+RUN_PAIRS = 16  # of the profile lanes; EC_RUN_PAIRS
 Half = NDArray[np.float16]
 Single = NDArray[np.float32]
 
@@ -149,8 +159,9 @@ class Stage:
     """One quantizer of the residual vector quantizer, with a codebook for every regime.
 
     ``coordinates`` says which entries of a token this stage quantizes; ``None`` for all of them, in order.
-    ``norms[r, k]`` is the product sum of codeword k of regime r with itself, in the ``dotpex`` order; in a stage for
-    coded packets, what the codeword's bits are worth is added, so that the search prefers cheap words.
+    ``norms[r, k]`` is the product sum of codeword k of regime r with itself, by ``dotpex`` in either profile (nobody
+    computes it on the target); in a stage for coded packets, what the codeword's bits are worth is added, so that the
+    search prefers cheap words.
     """
 
     codewords: Half  # [regimes, codewords, codeword samples (even)]
@@ -167,7 +178,7 @@ class Quantizer:
 
     Windows fall into regimes, each with coordinates and codebooks of its own. All regimes run the stages of rate 1,
     each on its own rows of the latent. The energy that a regime leaves is the product sum of its rows with themselves,
-    in the ``dotpex`` order, one row after the other. The least energy wins, the lowest regime among equals, one that
+    one row after the other. The least energy wins, the lowest regime among equals, one that
     is not a number never; the winner alone runs the stages that remain. A quantizer of one regime has nothing to
     choose and computes no energy.
 
@@ -238,6 +249,7 @@ class ExportedCodec:
     layers: tuple[Layer, ...]
     quantizer: Quantizer
     coded: CodedQuantizer | None = None  # None: fixed-length packets only
+    arithmetic: Arithmetic = "dotpex"  # of all product sums
 
     @property
     def quantizers(self) -> tuple[Quantizer, ...]:
@@ -301,6 +313,8 @@ class ExportedCodec:
             "layers": layers,
             "quantizer": _described(self.quantizer),
             "coded": None if self.coded is None else _described(self.coded.quantizer),
+            # Left out where it is the first there was: codecs of then keep their hash.
+            **({} if self.arithmetic == "dotpex" else {"arithmetic": self.arithmetic}),
         }
 
     @property
@@ -395,6 +409,7 @@ def load_codec(folder: Path) -> ExportedCodec:
         layers=tuple(layers),
         quantizer=_quantizer(structure["quantizer"], arrays, ""),
         coded=_coded(structure["coded"], arrays) if structure["coded"] is not None else None,
+        arithmetic=structure.get("arithmetic", "dotpex"),
     )
     if codec.model_hash != structure["model_hash"]:
         raise EdgeCodecError(f"{folder}: codec.safetensors does not have the model hash that codec.json names; "

@@ -1,17 +1,21 @@
 """The NumPy oracle: every bit that the firmware must produce, per layer and per index.
 
-It follows the arithmetic of :mod:`edgecodec.deploy.network` (profile ``dotpex``) one rounding at a time: every NumPy
-operation below is one float32 operation of the definition, done for all windows, rows and channels at once.
+It follows the arithmetic of :mod:`edgecodec.deploy.network` one rounding at a time: every NumPy operation below is one
+operation of the definition, done for all windows, rows and channels at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.deploy.network import (
+    RUN_PAIRS,
+    Arithmetic,
     Convolution,
     ExportedCodec,
     Filter,
@@ -23,6 +27,8 @@ from edgecodec.deploy.network import (
     View,
 )
 from edgecodec.errors import EdgeCodecError
+
+Pairs = Iterator[tuple[Half, Half]]  # [..., 2] of each factor, in the order in which they are added; they broadcast
 
 
 @dataclass(frozen=True)
@@ -68,34 +74,35 @@ def encode(codec: ExportedCodec, windows: Single) -> Encoding:
         EdgeCodecError: windows of another shape or dtype, with NaN or Inf, or too large for float16.
     """
     layers, latent = _encode(codec, windows)
-    coded = None if codec.coded is None else quantize(codec.coded.quantizer, latent)
-    return Encoding(layers, latent, quantize(codec.quantizer, latent), coded)
+    coded = None if codec.coded is None else quantize(codec.coded.quantizer, latent, codec.arithmetic)
+    return Encoding(layers, latent, quantize(codec.quantizer, latent, codec.arithmetic), coded)
 
 
-def quantize(quantizer: Quantizer, latent: Half) -> Quantized:
+def quantize(quantizer: Quantizer, latent: Half, arithmetic: Arithmetic = "dotpex") -> Quantized:
     """All stages, one after the other, for ``latent`` [n, regimes * tokens, dimension]."""
     n, regimes, tokens, contested = len(latent), quantizer.regimes, quantizer.tokens, quantizer.contested_stages
     residual = latent.reshape(n, regimes, tokens, latent.shape[-1]).copy()
     indices = np.zeros((n, regimes, len(quantizer.stages), tokens), np.uint16)
     for number, stage in enumerate(quantizer.stages[:contested]):
         for regime in range(regimes):
-            indices[:, regime, number] = _nearest_codewords(stage, regime, residual[:, regime])
+            indices[:, regime, number] = _nearest_codewords(stage, regime, residual[:, regime], arithmetic)
     candidates = indices[:, :, :contested].swapaxes(1, 2).reshape(n, contested, regimes * tokens)
-    energies = _energies(residual)
+    energies = _energies(residual, arithmetic)
     chosen = np.where(np.isnan(energies), np.inf, energies).argmin(axis=1)  # the lowest regime among equals
     for regime in range(regimes):
         mine = chosen == regime
         alone = residual[mine, regime]
         for number, stage in enumerate(quantizer.stages[contested:], contested):
-            indices[mine, regime, number] = _nearest_codewords(stage, regime, alone)
+            indices[mine, regime, number] = _nearest_codewords(stage, regime, alone, arithmetic)
     sent = indices[np.arange(n), chosen]
     sent[:, 0] += (chosen * quantizer.stages[0].codewords.shape[1]).astype(np.uint16)[:, None]
     return Quantized(sent, candidates, energies, chosen)
 
 
-def dot(left: Half, right: Half) -> Single:
-    """Product sum over the last axis (even, at least 2) in the order of ``dotpex``; the other axes broadcast."""
-    return _add_pairs(np.zeros(np.broadcast_shapes(left.shape[:-1], right.shape[:-1]), np.float32), left, right)
+def dot(left: Half, right: Half, arithmetic: Arithmetic = "dotpex") -> Single:
+    """Product sum over the last axis (even, at least 2); the other axes broadcast."""
+    pairs = ((left[..., first : first + 2], right[..., first : first + 2]) for first in range(0, left.shape[-1], 2))
+    return _product_sum(pairs, arithmetic)
 
 
 def fnv1a(array: NDArray[np.generic]) -> str:
@@ -133,10 +140,10 @@ def _encode(codec: ExportedCodec, windows: Single) -> tuple[dict[str, Half], Hal
             elif isinstance(layer, Filter):
                 channels = windows.shape[-1]
                 output[...] = 0
-                output[:, :channels, : layer.samples] = _filter(layer, _normalize(layer, windows))
+                output[:, :channels, : layer.samples] = _filter(layer, _normalize(layer, windows), codec.arithmetic)
             elif isinstance(layer, Convolution):
                 residual = memory[layer.residual] if layer.residual is not None else None
-                output[...] = _convolve(layer, memory[layer.input], residual)
+                output[...] = _convolve(layer, memory[layer.input], residual, codec.arithmetic)
             else:
                 output[..., : layer.input.rows] = memory[layer.input].transpose(0, 2, 1)
                 output[..., layer.input.rows :] = 0
@@ -162,29 +169,46 @@ def _check_range(first: Half, latent: Half) -> None:
             raise EdgeCodecError(f"windows: the {what} of window {beyond[0]} exceeds float16; check the window's unit")
 
 
-def _add_pairs(sums: Single, left: Half, right: Half) -> Single:
-    """Add the products of the last axis to ``sums``, pair by pair."""
-    a, b = left.astype(np.float32), right.astype(np.float32)
-    for first in range(0, a.shape[-1], 2):
-        pair = a[..., first] * b[..., first]
-        pair = a[..., first + 1] * b[..., first + 1] + pair
-        sums = sums + pair
-    return sums
+def _product_sum(pairs: Pairs, arithmetic: Arithmetic) -> Single:
+    return _sum_in_float32(pairs) if arithmetic == "dotpex" else _sum_in_lanes(pairs)
+
+
+def _sum_in_float32(pairs: Pairs) -> Single:
+    total: Single = np.zeros((), np.float32)
+    for left, right in pairs:
+        a, b = left.astype(np.float32), right.astype(np.float32)
+        pair = a[..., 0] * b[..., 0]
+        pair = a[..., 1] * b[..., 1] + pair
+        total = total + pair
+    return total
+
+
+def _sum_in_lanes(pairs: Pairs) -> Single:
+    """In float64 a product is exact, and its sum with a float16 is so or errs too little to be rounded otherwise."""
+    total: Single = np.zeros((), np.float32)
+    while run := tuple(islice(pairs, RUN_PAIRS)):
+        lanes: Half = np.zeros(2, np.float16)
+        for left, right in run:
+            lanes = (left.astype(np.float64) * right.astype(np.float64) + lanes).astype(np.float16)
+        ended = lanes.astype(np.float32)
+        total = total + (ended[..., 0] + ended[..., 1])
+    return total
 
 
 def _normalize(layer: Normalize | Filter, windows: Single) -> Half:
     return ((windows - layer.offset) * layer.scale).astype(np.float16)
 
 
-def _filter(layer: Filter, x: Half) -> Half:  # x [n, samples, channels] to [n, channels, samples / stride]
+def _filter(layer: Filter, x: Half, arithmetic: Arithmetic) -> Half:
+    """x [n, samples, channels] to [n, channels, samples / stride]"""
     sample = np.arange(layer.samples)[:, None] * layer.stride + np.arange(layer.taps) - layer.pad_left
     inside = (sample >= 0) & (sample < x.shape[1])
     patches = np.where(inside[..., None], x[:, sample * inside], np.float16(0))  # [n, samples, taps, channels]
-    return dot(patches.transpose(0, 3, 1, 2), layer.weight[:, None]).astype(np.float16)
+    return dot(patches.transpose(0, 3, 1, 2), layer.weight[:, None], arithmetic).astype(np.float16)
 
 
-def _convolve(layer: Convolution, x: Half, residual: Half | None) -> Half:
-    y = _sums(layer, x) + layer.bias
+def _convolve(layer: Convolution, x: Half, residual: Half | None, arithmetic: Arithmetic) -> Half:
+    y = _product_sum(_pairs(layer, x), arithmetic) + layer.bias
     if residual is None:
         return _prelu(layer, y).astype(np.float16)
     return _prelu(layer, y.astype(np.float16) + residual).astype(np.float16)
@@ -196,29 +220,32 @@ def _prelu(layer: Convolution, y: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.where(y < 0, y.astype(np.float32) * np.float32(layer.slope), y)
 
 
-def _sums(layer: Convolution, x: Half) -> Single:  # x [n, rows, channels] to [n, output rows, output channels]
-    sums = np.zeros((len(x), layer.output.rows, layer.output.channels), np.float32)
+def _pairs(layer: Convolution, x: Half) -> Pairs:
+    """What a convolution multiplies: of x [n, rows, channels] [n, output rows, 1, 2], and [output channels, 2]."""
+    steps = np.arange(layer.output.rows) * layer.stride
     for tap in range(layer.taps):
-        row = np.arange(layer.output.rows) * layer.stride + tap * layer.dilation - layer.pad_left
-        (inside,) = np.nonzero((row >= 0) & (row < x.shape[1]))
-        sums[:, inside] = _add_pairs(sums[:, inside], x[:, row[inside], None, :], layer.weight[:, tap])
-    return sums
+        row = steps + tap * layer.dilation - layer.pad_left
+        inside = (row >= 0) & (row < x.shape[1])
+        rows = np.where(inside[:, None], x[:, row * inside], np.float16(0))
+        for channel in range(0, x.shape[2], 2):
+            yield rows[:, :, None, channel : channel + 2], layer.weight[:, tap, channel : channel + 2]
 
 
-def _nearest_codewords(stage: Stage, regime: int, residual: Half) -> NDArray[np.uint16]:
+def _nearest_codewords(stage: Stage, regime: int, residual: Half, arithmetic: Arithmetic) -> NDArray[np.uint16]:
     """The codewords [n, tokens] that a stage finds; subtracts them from ``residual`` [n, tokens, dimension]."""
     codewords = stage.codewords[regime]  # [codewords, codeword samples]
     coordinates = np.arange(residual.shape[-1]) if stage.coordinates is None else stage.coordinates[regime]
     query = residual[..., coordinates]
-    distance = stage.norms[regime] - np.float32(2) * dot(query[..., None, :], codewords)  # [n, tokens, codewords]
+    products = dot(query[..., None, :], codewords, arithmetic)  # [n, tokens, codewords]
+    distance = stage.norms[regime] - np.float32(2) * products
     distance[np.isnan(distance)] = np.inf  # what is not a number is not near
     nearest = distance.argmin(axis=-1).astype(np.uint16)  # the lowest index among equals
     residual[..., coordinates] = query - codewords[nearest]
     return np.asarray(nearest)
 
 
-def _energies(residual: Half) -> Single:
+def _energies(residual: Half, arithmetic: Arithmetic) -> Single:
     """What is left [n, regimes] of ``residual`` [n, regimes, tokens, dimension]: its product sum with itself."""
     n, regimes, tokens, dimension = residual.shape
     rows = residual.reshape(n, regimes, tokens * dimension)  # one row after the other
-    return dot(rows, rows)
+    return dot(rows, rows, arithmetic)

@@ -3,7 +3,7 @@
 #include "stream.h"
 #include "tile.h"
 
-#define EC_SEGMENTS_AT_ONCE 8u
+#define EC_SEGMENTS_AT_ONCE EC_RUN_PAIRS /* so many taps are whole runs, of any number of channels */
 
 /* Rows of the output that are computed together. */
 typedef struct row_tile {

@@ -137,23 +137,4 @@ static inline uint32_t ec_pair_overflow(ec_pair pair) {
     return ((pair & 0x7c007c00u) + 0x04000400u) & 0x80008000u;
 }
 
-/* The product sum of the profile `dotpex`: `count` (even) products, added to `sum` pair by pair. */
-static inline float ec_add_products(float sum, const ec_half *left, const ec_half *right, uint32_t count) {
-#ifdef EC_XPULP
-    for (uint32_t i = 0; i < count; i += 2) { /* vfdotpex.s.h; the cores load pairs at any halfword */
-        uint32_t pairs[2];
-        __asm__("lw %0, %1" : "=r"(pairs[0]) : "m"(*(const ec_half(*)[2])(left + i)));
-        __asm__("lw %0, %1" : "=r"(pairs[1]) : "m"(*(const ec_half(*)[2])(right + i)));
-        __asm__(".insn r 0x33, 0, 0x4b, %0, %1, %2" : "+r"(sum) : "r"(pairs[0]), "r"(pairs[1]));
-    }
-#else
-    for (uint32_t i = 0; i < count; i += 2) {
-        const float first = ec_to_float(left[i]) * ec_to_float(right[i]);
-        const float pair = ec_to_float(left[i + 1]) * ec_to_float(right[i + 1]) + first;
-        sum = sum + pair;
-    }
-#endif
-    return sum;
-}
-
 #endif

@@ -1,7 +1,7 @@
-/* The innermost loop in portable C: the definition of what every target's own computes. */
+/* The innermost loop of the arithmetic `dotpex` in portable C: the definition of what every target's own computes. */
 #include "tile.h"
 
-#ifndef EC_XPULP
+#if !defined(EC_LANES) && !defined(EC_XPULP)
 
 void ec_add_tile(float (*sums)[EC_TILE_COLUMNS], const ec_tile *tile) {
     const ec_half *columns = tile->columns;

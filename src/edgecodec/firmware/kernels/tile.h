@@ -1,17 +1,18 @@
-/* The innermost loop: product sums of the profile `dotpex`, of up to four rows with four columns at once.
+/* The innermost loop: product sums (products.h) of up to four rows with four columns at once.
  *
  * Columns (output channels, codewords) come in panels of four: a float of each (bias, norm), then their halfwords pair by
  * pair, so that one run through memory serves all four. The last panel of a matrix is filled up with columns of zeros.
  *
- * Built with EC_XPULP, the loop is that of ports/pulp/tile.S, else that of tile.c. The sums are the same, bit by bit:
- * only their order within one result is defined, not which result comes first.
+ * Built with EC_XPULP, the loop is that of ports/pulp/tile.S, else that of tile.c; for the arithmetic `lanes` that of
+ * lanes.S and lanes.c. The sums are the same, bit by bit: only their order within one result is defined, not which result
+ * comes first.
  */
 #ifndef EC_TILE_H
 #define EC_TILE_H
 
 #include <stddef.h>
 
-#include "half.h"
+#include "products.h"
 
 #define EC_TILE_ROWS 4u
 #define EC_TILE_COLUMNS 4u
@@ -41,7 +42,7 @@ typedef struct ec_tile {
     uint32_t rows;                  /* 1 .. EC_TILE_ROWS */
     uint32_t count;                 /* of segments, at least 1 */
     uint32_t pairs;                 /* of a segment, at least 1 */
-    bool more;                      /* the sums have been begun with other segments; else they start at zero */
+    bool more;                      /* the sums have been begun with other segments, whole runs; else they start at zero */
 } ec_tile;
 
 #ifdef EC_XPULP

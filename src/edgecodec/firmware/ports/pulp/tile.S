@@ -5,6 +5,10 @@
  * floating-point unit, so that a tile that keeps it busy more than half of the time keeps it busy all of the time; four
  * rows do (16 of 24 instructions), and so do three (12 of 19) and two (8 of 14).
  */
+#include "arithmetic.h"
+
+#ifndef EC_LANES
+
     .option norvc /* the bodies of hardware loops */
     .option norelax
 
@@ -247,3 +251,5 @@ function ec_pulp_filter_4_rows
     sw   t6, 12(a0)
     addi sp, sp, 16
     ret
+
+#endif
