@@ -13,6 +13,7 @@ from edgecodec.deploy.packet import PacketFormat
 from edgecodec.errors import exit_with_one_line
 from edgecodec.evaluation.metrics import errors
 from edgecodec.model.codec import Codec, load_model
+from edgecodec.params import load_params
 from edgecodec.storage import replacing_directory, rounded, write_json
 
 VALIDATION = Path("artifacts/windows/validation")
@@ -25,7 +26,7 @@ WINDOWS = 96  # the oracle rounds like the target, which takes its time
 
 def main() -> None:
     codec = load_model(MODEL)
-    exported = export_codec(codec)
+    exported = export_codec(codec, load_params().firmware.arithmetic)
     with replacing_directory(FLOAT16) as folder:
         save_codec(exported, folder)
 

@@ -53,6 +53,19 @@ def firmware(codec: ExportedCodec, tmp_path_factory: pytest.TempPathFactory) -> 
     return folder
 
 
+@pytest.fixture(scope="session")
+def lanes_codec() -> ExportedCodec:
+    """Of the arithmetic that ``codec`` does not have: sums that end within a run, and after several."""
+    return edge_like(Sizes(seed=2, taps=37, regimes=3, coded_codewords=7, arithmetic="lanes"))
+
+
+@pytest.fixture(scope="session")
+def lanes_firmware(lanes_codec: ExportedCodec, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lanes") / "firmware"
+    write_firmware(lanes_codec, random_windows(lanes_codec, 1), 64 * 1024 - L1_STACK_BYTES, folder)
+    return folder
+
+
 @pytest.fixture
 def fake_gvsoc(tmp_path: Path, toolchain: Toolchain) -> FakeGvsoc:
     """An installation that describes machines, and whose launcher is the given shell script."""

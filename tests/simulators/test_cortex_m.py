@@ -32,6 +32,14 @@ def test_every_layer_index_and_packet_is_the_oracles(cortex_m: CortexMSimulator,
     assert codec.multiply_accumulates < instructions < 200 * codec.multiply_accumulates
 
 
+@pytest.mark.parametrize("core", BOARDS)
+def test_lanes_are_the_oracles_too(cortex_m: CortexMSimulator, lanes_codec: ExportedCodec, lanes_firmware: Path,
+                                   tmp_path: Path, core: str) -> None:
+    windows = random_windows(lanes_codec, 2)
+    transcript = cortex_m.run(cortex_m.build(lanes_firmware, tmp_path, core, windows), time_limit_seconds=120)
+    assert compare_with_oracle(lanes_codec, windows, transcript).first_difference is None
+
+
 def test_a_window_with_nan_is_refused_by_the_program(
         cortex_m: CortexMSimulator, codec: ExportedCodec, firmware: Path, tmp_path: Path) -> None:
     windows = random_windows(codec, 1)

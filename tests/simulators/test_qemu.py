@@ -23,6 +23,13 @@ def test_every_layer_index_and_packet_is_the_oracles(
     assert 0 < transcript.stack_bytes < 2048
 
 
+def test_lanes_are_the_oracles_too(
+        qemu: QemuSimulator, lanes_codec: ExportedCodec, lanes_firmware: Path, tmp_path: Path) -> None:
+    windows = random_windows(lanes_codec, 2)
+    transcript = qemu.run(qemu.build(lanes_firmware, tmp_path, "gap9_like", windows), time_limit_seconds=120)
+    assert compare_with_oracle(lanes_codec, windows, transcript).first_difference is None
+
+
 def test_instructions_are_counted_exactly(
         qemu: QemuSimulator, codec: ExportedCodec, firmware: Path, tmp_path: Path) -> None:
     image = qemu.build(firmware, tmp_path, "gap9_like", random_windows(codec, 1))

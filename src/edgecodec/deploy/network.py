@@ -35,7 +35,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -390,6 +390,10 @@ def load_codec(folder: Path) -> ExportedCodec:
     if structure.get("format") != FORMAT:
         raise EdgeCodecError(f"{folder / 'codec.json'}: not of format {FORMAT}, which this version reads; run the "
                              "stage export_float16 again")
+    arithmetic = structure.get("arithmetic", "dotpex")
+    if arithmetic not in get_args(Arithmetic):
+        raise EdgeCodecError(f"{folder / 'codec.json'}: arithmetic: {arithmetic} is not one of "
+                             f"{', '.join(get_args(Arithmetic))}; update EdgeCodec, or run the stage export_float16 again")
     if not (folder / "codec.safetensors").is_file():
         raise EdgeCodecError(f"{folder / 'codec.safetensors'}: not found; run the stage export_float16")
     arrays = load_file(folder / "codec.safetensors")
@@ -409,7 +413,7 @@ def load_codec(folder: Path) -> ExportedCodec:
         layers=tuple(layers),
         quantizer=_quantizer(structure["quantizer"], arrays, ""),
         coded=_coded(structure["coded"], arrays) if structure["coded"] is not None else None,
-        arithmetic=structure.get("arithmetic", "dotpex"),
+        arithmetic=arithmetic,
     )
     if codec.model_hash != structure["model_hash"]:
         raise EdgeCodecError(f"{folder}: codec.safetensors does not have the model hash that codec.json names; "

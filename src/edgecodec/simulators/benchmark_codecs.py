@@ -35,7 +35,7 @@ def benchmark_codecs(artifacts: Path) -> dict[str, FirmwareBenchmark]:
     if gvsoc is None:
         print("GVSOC is not found: figures are estimates, of the present codec alone")
     elif exported.codec != "paper" and (artifacts / "paper/sound").is_dir():
-        codecs["paper"] = export_codec(load_model(artifacts / "paper/sound"))
+        codecs["paper"] = export_codec(load_model(artifacts / "paper/sound"), exported.arithmetic)
     with tempfile.TemporaryDirectory() as work:
         bench = Bench(toolchain, gvsoc, params.verify.target,
                       params.firmware.l1_bytes - params.firmware.l1_stack_bytes, params.verify.time_limit_seconds,
