@@ -39,6 +39,13 @@ def test_equal_results_give_equal_bundles(bundle: Bundle, project: Path, tmp_pat
     assert (again.folder / MANIFEST).read_bytes() == (bundle.folder / MANIFEST).read_bytes()
 
 
+def test_figures_of_studies_and_of_this_machine_are_not_in_it(bundle: Bundle, project: Path, tmp_path: Path) -> None:
+    write_json(project / "artifacts/metrics/decoding.json", {"windows_per_second": 2000})
+    (project / "artifacts/metrics/sweep.csv").write_text("codewords\n64\n")
+    assert build_bundle(tmp_path / "again", project, small_params()).sha256 == bundle.sha256
+    assert (bundle.folder / "metrics/rate_distortion.json").is_file()
+
+
 def test_the_lineage_leaves_out_the_registering_stage(bundle: Bundle) -> None:
     assert set(read_json(bundle.folder / "lineage.json")) == {"train"}
 

@@ -30,7 +30,7 @@ import edgecodec
 from edgecodec.deploy.network import load_codec
 from edgecodec.errors import EdgeCodecError
 from edgecodec.params import Params
-from edgecodec.registry.lineage import read_lineage
+from edgecodec.registry.lineage import Lineage, read_lineage
 from edgecodec.registry.manifest import Bundle, verify_bundle, write_manifest
 from edgecodec.registry.measurements import Measurements
 from edgecodec.registry.model_card import model_card
@@ -54,7 +54,9 @@ def build_bundle(folder: Path, repository: Path, params: Params) -> Bundle:
             if not (artifacts / name).is_dir():
                 raise EdgeCodecError(f"{artifacts / name}: not found; run the stage that writes it (dvc repro)")
             shutil.copytree(artifacts / name, gathering / part)
-        write_json(gathering / "lineage.json", read_lineage(repository))
+        lineage = read_lineage(repository)
+        _leave_out_foreign(gathering / "metrics", lineage)
+        write_json(gathering / "lineage.json", lineage)
         settings = params.model_dump(mode="json", by_alias=True, exclude={"registry"})
         write_text(gathering / "params.yaml", yaml.safe_dump(settings, sort_keys=False))
         write_text(gathering / "requirements.txt", "".join(f"{line}\n" for line in pinned_requirements()))
@@ -63,6 +65,14 @@ def build_bundle(folder: Path, repository: Path, params: Params) -> Bundle:
         write_text(gathering / "README.md", model_card(exported, Measurements.read(gathering / "metrics")))
         write_manifest(gathering, exported.model_hash)
     return verify_bundle(folder)
+
+
+def _leave_out_foreign(metrics: Path, lineage: Lineage) -> None:
+    """Remove metrics that no stage of the pipeline wrote: those of studies, sweeps and of this machine's speed."""
+    written = {Path(output).name for stage in lineage.values() for output in stage["outs"]}
+    for path in sorted(metrics.iterdir()):
+        if path.name not in written:
+            path.unlink()
 
 
 def pinned_requirements() -> list[str]:
