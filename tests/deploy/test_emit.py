@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -62,12 +63,82 @@ def test_golden_vectors_are_the_oracles(firmware: Path) -> None:
 @pytest.mark.skipif(not shutil.which("make") or not shutil.which("cc"), reason="needs make and cc")
 def test_makefile_builds_checks_and_stamps(firmware: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(firmware, tmp_path / "firmware")
-    subprocess.run(["make", "-s", "check"], cwd=folder, check=True, capture_output=True)
+    subprocess.run(["make", "-s", "check", "node", "size"], cwd=folder, check=True, capture_output=True)
+    assert_the_example_runs(folder / "build" / "node", folder)
     assert CODEC.model_hash.encode() in (folder / "libedgecodec.a").read_bytes()
     assert f"codec_weights_{CODEC.model_hash[:16]}".encode() in (folder / "build/src/codec_weights.o").read_bytes()
     transcript = folder / "golden" / "transcript.txt"
     transcript.write_text(transcript.read_text().replace("layer 2", "layer 3", 1))
     assert subprocess.run(["make", "-s", "check"], cwd=folder, check=False, capture_output=True).returncode != 0
+
+
+needs_cmake = pytest.mark.skipif(not shutil.which("cmake") or not shutil.which("cc"), reason="needs cmake and cc")
+
+
+def cmake(folder: Path, *options: str) -> Path:
+    """Configure and build ``folder``; its build folder."""
+    build = folder / "build"
+    subprocess.run(["cmake", "-S", folder, "-B", build, *options], check=True, capture_output=True)
+    subprocess.run(["cmake", "--build", build], check=True, capture_output=True)
+    return build
+
+
+def assert_the_example_runs(node: Path, firmware: Path) -> None:
+    """The first two windows go out at rate 1, the third at rate 2."""
+    (node.parent / "states.txt").write_text("60 100")
+    with (firmware / "golden" / "windows.bin").open("rb") as windows:
+        sent = subprocess.run([node, node.parent / "states.txt"], stdin=windows, check=True, capture_output=True).stdout
+    golden = json.loads((firmware / "golden" / "packets.json").read_text())
+    packets = [bytes.fromhex(golden[window]["fixed_length"][rate]) for window, rate in enumerate("112")]
+    assert sent == b"ECP1" + b"".join(len(packet).to_bytes(2, "little") + packet for packet in packets)
+
+
+@needs_cmake
+def test_cmake_builds_the_library_the_check_and_the_example(firmware: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(firmware, tmp_path / "firmware")
+    build = cmake(folder)
+    assert_the_example_runs(build / "node", folder)
+    assert "-Werror" in (build / "CMakeFiles" / "node.dir" / "flags.make").read_text()
+    check = ["ctest", "--test-dir", build]
+    assert subprocess.run(check, check=False, capture_output=True).returncode == 0
+    transcript = folder / "golden" / "transcript.txt"
+    transcript.write_text(transcript.read_text().replace("layer 2", "layer 3", 1))
+    assert subprocess.run(check, check=False, capture_output=True).returncode != 0
+
+
+@needs_cmake
+@pytest.mark.parametrize("port", ["pthreads", "none"])
+def test_a_cmake_project_adds_the_folder(firmware: Path, tmp_path: Path, port: str) -> None:
+    (tmp_path / "CMakeLists.txt").write_text(f"""
+        cmake_minimum_required(VERSION 3.16)
+        project(chip LANGUAGES C)
+        set(EDGECODEC_PORT {port})
+        add_subdirectory({firmware} firmware)
+        add_executable(application main.c)
+        target_link_libraries(application PRIVATE edgecodec)
+    """)
+    (tmp_path / "main.c").write_text('#include "edgecodec.h"\nint main(void) { return (int)ec_packet_size(1); }\n')
+    built = cmake(tmp_path) / "application"
+    assert subprocess.run([built], check=False).returncode == PacketFormat.of(CODEC).packet_bytes(1)
+
+
+@needs_cmake
+def test_cmake_names_the_ports_that_there_are(firmware: Path, tmp_path: Path) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        cmake(shutil.copytree(firmware, tmp_path / "firmware"), "-DEDGECODEC_PORT=cuda")
+    assert b"EDGECODEC_PORT cuda: set it to serial, pthreads, pulp or none" in refused.value.stderr
+
+
+@needs_cmake
+@pytest.mark.skipif(not shutil.which("clang-19"), reason="needs clang-19")
+def test_cmake_cross_compiles_for_the_cluster(firmware: Path, tmp_path: Path) -> None:
+    flags = "--target=riscv32-unknown-elf -march=rv32imc_zicsr_zfinx_zhinx -mabi=ilp32 -ffreestanding"
+    build = cmake(shutil.copytree(firmware, tmp_path / "firmware"), "-DEDGECODEC_PORT=pulp",
+                  "-DCMAKE_SYSTEM_NAME=Generic", "-DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY",
+                  "-DCMAKE_C_COMPILER=clang-19", "-DCMAKE_ASM_COMPILER=clang-19", f"-DCMAKE_C_FLAGS={flags}",
+                  f"-DCMAKE_ASM_FLAGS={flags}")
+    assert b"ec_pulp_add_4_rows" in (build / "libedgecodec.a").read_bytes()
+    assert not (build / "node").exists()
 
 
 @pytest.mark.skipif(not shutil.which("make") or not shutil.which("cc"), reason="needs make and cc")
@@ -101,9 +172,34 @@ def test_readme_and_metrics_show_the_same_packets(firmware: Path, tmp_path: Path
         largest = PacketFormat.of(CODEC).packet_bytes_max(int(rate))
         assert f"| {rate} | {figures['coded_stages']} | {largest} |" in readme
     assert f"Windows fall into {metrics['regimes']} regimes" in readme
+    assert plan.table().rstrip() in readme
+    assert f"| `arena`, aligned to 16 | {plan.arena_bytes:,} | `EC_ARENA_BYTES` |" in readme
+    assert "@" not in readme
     assert metrics["model_hash"] == CODEC.model_hash
     assert sum(layer["macs"] for layer in metrics["layers"]) == metrics["encoder_macs"]
     assert metrics["l2_bytes"]["total"] == plan.l2_bytes
+
+
+def test_readme_tells_every_function_status_and_file(firmware: Path) -> None:
+    readme = (firmware / "README.md").read_text()
+    header = (firmware / "include" / "edgecodec.h").read_text()
+    for function in re.findall(r"\b(ec_[a-z_]+)\(", header):
+        assert f"`{function}" in readme or function == "ec_serial_team", function
+    for name, number in re.findall(r"(EC_OK|EC_ERROR_[A-Z]+) = (\d+)", header):
+        assert f"| `{name}` | {number} |" in readme
+    for path in re.findall(r"`((?:src|ports|examples|verify|include|golden)/[\w./]*)`", readme):
+        assert (firmware / path).exists(), path
+    metrics = json.loads((firmware / "memory_map.json").read_text())
+    assert f"{metrics['weights_bytes'] + metrics['codebooks_bytes']:,} bytes of weights and codebooks" in readme
+
+
+def test_readme_tells_the_stacks_that_the_linker_reserves(tmp_path: Path) -> None:
+    write_firmware(CODEC, WINDOWS, L1, tmp_path / "firmware", l1_stack_bytes=16 * 1000)
+    readme = (tmp_path / "firmware" / "README.md").read_text()
+    assert "keeps 16,000 bytes at the end of L1, 2,000 for each of eight cores" in readme
+    lists = (tmp_path / "firmware" / "CMakeLists.txt").read_text()
+    assert "(EDGECODEC_L1_STACK_BYTES 16000 " in lists
+    assert f"(EDGECODEC_L1_BYTES {L1 + 16000} " in lists
 
 
 def test_generated_sources_hold_no_machine_paths(firmware: Path) -> None:
@@ -114,7 +210,7 @@ def test_generated_sources_hold_no_machine_paths(firmware: Path) -> None:
 def test_paper_codec_is_written_too(tmp_path: Path) -> None:
     codec = paper_like(Sizes())
     write_firmware(codec, random_windows(codec, 1), L1, tmp_path / "firmware")
-    assert "oded packets" not in (tmp_path / "firmware" / "README.md").read_text()
+    assert "## Coded packets" not in (tmp_path / "firmware" / "README.md").read_text()
     network = (tmp_path / "firmware" / "src" / "codec_network.c").read_text()
     assert ".residual = AT_B," in network
     assert ".slope = 0x1p-2f," in network

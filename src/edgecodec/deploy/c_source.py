@@ -170,6 +170,11 @@ def arithmetic_header(arithmetic: Arithmetic) -> str:
 """
 
 
+def index_count(codec: ExportedCodec) -> int:
+    """Indices of the longest packet, of whatever kind."""
+    return max(len(each.stages) * each.tokens for each in codec.quantizers)
+
+
 def model_header(codec: ExportedCodec, plan: MemoryPlan) -> str:
     quantizer = codec.quantizer
     form = PacketFormat.of(codec)
@@ -182,7 +187,7 @@ def model_header(codec: ExportedCodec, plan: MemoryPlan) -> str:
         "EC_STAGES": len(quantizer.stages),
         "EC_RATES": len(quantizer.stages_of_rate),
         "EC_CODED_STAGES": 0 if codec.coded is None else len(codec.coded.quantizer.stages),
-        "EC_INDICES": max(len(each.stages) * each.tokens for each in codec.quantizers),
+        "EC_INDICES": index_count(codec),
         "EC_ARENA_BYTES": plan.arena_bytes,
         "EC_PACKET_BYTES": form.packet_bytes_max(form.rates[-1]),
     }

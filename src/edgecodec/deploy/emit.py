@@ -7,19 +7,20 @@
                 codec_codebooks.c
     ports/      teams of workers: serial, pthreads, pulp
     verify/     prints hashes of every layer; the host's main
+    examples/   a node's main loop
     golden/     windows.bin, transcript.txt (what the host must print), packets.json
-    Makefile  README.md  memory_map.json
+    Makefile  CMakeLists.txt  cmake/  README.md  memory_map.json
 """
 
 from __future__ import annotations
 
 import hashlib
 import shutil
-import string
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
+from edgecodec.deploy.build_files import build_files
 from edgecodec.deploy.c_source import (
     arithmetic_header,
     codebooks_source,
@@ -30,22 +31,26 @@ from edgecodec.deploy.c_source import (
 from edgecodec.deploy.checks import check_codec
 from edgecodec.deploy.golden import expected_transcript, packets
 from edgecodec.deploy.memory import MemoryPlan, plan_memory
-from edgecodec.deploy.network import CodedQuantizer, Convolution, ExportedCodec, Filter, Quantizer, Single
+from edgecodec.deploy.network import Convolution, ExportedCodec, Filter, Single
 from edgecodec.deploy.oracle import encode
+from edgecodec.deploy.package_readme import readme
 from edgecodec.deploy.packet import HEADER_BYTES, OVERHEAD_BYTES, PacketFormat, compression_ratios
 from edgecodec.storage import replacing_directory, rounded, write_json
 
 _HASHED = ("include", "src", "ports", "verify")
+STACK_BYTES = 9216  # of a cluster's L1, for all cores
 _GENERATED_SOURCES = ("codec_model.h", "arithmetic.h", "codec_network.c", "codec_weights.c",
                       "codec_codebooks.c")
 
 
-def write_firmware(codec: ExportedCodec, golden_windows: Single, l1_bytes: int, folder: Path) -> MemoryPlan:
+def write_firmware(codec: ExportedCodec, golden_windows: Single, l1_bytes: int, folder: Path,
+                   l1_stack_bytes: int = STACK_BYTES) -> MemoryPlan:
     """Write the firmware of ``codec`` into ``folder``, whole or not at all.
 
     Args:
         golden_windows: float32 [n, samples, channels].
         l1_bytes: for the arena; the stacks are apart.
+        l1_stack_bytes: for the stacks of all cores, which build files and README tell.
 
     Raises:
         EdgeCodecError: the codec has what the generator does not know, the arena does not fit, or a window is unusable.
@@ -54,8 +59,10 @@ def write_firmware(codec: ExportedCodec, golden_windows: Single, l1_bytes: int, 
     plan = plan_memory(codec, l1_bytes)
     with replacing_directory(folder) as temporary:
         _copy_sources(temporary)
-        for path, text in _generated(codec, plan).items():
-            (temporary / path).write_text(text, encoding="utf-8")
+        _write(temporary, _generated_sources(codec, plan))
+        header = (temporary / "include" / "edgecodec.h").read_text(encoding="utf-8")
+        _write(temporary, {**build_files(temporary, l1_bytes + l1_stack_bytes, l1_stack_bytes),
+                           "README.md": readme(codec, plan, header, l1_stack_bytes)})
         write_json(temporary / "memory_map.json", memory_map(codec, plan))
         _write_golden(codec, golden_windows, temporary / "golden")
     return plan
@@ -131,7 +138,7 @@ def _copy_sources(folder: Path) -> None:
     with as_file(files("edgecodec") / "firmware") as firmware:
         shutil.copytree(firmware / "include", folder / "include")
         shutil.copytree(firmware / "kernels", folder / "src")
-        for part in ("ports", "verify"):
+        for part in ("ports", "verify", "examples"):
             shutil.copytree(firmware / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
 
 
@@ -146,75 +153,17 @@ def _write_golden(codec: ExportedCodec, windows: Single, folder: Path) -> None:
          for kind in kinds} for window in range(len(windows))])
 
 
-def _generated(codec: ExportedCodec, plan: MemoryPlan) -> dict[str, str]:
+def _write(folder: Path, texts: dict[str, str]) -> None:
+    for path, text in texts.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+
+
+def _generated_sources(codec: ExportedCodec, plan: MemoryPlan) -> dict[str, str]:
     return {
         "include/codec_model.h": model_header(codec, plan),
         "src/arithmetic.h": arithmetic_header(codec.arithmetic),
         "src/codec_network.c": network_source(codec, plan),
         "src/codec_weights.c": weights_source(codec, plan),
         "src/codec_codebooks.c": codebooks_source(codec, plan),
-        "Makefile": _template("Makefile.in"),
-        "README.md": _AtTemplate(_template("README.md.in")).substitute(_readme_fields(codec, plan)),
     }
-
-
-class _AtTemplate(string.Template):
-    """Fields are written @NAME."""
-
-    delimiter = "@"
-
-
-def _template(name: str) -> str:
-    return (files("edgecodec") / "firmware" / "templates" / name).read_text(encoding="utf-8")
-
-
-def _regimes_text(quantizer: Quantizer) -> str:
-    if quantizer.regimes == 1:
-        return "All windows share the same codebooks."
-    contested, first_codewords = quantizer.contested_stages, quantizer.stages[0].codewords.shape[1]
-    return (f"Windows fall into {quantizer.regimes} regimes, each with codebooks of its own. All regimes run the first "
-            f"{contested} stages,\nthose of rate 1; the one that leaves the least energy runs the others alone. A "
-            f"window's first index tells its regime:\nindex / {first_codewords}, rounded down.")
-
-
-def _readme_fields(codec: ExportedCodec, plan: MemoryPlan) -> dict[str, str]:
-    form = PacketFormat.of(codec)
-    rates = "\n".join(
-        f"| {rate} | {form.stages(rate)} | {form.payload_bits(rate)} | {form.packet_bytes(rate)} "
-        f"| {ratios.payload:.0f} | {ratios.on_air:.0f} |"
-        for rate in form.rates for ratios in [compression_ratios(codec, rate)])
-    return {
-        "CODEC": codec.codec,
-        "MODEL_HASH": codec.model_hash,
-        "MODEL_MARK": codec.model_hash[:16],
-        "SAMPLES": str(codec.samples),
-        "CHANNELS": str(codec.channels),
-        "SAMPLE_RATE": f"{codec.sample_rate_hz:g}",
-        "MACS": f"{codec.multiply_accumulates:,}",
-        "QUANTIZER_MACS": f"{codec.quantizer.multiply_accumulates:,}",
-        "REGIMES": _regimes_text(codec.quantizer),
-        "MEMORY_MAP": plan.table().rstrip(),
-        "RATES": rates,
-        "CODED": "" if codec.coded is None else _coded_text(codec.coded, form),
-    }
-
-
-def _coded_text(coded: CodedQuantizer, form: PacketFormat) -> str:
-    rates = "\n".join(f"| {rate} | {coded.quantizer.stages_of_rate[rate - 1]} | {form.packet_bytes_max(rate)} |"
-                      for rate in form.rates)
-    return f"""
-## Coded packets
-
-The model has a second kind of packet, of the same rates: `ec_encode_coded` and `ec_pack_coded` in place of `ec_encode`
-and `ec_pack` (whose indices are not the same). Its codewords are chosen so that their indices are cheap to code: at
-about the same mean length the error is lower, but a packet is as long as its window is unlikely. Send coded packets
-where the radio takes frames of any length and energy counts; fixed-length ones where a slot's size is fixed. A receiver
-tells them apart by the packet's first byte, so that a node may choose for every window anew.
-
-| rate | stages | packet bytes, at most |
-|---|---|---|
-{rates}
-
-Quantizer, all stages: {coded.quantizer.multiply_accumulates:,} multiply-accumulates. Both kinds run the same layers and
-use the same arena.
-"""

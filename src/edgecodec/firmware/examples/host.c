@@ -1,0 +1,73 @@
+/* The node on a PC: node [--coded] [--frame BYTES] STATES < SAMPLES > PACKETS
+ *
+ *     SAMPLES   float32 [n][EC_CHANNELS], as they come from the sensors
+ *     STATES    a text: "<link margin, dB> <battery, %>" for every window; the last line holds for the rest
+ *     PACKETS   a file for `edgecodec decode`: "ECP1", then each packet behind its length in two bytes
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node.h"
+
+typedef struct stand_in {
+    FILE *states;
+    ec_node_state state;
+} stand_in;
+
+static ec_node_state read_state(void *user) {
+    stand_in *radio = user;
+    ec_node_state next;
+    if (fscanf(radio->states, "%" SCNd32 " %" SCNd32, &next.link_margin_decibels, &next.battery_percent) == 2) {
+        radio->state = next;
+    }
+    return radio->state;
+}
+
+static void send_packet(void *user, const uint8_t *packet, size_t bytes) {
+    (void)user;
+    const uint8_t length[2] = {(uint8_t)(bytes & 0xff), (uint8_t)(bytes >> 8)};
+    fwrite(length, 1, sizeof length, stdout);
+    fwrite(packet, 1, bytes, stdout);
+}
+
+static int run(ec_node *node, const ec_node_board *board) {
+    static _Alignas(EC_ARENA_ALIGNMENT) uint8_t arena[EC_ARENA_BYTES];
+    const ec_status status = ec_node_begin(node, arena, sizeof arena);
+    if (status != EC_OK) {
+        fprintf(stderr, "node: ec_init gives status %d\n", (int)status);
+        return EXIT_FAILURE;
+    }
+    fputs("ECP1", stdout);
+    float sample[EC_CHANNELS];
+    while (fread(sample, sizeof sample, 1, stdin) == 1) {
+        ec_sampler_put(&node->sampler, sample);
+        ec_node_serve(node, board);
+    }
+    fprintf(stderr, "node: %u windows, %" PRIu32 " refused\n", node->sampler.number, node->refused);
+    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv) {
+    static ec_node node;
+    stand_in radio = {NULL, {0, 0}};
+    ec_node_board board = {read_state, send_packet, &radio, EC_PACKET_BYTES, false};
+    int next = 1;
+    if (next < argc && strcmp(argv[next], "--coded") == 0) {
+        board.any_length = true;
+        next++;
+    }
+    if (next + 1 < argc && strcmp(argv[next], "--frame") == 0) {
+        board.frame_bytes = strtoul(argv[next + 1], NULL, 10);
+        next += 2;
+    }
+    radio.states = next + 1 == argc ? fopen(argv[next], "r") : NULL;
+    if (radio.states == NULL) {
+        fputs("use: node [--coded] [--frame BYTES] STATES < SAMPLES > PACKETS\n", stderr);
+        return EXIT_FAILURE;
+    }
+    const int status = run(&node, &board);
+    fclose(radio.states);
+    return status;
+}
