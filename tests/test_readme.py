@@ -1,5 +1,6 @@
 """Every figure in the README stands in a committed metrics file."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,42 @@ def firmware_table(repository: Path) -> list[str]:
     ]
 
 
+def damage_table(repository: Path) -> list[str]:
+    """What compression costs a classifier of damage, as it must read."""
+    accuracy = metrics(repository, "damage")["accuracy"]
+    rows = ["| share of windows told right | as recorded | rate 1 | rate 2 | rate 3 | rate 4 |",
+            "|---|---|---|---|---|---|"]
+    for name, kind, trained in (("by the line near 1.9 Hz", "heave_line", "decoded"),
+                                ("by the line, trained on rebuilt windows", "heave_line", "retrained"),
+                                ("by the spectrum", "spectrum", "decoded"),
+                                ("by the spectrum, trained on rebuilt windows", "spectrum", "retrained")):
+        found = accuracy[kind]
+        shares = [found["raw"], *(found["by_rate"][rate][trained] for rate in "1234")]
+        rows.append(f"| {name} | {' | '.join(f'{100 * share:.1f} %' for share in shares)} |")
+    return rows
+
+
+def decoding_table(repository: Path) -> list[str]:
+    """How the speed of decoding grows with packets per call and with cores, as it must read."""
+    took = {(one["cores"], one["batch"]): one["milliseconds_per_window"]
+            for one in metrics(repository, "decoding") if one["engine"] == "onnxruntime"}
+    batches = (1, 4, 16, 64, 256, 1024)
+    return [
+        f"| packets per call | {' | '.join(map(str, batches))} |",
+        "|---" * (len(batches) + 1) + "|",
+        "| one core: speed against one packet per call | "
+        + " | ".join(f"{took[1, 1] / took[1, batch]:.1f}" for batch in batches) + " |",
+        "| two cores: speed against one core | "
+        + " | ".join(f"{took[1, batch] / took[2, batch]:.1f}" for batch in batches) + " |",
+    ]
+
+
+def decoding_sentence(repository: Path) -> str:
+    took = {one["batch"]: one["milliseconds_per_window"] for one in metrics(repository, "decoding")
+            if (one["engine"], one["cores"]) == ("onnxruntime", 1)}
+    return f"{took[1]:.2f} ms per window one by one and {took[64]:.2f} ms in calls of 64"
+
+
 def size_sentence(repository: Path) -> str:
     exported, verification = metrics(repository, "float16"), metrics(repository, "verification")
     macs = f"{exported['encoder_macs'] / 1e6:.2f} M MACs in the encoder and {exported['quantizer_macs'] / 1e6:.2f} M"
@@ -83,6 +120,15 @@ def test_the_firmware_table_is_that_of_the_metrics(repository: Path) -> None:
     assert "\n".join(firmware_table(repository)) in (repository / "README.md").read_text()
     benchmarks = metrics(repository, "benchmark")["benchmarks"]
     assert {one["evidence"] for one in benchmarks.values()} == {"measured"}
+
+
+@pytest.mark.parametrize("table", [damage_table, decoding_table])
+def test_tables_of_use_are_those_of_the_metrics(repository: Path, table: Callable[[Path], list[str]]) -> None:
+    assert "\n".join(table(repository)) in (repository / "README.md").read_text()
+
+
+def test_the_time_to_decode_is_that_of_the_metrics(repository: Path) -> None:
+    assert decoding_sentence(repository) in " ".join((repository / "README.md").read_text().split())
 
 
 def test_sizes_are_those_of_the_metrics(repository: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from edgecodec.registry.packet_decoder import PacketDecoder
 Engine = Literal["onnxruntime", "torch"]
 Decode = Callable[[Sequence[bytes]], object]
 BATCHES = tuple(2**power for power in range(11))  # 1 to 1024
-SECONDS = 1.0  # a figure is the fastest of the calls that this long has room for
-LEAST_CALLS = 5
+SECONDS = 1.0  # per figure, on average
+LEAST_ROUNDS = 3
+TURN_SECONDS = 0.01  # small batches are called again and again in their turn
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,7 @@ def measure(artifacts: Path, cores: Sequence[int], batches: Sequence[int] = BATC
     for engine in (onnxruntime_engine, torch_engine):
         for count in cores:
             name, decode = engine(artifacts, count)
-            for batch in batches:
-                took = _fastest_seconds(decode, packets[:batch], seconds)
+            for batch, took in _fastest_seconds(decode, packets, batches, seconds).items():
                 yield Speed(name, count, batch, 1e3 * took / batch, batch / took)
 
 
@@ -80,11 +81,22 @@ def torch_engine(artifacts: Path, cores: int) -> tuple[Engine, Decode]:
     return "torch", decode
 
 
-def _fastest_seconds(decode: Decode, packets: Sequence[bytes], seconds: float) -> float:
-    """Of a call. Slower ones tell what else the machine was doing."""
-    took: list[float] = []
-    while sum(took) < seconds or len(took) < LEAST_CALLS:
-        start = time.perf_counter()
+def _fastest_seconds(decode: Decode, packets: Sequence[bytes], batches: Sequence[int],
+                     seconds: float) -> dict[int, float]:
+    """Of the calls with so many packets. Slower ones tell what else the machine was doing; the sizes take turns, so
+    that each has its chance at a quiet moment."""
+    fastest = dict.fromkeys(batches, math.inf)
+    end, rounds = time.perf_counter() + seconds * len(batches), 0
+    while rounds < LEAST_ROUNDS or time.perf_counter() < end:
+        for batch in batches:
+            fastest[batch] = min(fastest[batch], _fastest_of_turn(decode, packets[:batch]))
+        rounds += 1
+    return fastest
+
+
+def _fastest_of_turn(decode: Decode, packets: Sequence[bytes]) -> float:
+    fastest, end = math.inf, time.perf_counter() + TURN_SECONDS
+    while (start := time.perf_counter()) < end:
         decode(packets)
-        took.append(time.perf_counter() - start)
-    return min(took)
+        fastest = min(fastest, time.perf_counter() - start)
+    return fastest
