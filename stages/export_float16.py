@@ -1,13 +1,16 @@
 """Round the trained codec to float16, lay it out for the target, and measure what that costs."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
-from edgecodec.deploy.network import ExportedCodec, save_codec
+from edgecodec.deploy.network import Arithmetic, ExportedCodec, save_codec
 from edgecodec.deploy.oracle import Encoding, encode
 from edgecodec.deploy.packet import PacketFormat
 from edgecodec.errors import exit_with_one_line
@@ -36,13 +39,16 @@ def main() -> None:
     float32 = codec.encode(inputs)
     encoding = encode(exported, np.ascontiguousarray(inputs.transpose(0, 2, 1)))
     float16 = encoding.indices
-    by_rate = {rate: growth(codec.decode(float32, rate), codec.decode(float16, rate), targets) for rate in codec.rates}
+    before = {rate: codec.decode(float32, rate) for rate in codec.rates}
+    by_rate = {rate: growth(before[rate], codec.decode(float16, rate), targets) for rate in codec.rates}
     coded = growth_of_coded_packets(codec, exported, encoding, inputs, targets) if codec.has_coded_packets else {}
     write_json(METRICS, {
         "model_hash": exported.model_hash,
+        "arithmetic": exported.arithmetic,
         "windows": len(which),
         "by_rate": by_rate,
         "coded_by_rate": coded,
+        "by_arithmetic": by_arithmetic(codec, exported, before, inputs, targets),
         "relative_error_growth": max(entry["relative_error_growth"] for entry in (*by_rate.values(), *coded.values())),
         "equal_indices": rounded(float((float32 == float16).mean())),
         "weight_bytes": sum(array.nbytes for array in exported.weights().values()),
@@ -60,6 +66,17 @@ def growth(float32: Windows, float16: Windows, targets: Windows) -> dict[str, fl
         "error_percent_float16": rounded(after),
         "relative_error_growth": rounded(after / before - 1),
     }
+
+
+def by_arithmetic(codec: Codec, exported: ExportedCodec, float32: Mapping[int, Windows], inputs: Windows,
+                  targets: Windows) -> dict[Arithmetic, dict[int, dict[str, float]]]:
+    """What each arithmetic that a target may have costs, by rate."""
+    windows = np.ascontiguousarray(inputs.transpose(0, 2, 1))
+    found: dict[Arithmetic, dict[int, dict[str, float]]] = {}
+    for arithmetic in get_args(Arithmetic):
+        indices = encode(replace(exported, arithmetic=arithmetic), windows).indices
+        found[arithmetic] = {rate: growth(float32[rate], codec.decode(indices, rate), targets) for rate in codec.rates}
+    return found
 
 
 def growth_of_coded_packets(codec: Codec, exported: ExportedCodec, encoding: Encoding, inputs: Windows,

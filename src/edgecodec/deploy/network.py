@@ -393,7 +393,7 @@ def load_codec(folder: Path) -> ExportedCodec:
     arithmetic = structure.get("arithmetic", "dotpex")
     if arithmetic not in get_args(Arithmetic):
         raise EdgeCodecError(f"{folder / 'codec.json'}: arithmetic: {arithmetic} is not one of "
-                             f"{', '.join(get_args(Arithmetic))}; update EdgeCodec, or run the stage export_float16 again")
+                             f"{', '.join(get_args(Arithmetic))}; update EdgeCodec, or run export_float16 again")
     if not (folder / "codec.safetensors").is_file():
         raise EdgeCodecError(f"{folder / 'codec.safetensors'}: not found; run the stage export_float16")
     arrays = load_file(folder / "codec.safetensors")
