@@ -102,6 +102,14 @@ def decoding_sentence(repository: Path) -> str:
     return f"{took[1]:.2f} ms per window one by one and {took[64]:.2f} ms in calls of 64"
 
 
+def instructions_sentence(repository: Path) -> str:
+    """What small single cores take, as it must read."""
+    names = {"rv32imc_zfinx_zhinx": "RISC-V without Xpulp", "cortex-m4": "Cortex-M4", "cortex-m7": "M7",
+             "cortex-m33": "M33", "cortex-m55": "M55"}
+    cores = {count["core"]: count["chains"][-1] / 1e6 for count in metrics(repository, "instructions")["cores"]}
+    return ", ".join(f"{name} {cores[core]:.2f} M" for core, name in names.items()) + " instructions."
+
+
 def size_sentence(repository: Path) -> str:
     exported, verification = metrics(repository, "float16"), metrics(repository, "verification")
     macs = f"{exported['encoder_macs'] / 1e6:.2f} M MACs in the encoder and {exported['quantizer_macs'] / 1e6:.2f} M"
@@ -109,6 +117,10 @@ def size_sentence(repository: Path) -> str:
     l1, code = verification["l1_bytes"] / 1000, verification["code_bytes"] / 1000
     return (f"{macs} in the quantizer, {l1:.1f} kB of L1, {weights:.2f} MB of weights, "
             f"{codebooks:.2f} MB of codebooks, {code:.1f} kB of code")
+
+
+def test_the_instructions_are_those_of_the_metrics(repository: Path) -> None:
+    assert instructions_sentence(repository) in (repository / "README.md").read_text()
 
 
 @pytest.mark.parametrize("row", range(6))

@@ -46,6 +46,44 @@ def decode(
 
 
 @app.command()
+def instructions(
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures as JSON, too.")] = None,
+    artifacts: Annotated[Path, typer.Option(metavar="FOLDER", help="Results of the pipeline.")] = Path("artifacts"),
+) -> None:
+    """Count instructions on QEMU's single cores: RISC-V without Xpulp, and Arm Cortex-M4, M7, M33, M55."""
+    from dataclasses import asdict
+
+    import numpy as np
+    from rich.console import Console
+    from rich.table import Table
+
+    from edgecodec.deploy.network import load_codec
+    from edgecodec.errors import EdgeCodecError
+    from edgecodec.params import load_params
+    from edgecodec.simulators.instruction_counts import count_instructions
+    from edgecodec.simulators.toolchain import find_toolchain
+    from edgecodec.storage import write_json
+
+    codec, firmware = load_codec(artifacts / "float16"), artifacts / "firmware"
+    windows = firmware / "golden" / "windows.bin"
+    if not windows.is_file():
+        raise EdgeCodecError(f"{windows}: not found; run the stage generate_c")
+    window = np.fromfile(windows, "<f4", codec.samples * codec.channels).astype(np.float32)
+    counts = count_instructions(codec, firmware, window.reshape(codec.samples, codec.channels), find_toolchain(),
+                                load_params().verify.time_limit_seconds)
+    table = Table("core", title="Thousands of instructions: encoder, and window to packet by rate; memory in bytes",
+                  title_justify="left")
+    for heading in ("encoder", *(f"rate {rate}" for rate in range(1, len(counts[0].chains) + 1)), "code", "stack"):
+        table.add_column(heading, justify="right")
+    for count in counts:
+        table.add_row(count.core, *(f"{number / 1e3:,.0f}" for number in (count.encoder, *count.chains)),
+                      f"{count.code_bytes:,}", f"{count.stack_bytes:,}")
+    Console().print(table)
+    if output is not None:
+        write_json(output, {"model_hash": codec.model_hash, "cores": [asdict(count) for count in counts]})
+
+
+@app.command()
 def firmware(
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures as JSON, too.")] = None,
     artifacts: Annotated[Path, typer.Option(metavar="FOLDER", help="Results of the pipeline.")] = Path("artifacts"),

@@ -19,7 +19,7 @@ from edgecodec.simulators.selection import choose_simulator
 from edgecodec.simulators.toolchain import find_toolchain
 
 PACKAGES = ("edgecodec", "torch", "mlflow", "dvc")
-SIMULATORS = ("gvsoc", "qemu", "host")
+SIMULATORS = ("gvsoc", "qemu", "cortex-m55", "host")
 
 
 def describe(artifacts: Path, params: Params) -> list[Table]:

@@ -244,7 +244,7 @@ class FirmwareParams(Section):
 
 
 class VerifyParams(Section):
-    simulator: Literal["auto", "gvsoc", "qemu", "host"]
+    simulator: Literal["auto", "gvsoc", "qemu", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "host"]
     target: Literal["gap9_like", "pulp-open"]
     target_windows: Count
     time_limit_seconds: Positive

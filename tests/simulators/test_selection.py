@@ -21,9 +21,9 @@ def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return programs
 
 
-def install_qemu(programs: Path) -> None:
-    (programs / "qemu-system-riscv32").write_text("#!/bin/sh\n")
-    (programs / "qemu-system-riscv32").chmod(0o755)
+def install_qemu(programs: Path, machine: str = "riscv32") -> None:
+    (programs / f"qemu-system-{machine}").write_text("#!/bin/sh\n")
+    (programs / f"qemu-system-{machine}").chmod(0o755)
 
 
 def test_the_host_is_always_there_and_says_what_is_missing(toolchain: Toolchain) -> None:
@@ -31,6 +31,7 @@ def test_the_host_is_always_there_and_says_what_is_missing(toolchain: Toolchain)
     assert choice.simulator.name == "host"
     assert "GVSOC not found" in choice.reason
     assert "qemu-system-riscv32 not found" in choice.reason
+    assert "qemu-system-arm not found" in choice.reason
 
 
 def test_qemu_comes_before_the_host(bare_machine: Path, toolchain: Toolchain) -> None:
@@ -38,6 +39,18 @@ def test_qemu_comes_before_the_host(bare_machine: Path, toolchain: Toolchain) ->
     choice = choose_simulator("auto", toolchain, L1_STACK_BYTES)
     assert choice.simulator.name == "qemu"
     assert "qemu-system" not in choice.reason
+
+
+def test_a_cortex_m_comes_before_the_host(bare_machine: Path, toolchain: Toolchain) -> None:
+    if "cortex-m55" not in toolchain.flags:
+        pytest.skip(f"{toolchain.name} does not build for Cortex-M here")
+    install_qemu(bare_machine, "arm")
+    choice = choose_simulator("auto", toolchain, L1_STACK_BYTES)
+    assert choice.simulator.name == "cortex-m55"
+    assert "qemu-system-riscv32 not found" in choice.reason
+    assert choose_simulator("cortex-m4", toolchain, L1_STACK_BYTES).simulator.name == "cortex-m4"
+    install_qemu(bare_machine)
+    assert choose_simulator("auto", toolchain, L1_STACK_BYTES).simulator.name == "qemu"
 
 
 def test_gvsoc_comes_first(bare_machine: Path, toolchain: Toolchain, fake_gvsoc: FakeGvsoc,
@@ -57,7 +70,8 @@ def test_an_installed_simulator_can_be_passed_over(bare_machine: Path, toolchain
 @pytest.mark.parametrize(("name", "complaint"), [
     ("gvsoc", "GVSOC not found: put gvsoc on PATH, or set GVSOC_HOME"),
     ("qemu", "qemu-system-riscv32 not found"),
-    ("spike", "verify.simulator spike: unknown; set it to auto, gvsoc, qemu, host"),
+    ("cortex-m33", "qemu-system-arm not found"),
+    ("spike", "verify.simulator spike: unknown; set it to auto, gvsoc, qemu, cortex-m4, .*, host"),
 ])
 def test_what_is_asked_for_by_name_must_be_there(toolchain: Toolchain, name: str, complaint: str) -> None:
     with pytest.raises(EdgeCodecError, match=complaint):

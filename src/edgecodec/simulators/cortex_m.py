@@ -44,27 +44,34 @@ BOARDS: dict[str, Board] = {board.core: board for board in (
 
 @dataclass(frozen=True)
 class CortexMSimulator:
-    """QEMU and a compiler. Targets are the names of cores, the keys of BOARDS."""
+    """QEMU, a compiler, and one of the boards."""
 
     program: Path
     toolchain: Toolchain
+    board: Board
 
-    name = "qemu-cortex-m"
     counts_cycles = False
 
     @classmethod
-    def find(cls, toolchain: Toolchain) -> CortexMSimulator:
-        """QEMU on PATH.
+    def find(cls, toolchain: Toolchain, core: str) -> CortexMSimulator:
+        """QEMU on PATH, with a board that has ``core``, a key of BOARDS.
 
         Raises:
-            EdgeCodecError: there is none, or ``toolchain`` does not compile for these cores.
+            EdgeCodecError: there is no such core, no QEMU, or ``toolchain`` does not compile for these cores.
         """
+        if core not in BOARDS:
+            raise EdgeCodecError(f"core {core}: unknown; use one of {', '.join(BOARDS)}")
         program = shutil.which(_PROGRAM)
         if program is None:
             raise EdgeCodecError(f"{_PROGRAM} not found: install QEMU 7.2 or later (Debian: {_PROGRAM})")
         if not BOARDS.keys() <= toolchain.flags.keys():
             raise EdgeCodecError(f"{toolchain.name} does not build for Cortex-M here: install clang-19 and lld-19")
-        return cls(Path(program), toolchain)
+        return cls(Path(program), toolchain, BOARDS[core])
+
+    @property
+    def name(self) -> str:
+        """That of the core."""
+        return self.board.core
 
     @cached_property
     def fingerprint(self) -> str:
@@ -74,20 +81,17 @@ class CortexMSimulator:
         return f"{version}, {self.toolchain.version}"
 
     def build(self, firmware: Path, work: Path, target: str, windows: NDArray[np.float32]) -> Image:
-        """See :meth:`Simulator.build`."""
-        if target not in BOARDS:
-            raise EdgeCodecError(f"{self.name} target {target}: unknown; use one of {', '.join(BOARDS)}")
-        board = BOARDS[target]
+        """See :meth:`Simulator.build`. Every target's bits are this board's, so that any ``target`` will do."""
         executable = build_bare_metal(
             self.toolchain, firmware, work, windows, main="qemu_main.c", ports=["qemu_cortex_m", "serial"],
-            linker_script=f"qemu_cortex_m/{board.machine}.ld", machine=board.core,
-            definitions=[f"-DTIMER_MHZ={board.timer_mhz}u", "-L", str(firmware / "ports" / "qemu_cortex_m")])
-        return Image(target, executable, (), None)
+            linker_script=f"qemu_cortex_m/{self.board.machine}.ld", machine=self.board.core,
+            definitions=[f"-DTIMER_MHZ={self.board.timer_mhz}u", "-L", str(firmware / "ports" / "qemu_cortex_m")])
+        return Image(self.board.machine, executable, (), None)
 
     def run(self, image: Image, time_limit_seconds: float) -> Transcript:
         """See :meth:`Simulator.run`."""
         output = image.executable.parent / "transcript.txt"
-        run_to_end(self.name, (str(self.program), "-M", BOARDS[image.target].machine, *_OPTIONS,
-                               "-kernel", str(image.executable.resolve())),
+        run_to_end(self.name, (str(self.program), "-M", self.board.machine, *_OPTIONS, "-kernel",
+                               str(image.executable.resolve())),
                    output=output, folder=output.parent, environment=os.environ, time_limit_seconds=time_limit_seconds)
         return read_transcript(self.name, output)

@@ -1,4 +1,4 @@
-"""Memory of a linked program for a PULP chip, read from its ELF file."""
+"""Memory of a linked program, for a PULP chip as a rule, read from its ELF file."""
 
 from __future__ import annotations
 
@@ -27,6 +27,12 @@ def pulp_footprint(executable: Path, l1_stack_bytes: int) -> Footprint:
     l1_data = sizes.pop(".l1", 0)
     return Footprint(l1_bytes=l1_data + l1_stack_bytes, l2_bytes=sum(sizes.values()),
                      code_bytes=sizes[".text"] + sizes[".rodata"])
+
+
+def image_bytes(executable: Path) -> int:
+    """What a program takes before it runs: code, constants and the values that variables begin with."""
+    with executable.open("rb") as file:
+        return sum(section["sh_size"] for section in _allocated(ELFFile(file)) if section["sh_type"] == "SHT_PROGBITS")
 
 
 def memory_map(executable: Path) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from edgecodec.errors import EdgeCodecError
+from edgecodec.simulators.cortex_m import BOARDS, CortexMSimulator
 from edgecodec.simulators.gvsoc import GvsocSimulator
 from edgecodec.simulators.host import HostSimulator
 from edgecodec.simulators.qemu import QemuSimulator
@@ -20,7 +22,10 @@ class Choice:
 
 
 def choose_simulator(name: str, toolchain: Toolchain, l1_stack_bytes: int) -> Choice:
-    """The simulator called ``name``; for ``auto`` the first found of gvsoc, qemu, host.
+    """The simulator called ``name``; for ``auto`` the first found of gvsoc, qemu, the largest Cortex-M, host.
+
+    The nearer to the target, the better: GVSOC counts its cycles, QEMU's RISC-V board has its scalar instructions, an
+    Arm board shows at least that the code runs on another small core.
 
     Args:
         l1_stack_bytes: of a target with L1, for the stacks of all its cores.
@@ -31,6 +36,7 @@ def choose_simulator(name: str, toolchain: Toolchain, l1_stack_bytes: int) -> Ch
     finders: dict[str, Callable[[], Simulator]] = {
         "gvsoc": lambda: GvsocSimulator.find(toolchain, l1_stack_bytes),
         "qemu": lambda: QemuSimulator.find(toolchain),
+        **{core: partial(CortexMSimulator.find, toolchain, core) for core in BOARDS},
         "host": lambda: HostSimulator(toolchain),
     }
     if name in finders:
@@ -38,9 +44,9 @@ def choose_simulator(name: str, toolchain: Toolchain, l1_stack_bytes: int) -> Ch
     if name != "auto":
         raise EdgeCodecError(f"verify.simulator {name}: unknown; set it to auto, {', '.join(finders)}")
     missing: list[str] = []
-    for find in (finders["gvsoc"], finders["qemu"]):
+    for preferred in ("gvsoc", "qemu", "cortex-m55"):
         try:
-            return Choice(find(), "; ".join([*missing, "the best one found"]))
+            return Choice(finders[preferred](), "; ".join([*missing, "the best one found"]))
         except EdgeCodecError as absence:
             missing.append(str(absence))
     return Choice(finders["host"](), "; ".join(missing))

@@ -27,7 +27,7 @@ class Simulator(Protocol):
 
     @property
     def name(self) -> str:
-        """``host``, ``qemu`` or ``gvsoc``."""
+        """``host``, ``qemu``, ``gvsoc``, or the Cortex-M of a board."""
 
     @property
     def fingerprint(self) -> str:

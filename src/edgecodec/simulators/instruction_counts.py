@@ -1,0 +1,83 @@
+"""What one window takes on small single cores, in instructions: RISC-V without Xpulp, and Arm Cortex-M, all on QEMU.
+
+Instructions are no cycles, and these cores are not the target: the figures tell what the portable C asks of a core.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecodec.deploy.network import ExportedCodec
+from edgecodec.errors import EdgeCodecError
+from edgecodec.progress import progress
+from edgecodec.simulators.comparison import compare_with_oracle
+from edgecodec.simulators.cortex_m import BOARDS, CortexMSimulator
+from edgecodec.simulators.firmware import Firmware
+from edgecodec.simulators.memory_map import image_bytes
+from edgecodec.simulators.qemu import QemuSimulator
+from edgecodec.simulators.simulator import Simulator
+from edgecodec.simulators.toolchain import Toolchain
+
+RISCV = "rv32imc_zfinx_zhinx"
+
+
+@dataclass(frozen=True)
+class InstructionCount:
+    """Of one window on one core, bit for bit as the oracle has it."""
+
+    core: str
+    simulator: str  # its fingerprint
+    encoder: int  # instructions
+    chains: tuple[int, ...]  # window to packet, by rate
+    code_bytes: int  # of the verification program, without weights, codebooks and window
+    stack_bytes: int  # deepest use, by that program
+
+
+def count_instructions(codec: ExportedCodec, firmware: Path, window: NDArray[np.float32], toolchain: Toolchain,
+                       time_limit_seconds: float) -> tuple[InstructionCount, ...]:
+    """On every core that QEMU and ``toolchain`` have here.
+
+    Args:
+        window: float32 [samples, channels].
+
+    Raises:
+        EdgeCodecError: there is no such core at all, or a program does not compile or end, or its bits are wrong.
+    """
+    finders: dict[str, Callable[[], Simulator]] = {
+        RISCV: partial(QemuSimulator.find, toolchain),
+        **{core: partial(CortexMSimulator.find, toolchain, core) for core in BOARDS}}
+    found, missing = {}, []
+    for core, find in finders.items():
+        try:
+            found[core] = find()
+        except EdgeCodecError as absence:
+            missing.append(str(absence))
+    if not found:
+        raise EdgeCodecError("; ".join(dict.fromkeys(missing)))
+    return tuple(_count(core, simulator, codec, firmware, window, time_limit_seconds)
+                 for core, simulator in progress(list(found.items()), "Counting instructions"))
+
+
+def _count(core: str, simulator: Simulator, codec: ExportedCodec, firmware: Path, window: NDArray[np.float32],
+           time_limit_seconds: float) -> InstructionCount:
+    with tempfile.TemporaryDirectory() as work:
+        image = simulator.build(firmware, Path(work), core, window[None])
+        transcript = simulator.run(image, time_limit_seconds)
+        size = image_bytes(image.executable)
+    comparison = compare_with_oracle(codec, window[None], transcript)
+    if not comparison.bit_exact or transcript.stack_bytes is None:
+        raise EdgeCodecError(f"{core}: the bits are not the oracle's ({comparison.first_difference})")
+    sizes = Firmware.open(firmware)
+    (record,) = transcript.windows
+    return InstructionCount(
+        core=core, simulator=simulator.fingerprint, encoder=sum(layer.cycles for layer in record.layers),
+        chains=tuple(chain.cycles for chain in record.chains),
+        code_bytes=size - sizes.weights_bytes - sizes.codebooks_bytes - sizes.window_bytes,
+        stack_bytes=transcript.stack_bytes)
