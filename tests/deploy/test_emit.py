@@ -75,6 +75,17 @@ def test_makefile_builds_checks_and_stamps(firmware: Path, tmp_path: Path) -> No
 needs_cmake = pytest.mark.skipif(not shutil.which("cmake") or not shutil.which("cc"), reason="needs cmake and cc")
 
 
+@pytest.fixture(scope="module")
+def sanitizers(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Options of cc, as far as their libraries are here."""
+    source = tmp_path_factory.mktemp("sanitizers") / "nothing.c"
+    source.write_text("int main(void) { return 0; }")
+    options = "-fsanitize=address,undefined -fno-sanitize-recover=all"
+    command = ["cc", *options.split(), source, "-o", source.with_suffix("")]
+    built = subprocess.run(command, check=False, capture_output=True)
+    return options if built.returncode == 0 else ""
+
+
 def cmake(folder: Path, *options: str) -> Path:
     """Configure and build ``folder``; its build folder."""
     build = folder / "build"
@@ -94,9 +105,9 @@ def assert_the_example_runs(node: Path, firmware: Path) -> None:
 
 
 @needs_cmake
-def test_cmake_builds_the_library_the_check_and_the_example(firmware: Path, tmp_path: Path) -> None:
+def test_cmake_builds_the_library_the_check_and_the_example(firmware: Path, tmp_path: Path, sanitizers: str) -> None:
     folder = shutil.copytree(firmware, tmp_path / "firmware")
-    build = cmake(folder)
+    build = cmake(folder, f"-DCMAKE_C_FLAGS={sanitizers}")
     assert_the_example_runs(build / "node", folder)
     assert "-Werror" in (build / "CMakeFiles" / "node.dir" / "flags.make").read_text()
     check = ["ctest", "--test-dir", build]

@@ -128,6 +128,26 @@ def test_a_window_that_is_no_window_leaves_no_indices(
     assert library.encode(library.ready(), library.team(), window(), 3, indices) == "OK"
 
 
+@pytest.mark.parametrize("kind", [paper_like, edge_like])
+def test_nan_in_any_weight_is_refused_unless_it_stands_for_padding(
+        kind: Callable[[Sizes], ExportedCodec], build_library: BuildLibrary) -> None:
+    codec = kind(Sizes(seed=9, codewords=20, rates=3, stages_per_rate=2, regimes=5))
+    library, samples, clean = build_library(codec), window(codec), no_indices(codec)
+    assert library.encode(library.ready(), library.team(), samples, 3, clean) == "OK"
+    size = int(np.frombuffer(ctypes.string_at(library.weights, 8), np.uint32)[1])
+    weights = np.frombuffer(ctypes.string_at(library.weights, size), np.uint32).copy()
+    refused, context = 0, Context()
+    assert library.init(context, library.arena, library.arena_bytes, weights.ctypes.data, library.codebooks) == "OK"
+    for place in range(10, len(weights)):  # the header takes ten
+        good, weights[place] = weights[place], 0x7FC07FC0  # NaN as float and as two float16
+        indices = no_indices(codec)
+        status = library.encode(context, library.team(), samples, 3, indices)
+        assert status in ("OK", "WINDOW", "OVERFLOW")
+        np.testing.assert_array_equal(indices, clean if status == "OK" else no_indices(codec))
+        weights[place], refused = good, refused + (status != "OK")
+    assert refused > 0.9 * (len(weights) - 10)
+
+
 def test_an_overflow_inside_the_encoder_is_a_status(build_library: BuildLibrary) -> None:
     steep = with_layer(CODEC, "first", weight=np.full((6, 5, 6), 8, np.float16))
     library, indices = build_library(steep), no_indices()

@@ -29,6 +29,7 @@ from edgecodec.simulators.firmware import Firmware
 from edgecodec.simulators.toolchain import CortexM, Machine, Toolchain
 
 CODEC = edge_like(Sizes(seed=5, regimes=2, rates=4, stages_per_rate=2, coded_codewords=4))
+UNDEFINED_TRAPS = ("-O1", "-fsanitize=undefined", "-fsanitize-trap=undefined")
 PERFECT = "60 100"
 CLIMBING = (1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 4)  # after three calm windows one more, up to four
 
@@ -56,7 +57,7 @@ def node(generate: Generate, toolchain: Toolchain, tmp_path: Path) -> Callable[[
         if not program.exists():
             sources = [path for path in firmware.sources("serial") if path.name != "verify.c"]
             toolchain.build("host", [*sources, *sorted((folder / "examples").glob("*.c"))], program,
-                            includes=firmware.includes("serial"), options=("-O1",))
+                            includes=firmware.includes("serial"), options=UNDEFINED_TRAPS)
         return Node(program, tmp_path / "packets.ecp")
 
     return build
