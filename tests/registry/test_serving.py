@@ -23,6 +23,7 @@ import requests
 from numpy.typing import NDArray
 from small_project import small_params
 
+from edgecodec.errors import EdgeCodecError
 from edgecodec.registry.register import register
 
 
@@ -44,7 +45,24 @@ def expected(model: str, mixed: list[bytes]) -> NDArray[np.float32]:
 def test_the_signature_says_what_goes_in_and_out(model: str) -> None:
     signature = mlflow.pyfunc.load_model(model).metadata.signature
     assert signature.inputs.to_dict() == [{"type": "binary", "name": "packet", "required": True}]
-    assert [column["name"] for column in signature.outputs.to_dict()] == ["window", "rate", "sequence"]
+    assert [column["name"] for column in signature.outputs.to_dict()] == ["window", "rate", "sequence", "error"]
+
+
+def test_damaged_packets_are_refused_or_kept_as_told(model: str, mixed: list[bytes],
+                                                     expected: NDArray[np.float32]) -> None:
+    loaded = mlflow.pyfunc.load_model(model)
+    packets = pd.DataFrame({"packet": [mixed[0], mixed[1][:-1], None, mixed[3]]})
+    with pytest.raises(EdgeCodecError, match=r"^packet 1: damaged or cut short"):
+        loaded.predict(packets)
+    with pytest.raises(EdgeCodecError, match="params: damaged: skip; say refuse or keep"):
+        loaded.predict(packets, {"damaged": "skip"})
+
+    table = loaded.predict(packets, {"damaged": "keep"})
+    assert [error.partition(",")[0] for error in table["error"]] == ["", "damaged or cut short", "no packet", ""]
+    assert table["rate"].tolist() == [1, 0, 0, 2]
+    assert [window is None for window in table["window"]] == [False, True, True, False]
+    np.testing.assert_array_equal(np.stack(table["window"][[0, 3]]), expected[[0, 3]])
+    assert loaded.predict(packets[1:3], {"damaged": "keep"})["sequence"].tolist() == [-1, -1]
 
 
 @pytest.fixture
@@ -73,10 +91,10 @@ def is_ready(address: str) -> bool:
         return False
 
 
-def ask(address: str, packets: Sequence[bytes]) -> requests.Response:
+def ask(address: str, packets: Sequence[bytes], **params: str) -> requests.Response:
     rows = [[base64.b64encode(packet).decode()] for packet in packets]
     return requests.post(f"{address}/invocations", timeout=60,
-                         json={"dataframe_split": {"columns": ["packet"], "data": rows}})
+                         json={"dataframe_split": {"columns": ["packet"], "data": rows}, "params": params})
 
 
 def test_packets_go_over_http(address: str, mixed: list[bytes], expected: NDArray[np.float32]) -> None:
@@ -87,6 +105,9 @@ def test_packets_go_over_http(address: str, mixed: list[bytes], expected: NDArra
     refused = ask(address, [mixed[0], mixed[1][:-1]])
     assert refused.status_code == 400
     assert "packet 1: damaged or cut short" in refused.text
+    kept = ask(address, [mixed[0], mixed[1][:-1]], damaged="keep").json()["predictions"]
+    assert [row["window"] is None for row in kept] == [False, True]
+    assert kept[1]["error"].startswith("damaged or cut short")
 
 
 IN_SPARK = """
@@ -96,7 +117,7 @@ from pyspark.sql import SparkSession
 model, packets, windows = sys.argv[1:]
 spark = (SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
          .config("spark.driver.host", "127.0.0.1").config("spark.driver.memory", "1g").getOrCreate())
-decode = mlflow.pyfunc.spark_udf(spark, model, env_manager="local")
+decode = mlflow.pyfunc.spark_udf(spark, model, env_manager="local", params={"damaged": "keep"})
 table = spark.read.parquet(packets).repartition(2)
 table.select("number", decode("packet").alias("decoded")).select("number", "decoded.*").write.parquet(windows)
 spark.stop()
@@ -109,9 +130,11 @@ def test_packets_go_through_spark(model: str, mixed: list[bytes], expected: NDAr
     pytest.importorskip("pyspark", reason="pyspark is not installed: pip install -e .[spark] -c constraints.txt")
     if shutil.which("java") is None:
         pytest.skip("Spark needs Java 17 or later, and there is no java on the PATH")
-    copies = 100
+    copies, damaged = 100, 7
     number = np.arange(copies * len(mixed))
-    pyarrow.parquet.write_table(pyarrow.table({"number": number, "packet": mixed * copies}), tmp_path / "packets")
+    packets = mixed * copies
+    packets[damaged] = packets[damaged][:-1]
+    pyarrow.parquet.write_table(pyarrow.table({"number": number, "packet": packets}), tmp_path / "packets")
     environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
     finished = subprocess.run([sys.executable, "-c", IN_SPARK, model, tmp_path / "packets", tmp_path / "windows"],
                               env=environment, capture_output=True, text=True, check=False)
@@ -120,4 +143,7 @@ def test_packets_go_through_spark(model: str, mixed: list[bytes], expected: NDAr
     table = pyarrow.parquet.read_table(tmp_path / "windows").sort_by("number")
     assert table["number"].to_pylist() == number.tolist()
     assert table.schema.field("window").type == pyarrow.list_(pyarrow.field("element", pyarrow.float32()))
-    np.testing.assert_array_equal(np.stack(table["window"].to_numpy()), np.tile(expected, (copies, 1)))
+    errors, windows = table["error"].to_pylist(), table["window"].to_numpy(zero_copy_only=False)
+    assert [at for at in number if errors[at]] == [damaged] == [at for at in number if windows[at] is None]
+    sound = number != damaged
+    np.testing.assert_array_equal(np.stack(windows[sound]), np.tile(expected, (copies, 1))[sound])

@@ -30,9 +30,10 @@ L1 {l1_bytes} bytes, L2 {l2_bytes} bytes, code {code_bytes} bytes.
 
     import mlflow, pandas
     model = mlflow.pyfunc.load_model("models:/<name>/<version>")
-    table = model.predict(pandas.DataFrame({{"packet": [...]}}))      # columns window, rate, sequence
+    table = model.predict(pandas.DataFrame({{"packet": [...]}}))      # columns window, rate, sequence, error
 
-Rates may mix, and so may fixed-length and coded packets.
+Rates may mix, and so may fixed-length and coded packets. A packet that cannot be decoded is refused by its number; with
+`params={{"damaged": "keep"}}` it has a row without a window, whose `error` says why.
 `window` is flat, channel by channel: `numpy.reshape(window, ({channels}, {samples}))`.
 Channels, in order: {channel_names}.
 

@@ -69,6 +69,17 @@ class PacketDecoder:
         return DecodedWindows(windows, np.array([each.packet.rate for each in opened], np.int32),
                               np.array([each.packet.sequence for each in opened], np.int64))
 
+    def flaw(self, packet: bytes | None) -> str | None:
+        """Why ``packet`` cannot be decoded; None if it can."""
+        if packet is None:
+            return "no packet"
+        try:
+            opened = open_packet(self.form, packet)
+            self.form.payloads(opened.kind).indices(opened.rate, opened.payload)
+        except EdgeCodecError as error:
+            return str(error).removeprefix("packet: ")
+        return None
+
     def stream(self, packets: Iterable[bytes]) -> Iterator[DecodedWindows]:
         """Decode any number of packets, some at a time: memory does not grow with their number.
 

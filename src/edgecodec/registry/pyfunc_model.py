@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
 import pandas as pd
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 
 class PacketsToWindows(PythonModel):  # type: ignore[misc]
-    """Column ``packet`` to ``window`` (channels x samples, flat, channel by channel), ``rate`` and ``sequence``."""
+    """Column ``packet`` to ``window`` (channels x samples, flat, channel by channel), ``rate``, ``sequence`` and
+    ``error``.
+
+    A packet that cannot be decoded is refused by its number. With the parameter ``damaged`` at ``keep`` it has a row,
+    without a window, of rate 0 and sequence -1, whose ``error`` says what is wrong; that of other rows is empty.
+    """
 
     def load_context(self, context: PythonModelContext) -> None:
         bundle = Path(context.artifacts["bundle"])
@@ -27,12 +33,23 @@ class PacketsToWindows(PythonModel):  # type: ignore[misc]
 
     def predict(self, context: PythonModelContext, model_input: pd.DataFrame,
                 params: dict[str, Any] | None = None) -> pd.DataFrame:
-        decoded = self.decoder.decode(model_input["packet"].tolist())
-        return pd.DataFrame({
-            "window": list(decoded.windows.reshape(len(decoded.windows), -1)),
-            "rate": decoded.rate,
-            "sequence": decoded.sequence,
-        })
+        from edgecodec.errors import EdgeCodecError
+
+        damaged = (params or {}).get("damaged", "refuse")
+        if damaged not in ("refuse", "keep"):
+            raise EdgeCodecError(f"params: damaged: {damaged}; say refuse or keep")
+        packets = model_input["packet"].tolist()
+        flaws = {} if damaged == "refuse" else {
+            number: flaw for number, packet in enumerate(packets) if (flaw := self.decoder.flaw(packet)) is not None}
+        sound = [number for number in range(len(packets)) if number not in flaws]
+        decoded = self.decoder.decode([packets[number] for number in sound])
+        windows: list[Any] = [None] * len(packets)
+        for number, window in zip(sound, decoded.windows, strict=True):
+            windows[number] = window.ravel()
+        rate, sequence = np.zeros(len(packets), np.int32), np.full(len(packets), -1, np.int64)
+        rate[sound], sequence[sound] = decoded.rate, decoded.sequence
+        return pd.DataFrame({"window": pd.Series(windows, dtype=object), "rate": rate, "sequence": sequence,
+                             "error": [flaws.get(number, "") for number in range(len(packets))]})
 
 
 mlflow.models.set_model(PacketsToWindows())

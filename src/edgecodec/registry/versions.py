@@ -16,7 +16,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
-from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import Array
 
 from edgecodec.registry.bundle import LOADER, pinned_requirements
@@ -31,7 +31,8 @@ LOADER_FILES = "loader_sha256"  # the tag that seals what MLflow keeps beside th
 SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec(DataType.binary, "packet")]),
     outputs=Schema([ColSpec(Array(DataType.float), "window"), ColSpec(DataType.integer, "rate"),
-                    ColSpec(DataType.long, "sequence")]),
+                    ColSpec(DataType.long, "sequence"), ColSpec(DataType.string, "error")]),
+    params=ParamSchema([ParamSpec("damaged", DataType.string, "refuse")]),  # or keep: pyfunc_model.py says how
 )
 
 

@@ -16,7 +16,7 @@ from edgecodec.registry.packet_decoder import DecodedWindows
 from edgecodec.storage import replacing_file
 
 SCHEMA = pyarrow.schema([("window", pyarrow.list_(pyarrow.float32())), ("rate", pyarrow.int32()),
-                         ("sequence", pyarrow.int64())])  # what the registered model returns, too
+                         ("sequence", pyarrow.int64())])  # as the registered model returns them
 
 
 def write_parquet(path: Path, decoded: Iterable[DecodedWindows], channel_names: tuple[str, ...]) -> int:
