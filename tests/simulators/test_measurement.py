@@ -1,6 +1,7 @@
 """Kept measurements: they survive the file, find their firmware, and do not pile up."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -73,15 +74,31 @@ def test_only_the_very_same_firmware_and_target_is_found() -> None:
 def test_the_model_prefers_measurements_of_the_same_kernels() -> None:
     kept = (measured("a", kernels="old", factor=50), measured("b", kernels="new", factor=7))
     workload = kept[0].workload
-    assert fit_cycle_model(kept, "gap9_like", "new").estimate(workload).encoder == pytest.approx(
+    assert fit_cycle_model(kept, "gap9_like", "dotpex", "new").estimate(workload).encoder == pytest.approx(
         kept[1].cycles.encoder, rel=0.05)
-    mixed = fit_cycle_model(kept, "gap9_like", "unheard of").estimate(workload).encoder
+    mixed = fit_cycle_model(kept, "gap9_like", "dotpex", "unheard of").estimate(workload).encoder
     assert kept[1].cycles.encoder < mixed < kept[0].cycles.encoder
 
 
 def test_a_target_that_was_never_measured_is_named() -> None:
-    with pytest.raises(EdgeCodecError, match="cycle model: no measurement on pulp-open"):
-        fit_cycle_model([measured("a")], "pulp-open", "k1")
+    with pytest.raises(EdgeCodecError, match="cycle model: no measurement on pulp-open in arithmetic dotpex"):
+        fit_cycle_model([measured("a")], "pulp-open", "dotpex", "k1")
+
+
+def test_one_arithmetic_tells_nothing_of_the_other() -> None:
+    with pytest.raises(EdgeCodecError, match="no measurement on gap9_like in arithmetic lanes in the records"):
+        fit_cycle_model([measured("a")], "gap9_like", "lanes", "k1")
+    lanes = replace(measured("b", factor=50), arithmetic="lanes")
+    model = fit_cycle_model([measured("a"), lanes], "gap9_like", "lanes", "k1")
+    assert model.estimate(lanes.workload).encoder == pytest.approx(lanes.cycles.encoder, rel=0.05)
+
+
+def test_measurements_from_before_there_were_lanes_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "kept.json"
+    content = asdict(measured("a"))
+    del content["arithmetic"]
+    path.write_text(json.dumps([content]))
+    assert read_measurements(path) == (measured("a"),)
 
 
 def test_kernels_are_the_same_for_all_models_but_the_firmware_is_not(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_another_firmware_is_estimated_and_sized_by_its_own_build(verifier: Veri
 
 
 def test_without_any_measurement_there_is_nothing_to_estimate_from(verifier: Verifier) -> None:
-    with pytest.raises(EdgeCodecError, match="no measurement on gap9_like in the records"):
+    with pytest.raises(EdgeCodecError, match="no measurement on gap9_like in arithmetic dotpex in the records"):
         on_host(verifier)
 
 

@@ -89,6 +89,7 @@ class FirmwareBenchmark:
         return {
             "target": self.target,
             "evidence": self.evidence,
+            "arithmetic": self.codec.arithmetic,
             "encoder_macs": self.codec.multiply_accumulates,
             "quantizer_macs": self.codec.quantizer.multiply_accumulates,
             "encoder_macs_per_cycle": rounded(self.macs_per_cycle),
@@ -138,19 +139,20 @@ class Bench:
             EdgeCodecError: the firmware does not fit, compile or end, or its bits differ from the oracle's; without
                 GVSOC, a kind of step was never measured.
         """
-        firmware = self.work / codec.codec
+        firmware = self.work / f"{codec.codec}_{codec.arithmetic}"
         plan = write_firmware(codec, window[None], self.l1_bytes, firmware)
         if self.simulator is None:
-            model = fit_cycle_model(self.kept, self.target, kernels_hash(firmware))
+            model = fit_cycle_model(self.kept, self.target, codec.arithmetic, kernels_hash(firmware))
             estimated = {CLUSTER_CORES: model.estimate(Workload.of(codec))}
             return FirmwareBenchmark(codec, self.target, "estimated", estimated, plan.arena_bytes)
         counted = {number: self._counted(replace(self.simulator, cores=number), codec, firmware, window)
-                   for number in progress(cores, f"Codec {codec.codec} on 8, 4, 2, 1 cores")}
+                   for number in progress(cores, f"Codec {codec.codec} in {codec.arithmetic} on "
+                                                 f"{', '.join(map(str, cores))} cores")}
         return FirmwareBenchmark(codec, self.target, "measured", counted, plan.arena_bytes)
 
     def _counted(self, simulator: GvsocSimulator, codec: ExportedCodec, firmware: Path,
                  window: NDArray[np.float32]) -> Cycles:
-        image = simulator.build(firmware, self.work / f"{codec.codec}_{simulator.cores}", self.target, window[None])
+        image = simulator.build(firmware, self.work / f"{firmware.name}_{simulator.cores}", self.target, window[None])
         transcript = simulator.run(image, self.time_limit_seconds)
         found = compare(parse_transcript(expected_transcript(codec, encode(codec, window[None]))), transcript)
         if not found.bit_exact:

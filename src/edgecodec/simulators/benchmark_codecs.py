@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
-from edgecodec.deploy.network import load_codec
+from edgecodec.deploy.network import Arithmetic, load_codec
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import load_model
 from edgecodec.params import load_params
 from edgecodec.simulators.benchmark import Bench, FirmwareBenchmark
-from edgecodec.simulators.gvsoc import GvsocSimulator
+from edgecodec.simulators.gvsoc import CLUSTER_CORES, GvsocSimulator
 from edgecodec.simulators.measurement import read_measurements
 from edgecodec.simulators.toolchain import Toolchain, find_toolchain
 
 
 def benchmark_codecs(artifacts: Path) -> dict[str, FirmwareBenchmark]:
-    """Of ``artifacts/float16`` and ``artifacts/paper/sound``, on the first validation window.
+    """Of ``artifacts/float16`` and ``artifacts/paper/sound``, on the first validation window; and, on all cores, of the
+    same in the arithmetic that they are not exported for (``edge_lanes``).
 
     Without GVSOC the paper's codec is left out, with a line that says so: the cycle model knows the steps of firmware
     that the pipeline verified, and some of the paper's are of other kinds.
@@ -40,7 +43,11 @@ def benchmark_codecs(artifacts: Path) -> dict[str, FirmwareBenchmark]:
         bench = Bench(toolchain, gvsoc, params.verify.target,
                       params.firmware.l1_bytes - params.firmware.l1_stack_bytes, params.verify.time_limit_seconds,
                       read_measurements(artifacts / "gvsoc_measurements.json"), Path(work))
-        return {name: bench.measure(codec, window) for name, codec in codecs.items()}
+        found = {name: bench.measure(codec, window) for name, codec in codecs.items()}
+        for name, codec in codecs.items() if gvsoc is not None else ():
+            (other,) = (arithmetic for arithmetic in get_args(Arithmetic) if arithmetic != codec.arithmetic)
+            found[f"{name}_{other}"] = bench.measure(replace(codec, arithmetic=other), window, cores=(CLUSTER_CORES,))
+        return found
 
 
 def _gvsoc(toolchain: Toolchain, l1_stack_bytes: int) -> GvsocSimulator | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from edgecodec.deploy.network import Arithmetic
 from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.cycles import CycleModel, Cycles
 from edgecodec.simulators.memory_map import Footprint
@@ -36,6 +37,7 @@ class Measurement:
     footprint: Footprint
     workload: Workload
     cycles: Cycles  # of the slowest window
+    arithmetic: Arithmetic = "dotpex"
 
     @property
     def steps(self) -> list[tuple[Step, int]]:
@@ -88,14 +90,18 @@ def kernels_hash(firmware: Path) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def fit_cycle_model(measurements: Sequence[Measurement], target: str, kernels_hash: str) -> CycleModel:
-    """A cycle model of ``target``, from measurements of the same kernels if there are any, else of older ones.
+def fit_cycle_model(measurements: Sequence[Measurement], target: str, arithmetic: Arithmetic,
+                    kernels_hash: str) -> CycleModel:
+    """A cycle model of ``target`` in one ``arithmetic``, from measurements of the same kernels if there are any,
+    else of older ones.
 
     Raises:
-        EdgeCodecError: nothing was ever measured on ``target``.
+        EdgeCodecError: nothing was ever measured so.
     """
-    on_target = [measurement for measurement in measurements if measurement.target == target]
+    on_target = [measurement for measurement in measurements
+                 if (measurement.target, measurement.arithmetic) == (target, arithmetic)]
     if not on_target:
-        raise EdgeCodecError(f"cycle model: no measurement on {target} in the records; verify once with GVSOC")
+        raise EdgeCodecError(f"cycle model: no measurement on {target} in arithmetic {arithmetic} in the records; "
+                             "verify once with GVSOC")
     same_kernels = [measurement for measurement in on_target if measurement.kernels_hash == kernels_hash]
     return CycleModel.fit([step for measurement in same_kernels or on_target for step in measurement.steps])

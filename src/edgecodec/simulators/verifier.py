@@ -91,7 +91,7 @@ class Verifier:
             firmware_hash=verification.firmware_hash, kernels_hash=kernels_hash(self.firmware), codec=self.codec.codec,
             target=self.target, simulator=check.fingerprint, clock_mhz=find_chip(self.target).clock_mhz,
             stack_bytes=cost.stack_bytes, footprint=cost.footprint, workload=Workload.of(self.codec),
-            cycles=cost.cycles)
+            cycles=cost.cycles, arithmetic=self.codec.arithmetic)
 
     def _checks(self, simulator: Simulator, windows: Single, target_windows: int,
                 expected: Transcript) -> Iterator[Check]:
@@ -121,7 +121,7 @@ class Verifier:
         same = find(kept, firmware_hash(self.firmware), self.target)
         if same is not None:
             return Cost("recorded", same.cycles, same.footprint, same.stack_bytes, f"counted by {same.simulator}")
-        model = fit_cycle_model(kept, self.target, kernels_hash(self.firmware))
+        model = fit_cycle_model(kept, self.target, self.codec.arithmetic, kernels_hash(self.firmware))
         return Cost("estimated", model.estimate(Workload.of(self.codec)), footprint, None,
                     f"cycle model, off by {model.relative_error:.0%} on the steps it was fitted on")
 
