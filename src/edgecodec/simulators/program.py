@@ -50,8 +50,9 @@ class Program:
             return cls(functions, frozenset(_words(elf)))
 
     @cached_property
-    def by_name(self) -> dict[str, Function]:
-        return {function.name: function for function in self.functions.values()}
+    def addresses(self) -> dict[str, int]:
+        """Of functions by name; of static ones that share a name, any."""
+        return {function.name: address for address, function in self.functions.items()}
 
     @property
     def extensions(self) -> dict[str, int]:

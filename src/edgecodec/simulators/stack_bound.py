@@ -9,7 +9,7 @@ pointer; printing does not observe.) Interrupts are not counted: the cluster's c
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from edgecodec.errors import EdgeCodecError
@@ -33,10 +33,13 @@ class StackBound:
         return f"{self.bytes} bytes ({' > '.join(self.chain)})"
 
 
-@dataclass(frozen=True)
 class StackAnalysis:
-    program: Program
-    _calls: dict[str, Calls] = field(default_factory=dict)
+    """Of one program. Functions are known by their addresses: static ones may share a name."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._calls: dict[int, Calls] = {}
+        self._bounds: dict[tuple[int, bool], StackBound] = {}
 
     def bound(self, root: str, *, observed: bool = True) -> StackBound:
         """The deepest that the stack becomes from the entry of the function ``root`` on.
@@ -47,57 +50,62 @@ class StackAnalysis:
         Raises:
             EdgeCodecError: there is none, since functions are recursive or take what cannot be told.
         """
-        function = self.program.by_name.get(root)
-        if function is None:
+        address = self._program.addresses.get(root)
+        if address is None:
             raise EdgeCodecError(f"stack: the program has no function {root}")
-        return self._deepest(function, observed, (), {})
+        return self._deepest((address, observed), ())
 
-    def frame(self, name: str) -> int:
-        """Bytes that the function ``name`` takes for itself."""
-        return self._calls_of(self.program.by_name[name]).frame
-
-    @cached_property
-    def _plain_callbacks(self) -> tuple[Function, ...]:
-        """Those that call nothing through a pointer."""
-        return tuple(function for function in self._callbacks if not self._calls_back(function, ()))
+    def frame(self, address: int) -> int:
+        """Bytes that the function at ``address`` takes for itself."""
+        return self._calls_of(address).frame
 
     @cached_property
-    def _callbacks(self) -> tuple[Function, ...]:
+    def _callbacks(self) -> tuple[int, ...]:
         """Functions whose addresses the program holds as data, or makes in a register."""
-        made = {value for function in self.program.functions.values() for value in _addresses_made(function)}
-        return tuple(function for address, function in self.program.functions.items()
-                     if address in made or address in self.program.data)
+        functions = self._program.functions
+        made = {value for function in functions.values() for value in _addresses_made(function)}
+        return tuple(address for address in functions if address in made or address in self._program.data)
 
-    def _calls_back(self, function: Function, above: tuple[str, ...]) -> bool:
-        calls = self._calls_of(function)
-        return not calls.own_stack and (calls.through_pointers or any(
-            self._calls_back(self.program.functions[address], (*above, function.name))
-            for address in calls.addresses if self.program.functions[address].name not in above))
+    @cached_property
+    def _plain_callbacks(self) -> tuple[int, ...]:
+        """Those that call nothing through a pointer."""
+        return tuple(callback for callback in self._callbacks
+                     if not any(self._calls_of(address).through_pointers for address in self._reached_from(callback)))
 
-    def _deepest(self, function: Function, observed: bool, above: tuple[str, ...],
-                 known: dict[tuple[int, bool], StackBound]) -> StackBound:
-        if function.name in above:
-            raise EdgeCodecError(f"stack: no bound, {' > '.join([*above, function.name])} is recursive")
-        key = function.address, observed
-        calls, path = self._calls_of(function), (*above, function.name)
+    def _reached_from(self, root: int) -> set[int]:
+        """Functions that ``root`` leads to on its stack, itself included, but for calls through pointers."""
+        reached, open_ends = set(), [root]
+        while open_ends:
+            address = open_ends.pop()
+            if address not in reached and not self._calls_of(address).own_stack:
+                reached.add(address)
+                open_ends += self._calls_of(address).addresses
+        return reached
+
+    def _deepest(self, function: tuple[int, bool], above: tuple[tuple[int, bool], ...]) -> StackBound:
+        """Of a function by its address, and whether what it calls back may call back."""
+        address, observed = function
+        calls, name = self._calls_of(address), self._program.functions[address].name
+        if function in above:
+            chain = [self._program.functions[address].name for address, _ in above]
+            raise EdgeCodecError(f"stack: no bound, {' > '.join([*chain, name])} is recursive")
         if calls.own_stack:
             return StackBound(0, ())
-        if key not in known:
-            below = [self._deepest(self.program.functions[address], observed, path, known)
-                     for address in calls.addresses]
+        if function not in self._bounds:
+            called = [(other, observed) for other in calls.addresses]
             if calls.through_pointers:
-                below += [self._deepest(callback, False, path, known)
-                          for callback in (self._callbacks if observed else self._plain_callbacks)]
-                if not below:
-                    raise EdgeCodecError(f"stack: {function.name} calls through a pointer, but nothing can be called")
-            deepest = max(below, key=lambda bound: bound.bytes, default=StackBound(0, ()))
-            known[key] = StackBound(calls.frame + deepest.bytes, (function.name, *deepest.chain))
-        return known[key]
+                called += [(other, False) for other in (self._callbacks if observed else self._plain_callbacks)]
+                if not called:
+                    raise EdgeCodecError(f"stack: {name} calls through a pointer, but nothing can be called")
+            deepest = max((self._deepest(other, (*above, function)) for other in called),
+                          key=lambda bound: bound.bytes, default=StackBound(0, ()))
+            self._bounds[function] = StackBound(calls.frame + deepest.bytes, (name, *deepest.chain))
+        return self._bounds[function]
 
-    def _calls_of(self, function: Function) -> Calls:
-        if function.name not in self._calls:
-            self._calls[function.name] = Calls.of(function, self.program)
-        return self._calls[function.name]
+    def _calls_of(self, address: int) -> Calls:
+        if address not in self._calls:
+            self._calls[address] = Calls.of(self._program.functions[address], self._program)
+        return self._calls[address]
 
 
 @dataclass(frozen=True)
