@@ -15,6 +15,7 @@ from edgecodec.deploy.emit import firmware_hash, firmware_metrics, write_firmwar
 from edgecodec.deploy.oracle import encode
 from edgecodec.deploy.packet import PacketFormat, PacketKind, unpack
 from edgecodec.errors import EdgeCodecError
+from edgecodec.simulators.toolchain import find_toolchain
 
 SIZES = Sizes(seed=3, regimes=3, coded_codewords=8)
 CODEC = edge_like(SIZES)
@@ -202,6 +203,25 @@ def test_readme_tells_every_function_status_and_file(firmware: Path) -> None:
         assert (firmware / path).exists(), path
     metrics = json.loads((firmware / "memory_map.json").read_text())
     assert f"{metrics['weights_bytes'] + metrics['codebooks_bytes']:,} bytes of weights and codebooks" in readme
+
+
+def test_the_team_for_the_gap_sdk_compiles_against_the_api(firmware: Path, tmp_path: Path) -> None:
+    """With the SDK's calls declared as its documentation has them: the SDK itself is not here."""
+    (team,) = re.findall(r"```c\n(enum \{ COPIES.*?)```", (firmware / "README.md").read_text(), re.DOTALL)
+    (tmp_path / "team.c").write_text("""
+        #include "codec_model.h"
+        typedef struct pi_cl_dma_cmd { int id; } pi_cl_dma_cmd_t;
+        typedef enum { PI_CL_DMA_DIR_EXT2LOC = 1 } pi_cl_dma_dir_e;
+        void pi_cl_dma_cmd(uint32_t ext, uint32_t loc, uint32_t size, pi_cl_dma_dir_e dir, pi_cl_dma_cmd_t *cmd);
+        void pi_cl_dma_cmd_wait(pi_cl_dma_cmd_t *cmd);
+        void pi_cl_team_barrier(void);
+        uint32_t pi_core_id(void);
+        typedef struct encode_job {
+            ec_context context; const float *window; uint32_t rate; uint16_t *indices; ec_status statuses[8];
+        } encode_job;
+        """ + team + "void (*const entry)(void *) = encode_worker;\n")
+    find_toolchain().build("riscv32", [tmp_path / "team.c"], tmp_path / "team.o", includes=[firmware / "include"],
+                           options=["-c", "-Wno-unused-command-line-argument"])
 
 
 def test_readme_tells_the_stacks_that_the_linker_reserves(tmp_path: Path) -> None:
