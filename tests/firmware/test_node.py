@@ -23,6 +23,7 @@ from edgecodec.deploy.network import ExportedCodec, save_codec
 from edgecodec.deploy.oracle import encode
 from edgecodec.deploy.packet import PacketFormat, PacketKind, pack, unpack
 from edgecodec.deploy.packet_file import read_packets, write_packets
+from edgecodec.evaluation.evaluate import read_windows
 from edgecodec.model.codec import Codec
 from edgecodec.registry.packet_decoder import PacketDecoder
 from edgecodec.simulators.firmware import Firmware
@@ -67,12 +68,21 @@ def rates_of(codec: ExportedCodec, packets: Path) -> list[int]:
     return [unpack(PacketFormat.of(codec), packet).rate for packet in read_packets(packets)]
 
 
+@pytest.fixture(params=["validation", "real"])
+def windows(request: pytest.FixtureRequest, validation: WindowSet, codec: Codec) -> NDArray[np.float32]:
+    """[n, samples, channels]"""
+    if request.param == "validation":
+        found = validation.inputs()
+    else:
+        found = read_windows(request.getfixturevalue("real_windows") / "dev.npz", codec.window).windows
+    return np.ascontiguousarray(found[: len(CLIMBING)].transpose(0, 2, 1))
+
+
 @pytest.mark.parametrize("kind", [PacketKind.FIXED_LENGTH, PacketKind.CODED])
 def test_its_packets_are_the_python_ones_and_decode_to_the_same_windows(
-        codec: Codec, validation: WindowSet, node: Callable[[ExportedCodec], Node], tmp_path: Path,
+        codec: Codec, windows: NDArray[np.float32], node: Callable[[ExportedCodec], Node], tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch, kind: PacketKind) -> None:
     exported = export_codec(codec)
-    windows = np.ascontiguousarray(validation.inputs()[: len(CLIMBING)].transpose(0, 2, 1))
     node_of_codec = node(exported)
     options = ("--coded",) if kind is PacketKind.CODED else ()
     assert node_of_codec.run(windows, PERFECT, *options) == f"node: {len(windows)} windows, 0 refused\n"
