@@ -16,6 +16,7 @@ from edgecodec.deploy.oracle import dot, encode, fnv1a, quantize
 from edgecodec.errors import EdgeCodecError
 
 f16, f32 = np.float16, np.float32
+ZERO = f32(0)
 Rows = list[list[np.float16]]
 
 
@@ -71,25 +72,26 @@ class ByDefinition:
         for t in range(layer.output.rows):
             row = []
             for o in range(layer.output.channels):
-                y = f32(self.product_sum(layer, source, t, o) + layer.bias[o])
+                start = f32(f32(0) + layer.bias[o])
                 if residual is not None:
-                    y = f32(f16(f16(y) + residual[t][o]))
+                    start = f32(start + f32(residual[t][o]))
+                y = self.sum(self.factors(layer, source, t, o), start)
                 if layer.slope is not None and y < 0:
                     y = f32(y * f32(layer.slope))
                 row.append(f16(y))
             rows.append(row)
         return rows
 
-    def product_sum(self, layer: Convolution, source: Rows, t: int, o: int) -> np.float32:
+    def factors(self, layer: Convolution, source: Rows, t: int, o: int) -> list[tuple[np.float16, np.float16]]:
         factors = []
         for tap in range(layer.taps):
             position = t * layer.stride + tap * layer.dilation - layer.pad_left
             row = source[position] if 0 <= position < len(source) else [f16(0)] * layer.input.channels
             factors += zip(row, layer.weight[o, tap], strict=True)
-        return self.sum(factors)
+        return factors
 
-    def sum(self, factors: list[tuple[np.float16, np.float16]]) -> np.float32:
-        return sum_in_float32(factors) if self.codec.arithmetic == "dotpex" else sum_in_lanes(factors)
+    def sum(self, factors: list[tuple[np.float16, np.float16]], start: np.float32 = ZERO) -> np.float32:
+        return sum_in_float32(factors, start) if self.codec.arithmetic == "dotpex" else sum_in_lanes(factors, start)
 
     def indices(self, quantizer: Quantizer) -> list[list[int]]:
         rows, tokens = self.read(quantizer.latent), quantizer.tokens
@@ -119,8 +121,8 @@ class ByDefinition:
         return best
 
 
-def sum_in_float32(factors: list[tuple[np.float16, np.float16]]) -> np.float32:
-    total = f32(0)
+def sum_in_float32(factors: list[tuple[np.float16, np.float16]], start: np.float32) -> np.float32:
+    total = start
     for (a0, b0), (a1, b1) in zip(factors[::2], factors[1::2], strict=True):
         t = f32(f32(a0) * f32(b0))
         u = f32(f32(f32(a1) * f32(b1)) + t)
@@ -128,8 +130,8 @@ def sum_in_float32(factors: list[tuple[np.float16, np.float16]]) -> np.float32:
     return total
 
 
-def sum_in_lanes(factors: list[tuple[np.float16, np.float16]]) -> np.float32:
-    total = f32(0)
+def sum_in_lanes(factors: list[tuple[np.float16, np.float16]], start: np.float32) -> np.float32:
+    total = start
     for first in range(0, len(factors), 32):
         run = factors[first : first + 32]
         lanes = [Fraction(0), Fraction(0)]

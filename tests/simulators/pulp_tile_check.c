@@ -1,5 +1,5 @@
-/* The tiles of ports/pulp/tile.S or lanes.S, whichever arithmetic.h chooses, against the definition of their sums, on the cluster itself, for every number of rows
- * and awkward numbers of pairs and segments. Prints `ok <shape>` or `broken <shape>` for each kind of tile.
+/* The tiles of ports/pulp/tile.S or lanes.S, whichever arithmetic.h chooses, against the definition of their sums, on the
+ * cluster itself, for every number of rows and awkward numbers of pairs and segments. Prints `ok <shape>` or `broken <shape>` for each kind of tile.
  *
  * With FLIP defined, the tiles see one bit of their rows flipped.
  */
@@ -62,7 +62,7 @@ static void flip(void) {
 }
 
 /* Rows begin at odd halfwords too: the cores load pairs at any. */
-static bool tile_is_exact(uint32_t count_of_rows, uint32_t segments, uint32_t pairs, bool more) {
+static bool tile_is_exact(uint32_t count_of_rows, uint32_t segments, uint32_t pairs) {
     const ec_half *starts[SEGMENTS_MAX * EC_TILE_ROWS];
     float sums[EC_TILE_ROWS + 1][EC_TILE_COLUMNS], expected[EC_TILE_ROWS + 1][EC_TILE_COLUMNS];
     for (uint32_t i = 0; i < segments * count_of_rows; i++) {
@@ -71,7 +71,7 @@ static bool tile_is_exact(uint32_t count_of_rows, uint32_t segments, uint32_t pa
     for (uint32_t row = 0; row <= EC_TILE_ROWS; row++) {
         for (uint32_t column = 0; column < EC_TILE_COLUMNS; column++) {
             sums[row][column] = (float)(row + 1) - 0.25f * (float)column;
-            definition own = {.sum = more || row >= count_of_rows ? sums[row][column] : 0.0f};
+            definition own = {.sum = sums[row][column]};
             for (uint32_t segment = 0; segment < segments && row < count_of_rows; segment++) {
                 for (uint32_t pair = 0; pair < pairs; pair++) {
                     add_pair(&own, starts[segment * count_of_rows + row] + 2 * pair,
@@ -82,7 +82,7 @@ static bool tile_is_exact(uint32_t count_of_rows, uint32_t segments, uint32_t pa
             expected[row][column] = own.sum;
         }
     }
-    const ec_tile tile = {starts, columns, count_of_rows, segments, pairs, more};
+    const ec_tile tile = {starts, columns, count_of_rows, segments, pairs};
     flip();
     ec_add_tile(sums, &tile);
     flip();
@@ -116,6 +116,122 @@ static bool filter_is_exact(uint32_t count_of_rows, uint32_t step, uint32_t pair
     return exact;
 }
 
+#ifdef EC_FUSED
+
+static float prelu(float value, float slope) {
+    return value < 0.0f ? value * slope : value;
+}
+
+/* Three tiles, one behind the other; a panel of four channels or of two, the fourth being the second of another. */
+static bool convolution_is_exact(uint32_t segments, uint32_t pairs, bool whole, bool with_residual) {
+    enum { TILES = 3, OUTPUT_ROWS = TILES * EC_TILE_ROWS, CHANNELS = 6 };
+    static PULP_L1 _Alignas(16) ec_half output[OUTPUT_ROWS * CHANNELS + 2], residual[OUTPUT_ROWS * CHANNELS + 2];
+    static PULP_L1 _Alignas(16) uint8_t panel_bytes[sizeof(ec_panel) + sizeof columns];
+    ec_panel *panel = (ec_panel *)(void *)panel_bytes;
+    const uint32_t row_step = 6, segment_step = 10;
+    const float slope = -0.375f;
+    fill(residual, OUTPUT_ROWS * CHANNELS, 3);
+    for (uint32_t i = 0; i < segments * pairs * EC_TILE_COLUMNS * 2; i++) {
+        panel->pairs[0][0][i] = columns[i];
+    }
+    for (uint32_t column = 0; column < EC_TILE_COLUMNS; column++) {
+        panel->of_column[column] = 0.75f - (float)column;
+    }
+    for (uint32_t i = 0; i < OUTPUT_ROWS * CHANNELS; i++) {
+        output[i] = 0x5555;
+    }
+    const ec_pulp_convolution convolution = {
+        .input = rows + HALVES,
+        .row_step = row_step * (uint32_t)sizeof(ec_half),
+        .segment_step = segment_step * (uint32_t)sizeof(ec_half),
+        .tile_step = (EC_TILE_ROWS * row_step - segments * segment_step) * (uint32_t)sizeof(ec_half),
+        .segments = segments,
+        .pairs = pairs,
+        .panel = panel,
+        .output = output + 2,
+        .residual = with_residual ? residual + 2 : NULL,
+        .output_step = CHANNELS * (uint32_t)sizeof(ec_half),
+        .whole = whole,
+        .slope = slope,
+        .tiles = TILES,
+    };
+    flip();
+    ec_pulp_convolve_4_rows(&convolution);
+    flip();
+    bool exact = true;
+    for (uint32_t row = 0; row < OUTPUT_ROWS; row++) {
+        for (uint32_t channel = 0; channel < CHANNELS; channel++) {
+            const uint32_t at = row * CHANNELS + channel, column = channel - 2;
+            ec_half expected = 0x5555;
+            if (column < (whole ? 4u : 2u)) {
+                definition own = {.sum = panel->of_column[column] +
+                                         (with_residual ? ec_to_float(residual[at]) : 0.0f)};
+                for (uint32_t segment = 0; segment < segments; segment++) {
+                    for (uint32_t pair = 0; pair < pairs; pair++) {
+                        add_pair(&own, rows + HALVES + row * row_step + segment * segment_step + 2 * pair,
+                                 panel->pairs[segment * pairs + pair][column]);
+                    }
+                }
+                expected = ec_to_half(prelu(own.sum, slope));
+            }
+            exact = exact && output[at] == expected;
+        }
+    }
+    return exact;
+}
+
+typedef struct ec_nearest {
+    float distance;
+    uint32_t word;
+} ec_nearest;
+
+/* Norms that a column of zeros and equal ones are among; one of the rows has found a near codeword before. */
+static bool search_is_exact(uint32_t count, uint32_t pairs, uint32_t panels) {
+    void (*const searches[])(ec_pulp_search *) = {ec_pulp_search_1_row, ec_pulp_search_2_rows, ec_pulp_search_3_rows,
+                                                  ec_pulp_search_4_rows};
+    static PULP_L1 _Alignas(16) uint8_t codebook[9 * (sizeof(ec_panel) + 16 * HALVES / 2)];
+    const uint32_t bytes = ec_panel_bytes(pairs);
+    ec_nearest found[EC_TILE_ROWS + 1], expected[EC_TILE_ROWS + 1];
+    ec_pulp_search search = {.panel = ec_panel_at(codebook, 0, pairs), .pairs = pairs, .panels = panels, .word = 12,
+                             .nearest = found};
+    for (uint32_t number = 0; number < panels; number++) {
+        ec_panel *panel = (ec_panel *)(void *)(codebook + number * bytes);
+        fill(panel->pairs[0][0], pairs * EC_TILE_COLUMNS * 2, number / 2);
+        for (uint32_t column = 0; column < EC_TILE_COLUMNS; column++) {
+            panel->of_column[column] = column == 3 ? 3.402823466e+38f : (float)(number / 2 % 3) * 0.5f;
+        }
+    }
+    for (uint32_t row = 0; row <= EC_TILE_ROWS; row++) {
+        const ec_nearest before = {row == 1 ? -1000.0f : 3.402823466e+38f, 77};
+        found[row] = expected[row] = before;
+        if (row < count) {
+            search.rows[row] = rows + (row + 1) * HALVES;
+            for (uint32_t word = 0; word < panels * EC_TILE_COLUMNS; word++) {
+                const ec_panel *panel = ec_panel_at(codebook, word / EC_TILE_COLUMNS, pairs);
+                definition own = {.sum = 0.0f};
+                for (uint32_t pair = 0; pair < pairs; pair++) {
+                    add_pair(&own, search.rows[row] + 2 * pair, panel->pairs[pair][word % EC_TILE_COLUMNS]);
+                }
+                const float distance = panel->of_column[word % EC_TILE_COLUMNS] - 2.0f * own.sum;
+                if (distance < expected[row].distance) {
+                    expected[row].distance = distance;
+                    expected[row].word = 12 + word;
+                }
+            }
+        }
+    }
+    flip();
+    searches[count - 1](&search);
+    flip();
+    bool exact = true;
+    for (uint32_t row = 0; row <= EC_TILE_ROWS; row++) {
+        exact = exact && same(found[row].distance, expected[row].distance) && found[row].word == expected[row].word;
+    }
+    return exact;
+}
+
+#endif
+
 static void report(const char *what, char number, bool exact) {
     const char text[] = {number, '\n', '\0'};
     pulp_put(exact ? "ok " : "broken ");
@@ -134,7 +250,7 @@ _Noreturn void cluster_main(uint32_t core) {
         bool exact = true;
         for (uint32_t i = 0; i < sizeof pair_counts / sizeof pair_counts[0]; i++) {
             for (uint32_t segments = 1; segments <= SEGMENTS_MAX; segments++) {
-                exact = tile_is_exact(count, segments, pair_counts[i], segments % 2 == 0) && exact;
+                exact = tile_is_exact(count, segments, pair_counts[i]) && exact;
             }
         }
         report("rows ", (char)('0' + count), exact);
@@ -148,5 +264,25 @@ _Noreturn void cluster_main(uint32_t core) {
         }
         report("filter of step ", (char)('0' + step), exact);
     }
+#ifdef EC_FUSED
+    for (uint32_t kind = 0; kind < 4; kind++) {
+        bool exact = true;
+        for (uint32_t i = 0; i < sizeof pair_counts / sizeof pair_counts[0]; i++) {
+            for (uint32_t segments = 1; segments <= SEGMENTS_MAX; segments++) {
+                exact = convolution_is_exact(segments, pair_counts[i], kind % 2 == 0, kind / 2 == 0) && exact;
+            }
+        }
+        report("convolution of kind ", (char)('0' + kind), exact);
+    }
+    for (uint32_t count = 1; count <= EC_TILE_ROWS; count++) {
+        bool exact = true;
+        for (uint32_t i = 0; i < sizeof pair_counts / sizeof pair_counts[0]; i++) {
+            for (uint32_t panels = 1; panels <= 9; panels++) {
+                exact = search_is_exact(count, pair_counts[i], panels) && exact;
+            }
+        }
+        report("search for rows ", (char)('0' + count), exact);
+    }
+#endif
     pulp_exit(0);
 }

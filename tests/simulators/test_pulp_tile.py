@@ -16,7 +16,12 @@ from edgecodec.simulators.simulator import Image
 from edgecodec.simulators.toolchain import installed_toolchains
 
 ARITHMETICS = get_args(Arithmetic)
-TILES = [*(f"rows {rows}" for rows in range(1, 5)), *(f"filter of step {step}" for step in range(1, 9))]
+LANES_TILES = [*(f"rows {rows}" for rows in range(1, 5)), *(f"filter of step {step}" for step in range(1, 9))]
+TILES: dict[Arithmetic, list[str]] = {
+    "lanes": LANES_TILES,
+    "dotpex": [*LANES_TILES, *(f"convolution of kind {kind}" for kind in range(4)),
+               *(f"search for rows {rows}" for rows in range(1, 5))],
+}
 
 
 def run_check(gvsoc: GvsocSimulator, repository: Path, folder: Path, arithmetic: Arithmetic,
@@ -43,13 +48,13 @@ def run_check(gvsoc: GvsocSimulator, repository: Path, folder: Path, arithmetic:
 def test_tiles_of_any_shape_give_the_defined_sums(
         gvsoc: GvsocSimulator, repository: Path, tmp_path: Path, compiler: object, arithmetic: Arithmetic) -> None:
     simulator = GvsocSimulator(gvsoc.folder, compiler, L1_STACK_BYTES)  # type: ignore[arg-type]
-    assert run_check(simulator, repository, tmp_path, arithmetic) == [f"ok {tile}" for tile in TILES]
+    assert run_check(simulator, repository, tmp_path, arithmetic) == [f"ok {tile}" for tile in TILES[arithmetic]]
 
 
 @pytest.mark.parametrize("arithmetic", ARITHMETICS)
 def test_one_flipped_bit_shows_in_every_tile(
         gvsoc: GvsocSimulator, repository: Path, tmp_path: Path, arithmetic: Arithmetic) -> None:
-    assert run_check(gvsoc, repository, tmp_path, arithmetic, "-DFLIP") == [f"broken {tile}" for tile in TILES]
+    assert run_check(gvsoc, repository, tmp_path, arithmetic, "-DFLIP") == [f"broken {tile}" for tile in TILES[arithmetic]]
 
 
 @pytest.mark.parametrize("codec", [

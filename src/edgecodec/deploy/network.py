@@ -14,7 +14,8 @@ writes *views* of it: ``rows`` of ``channels`` halfwords, time-major, without ga
 A codec may have a second quantizer of the same latent, for coded packets: the same arithmetic, other codebooks.
 
 Storage is float16, and order defines the result. A product sum runs over taps, inside a tap over channel pairs; its
-``acc`` is a float32 and starts at +0. There are two arithmetic profiles:
+``acc`` is a float32 and starts at +0, in a convolution at ``0 + bias`` or ``f32(0 + bias + residual)``. There are two
+arithmetic profiles:
 
 ``dotpex``, for cores that add products of float16 to a float32
     Per pair ``t = f32(a0*b0); u = f32(a1*b1 + t); acc = f32(acc + u)``.
@@ -24,9 +25,7 @@ Storage is float16, and order defines the result. A product sum runs over taps, 
     At a run's end ``acc = f32(acc + f32(f32(lane0) + f32(lane1)))``.
 
 Taps that fall outside the input read zeros; no acc is ever -0, so that zeros change nothing but where a run ends. Then
-``acc + bias`` in float32. Without residual: PReLU in float32, one rounding to float16. With residual: rounding to
-float16, ``f16(y + residual)``, then PReLU as ``f16(f32(y) * slope)``.
-A PReLU multiplies values < 0 by its slope and leaves the others (and -0) alone.
+PReLU in float32, which multiplies values < 0 by its slope and leaves the others alone, and one rounding to float16.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ from edgecodec.deploy.network import (
 )
 from edgecodec.errors import EdgeCodecError
 
+_ZERO: Single = np.zeros((), np.float32)
 Pairs = Iterator[tuple[Half, Half]]  # [..., 2] of each factor, in the order in which they are added; they broadcast
 
 
@@ -169,12 +170,12 @@ def _check_range(first: Half, latent: Half) -> None:
             raise EdgeCodecError(f"windows: the {what} of window {beyond[0]} exceeds float16; check the window's unit")
 
 
-def _product_sum(pairs: Pairs, arithmetic: Arithmetic) -> Single:
-    return _sum_in_float32(pairs) if arithmetic == "dotpex" else _sum_in_lanes(pairs)
+def _product_sum(pairs: Pairs, arithmetic: Arithmetic, start: Single = _ZERO) -> Single:
+    return _sum_in_float32(pairs, start) if arithmetic == "dotpex" else _sum_in_lanes(pairs, start)
 
 
-def _sum_in_float32(pairs: Pairs) -> Single:
-    total: Single = np.zeros((), np.float32)
+def _sum_in_float32(pairs: Pairs, start: Single) -> Single:
+    total = start
     for left, right in pairs:
         a, b = left.astype(np.float32), right.astype(np.float32)
         pair = a[..., 0] * b[..., 0]
@@ -183,9 +184,9 @@ def _sum_in_float32(pairs: Pairs) -> Single:
     return total
 
 
-def _sum_in_lanes(pairs: Pairs) -> Single:
+def _sum_in_lanes(pairs: Pairs, start: Single) -> Single:
     """In float64 a product is exact, and its sum with a float16 is so or errs too little to be rounded otherwise."""
-    total: Single = np.zeros((), np.float32)
+    total = start
     while run := tuple(islice(pairs, RUN_PAIRS)):
         lanes: Half = np.zeros(2, np.float16)
         for left, right in run:
@@ -208,16 +209,13 @@ def _filter(layer: Filter, x: Half, arithmetic: Arithmetic) -> Half:
 
 
 def _convolve(layer: Convolution, x: Half, residual: Half | None, arithmetic: Arithmetic) -> Half:
-    y = _product_sum(_pairs(layer, x), arithmetic) + layer.bias
-    if residual is None:
-        return _prelu(layer, y).astype(np.float16)
-    return _prelu(layer, y.astype(np.float16) + residual).astype(np.float16)
-
-
-def _prelu(layer: Convolution, y: NDArray[np.floating]) -> NDArray[np.floating]:
-    if layer.slope is None:
-        return y
-    return np.where(y < 0, y.astype(np.float32) * np.float32(layer.slope), y)
+    start: Single = np.float32(0) + layer.bias
+    if residual is not None:
+        start = start + residual.astype(np.float32)
+    y = _product_sum(_pairs(layer, x), arithmetic, start)
+    if layer.slope is not None:
+        y = np.where(y < 0, y * np.float32(layer.slope), y)
+    return y.astype(np.float16)
 
 
 def _pairs(layer: Convolution, x: Half) -> Pairs:

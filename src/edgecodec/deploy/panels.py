@@ -24,8 +24,8 @@ class Panels:
 
     @classmethod
     def of_convolution(cls, layer: Convolution) -> Panels:
-        """Biases and weights; columns are output channels."""
-        return _pack(layer.bias, layer.weight.reshape(len(layer.weight), -1), filling=0.0)
+        """Biases and weights; columns are output channels. No sum begins at -0."""
+        return _pack(layer.bias + np.float32(0), layer.weight.reshape(len(layer.weight), -1), filling=0.0)
 
     @classmethod
     def of_stage(cls, stage: Stage) -> Panels:

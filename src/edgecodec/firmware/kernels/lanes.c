@@ -18,7 +18,6 @@ void ec_add_tile(float (*sums)[EC_TILE_COLUMNS], const ec_tile *tile) {
     for (uint32_t row = 0; row < tile->rows; row++) {
         for (uint32_t column = 0; column < EC_TILE_COLUMNS; column++) {
             lanes[row][column] = ec_begin_run();
-            sums[row][column] = tile->more ? sums[row][column] : 0.0f;
         }
     }
     uint32_t of_run = 0;

@@ -1,62 +1,79 @@
 /* The search of a stage: which codeword is nearest to a query. */
 #include "quantizer.h"
 
-/* Twice a product is exact, so that a fused operation rounds as the two do. */
-static inline float distance_of(float norm, float product) {
-#ifdef EC_XPULP
-    return __builtin_fmaf(-2.0f, product, norm);
-#else
-    return norm - 2.0f * product;
-#endif
-}
-
-/* Of those that are numbers. */
-static inline float least_of(const float *distances) {
-#ifdef EC_XPULP
-    return __builtin_fminf(__builtin_fminf(distances[0], distances[1]), __builtin_fminf(distances[2], distances[3]));
-#else
-    float least = FLT_MAX;
-    for (uint32_t column = 0; column < EC_TILE_COLUMNS; column++) {
-        least = distances[column] < least ? distances[column] : least;
-    }
-    return least;
-#endif
-}
-
-/* Of equal ones the first is taken, and never a column that fills up a panel. */
-static void compare(const float *products, const float *norms, uint32_t first_word, ec_nearest *nearest) {
-    float distances[EC_TILE_COLUMNS];
-    for (uint32_t column = 0; column < EC_TILE_COLUMNS; column++) {
-        distances[column] = distance_of(norms[column], products[column]);
-    }
-    const float least = least_of(distances);
-    if (least < nearest->distance) {
-        uint32_t column = 0;
-        while (distances[column] != least) {
-            column++;
-        }
-        nearest->distance = least;
-        nearest->word = first_word + column;
-    }
-}
-
-/* Up to EC_TILE_ROWS rows of one regime; the panels `words` of its codebook begin at `panels`. */
-static void search_rows(const ec_worker *worker, const ec_quantizer *quantizer, const ec_stage *stage,
-                        const uint8_t *panels, ec_range words, ec_range rows, ec_nearest *nearest) {
-    const uint32_t pairs = stage->samples / 2;
+/* Up to EC_TILE_ROWS queries of one regime, and panels of its codebook. */
+typedef struct codeword_search {
     const ec_half *queries[EC_TILE_ROWS];
-    for (uint32_t row = rows.first; row < rows.end; row++) {
-        queries[row - rows.first] = ec_query_of(worker, quantizer, stage, row);
+    uint32_t rows;
+    uint32_t pairs; /* of a query */
+    const uint8_t *panels;
+    ec_range numbers;    /* of these panels, in the codebook */
+    ec_nearest *nearest; /* [rows] */
+} codeword_search;
+
+#ifdef EC_FUSED
+
+static void run_search(const codeword_search *search) {
+    ec_pulp_search run = {
+        .rows = {search->queries[0], search->queries[1], search->queries[2], search->queries[3]},
+        .panel = ec_panel_at(search->panels, 0, search->pairs),
+        .pairs = search->pairs,
+        .panels = search->numbers.end - search->numbers.first,
+        .word = search->numbers.first * EC_TILE_COLUMNS,
+        .nearest = search->nearest,
+    };
+    switch (search->rows) {
+    case 1:
+        ec_pulp_search_1_row(&run);
+        break;
+    case 2:
+        ec_pulp_search_2_rows(&run);
+        break;
+    case 3:
+        ec_pulp_search_3_rows(&run);
+        break;
+    default:
+        ec_pulp_search_4_rows(&run);
+        break;
     }
-    for (uint32_t number = words.first; number < words.end; number++) {
-        const ec_panel *panel = ec_panel_at(panels, number - words.first, pairs);
-        float products[EC_TILE_ROWS][EC_TILE_COLUMNS];
-        const ec_tile tile = {queries, panel->pairs[0][0], rows.end - rows.first, 1, pairs, false};
-        ec_add_tile(products, &tile);
-        for (uint32_t row = rows.first; row < rows.end; row++) {
-            compare(products[row - rows.first], panel->of_column, number * EC_TILE_COLUMNS, &nearest[row]);
+}
+
+#else
+
+/* Of equal distances the first is taken, and never a column that fills up a panel. */
+static void compare(const float *products, const float *norms, uint32_t first_word, ec_nearest *nearest) {
+    for (uint32_t column = 0; column < EC_TILE_COLUMNS; column++) {
+        const float distance = norms[column] - 2.0f * products[column];
+        if (distance < nearest->distance) {
+            nearest->distance = distance;
+            nearest->word = first_word + column;
         }
     }
+}
+
+static void run_search(const codeword_search *search) {
+    for (uint32_t number = search->numbers.first; number < search->numbers.end; number++) {
+        const ec_panel *panel = ec_panel_at(search->panels, number - search->numbers.first, search->pairs);
+        float products[EC_TILE_ROWS][EC_TILE_COLUMNS] = {{0.0f}};
+        const ec_tile tile = {search->queries, panel->pairs[0][0], search->rows, 1, search->pairs};
+        ec_add_tile(products, &tile);
+        for (uint32_t row = 0; row < search->rows; row++) {
+            compare(products[row], panel->of_column, number * EC_TILE_COLUMNS, &search->nearest[row]);
+        }
+    }
+}
+
+#endif
+
+/* Rows of one regime. */
+static void search_rows(const ec_worker *worker, const ec_quantizer *quantizer, const ec_stage *stage,
+                        const uint8_t *panels, ec_range numbers, ec_range rows, ec_nearest *nearest) {
+    codeword_search search = {.rows = rows.end - rows.first, .pairs = stage->samples / 2, .panels = panels, .numbers = numbers,
+                     .nearest = nearest + rows.first};
+    for (uint32_t row = rows.first; row < rows.end; row++) {
+        search.queries[row - rows.first] = ec_query_of(worker, quantizer, stage, row);
+    }
+    run_search(&search);
 }
 
 void ec_search(const ec_worker *worker, const ec_quantizer *quantizer, const ec_codewords *codewords, ec_range regimes,

@@ -5,11 +5,6 @@
 
 void ec_add_tile(float (*sums)[EC_TILE_COLUMNS], const ec_tile *tile) {
     const ec_half *columns = tile->columns;
-    for (uint32_t row = 0; row < tile->rows && !tile->more; row++) {
-        for (uint32_t column = 0; column < EC_TILE_COLUMNS; column++) {
-            sums[row][column] = 0.0f;
-        }
-    }
     for (uint32_t segment = 0; segment < tile->count; segment++) {
         const ec_half *const *rows = tile->segments + (size_t)segment * tile->rows;
         for (uint32_t pair = 0; pair < tile->pairs; pair++) {

@@ -3,7 +3,7 @@
  * Columns (output channels, codewords) come in panels of four: a float of each (bias, norm), then their halfwords pair by
  * pair, so that one run through memory serves all four. The last panel of a matrix is filled up with columns of zeros.
  *
- * Built with EC_XPULP, the loop is that of ports/pulp/tile.S, else that of tile.c; for the arithmetic `lanes` that of
+ * Built with EC_XPULP, the loop is one of ports/pulp/tile.S, else that of tile.c; for the arithmetic `lanes` that of
  * lanes.S and lanes.c. The sums are the same, bit by bit: only their order within one result is defined, not which result
  * comes first.
  */
@@ -42,37 +42,77 @@ typedef struct ec_tile {
     uint32_t rows;                  /* 1 .. EC_TILE_ROWS */
     uint32_t count;                 /* of segments, at least 1 */
     uint32_t pairs;                 /* of a segment, at least 1 */
-    bool more;                      /* the sums have been begun with other segments, whole runs; else they start at zero */
 } ec_tile;
 
 #ifdef EC_XPULP
 
-/* One for each number of rows. They read ahead: at most one pair past a segment, and one past each column. */
+/* In ports/pulp/tile.S, one for each number of rows. All of them read ahead: at most one pair past a segment, and one
+ * past each column. */
 void ec_pulp_add_1_row(float *sums, const ec_half *const *segments, const ec_half *columns, uint32_t count,
-                       uint32_t pairs, bool more);
+                       uint32_t pairs);
 void ec_pulp_add_2_rows(float *sums, const ec_half *const *segments, const ec_half *columns, uint32_t count,
-                        uint32_t pairs, bool more);
+                        uint32_t pairs);
 void ec_pulp_add_3_rows(float *sums, const ec_half *const *segments, const ec_half *columns, uint32_t count,
-                        uint32_t pairs, bool more);
+                        uint32_t pairs);
 void ec_pulp_add_4_rows(float *sums, const ec_half *const *segments, const ec_half *columns, uint32_t count,
-                        uint32_t pairs, bool more);
+                        uint32_t pairs);
 
 void ec_pulp_filter_4_rows(float *sums, const ec_half *row, const ec_half *column, uint32_t pairs, uint32_t step_bytes);
 
-/* Adds up the products of `tile` in `sums` [row]. */
+#ifndef EC_LANES
+#define EC_FUSED /* there are loops around the innermost one, too */
+
+/* Tiles of four rows of a convolution, one behind the other, with one panel: from the bias to the rounded output. Every
+ * tap reads rows of the input. Steps are in bytes. */
+typedef struct ec_pulp_convolution {
+    const ec_half *input; /* that the first row's first tap reads */
+    uint32_t row_step;    /* from one row of the output to the next, in the input */
+    uint32_t segment_step;
+    uint32_t tile_step; /* from behind the last segment to the first one of the next tile */
+    uint32_t segments;
+    uint32_t pairs; /* of a segment */
+    const ec_panel *panel;
+    ec_half *output;
+    const ec_half *residual; /* or NULL; as far apart as the output's rows */
+    uint32_t output_step;
+    uint32_t whole; /* whether the panel has four channels, not two */
+    float slope;    /* of the PReLU: at most 1 */
+    uint32_t tiles; /* at least 1 */
+} ec_pulp_convolution;
+
+void ec_pulp_convolve_4_rows(const ec_pulp_convolution *convolution);
+
+/* Codewords that may be nearer to some rows than those found before. Changes as it moves through its panels. */
+typedef struct ec_pulp_search {
+    const ec_half *rows[EC_TILE_ROWS];
+    const ec_panel *panel; /* norms and codewords */
+    uint32_t pairs;
+    uint32_t panels; /* at least 1 */
+    uint32_t word;   /* number of the panel's first one */
+    struct ec_nearest *nearest;
+} ec_pulp_search;
+
+void ec_pulp_search_1_row(ec_pulp_search *search);
+void ec_pulp_search_2_rows(ec_pulp_search *search);
+void ec_pulp_search_3_rows(ec_pulp_search *search);
+void ec_pulp_search_4_rows(ec_pulp_search *search);
+
+#endif
+
+/* Adds the products of `tile` to `sums` [row]. */
 static inline void ec_add_tile(float (*sums)[EC_TILE_COLUMNS], const ec_tile *tile) {
     switch (tile->rows) {
     case 1:
-        ec_pulp_add_1_row(*sums, tile->segments, tile->columns, tile->count, tile->pairs, tile->more);
+        ec_pulp_add_1_row(*sums, tile->segments, tile->columns, tile->count, tile->pairs);
         break;
     case 2:
-        ec_pulp_add_2_rows(*sums, tile->segments, tile->columns, tile->count, tile->pairs, tile->more);
+        ec_pulp_add_2_rows(*sums, tile->segments, tile->columns, tile->count, tile->pairs);
         break;
     case 3:
-        ec_pulp_add_3_rows(*sums, tile->segments, tile->columns, tile->count, tile->pairs, tile->more);
+        ec_pulp_add_3_rows(*sums, tile->segments, tile->columns, tile->count, tile->pairs);
         break;
     default:
-        ec_pulp_add_4_rows(*sums, tile->segments, tile->columns, tile->count, tile->pairs, tile->more);
+        ec_pulp_add_4_rows(*sums, tile->segments, tile->columns, tile->count, tile->pairs);
         break;
     }
 }

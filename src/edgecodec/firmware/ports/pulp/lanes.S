@@ -91,9 +91,6 @@
 #define EACH_ROW_OF_3(what) EACH_ROW_OF_2(what); what(2)
 #define EACH_ROW_OF_4(what) EACH_ROW_OF_3(what); what(3)
 
-#define CLEAR_SUMS(row) \
-    sw zero, (16 * row)(SUMS); sw zero, (16 * row + 4)(SUMS); \
-    sw zero, (16 * row + 8)(SUMS); sw zero, (16 * row + 12)(SUMS)
 #define CLEAR_LANES(row) \
     li LANES_##row##_0, 0; li LANES_##row##_1, 0; li LANES_##row##_2, 0; li LANES_##row##_3, 0
 #define END_RUNS(row) \
@@ -134,9 +131,7 @@
     sw   a3, COUNT; \
     sw   a4, PAIRS; \
     mv   SUMS, a0; \
-    bnez a5, 1f; \
-    each_row(CLEAR_SUMS); \
-1:  each_row(CLEAR_LANES); \
+    each_row(CLEAR_LANES); \
     li   TEMPORARY_0, RUN; \
     sw   TEMPORARY_0, ROOM
 

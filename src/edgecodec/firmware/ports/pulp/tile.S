@@ -1,9 +1,12 @@
-/* The innermost loop on XpulpV2 with float16 SIMD: ec_pulp_add_<n>_row(s)(sums, segments, columns, count, pairs, more).
+/* The innermost loops on XpulpV2 with float16 SIMD: what tile.h declares as ec_pulp_*.
  *
  * Every sum stays in a register. The operands of the next pair are loaded between the multiplications of this one, as
  * soon as the last multiplication that wants the old ones is done: no instruction waits for a load. Two cores share a
  * floating-point unit, so that a tile that keeps it busy more than half of the time keeps it busy all of the time; four
- * rows do (16 of 24 instructions), and so do three (12 of 19) and two (8 of 14).
+ * rows do (16 of 24 instructions), and so do three (12 of 19) and two (8 of 14). Loads that follow each other would let
+ * it idle where both cores are at them, so that there is a multiplication between any two.
+ *
+ * What surrounds a loop is kept short for another reason: a core has 128 instructions near, and waits for others.
  */
 #include "arithmetic.h"
 
@@ -15,6 +18,11 @@
     /* sum += left[0] * right[0] + left[1] * right[1], rounded after every operation: vfdotpex.s.h */
     .macro add_products sum, left, right
     .insn r 0x33, 0, 0x4b, \sum, \left, \right
+    .endm
+
+    /* Two floats, rounded, side by side: vfcpka.h.s */
+    .macro to_pair pair, first, second
+    .insn r 0x33, 2, 0x58, \pair, \first, \second
     .endm
 
     /* The word at `pointer`, which moves on: p.lw */
@@ -56,6 +64,7 @@
 #define POINTER_2 a3
 #define POINTER_3 ra
 
+#define EACH_COLUMN(what) what(0); what(1); what(2); what(3)
 #define EACH_SUM_OF(row, what) what(row, 0); what(row, 1); what(row, 2); what(row, 3)
 #define EACH_SUM_OF_1(what) EACH_SUM_OF(0, what)
 #define EACH_SUM_OF_2(what) EACH_SUM_OF_1(what); EACH_SUM_OF(1, what)
@@ -83,20 +92,22 @@
 #define PRODUCTS_1(row) PRODUCT(row, 1)
 #define PRODUCTS_2(row) PRODUCT(row, 2)
 #define PRODUCTS_3(row) PRODUCT(row, 3); LOAD_ROW(row)
-#define PAIR(each_row) \
+
+/* a4 pairs. */
+#define PAIRS(rows, each_row) \
+    repeat 0, a4, 5 * rows + 4; \
     each_row(PRODUCTS_0); LOAD_WEIGHT(0); \
     each_row(PRODUCTS_1); LOAD_WEIGHT(1); \
     each_row(PRODUCTS_2); LOAD_WEIGHT(2); \
     each_row(PRODUCTS_3); LOAD_WEIGHT(3)
 
-/* All segments. Loop 1 ends two instructions after loop 0, as the cores demand. */
-#define MULTIPLY(rows, each_row) \
-    LOAD_WEIGHT(0); LOAD_WEIGHT(1); LOAD_WEIGHT(2); LOAD_WEIGHT(3); \
+/* All a3 segments. Loop 1 ends two instructions after loop 0, as the cores demand. */
+#define SEGMENTS_OF_PAIRS(rows, each_row) \
+    EACH_COLUMN(LOAD_WEIGHT); \
     repeat 1, a3, 2 * rows + 1 + (5 * rows + 4) + 2; \
     each_row(LOAD_POINTER); \
     each_row(LOAD_ROW); \
-    repeat 0, a4, 5 * rows + 4; \
-    PAIR(each_row); \
+    PAIRS(rows, each_row); \
     nop; \
     nop
 
@@ -119,7 +130,7 @@
     .macro function name
     .section .text.\name, "ax"
     .globl \name
-    .balign 4
+    .balign 16
 \name:
     .endm
 
@@ -127,12 +138,8 @@ function ec_pulp_add_1_row
     addi sp, sp, -32
     save 4
     sw   a0, 16(sp)
-    bnez a5, 1f
-    EACH_SUM_OF_1(CLEAR_SUM)
-    j    2f
-1:  EACH_SUM_OF_1(LOAD_SUM)
-2:
-    MULTIPLY(1, EACH_ROW_OF_1)
+    EACH_SUM_OF_1(LOAD_SUM)
+    SEGMENTS_OF_PAIRS(1, EACH_ROW_OF_1)
     lw   a0, 16(sp)
     EACH_SUM_OF_1(STORE_SUM)
     restore 4
@@ -143,12 +150,8 @@ function ec_pulp_add_2_rows
     addi sp, sp, -48
     save 8
     sw   a0, 32(sp)
-    bnez a5, 1f
-    EACH_SUM_OF_2(CLEAR_SUM)
-    j    2f
-1:  EACH_SUM_OF_2(LOAD_SUM)
-2:
-    MULTIPLY(2, EACH_ROW_OF_2)
+    EACH_SUM_OF_2(LOAD_SUM)
+    SEGMENTS_OF_PAIRS(2, EACH_ROW_OF_2)
     lw   a0, 32(sp)
     EACH_SUM_OF_2(STORE_SUM)
     restore 8
@@ -160,19 +163,106 @@ function ec_pulp_add_3_rows
     addi sp, sp, -64
     save 12
     sw   a0, 48(sp)
-    bnez a5, 1f
-    EACH_SUM_OF_3(CLEAR_SUM)
-    j    2f
-1:  EACH_SUM_OF_3(LOAD_SUM)
-2:
-    MULTIPLY(3, EACH_ROW_OF_3)
+    EACH_SUM_OF_3(LOAD_SUM)
+    SEGMENTS_OF_PAIRS(3, EACH_ROW_OF_3)
     lw   a0, 48(sp)
     EACH_SUM_OF_3(STORE_SUM)
     restore 12
     addi sp, sp, 64
     ret
 
-/* Four rows need every register. Two weights take turns, and `pairs` waits on the stack. */
+/* ec_pulp_search_<n>_row(s)(search): an ec_pulp_search. The registers that the loop needs no more hold: */
+#define SEARCH_ROWS 0
+#define SEARCH_PANEL 16
+#define SEARCH_PAIRS 20
+#define SEARCH_PANELS 24
+#define SEARCH_WORD 28
+#define SEARCH_NEAREST 32
+
+#define NEAREST a1
+#define MINUS_TWO a3
+#define FIRST_WORD ra
+#define WORD a4
+#define LEAST t4
+
+#define SEARCH_POINTER(row) lw POINTER_##row, (SEARCH_ROWS + 4 * row)(a1)
+#define LOAD_OF_COLUMN(column) lw t##column, (4 * column)(a0)
+/* Norm - 2 * product. Twice a product is exact. */
+#define DISTANCE(row, column) fmadd.s SUM_##row##_##column, SUM_##row##_##column, MINUS_TWO, t##column
+#define COMPARE(row) \
+    EACH_SUM_OF(row, DISTANCE); \
+    fmin.s LEAST, SUM_##row##_0, SUM_##row##_1; \
+    fmin.s t5, SUM_##row##_2, SUM_##row##_3; \
+    fmin.s LEAST, LEAST, t5; \
+    lw   t5, (8 * row)(NEAREST); \
+    flt.s t5, LEAST, t5; \
+    bnez t5, 2##row##f; \
+3##row:
+/* A nearer codeword, which is rare: the first column that has the least distance. */
+#define TAKE(row) \
+2##row: \
+    sw   LEAST, (8 * row)(NEAREST); \
+    mv   WORD, FIRST_WORD; \
+    feq.s t5, SUM_##row##_0, LEAST; \
+    bnez t5, 4f; \
+    addi WORD, WORD, 1; \
+    feq.s t5, SUM_##row##_1, LEAST; \
+    bnez t5, 4f; \
+    addi WORD, WORD, 1; \
+    feq.s t5, SUM_##row##_2, LEAST; \
+    bnez t5, 4f; \
+    addi WORD, WORD, 1; \
+4:  sw   WORD, (8 * row + 4)(NEAREST); \
+    j    3##row##b
+
+#define SEARCH(each_row, each_sum, load_weights, pairs) \
+    addi sp, sp, -64; \
+    save 12; \
+    sw   a0, 48(sp); \
+    sw   ra, 56(sp); \
+    mv   a1, a0; \
+1: \
+    each_row(SEARCH_POINTER); \
+    lw   COLUMNS, SEARCH_PANEL(a1); \
+    lw   a4, SEARCH_PAIRS(a1); \
+    addi COLUMNS, COLUMNS, 16; \
+    each_sum(CLEAR_SUM); \
+    each_row(LOAD_ROW); \
+    load_weights; \
+    pairs; \
+    lw   a1, 48(sp); \
+    li   MINUS_TWO, 0xc0000000; \
+    lw   a0, SEARCH_PANEL(a1); \
+    lw   FIRST_WORD, SEARCH_WORD(a1); \
+    EACH_COLUMN(LOAD_OF_COLUMN); \
+    lw   NEAREST, SEARCH_NEAREST(a1); \
+    each_row(COMPARE) \
+    lw   a1, 48(sp); \
+    addi FIRST_WORD, FIRST_WORD, 4; \
+    addi COLUMNS, COLUMNS, COLUMNS_BACK; \
+    lw   t0, SEARCH_PANELS(a1); \
+    sw   FIRST_WORD, SEARCH_WORD(a1); \
+    sw   COLUMNS, SEARCH_PANEL(a1); \
+    addi t0, t0, -1; \
+    sw   t0, SEARCH_PANELS(a1); \
+    bnez t0, 1b; \
+    restore 12; \
+    lw   ra, 56(sp); \
+    addi sp, sp, 64; \
+    ret; \
+    each_row(TAKE)
+
+#define COLUMNS_BACK -16 /* a weight of every column has been read ahead */
+function ec_pulp_search_1_row
+    SEARCH(EACH_ROW_OF_1, EACH_SUM_OF_1, EACH_COLUMN(LOAD_WEIGHT), PAIRS(1, EACH_ROW_OF_1))
+
+function ec_pulp_search_2_rows
+    SEARCH(EACH_ROW_OF_2, EACH_SUM_OF_2, EACH_COLUMN(LOAD_WEIGHT), PAIRS(2, EACH_ROW_OF_2))
+
+function ec_pulp_search_3_rows
+    SEARCH(EACH_ROW_OF_3, EACH_SUM_OF_3, EACH_COLUMN(LOAD_WEIGHT), PAIRS(3, EACH_ROW_OF_3))
+
+/* Four rows need every register. Two weights take turns. */
 #undef WEIGHT_0
 #undef WEIGHT_1
 #undef WEIGHT_2
@@ -181,8 +271,23 @@ function ec_pulp_add_3_rows
 #define WEIGHT_1 a4
 #define WEIGHT_2 a0
 #define WEIGHT_3 a4
+#undef COLUMNS_BACK
+#define COLUMNS_BACK -4
 #define PRODUCTS_OF_FOUR(column, next) \
-    PRODUCT(1, column); LOAD_WEIGHT(next); PRODUCT(2, column); PRODUCT(3, column); PRODUCT(0, column)
+    PRODUCT(1, column); PRODUCT(2, column); PRODUCT(3, column); LOAD_WEIGHT(next); PRODUCT(0, column)
+#define PAIRS_OF_FOUR \
+    repeat 0, a4, 24; \
+    PRODUCTS_OF_FOUR(0, 1); \
+    PRODUCTS_OF_FOUR(1, 2); \
+    PRODUCTS_OF_FOUR(2, 3); \
+    LOAD_WEIGHT(0); \
+    PRODUCT(1, 3); LOAD_ROW(1); \
+    PRODUCT(2, 3); LOAD_ROW(2); \
+    PRODUCT(3, 3); LOAD_ROW(3); \
+    PRODUCT(0, 3); LOAD_ROW(0)
+
+function ec_pulp_search_4_rows
+    SEARCH(EACH_ROW_OF_4, EACH_SUM_OF_4, LOAD_WEIGHT(0), PAIRS_OF_FOUR)
 
 function ec_pulp_add_4_rows
     addi sp, sp, -64
@@ -190,24 +295,13 @@ function ec_pulp_add_4_rows
     sw   a0, 48(sp)
     sw   a4, 52(sp)
     sw   ra, 56(sp)
-    bnez a5, 1f
-    EACH_SUM_OF_4(CLEAR_SUM)
-    j    2f
-1:  EACH_SUM_OF_4(LOAD_SUM)
-2:
+    EACH_SUM_OF_4(LOAD_SUM)
     LOAD_WEIGHT(0)
     repeat 1, a3, 10 + 24 + 2
     EACH_ROW_OF_4(LOAD_POINTER)
     lw   a4, 52(sp)
     EACH_ROW_OF_4(LOAD_ROW)
-    repeat 0, a4, 24
-    PRODUCTS_OF_FOUR(0, 1)
-    PRODUCTS_OF_FOUR(1, 2)
-    PRODUCTS_OF_FOUR(2, 3)
-    PRODUCT(1, 3); LOAD_ROW(1); LOAD_WEIGHT(0)
-    PRODUCT(2, 3); LOAD_ROW(2)
-    PRODUCT(3, 3); LOAD_ROW(3)
-    PRODUCT(0, 3); LOAD_ROW(0)
+    PAIRS_OF_FOUR
     nop
     nop
     lw   a0, 48(sp)
@@ -215,6 +309,112 @@ function ec_pulp_add_4_rows
     restore 12
     lw   ra, 56(sp)
     addi sp, sp, 64
+    ret
+
+/* ec_pulp_convolve_4_rows(convolution): an ec_pulp_convolution, whose fields are copied to the stack. */
+#define FIELDS 52 /* of the stack */
+#define INPUT 52
+#define ROW_STEP 56
+#define TAP_STEP 60
+#define TILE_STEP 64
+#define COUNT 68
+#define PAIRS_OF_SEGMENT 72
+#define PANEL 76
+#define OUTPUT 80
+#define RESIDUAL 84
+#define OUTPUT_STEP 88
+#define WHOLE 92
+#define SLOPE 96
+#define TILES 100
+
+#define COPY_BIAS(row) \
+    mv SUM_##row##_0, SUM_0_0; mv SUM_##row##_1, SUM_0_1; mv SUM_##row##_2, SUM_0_2; mv SUM_##row##_3, SUM_0_3
+/* t4: residual, t5: how far its rows are apart. In the second pair of half a panel it is what lies behind it. */
+#define ADD_RESIDUAL(row) \
+    lw   t0, 0(t4); \
+    lw   t2, 4(t4); \
+    add  t4, t4, t5; \
+    srli t1, t0, 16; \
+    srli t3, t2, 16; \
+    fcvt.s.h t0, t0; \
+    fcvt.s.h t1, t1; \
+    fcvt.s.h t2, t2; \
+    fcvt.s.h t3, t3; \
+    fadd.s SUM_##row##_0, SUM_##row##_0, t0; \
+    fadd.s SUM_##row##_1, SUM_##row##_1, t1; \
+    fadd.s SUM_##row##_2, SUM_##row##_2, t2; \
+    fadd.s SUM_##row##_3, SUM_##row##_3, t3
+
+/* t4: output, t5: how far its rows are apart, a4: slope, a3: whether there are four channels. Of a sum and the sum times
+ * a slope that is not above 1, PReLU is the larger. */
+#define SCALE(row, column) fmul.s t##column, SUM_##row##_##column, a4
+#define ACTIVATE(row, column) fmax.s SUM_##row##_##column, SUM_##row##_##column, t##column
+#define FINISH(row) \
+    EACH_SUM_OF(row, SCALE); \
+    EACH_SUM_OF(row, ACTIVATE); \
+    to_pair SUM_##row##_0, SUM_##row##_0, SUM_##row##_1; \
+    to_pair SUM_##row##_2, SUM_##row##_2, SUM_##row##_3; \
+    sw   SUM_##row##_0, 0(t4); \
+    beqz a3, 3f; \
+    sw   SUM_##row##_2, 4(t4); \
+3:  add  t4, t4, t5
+
+function ec_pulp_convolve_4_rows
+    addi sp, sp, -112
+    save 12
+    sw   ra, 48(sp)
+    .irp field, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+    lw   t0, 4 * \field(a0)
+    sw   t0, FIELDS + 4 * \field(sp)
+    .endr
+1:
+    lw   COLUMNS, PANEL(sp)
+    lw   t4, RESIDUAL(sp)
+    load_next SUM_0_0, COLUMNS
+    load_next SUM_0_1, COLUMNS
+    load_next SUM_0_2, COLUMNS
+    load_next SUM_0_3, COLUMNS
+    lw   a3, COUNT(sp)
+    COPY_BIAS(1)
+    COPY_BIAS(2)
+    COPY_BIAS(3)
+    beqz t4, 2f
+    lw   t5, OUTPUT_STEP(sp)
+    EACH_ROW_OF_4(ADD_RESIDUAL)
+    sw   t4, RESIDUAL(sp)
+2:
+    LOAD_WEIGHT(0)
+    repeat 1, a3, 14 + 24 + 2
+    lw   POINTER_0, INPUT(sp)
+    lw   a4, TAP_STEP(sp)
+    lw   t0, ROW_STEP(sp)
+    add  a4, a4, POINTER_0
+    sw   a4, INPUT(sp)
+    add  POINTER_1, POINTER_0, t0
+    add  POINTER_2, POINTER_1, t0
+    add  POINTER_3, POINTER_2, t0
+    lw   a4, PAIRS_OF_SEGMENT(sp)
+    EACH_ROW_OF_4(LOAD_ROW)
+    PAIRS_OF_FOUR
+    nop
+    nop
+    lw   t4, OUTPUT(sp)
+    lw   t5, OUTPUT_STEP(sp)
+    lw   a4, SLOPE(sp)
+    lw   a3, WHOLE(sp)
+    EACH_ROW_OF_4(FINISH)
+    lw   t0, INPUT(sp)
+    lw   t1, TILE_STEP(sp)
+    lw   t2, TILES(sp)
+    sw   t4, OUTPUT(sp)
+    add  t0, t0, t1
+    addi t2, t2, -1
+    sw   t0, INPUT(sp)
+    sw   t2, TILES(sp)
+    bnez t2, 1b
+    restore 12
+    lw   ra, 48(sp)
+    addi sp, sp, 112
     ret
 
 /* ec_pulp_filter_4_rows(sums, row, column, pairs, step_bytes): one column, and rows that are equally far apart. */
