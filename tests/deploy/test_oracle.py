@@ -189,7 +189,7 @@ def test_lanes_round_a_product_and_its_sum_together_and_once() -> None:
     assert float(left) * float(right) == 2**-11 + 6 * 2**-32
     factors = np.array([1, 0, left, 0], f16), np.array([1, 0, right, 0], f16)
     assert dot(*factors, "lanes") == f32(1 + 2**-10)
-    assert sum_in_lanes(list(zip(*factors, strict=True))) == f32(1 + 2**-10)
+    assert sum_in_lanes(list(zip(*factors, strict=True)), ZERO) == f32(1 + 2**-10)
 
 
 def test_lanes_go_to_the_sum_after_sixteen_pairs() -> None:

@@ -54,7 +54,8 @@ def test_tiles_of_any_shape_give_the_defined_sums(
 @pytest.mark.parametrize("arithmetic", ARITHMETICS)
 def test_one_flipped_bit_shows_in_every_tile(
         gvsoc: GvsocSimulator, repository: Path, tmp_path: Path, arithmetic: Arithmetic) -> None:
-    assert run_check(gvsoc, repository, tmp_path, arithmetic, "-DFLIP") == [f"broken {tile}" for tile in TILES[arithmetic]]
+    shown = run_check(gvsoc, repository, tmp_path, arithmetic, "-DFLIP")
+    assert shown == [f"broken {tile}" for tile in TILES[arithmetic]]
 
 
 @pytest.mark.parametrize("codec", [
