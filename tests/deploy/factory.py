@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import numpy as np
+from hypothesis import strategies as st
 from model.entropy_tables import random_tables
 from numpy.typing import NDArray
 
@@ -47,6 +49,14 @@ class Sizes:
     regimes: int = 1
     coded_codewords: int = 0  # of codec edge's coded packets, twice the stages; 0: it has none
     arithmetic: Arithmetic = "dotpex"
+
+
+# Of every kind of layer more than any tile has, and less; both arithmetics.
+RANDOM_SIZES = st.builds(
+    Sizes, seed=st.integers(0, 2**32 - 1), channels=st.integers(1, 48), samples=st.integers(8, 60),
+    width=st.integers(1, 12), taps=st.integers(1, 9), stride=st.integers(1, 8), dilation=st.integers(1, 9),
+    codewords=st.integers(2, 300), stages_per_rate=st.integers(1, 3), regimes=st.integers(1, 5),
+    coded_codewords=st.sampled_from([0, 2, 300]), arithmetic=st.sampled_from(get_args(Arithmetic)))
 
 
 class Drawer:

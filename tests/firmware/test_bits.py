@@ -5,14 +5,13 @@ import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import pytest
-from deploy.factory import Sizes, edge_like, paper_like, random_windows, with_layer
+from deploy.factory import RANDOM_SIZES, Sizes, edge_like, paper_like, random_windows, with_layer
 from firmware.conftest import RunOnHost
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
 from edgecodec.deploy.memory import plan_memory
 from edgecodec.deploy.network import Arithmetic, ExportedCodec, Stage
@@ -64,14 +63,11 @@ def sanitizing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 @settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.generate],
           suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize("kind", KINDS)
-@given(seed=st.integers(0, 2**32 - 1), channels=st.integers(1, 48), samples=st.integers(8, 60),
-       width=st.integers(1, 12), taps=st.integers(1, 9), stride=st.integers(1, 8), dilation=st.integers(1, 9),
-       codewords=st.integers(2, 300), stages_per_rate=st.integers(1, 3), regimes=st.integers(1, 5),
-       coded_codewords=st.sampled_from([0, 2, 300]), arithmetic=st.sampled_from(ARITHMETICS))
+@given(sizes=RANDOM_SIZES)
 def test_random_networks_equal_the_oracle(
-        kind: Callable[[Sizes], ExportedCodec], run_on_host: RunOnHost, **drawn: Any) -> None:
-    codec = kind(Sizes(**drawn))
-    windows = random_windows(codec, 2, seed=drawn["seed"])
+        kind: Callable[[Sizes], ExportedCodec], run_on_host: RunOnHost, sizes: Sizes) -> None:
+    codec = kind(sizes)
+    windows = random_windows(codec, 2, seed=sizes.seed)
     for threads in (None, 1, 3, 8):
         comparison = compare_with_oracle(codec, windows, run_on_host(codec, windows, threads))
         assert comparison.bit_exact, (threads, str(comparison.first_difference))

@@ -1,7 +1,9 @@
 """Coded packets of a trained codec, from torch to the node and back: of validation windows and of real ones."""
 
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.export_receiver import export_receiver
-from edgecodec.deploy.network import ExportedCodec, save_codec
+from edgecodec.deploy.network import Arithmetic, ExportedCodec, save_codec
 from edgecodec.deploy.oracle import encode
 from edgecodec.deploy.packet import PacketFormat, PacketKind, pack
 from edgecodec.evaluation.evaluate import read_windows
@@ -55,9 +57,12 @@ def windows(request: pytest.FixtureRequest, validation: WindowSet, codec: Codec)
     return np.ascontiguousarray(found.transpose(0, 2, 1))
 
 
+@pytest.mark.parametrize("arithmetic", get_args(Arithmetic))
 @pytest.mark.parametrize("threads", [None, 8])
 def test_the_node_computes_what_the_oracle_computes(
-        exported: ExportedCodec, windows: NDArray[np.float32], threads: int | None, run_on_host: RunOnHost) -> None:
+        exported: ExportedCodec, windows: NDArray[np.float32], threads: int | None, arithmetic: Arithmetic,
+        run_on_host: RunOnHost) -> None:
+    exported = replace(exported, arithmetic=arithmetic)
     comparison = compare_with_oracle(exported, windows, run_on_host(exported, windows, threads))
     assert comparison.bit_exact, str(comparison.first_difference)
 
@@ -81,9 +86,11 @@ def test_the_nodes_packets_decode_to_what_torch_decodes(
                                    rounded.decode_coded(form.coded.of_windows(expected), rate), rtol=0, atol=2e-6)
 
 
-def test_float16_costs_next_to_nothing(
-        codec: Codec, exported: ExportedCodec, windows: NDArray[np.float32], rounded: Codec) -> None:
+@pytest.mark.parametrize("arithmetic", get_args(Arithmetic))
+def test_float16_costs_next_to_nothing(codec: Codec, exported: ExportedCodec, arithmetic: Arithmetic,
+                                       windows: NDArray[np.float32], rounded: Codec) -> None:
     """A near tie may fall either way, but then both words are as good."""
+    exported = replace(exported, arithmetic=arithmetic)
     form = PacketFormat.of(exported).coded
     assert form is not None
     of_torch = codec.encode_coded(windows.transpose(0, 2, 1))

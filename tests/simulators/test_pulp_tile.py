@@ -1,10 +1,13 @@
 """The PULP cluster's own tiles give the defined sums, bit by bit; and the codec on it, with shapes that fit no tile."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
 import pytest
-from deploy.factory import Sizes, edge_like, paper_like, random_windows
+from deploy.factory import RANDOM_SIZES, Sizes, edge_like, paper_like, random_windows
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 from simulators.conftest import L1_STACK_BYTES
 
 from edgecodec.deploy.c_source import arithmetic_header
@@ -75,3 +78,16 @@ def test_networks_that_fit_no_tile_equal_the_oracle(
     write_firmware(codec, windows, 64 * 1024 - L1_STACK_BYTES, tmp_path / "firmware")
     image = gvsoc.build(tmp_path / "firmware", tmp_path, "gap9_like", windows)
     assert compare_with_oracle(codec, windows, gvsoc.run(image, time_limit_seconds=120)).first_difference is None
+
+
+@pytest.mark.slow
+@settings(max_examples=20, deadline=None, phases=[Phase.generate])
+@given(kind=st.sampled_from([paper_like, edge_like]), sizes=RANDOM_SIZES)
+def test_random_networks_equal_the_oracle(
+        gvsoc: GvsocSimulator, tmp_path_factory: pytest.TempPathFactory, kind: Callable[[Sizes], ExportedCodec],
+        sizes: Sizes) -> None:
+    codec, folder = kind(sizes), tmp_path_factory.mktemp("random")
+    windows = random_windows(codec, 1, seed=sizes.seed)
+    write_firmware(codec, windows, 128 * 1024 - L1_STACK_BYTES, folder / "firmware")
+    transcript = gvsoc.run(gvsoc.build(folder / "firmware", folder, "gap9_like", windows), time_limit_seconds=300)
+    assert compare_with_oracle(codec, windows, transcript).first_difference is None
