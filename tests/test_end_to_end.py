@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,27 @@ def test_a_second_repro_runs_register_alone_and_changes_nothing(clone: Clone) ->
     assert [line for line in again.stdout.splitlines() if line.startswith("Running stage")] == [
         "Running stage 'register':"]
     assert (clone.folder / "dvc.lock").read_bytes() == lock
+
+
+def test_a_remote_brings_the_results_to_another_clone(clone: Clone, tmp_path: Path) -> None:
+    """What docs/scaling.md describes, with a folder in place of S3: no stage runs where the results are pulled."""
+    def succeed(*command: str) -> str:
+        done = clone.run(*command)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    succeed("dvc", "remote", "add", "--default", "storage", str(tmp_path / "storage"))
+    succeed("dvc", "push", "--with-deps", "register")
+    succeed("git", "add", "--all")
+    succeed("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "-qm", "Record results")
+    succeed("git", "clone", "-q", str(clone.folder), str(tmp_path / "other"))
+    other = copy(clone)
+    other.folder = tmp_path / "other"
+    pulled = other.run("dvc", "pull", "--with-deps", "register")
+    assert pulled.returncode == 0, pulled.stderr
+    assert other.run("dvc", "status", "--with-deps", "verify_gvsoc").stdout.strip() == "Data and pipelines are up to date."
+    weights = Path("artifacts") / "model" / "model.safetensors"
+    assert (other.folder / weights).read_bytes() == (clone.folder / weights).read_bytes()
 
 
 def test_the_command_serves_the_result(clone: Clone, tmp_path: Path) -> None:
