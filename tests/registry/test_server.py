@@ -24,12 +24,13 @@ from edgecodec.registry.register import register
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A real MLflow server that keeps artifacts itself."""
+    """A real MLflow server that keeps artifacts itself, on sqlite or the empty database in EDGECODEC_TEST_DATABASE."""
+    database = os.environ.get("EDGECODEC_TEST_DATABASE", f"sqlite:///{tmp_path}/server.db")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1",
-               "--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--artifacts-destination", tmp_path / "kept"]
+               "--backend-store-uri", database, "--artifacts-destination", tmp_path / "kept"]
     address = f"http://127.0.0.1:{port}"
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                           start_new_session=True) as process:
