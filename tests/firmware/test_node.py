@@ -206,8 +206,6 @@ def test_two_windows_wait_and_more_are_lost_whole(generate: Generate, toolchain:
 @pytest.mark.parametrize("machine", ["riscv32", "cortex-m4", "cortex-m33"])
 def test_it_compiles_for_nodes_without_heap_or_globals(
         generate: Generate, toolchain: Toolchain, tmp_path: Path, machine: Machine | CortexM) -> None:
-    if machine not in toolchain.flags:
-        pytest.skip(f"{toolchain.name} does not build for {machine} here")
     firmware, options = Firmware.open(generate(CODEC)), ("-O2", "-c", "-Wno-unused-command-line-argument")
     for name in ("node", "sampler", "rate_policy"):
         built = tmp_path / f"{name}.o"

@@ -1,5 +1,6 @@
 """The firmware on QEMU's Cortex-M boards: Arm's instructions, the oracle's bits."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.cortex_m import BOARDS, CortexMSimulator
 from edgecodec.simulators.instruction_counts import count_instructions
-from edgecodec.simulators.toolchain import Toolchain
+from edgecodec.simulators.toolchain import Toolchain, installed_toolchains
 
 
 @pytest.fixture(scope="module", params=BOARDS)
@@ -40,6 +41,15 @@ def test_lanes_are_the_oracles_too(
     assert compare_with_oracle(lanes_codec, windows, transcript).first_difference is None
 
 
+@pytest.mark.parametrize("cortex_m", ["cortex-m7", "cortex-m55"], indirect=True)
+def test_zig_gives_the_same_bits(cortex_m: CortexMSimulator, codec: ExportedCodec, firmware: Path,
+                                 tmp_path: Path) -> None:
+    windows = random_windows(codec, 1)
+    zig = replace(cortex_m, toolchain=next(found for found in installed_toolchains() if found.name == "zig"))
+    transcript = zig.run(zig.build(firmware, tmp_path, "gap9_like", windows), time_limit_seconds=120)
+    assert compare_with_oracle(codec, windows, transcript).first_difference is None
+
+
 @pytest.mark.parametrize("cortex_m", ["cortex-m4"], indirect=True)
 def test_a_window_with_nan_is_refused_by_the_program(
         cortex_m: CortexMSimulator, codec: ExportedCodec, firmware: Path, tmp_path: Path) -> None:
@@ -49,9 +59,8 @@ def test_a_window_with_nan_is_refused_by_the_program(
         cortex_m.run(cortex_m.build(firmware, tmp_path, "gap9_like", windows), 60)
 
 
-def test_every_core_converts_float16_in_hardware(toolchain: Toolchain, repository: Path, tmp_path: Path) -> None:
-    if not BOARDS.keys() <= toolchain.flags.keys():
-        pytest.skip(f"{toolchain.name} does not build for Cortex-M here")
+@pytest.mark.parametrize("compiler", installed_toolchains(), ids=lambda compiler: compiler.name)
+def test_every_core_converts_float16_in_hardware(compiler: Toolchain, repository: Path, tmp_path: Path) -> None:
     (tmp_path / "probe.c").write_text("""
         #include "half.h"
         #ifndef EC_MACHINE_HALF
@@ -59,7 +68,7 @@ def test_every_core_converts_float16_in_hardware(toolchain: Toolchain, repositor
         #endif
     """)
     for board in BOARDS.values():
-        toolchain.build(board.core, [tmp_path / "probe.c"], tmp_path / "probe.o",
+        compiler.build(board.core, [tmp_path / "probe.c"], tmp_path / "probe.o",
                         includes=[repository / "src" / "edgecodec" / "firmware" / "kernels"],
                         options=["-c", "-Wno-unused-command-line-argument"])
 

@@ -15,14 +15,13 @@ OPTIMIZATION = ("-O2", "-fomit-frame-pointer", "-ffunction-sections", "-fdata-se
 
 
 def build_bare_metal(toolchain: Toolchain, firmware: Path, work: Path, windows: NDArray[np.float32], *, main: str,
-                     ports: Sequence[str], linker_script: str, machine: Machine = "riscv32",
+                     ports: Sequence[str], linker_script: Path, machine: Machine = "riscv32",
                      definitions: Sequence[str] = ()) -> Path:
     """Compile and link ``verify/<main>`` of the folder ``firmware`` with some of its ports, into the folder ``work``.
 
     Args:
         windows: float32 [n, samples, channels].
         ports: folders below ``firmware/ports``, besides ``bare_metal``.
-        linker_script: path below ``firmware/ports``.
         definitions: further options of the compiler.
 
     Raises:
@@ -37,5 +36,5 @@ def build_bare_metal(toolchain: Toolchain, firmware: Path, work: Path, windows: 
         [*codec.sources("bare_metal", *ports), firmware / "verify" / main, firmware / "verify" / "linked_windows.S"],
         executable,
         includes=[*codec.includes("bare_metal", *ports), work],
-        options=[*OPTIMIZATION, *definitions, "-T", str(firmware / "ports" / linker_script)])
+        options=[*OPTIMIZATION, *definitions, "-T", str(linker_script)])
     return executable

@@ -56,8 +56,9 @@ class QemuSimulator:
 
     def build(self, firmware: Path, work: Path, target: str, windows: NDArray[np.float32]) -> Image:
         """See :meth:`Simulator.build`. Every target's bits are this board's, so that any ``target`` will do."""
-        executable = build_bare_metal(self.toolchain, firmware, work, windows, main="qemu_main.c",
-                                      ports=["qemu_riscv", "serial"], linker_script="qemu_riscv/qemu_riscv.ld")
+        executable = build_bare_metal(
+            self.toolchain, firmware, work, windows, main="qemu_main.c", ports=["qemu_riscv", "serial"],
+            linker_script=firmware / "ports" / "qemu_riscv" / "qemu_riscv.ld")
         return Image("qemu-virt", executable, (), None)
 
     def run(self, image: Image, time_limit_seconds: float) -> Transcript:

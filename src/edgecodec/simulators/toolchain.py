@@ -36,6 +36,13 @@ _CLANG_CORTEX_M: dict[Machine, tuple[str, ...]] = {
     core: (f"--target={architecture}-none-eabihf", f"-mcpu={core}", "-mfloat-abi=hard", "-ffreestanding",
            "-fuse-ld=lld-19", "-nostdlib")
     for core, architecture in _CORTEX_M.items()}
+# zig leaves the float unit of a core out, unless it is told.
+_ZIG_UNITS: dict[CortexM, str] = {"cortex-m4": "vfp4d16sp", "cortex-m7": "fp_armv8d16sp",
+                                  "cortex-m33": "fp_armv8d16sp", "cortex-m55": "fp_armv8d16sp"}
+_ZIG_CORTEX_M: dict[Machine, tuple[str, ...]] = {
+    core: ("-target", "thumb-freestanding-eabihf", f"-mcpu={core.replace('-', '_')}+{unit}", "-ffreestanding",
+           "-nostdlib")
+    for core, unit in _ZIG_UNITS.items()}
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,7 @@ def installed_toolchains() -> tuple[Toolchain, ...]:
         found.append(Toolchain("zig", (sys.executable, "-m", "ziglang", "cc"), {
             "host": (),
             "riscv32": _ZIG_RISCV32,
+            **_ZIG_CORTEX_M,
         }))
     return tuple(found)
 
