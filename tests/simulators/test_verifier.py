@@ -114,7 +114,7 @@ def test_another_firmware_is_estimated_and_sized_by_its_own_build(verifier: Veri
     assert verification.cost.stack_bytes is None
     assert 0 < verification.metrics()["stack_bound_bytes"] <= verification.metrics()["stack_reserved_bytes"]
     assert verification.report()["instructions"]["Xfaux"] > 0
-    assert " > ec_run_quantizer" in verification.report()["stack"]["api"]["ec_encode"]
+    assert " (ec_encode > encode > " in verification.report()["stack"]["api"]["ec_encode"]
 
 
 def test_without_any_measurement_there_is_nothing_to_estimate_from(verifier: Verifier) -> None:
