@@ -22,7 +22,8 @@ ARITHMETICS = get_args(Arithmetic)
 LANES_TILES = [*(f"rows {rows}" for rows in range(1, 5)), *(f"filter of step {step}" for step in range(1, 9))]
 TILES: dict[Arithmetic, list[str]] = {
     "lanes": LANES_TILES,
-    "dotpex": [*LANES_TILES, *(f"convolution of kind {kind}" for kind in range(4)),
+    "dotpex": [*LANES_TILES, *(f"rounded filter of step {step}" for step in range(1, 9)),
+               *(f"convolution of kind {kind}" for kind in range(4)),
                *(f"search for rows {rows}" for rows in range(1, 5))],
 }
 

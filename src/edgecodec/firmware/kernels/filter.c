@@ -9,36 +9,79 @@ typedef struct filter {
     ec_half taps[];
 } filter;
 
-/* Samples of one channel to `output`, an even number of which has room; the last may be a zero too many. */
-static void normalize_channel(const ec_filter *layer, const filter *own, const float *samples, uint32_t count,
-                              ec_half *output) {
-    const float offset = own->offset, scale = own->scale;
-    for (uint32_t i = 0; i + 1 < count; i += 2) {
-        const float first = samples[0] - offset, second = samples[layer->channels] - offset;
-        samples += 2 * (size_t)layer->channels;
-        ec_store_pair(output + i, ec_to_pair(first * scale, second * scale));
+static ec_pair normalize_pair(const filter *own, float first, float second) {
+    first = first - own->offset;
+    second = second - own->offset;
+    return ec_to_pair(first * own->scale, second * own->scale);
+}
+
+/* Samples of one channel, `step` floats apart, to `output`, an even number of which has room; the last may be a zero too
+ * many. Four at once, so that no load is waited for. */
+static void normalize_channel(const filter *own, const float *samples, size_t step, uint32_t count, ec_half *output) {
+    const filter near = {.offset = own->offset, .scale = own->scale};
+    for (; count >= 4; count -= 4) {
+        const float values[4] = {samples[0], samples[step], samples[2 * step], samples[3 * step]};
+        ec_store_pair(output, normalize_pair(&near, values[0], values[1]));
+        ec_store_pair(output + 2, normalize_pair(&near, values[2], values[3]));
+        samples += 4 * step;
+        output += 4;
     }
-    if (count % 2 != 0) {
-        const float last = samples[0] - offset;
-        ec_store_pair(output + count - 1, ec_to_pair(last * scale, 0.0f));
+    for (; count >= 2; count -= 2) {
+        ec_store_pair(output, normalize_pair(&near, samples[0], samples[step]));
+        samples += 2 * step;
+        output += 2;
+    }
+    if (count == 1) {
+        const float last = samples[0] - near.offset;
+        ec_store_pair(output, ec_to_pair(last * near.scale, 0.0f));
     }
 }
 
-/* Outputs `outputs`, whose samples are all in `history`; its first sample is number `begin` of the window. */
-static bool filter_channel(const ec_filter *layer, const filter *own, const ec_half *history, uint32_t begin,
-                           ec_range outputs, ec_half *output) {
+/* Where one channel's samples are, and its outputs go. */
+typedef struct channel {
+    const filter *own;
+    const ec_half *history; /* the first sample is number `begin` of the window */
+    uint32_t begin;
+    ec_half *output;
+} channel;
+
+static const ec_half *samples_of(const ec_filter *layer, const channel *channel, uint32_t output) {
+    return channel->history + (output * layer->stride - layer->pad_left - channel->begin);
+}
+
+static bool filter_any(const ec_filter *layer, const channel *channel, ec_range outputs) {
     bool finite = true;
     for (uint32_t first = outputs.first; first < outputs.end; first += EC_TILE_ROWS) {
         const uint32_t count = ec_smaller(EC_TILE_ROWS, outputs.end - first);
         float sums[EC_TILE_ROWS] = {0.0f};
-        ec_add_rows(sums, history + (first * layer->stride - layer->pad_left - begin), layer->stride, own->taps, count,
+        ec_add_rows(sums, samples_of(layer, channel, first), layer->stride, channel->own->taps, count,
                     layer->taps / 2);
         for (uint32_t i = 0; i < count; i++) {
-            output[first + i] = ec_to_half(sums[i]);
-            finite = finite && ec_half_is_finite(output[first + i]);
+            channel->output[first + i] = ec_to_half(sums[i]);
+            finite = finite && ec_half_is_finite(channel->output[first + i]);
         }
     }
     return finite;
+}
+
+/* Outputs whose samples are all in the history. */
+static bool filter_channel(const ec_filter *layer, const channel *channel, ec_range outputs) {
+#ifdef EC_FUSED
+    /* Pairs of outputs are stored, from an even one on. */
+    const uint32_t first = ec_smaller(outputs.first + outputs.first % 2, outputs.end);
+    const uint32_t fours = (outputs.end - first) / EC_TILE_ROWS;
+    const ec_range before = {outputs.first, first}, behind = {first + fours * EC_TILE_ROWS, outputs.end};
+    uint32_t overflow = 0;
+    if (fours > 0) {
+        const ec_pulp_filter_run run = {samples_of(layer, channel, first), channel->own->taps, layer->taps / 2,
+                                        layer->stride * (uint32_t)sizeof(ec_half), channel->output + first, fours};
+        overflow = ec_pulp_filter(&run);
+    }
+    const bool rest = filter_any(layer, channel, before) && filter_any(layer, channel, behind);
+    return rest && overflow == 0;
+#else
+    return filter_any(layer, channel, outputs);
+#endif
 }
 
 static void fill(ec_half *at, uint32_t count) {
@@ -47,10 +90,10 @@ static void fill(ec_half *at, uint32_t count) {
     }
 }
 
-/* Keeps the last samples of the block before. */
+/* Keeps the last samples of the block before: both counts are even. */
 static void keep_history(const ec_filter *layer, ec_half *history) {
-    for (uint32_t i = 0; i < layer->taps; i++) {
-        history[i] = history[layer->blocks.size + i];
+    for (uint32_t i = 0; i < layer->taps; i += 2) {
+        ec_store_pair(history + i, ec_load_pair(history + layer->blocks.size + i));
     }
 }
 
@@ -73,22 +116,23 @@ ec_status ec_run_filter(const ec_worker *worker, const ec_filter *layer, const f
         outputs.end = block.last             ? layer->samples
                       : ready < layer->taps ? 0
                                             : ec_smaller(layer->samples, (ready - layer->taps) / layer->stride);
-        for (uint32_t channel = share.first; channel < share.end; channel++) {
-            const filter *own = (const filter *)(const void *)(filters + (size_t)channel * filter_bytes);
-            ec_half *history = ec_halves(worker, layer->history) + (size_t)channel * layer->history_samples;
+        for (uint32_t number = share.first; number < share.end; number++) {
+            const filter *own = (const filter *)(const void *)(filters + (size_t)number * filter_bytes);
+            ec_half *history = ec_halves(worker, layer->history) + (size_t)number * layer->history_samples;
             if (block.first == 0) {
                 fill(history, layer->taps);
             } else {
                 keep_history(layer, history);
             }
-            normalize_channel(layer, own, (const float *)(const void *)block.data + channel, block.items,
+            normalize_channel(own, (const float *)(const void *)block.data + number, layer->channels, block.items,
                               history + layer->taps);
             if (block.last) {
                 const uint32_t used = layer->taps + block.items + block.items % 2;
                 fill(history + used, layer->history_samples - used);
             }
-            ec_half *output = ec_halves(worker, layer->output.at) + (size_t)channel * layer->output.channels;
-            finite = filter_channel(layer, own, history, block.first - layer->taps, outputs, output) && finite;
+            const channel channel = {own, history, block.first - layer->taps,
+                                     ec_halves(worker, layer->output.at) + (size_t)number * layer->output.channels};
+            finite = filter_channel(layer, &channel, outputs) && finite;
         }
     } while (!block.last);
     /* Padding: samples of every channel, then whole channels. */

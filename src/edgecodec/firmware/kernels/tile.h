@@ -57,9 +57,11 @@ void ec_pulp_add_3_rows(float *sums, const ec_half *const *segments, const ec_ha
 void ec_pulp_add_4_rows(float *sums, const ec_half *const *segments, const ec_half *columns, uint32_t count,
                         uint32_t pairs);
 
+#ifdef EC_LANES
+
 void ec_pulp_filter_4_rows(float *sums, const ec_half *row, const ec_half *column, uint32_t pairs, uint32_t step_bytes);
 
-#ifndef EC_LANES
+#else
 #define EC_FUSED /* there are loops around the innermost one, too */
 
 /* Tiles of four rows of a convolution, one behind the other, with one panel: from the bias to the rounded output. Every
@@ -91,6 +93,19 @@ typedef struct ec_pulp_search {
     uint32_t word;   /* number of the panel's first one */
     struct ec_nearest *nearest;
 } ec_pulp_search;
+
+/* Four product sums of one column after the other, each with a row of its own, rounded. */
+typedef struct ec_pulp_filter_run {
+    const ec_half *row;
+    const ec_half *column;
+    uint32_t pairs;
+    uint32_t row_step; /* in bytes */
+    ec_half *output;
+    uint32_t fours; /* at least 1 */
+} ec_pulp_filter_run;
+
+/* Not zero if an output is not finite. */
+uint32_t ec_pulp_filter(const ec_pulp_filter_run *run);
 
 void ec_pulp_search_1_row(ec_pulp_search *search);
 void ec_pulp_search_2_rows(ec_pulp_search *search);
@@ -126,7 +141,7 @@ void ec_add_tile(float (*sums)[EC_TILE_COLUMNS], const ec_tile *tile);
 /* Adds to `sums` [rows] the products of one column with rows whose beginnings are `step` halfwords apart. */
 static inline void ec_add_rows(float *sums, const ec_half *row, uint32_t step, const ec_half *column, uint32_t rows,
                                uint32_t pairs) {
-#ifdef EC_XPULP
+#if defined(EC_XPULP) && defined(EC_LANES)
     for (; rows >= EC_TILE_ROWS; rows -= EC_TILE_ROWS) {
         ec_pulp_filter_4_rows(sums, row, column, pairs, step * (uint32_t)sizeof(ec_half));
         sums += EC_TILE_ROWS;

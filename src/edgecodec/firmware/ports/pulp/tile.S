@@ -417,39 +417,72 @@ function ec_pulp_convolve_4_rows
     addi sp, sp, 112
     ret
 
-/* ec_pulp_filter_4_rows(sums, row, column, pairs, step_bytes): one column, and rows that are equally far apart. */
-function ec_pulp_filter_4_rows
-    addi sp, sp, -16
-    sw   a0, 0(sp)
-    mv   t4, a1
-    add  t5, t4, a4
-    add  a6, t5, a4
-    add  a7, a6, a4
-    lw   a1, 0(a0)
-    lw   a4, 4(a0)
-    lw   a5, 8(a0)
-    lw   t6, 12(a0)
-    load_next a0, a2
-    load_next t0, t4
-    load_next t1, t5
-    load_next t2, a6
-    load_next t3, a7
-    repeat 0, a3, 9
-    add_products a1, t0, a0
-    load_next t0, t4
-    add_products a4, t1, a0
-    load_next t1, t5
-    add_products a5, t2, a0
-    load_next t2, a6
-    add_products t6, t3, a0
-    load_next a0, a2
-    load_next t3, a7
-    lw   a0, 0(sp)
-    sw   a1, 0(a0)
-    sw   a4, 4(a0)
-    sw   a5, 8(a0)
-    sw   t6, 12(a0)
-    addi sp, sp, 16
+/* ec_pulp_filter(run): an ec_pulp_filter_run. */
+#define ROW s0
+#define TAPS s1
+#define TAP_PAIRS s2
+#define STEP s3
+#define FILTERED s4
+#define GROUPS s5
+#define OVERFLOW s6
+#define EXPONENTS s7
+#define ONES s8
+
+function ec_pulp_filter
+    addi sp, sp, -48
+    save 9
+    lw   ROW, 0(a0)
+    lw   TAPS, 4(a0)
+    lw   TAP_PAIRS, 8(a0)
+    lw   STEP, 12(a0)
+    lw   FILTERED, 16(a0)
+    lw   GROUPS, 20(a0)
+    li   OVERFLOW, 0
+    li   EXPONENTS, 0x7c007c00
+    li   ONES, 0x04000400
+1:
+    mv   a1, ROW
+    add  a2, a1, STEP
+    add  a3, a2, STEP
+    add  a4, a3, STEP
+    add  ROW, a4, STEP
+    mv   a5, TAPS
+    li   t4, 0
+    li   t5, 0
+    li   t6, 0
+    li   a7, 0
+    load_next a6, a5
+    load_next t0, a1
+    load_next t1, a2
+    load_next t2, a3
+    load_next t3, a4
+    repeat 0, TAP_PAIRS, 9
+    add_products t4, t0, a6
+    load_next t0, a1
+    add_products t5, t1, a6
+    load_next t1, a2
+    add_products t6, t2, a6
+    load_next t2, a3
+    add_products a7, t3, a6
+    load_next a6, a5
+    load_next t3, a4
+    to_pair t4, t4, t5
+    to_pair t6, t6, a7
+    sw   t4, 0(FILTERED)
+    sw   t6, 4(FILTERED)
+    and  t4, t4, EXPONENTS
+    and  t6, t6, EXPONENTS
+    add  t4, t4, ONES
+    add  t6, t6, ONES
+    or   OVERFLOW, OVERFLOW, t4
+    or   OVERFLOW, OVERFLOW, t6
+    addi FILTERED, FILTERED, 8
+    addi GROUPS, GROUPS, -1
+    bnez GROUPS, 1b
+    li   a0, 0x80008000
+    and  a0, a0, OVERFLOW
+    restore 9
+    addi sp, sp, 48
     ret
 
 #endif
