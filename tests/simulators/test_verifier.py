@@ -22,6 +22,7 @@ from edgecodec.simulators.host import HostSimulator
 from edgecodec.simulators.measurement import Measurement, kernels_hash, write_measurements
 from edgecodec.simulators.memory_map import Footprint
 from edgecodec.simulators.qemu import QemuSimulator
+from edgecodec.simulators.selection import choose_simulator
 from edgecodec.simulators.toolchain import Toolchain
 from edgecodec.simulators.verification import Verification
 from edgecodec.simulators.verifier import Verifier
@@ -127,6 +128,16 @@ def test_qemu_confirms_the_bits_but_not_the_time(verifier: Verifier, qemu: QemuS
     assert verification.bit_exact
     assert str(verification.checks[-1]).startswith("qemu (qemu-virt, workers: 1), ")
     assert verification.checks[-1].comparison.windows == 2
+
+
+@pytest.mark.skipif(not shutil.which("qemu-system-arm"), reason="needs qemu-system-arm")
+def test_a_cortex_m_that_is_asked_for_by_name_confirms_the_bits(verifier: Verifier) -> None:
+    chosen = choose_simulator("cortex-m33", verifier.toolchain, verifier.l1_stack_bytes)
+    verification = verifier.verify(chosen.simulator, 1, [kept_for(verifier)])
+    assert verification.bit_exact
+    assert str(verification.checks[-1]).startswith("cortex-m33 (mps2-an505, workers: 1), ")
+    assert verification.cost.evidence == "recorded"
+    assert verification.metrics()["simulator"] == "cortex-m33"
     assert verification.cost.evidence == "recorded"
 
 
