@@ -38,18 +38,18 @@ static void normalize_channel(const filter *own, const float *samples, size_t st
 }
 
 /* Where one channel's samples are, and its outputs go. */
-typedef struct channel {
+typedef struct filtered_channel {
     const filter *own;
     const ec_half *history; /* the first sample is number `begin` of the window */
     uint32_t begin;
     ec_half *output;
-} channel;
+} filtered_channel;
 
-static const ec_half *samples_of(const ec_filter *layer, const channel *channel, uint32_t output) {
+static const ec_half *samples_of(const ec_filter *layer, const filtered_channel *channel, uint32_t output) {
     return channel->history + (output * layer->stride - layer->pad_left - channel->begin);
 }
 
-static bool filter_any(const ec_filter *layer, const channel *channel, ec_range outputs) {
+static bool filter_any(const ec_filter *layer, const filtered_channel *channel, ec_range outputs) {
     bool finite = true;
     for (uint32_t first = outputs.first; first < outputs.end; first += EC_TILE_ROWS) {
         const uint32_t count = ec_smaller(EC_TILE_ROWS, outputs.end - first);
@@ -65,7 +65,7 @@ static bool filter_any(const ec_filter *layer, const channel *channel, ec_range 
 }
 
 /* Outputs whose samples are all in the history. */
-static bool filter_channel(const ec_filter *layer, const channel *channel, ec_range outputs) {
+static bool filter_channel(const ec_filter *layer, const filtered_channel *channel, ec_range outputs) {
 #ifdef EC_FUSED
     /* Pairs of outputs are stored, from an even one on. */
     const uint32_t first = ec_smaller(outputs.first + outputs.first % 2, outputs.end);
@@ -130,7 +130,7 @@ ec_status ec_run_filter(const ec_worker *worker, const ec_filter *layer, const f
                 const uint32_t used = layer->taps + block.items + block.items % 2;
                 fill(history + used, layer->history_samples - used);
             }
-            const channel channel = {own, history, block.first - layer->taps,
+            const filtered_channel channel = {own, history, block.first - layer->taps,
                                      ec_halves(worker, layer->output.at) + (size_t)number * layer->output.channels};
             finite = filter_channel(layer, &channel, outputs) && finite;
         }
