@@ -86,7 +86,8 @@ def test_a_remote_brings_the_results_to_another_clone(clone: Clone, tmp_path: Pa
     other.folder = tmp_path / "other"
     pulled = other.run("dvc", "pull", "--with-deps", "register")
     assert pulled.returncode == 0, pulled.stderr
-    assert other.run("dvc", "status", "--with-deps", "verify_gvsoc").stdout.strip() == "Data and pipelines are up to date."
+    status = other.run("dvc", "status", "--with-deps", "verify_gvsoc").stdout
+    assert status.strip() == "Data and pipelines are up to date."
     weights = Path("artifacts") / "model" / "model.safetensors"
     assert (other.folder / weights).read_bytes() == (clone.folder / weights).read_bytes()
 

@@ -55,7 +55,12 @@ def test_passing_results_become_version_one_and_candidate(params: Params) -> Non
     assert version.version == 1
     assert version.tags["model_hash"] == read_json(Path("artifacts/float16/codec.json"))["model_hash"]
     assert float(version.tags["error_percent.rate2"]) == 2.1
+    assert version.description.startswith("2.30 % at 8 bits, 2.10 % at 16 bits\n")
     assert "| 1 | 8 |" in version.description  # the model card, with its table of rates
+    run, report = version.run_id, f"release_report/version-{version.version}.html"
+    assert f"(#/experiments/1/runs/{run}/artifacts/{report})" in version.description
+    assert report in {entry.path for entry in client().list_artifacts(run, "release_report")}
+    assert "edgecodec releases promote" in client().get_registered_model("edgecodec").description
 
 
 @pytest.mark.usefixtures("project")

@@ -10,7 +10,7 @@ import json
 import math
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from edgecodec.registry.versions import Version, champion_of, version_of
 from edgecodec.storage import sha256_of_file, write_json
 
 METRICS = Path("artifacts/metrics")
-COMPARED = ("error_percent.", "bits_per_window.", "latency_milliseconds.", "energy_millijoules.")  # figures in tags
+COMPARED = ("error_percent.", "bits_per_window.")  # figures in tags; MLflow lists all tags beside every version
 DESCRIPTION = "mlflow.note.content"  # MLflow's own tag for it
 SHOWN = ("analysis", "validation", "verification")  # folders of artifacts/ whose reports and plots MLflow keeps
 SHOWN_KINDS = {".png", ".svg", ".html", ".md"}
@@ -92,7 +92,7 @@ def _register_bundle(run: Run, measured: Measurements, verdicts: Sequence[Verdic
         bundle = build_bundle(Path(temporary) / "bundle", repository, params)
         version = version_of(
             run, bundle, params.registry.model_name,
-            description=(bundle.folder / "README.md").read_text(encoding="utf-8"),
+            description=f"{_headline(figures, params)}\n\n{(bundle.folder / 'README.md').read_text(encoding='utf-8')}",
             tags={
                 "gates": "passed", "evidence": str(measured.entry("verification.evidence")), "codec": params.codec,
                 "profile": params.train.profile, "model_hash": bundle.model_hash,
@@ -107,6 +107,13 @@ def _register_bundle(run: Run, measured: Measurements, verdicts: Sequence[Verdic
             {"git commit": git_commit(repository) or "none", "MLflow run": run.id}))
     run.set_tags({"model_version": f"{version.name} {version.number}"})
     return version
+
+
+def _headline(figures: Mapping[str, float], params: Params) -> str:
+    """What MLflow's list of versions shows of a description: its beginning."""
+    reached = [(figures.get(f"error_percent.rate{rate}", math.nan), figures.get(f"bits_per_window.rate{rate}", math.nan))
+               for rate in range(1, params.rates + 1)]
+    return ", ".join(f"{error:.2f} % at {bits:.0f} bits" for error, bits in reached)
 
 
 def _datasets(measured: Measurements) -> list[DatasetInput]:

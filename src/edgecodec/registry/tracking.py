@@ -38,6 +38,7 @@ class Run:
 
     def log_curves(self, rows: Sequence[Mapping[str, float]]) -> None:
         """Append rows of a learning curve, each with its ``step``, unless the curves already reach that far."""
+        rows = [{_dotted(name): value for name, value in row.items()} for row in rows]
         names = {name for row in rows for name in row if name != "step"}
         reached = {name: max((point.step for point in self.client.get_metric_history(self.id, CURVES + name)),
                              default=-1) for name in names}
@@ -73,6 +74,11 @@ class Run:
     def _log(self, metrics: list[Metric]) -> None:
         for batch in _batches(metrics, 1000):
             self.client.log_batch(self.id, metrics=batch)
+
+
+def _dotted(name: str) -> str:
+    """A figure of one rate is named as in the summary: ``error_percent.rate1``."""
+    return name.replace("_rate", ".rate")
 
 
 def run_of_state(store: Store, params: Params, folder: Path) -> Run:

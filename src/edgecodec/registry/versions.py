@@ -28,6 +28,13 @@ from edgecodec.registry.tracking import Run
 CANDIDATE, CHAMPION, PREVIOUS_CHAMPION = "candidate", "champion", "previous-champion"  # aliases
 BUNDLE = "bundle_sha256"  # the tag by which a version is found
 LOADER_FILES = "loader_sha256"  # the tag that seals what MLflow keeps beside the bundle
+DESCRIPTION = """\
+Packets in, windows out: the cloud's side of EdgeCodec. Every version holds the firmware that makes its packets, too.
+
+A version is registered by `dvc repro` when all gates pass, and is then `candidate`. `edgecodec releases promote` checks
+it again and makes it `champion`; `edgecodec releases rollback` goes back. Do not move `champion` by hand: the log of
+releases in the model of the same name with `.release-log` would not agree with it.
+"""
 SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec(DataType.binary, "packet")]),
     outputs=Schema([ColSpec(Array(DataType.float), "window"), ColSpec(DataType.integer, "rate"),
@@ -101,7 +108,7 @@ def _create(run: Run, bundle: Bundle, name: str, description: str, tags: Mapping
         for point in run.summary_points()
     ])  # the same points, now shown with the model as well
     try:
-        client.create_registered_model(name)
+        client.create_registered_model(name, description=DESCRIPTION)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

@@ -22,3 +22,7 @@ def attach_report(client: MlflowClient, run_id: str, subject: Subject) -> None:
         write_report(subject, Path(folder) / name)
         client.log_artifact(run_id, str(Path(folder) / name), FOLDER)
     client.set_model_version_tag(subject.name, subject.version, TAG, f"runs:/{run_id}/{FOLDER}/{name}")
+    experiment = client.get_run(run_id).info.experiment_id
+    described = client.get_model_version(subject.name, subject.version).description
+    client.update_model_version(subject.name, subject.version, (
+        f"{described}\n[Release report](#/experiments/{experiment}/runs/{run_id}/artifacts/{FOLDER}/{name})\n"))
