@@ -111,9 +111,11 @@ def _register_bundle(run: Run, measured: Measurements, verdicts: Sequence[Verdic
 
 def _headline(figures: Mapping[str, float], params: Params) -> str:
     """What MLflow's list of versions shows of a description: its beginning."""
-    reached = [(figures.get(f"error_percent.rate{rate}", math.nan), figures.get(f"bits_per_window.rate{rate}", math.nan))
-               for rate in range(1, params.rates + 1)]
-    return ", ".join(f"{error:.2f} % at {bits:.0f} bits" for error, bits in reached)
+    def figure(name: str, rate: int) -> float:
+        return figures.get(f"{name}.rate{rate}", math.nan)
+
+    return ", ".join(f"{figure('error_percent', rate):.2f} % at {figure('bits_per_window', rate):.0f} bits"
+                     for rate in range(1, params.rates + 1))
 
 
 def _datasets(measured: Measurements) -> list[DatasetInput]:
