@@ -10,7 +10,7 @@ enum { ROWS = 37, HALVES = 66, SEGMENTS_MAX = 9 };
 
 static PULP_L1 ec_half rows[ROWS * HALVES + 8];
 static PULP_L1 _Alignas(16) ec_half columns[SEGMENTS_MAX * HALVES * EC_TILE_COLUMNS + 8];
-static const uint32_t pair_counts[] = {1, 2, 3, 5, 8, 17, 32};
+static const uint32_t pair_counts[] = {1, 2, 3, 5, 8, 17, 18, 32};
 
 /* Numbers of all sizes, subnormal ones and zeros of both signs among them. */
 static void fill(ec_half *at, uint32_t count, uint32_t seed) {

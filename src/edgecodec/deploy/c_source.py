@@ -22,6 +22,7 @@ from edgecodec.deploy.memory import (
     zeros_halfwords,
 )
 from edgecodec.deploy.network import (
+    RUN_PAIRS,
     Arithmetic,
     CodedQuantizer,
     Convolution,
@@ -165,7 +166,8 @@ def arithmetic_header(arithmetic: Arithmetic) -> str:
 #ifndef EC_ARITHMETIC_H
 #define EC_ARITHMETIC_H
 
-{chosen}
+{chosen}#define EC_RUN_PAIRS {RUN_PAIRS} /* that lanes add up before they go to a float32 */
+
 #endif
 """
 

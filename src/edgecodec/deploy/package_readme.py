@@ -6,7 +6,7 @@ import re
 
 from edgecodec.deploy.c_source import index_count
 from edgecodec.deploy.memory import ALIGNMENT, CLUSTER_WORKERS, MemoryPlan
-from edgecodec.deploy.network import Arithmetic, CodedQuantizer, ExportedCodec, Quantizer
+from edgecodec.deploy.network import RUN_PAIRS, Arithmetic, CodedQuantizer, ExportedCodec, Quantizer
 from edgecodec.deploy.packet import HEADER_BYTES, PacketFormat, compression_ratios
 from edgecodec.deploy.templates import fill_template
 
@@ -14,7 +14,7 @@ _STATUS = re.compile(r"^    (EC_OK|EC_ERROR_[A-Z]+) = ([0-9]+), *(?:/\* (.+) \*/
 
 _ARITHMETICS: dict[Arithmetic, str] = {
     "dotpex": "Their products are added up in float32 (profile `dotpex`).",
-    "lanes": "Their products are added up in float16, even and odd ones apart, for 16 pairs; what these\n"
+    "lanes": f"Their products are added up in float16, even and odd ones apart, for {RUN_PAIRS} pairs; what these\n"
              "give is added up in float32 (profile `lanes`).",
 }
 

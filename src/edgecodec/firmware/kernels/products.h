@@ -11,8 +11,6 @@
 #include "arithmetic.h"
 #include "half.h"
 
-#define EC_RUN_PAIRS 16u
-
 #ifdef EC_LANES
 
 /* The float16 next to left * right + sum, all four values of float16.

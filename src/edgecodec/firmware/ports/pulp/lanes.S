@@ -1,7 +1,7 @@
 /* The innermost loop of the arithmetic `lanes`, for cores with float16 SIMD but no vfdotpex.s.h: the functions that
  * tile.h declares, as in tile.S.
  *
- * A tile's lanes stay in registers for a run of RUN pairs, however many segments it takes; at its end they go to the
+ * A tile's lanes stay in registers for a run of EC_RUN_PAIRS, however many segments it takes; at its end they go to the
  * sums, which are in memory. As in tile.S, no instruction waits for a load.
  */
 #include "arithmetic.h"
@@ -45,8 +45,6 @@
     sw   \temporary0, (\offset)(\sums)
     sw   \temporary1, (\offset + 4)(\sums)
     .endm
-
-#define RUN 16 /* EC_RUN_PAIRS */
 
 #define SUMS a1
 #define COLUMNS a2
@@ -132,7 +130,7 @@
     sw   a4, PAIRS; \
     mv   SUMS, a0; \
     each_row(CLEAR_LANES); \
-    li   TEMPORARY_0, RUN; \
+    li   TEMPORARY_0, EC_RUN_PAIRS; \
     sw   TEMPORARY_0, ROOM
 
 /* Its pointers and first pairs; a4: its pairs. */
@@ -170,7 +168,7 @@
     lw   a4, LEFT; \
     bnez TEMPORARY_0, 6f; \
     each_row(END_RUNS); \
-    li   TEMPORARY_0, RUN; \
+    li   TEMPORARY_0, EC_RUN_PAIRS; \
     lw   a4, LEFT; \
     sw   TEMPORARY_0, ROOM; \
 6:  bnez a4, 3b; \
@@ -264,7 +262,7 @@ function ec_pulp_filter_4_rows
     li   a4, 0
     li   a5, 0
     li   s0, 0
-    li   s3, RUN
+    li   s3, EC_RUN_PAIRS
 1:  mv   s1, a3
     bleu a3, s3, 2f
     mv   s1, s3
