@@ -215,8 +215,12 @@ def _firmware(sealed: SealedBundle, params: Params, work: Path) -> Finding:
         return Finding("firmware", False, str(error))
     differing = [str(check) for check in checks if not check.comparison.bit_exact]
     compared = sum(check.comparison.results for check in checks)
-    if differing or not compared:
-        return Finding("firmware", False, "; ".join(differing) or "golden/windows.bin holds no window")
+    if differing:
+        origin = sealed.version.tags.get("git_commit", "none")
+        return Finding("firmware", False, f"{'; '.join(differing)}; if the arithmetic has changed since git commit "
+                                          f"{origin[:10]}, examine it with the edgecodec of that commit")
+    if not compared:
+        return Finding("firmware", False, "golden/windows.bin holds no window")
     return Finding("firmware", True, f"built and run on this host, {compared} results bit-exact")
 
 
