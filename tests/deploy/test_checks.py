@@ -10,6 +10,7 @@ from model.entropy_tables import random_tables
 
 from edgecodec.deploy.checks import check_codec
 from edgecodec.deploy.network import ExportedCodec, Layer, View
+from edgecodec.deploy.oracle import dot
 from edgecodec.errors import EdgeCodecError
 
 PAPER, EDGE = paper_like(Sizes()), edge_like(Sizes())
@@ -122,6 +123,15 @@ def test_sound_codecs_pass() -> None:
 def test_first_problem_is_named(codec: ExportedCodec, said: str) -> None:
     with pytest.raises(EdgeCodecError, match=said):
         check_codec(codec)
+
+
+def test_codewords_that_overflow_lanes_are_refused_in_lanes_only() -> None:
+    codewords = np.full((1, 8, 24), 100, np.float16)  # of twelve pairs
+    large = stage(PAPER, codewords=codewords, norms=dot(codewords, codewords))
+    check_codec(large)
+    with pytest.raises(EdgeCodecError, match="stage 1: a codeword's products with itself overflow in arithmetic "
+                                             "lanes; firmware.arithmetic must be dotpex"):
+        check_codec(replace(large, arithmetic="lanes"))
 
 
 @pytest.mark.parametrize("kind", [paper_like, edge_like])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 
 from edgecodec.deploy.memory import REGIMES_MAX
 from edgecodec.deploy.network import (
+    Arithmetic,
     CodedQuantizer,
     Convolution,
     ExportedCodec,
@@ -45,7 +47,8 @@ def check_codec(codec: ExportedCodec) -> None:
         for problem in _problems_of_quantizer(codec, quantizer):
             raise EdgeCodecError(f"codec {codec.codec}: {kind}quantizer: {problem}")
         for number, stage in enumerate(quantizer.stages):
-            for problem in _problems_of_stage(stage, quantizer, priced=bool(kind)):
+            for problem in chain(_problems_of_stage(stage, quantizer, priced=bool(kind)),
+                                 _problems_of_range(stage, codec.arithmetic)):
                 raise EdgeCodecError(f"codec {codec.codec}: {kind}stage {number}: {problem}")
     if codec.coded is not None:
         for problem in _problems_of_coded(codec.coded, codec.quantizer):
@@ -160,6 +163,14 @@ def _problems_of_stage(stage: Stage, quantizer: Quantizer, priced: bool) -> Iter
     elif stage.coordinates.shape != (regimes, samples) or stage.coordinates.max() >= dimension \
             or any(len(set(of_regime)) != samples for of_regime in stage.coordinates.tolist()):
         yield f"the coordinates are not {samples} different places in a token of {dimension}"
+
+
+def _problems_of_range(stage: Stage, arithmetic: Arithmetic) -> Iterator[str]:
+    """A search multiplies codewords with what is about as large."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        products = dot(stage.codewords, stage.codewords, arithmetic)
+    if not np.isfinite(products).all():
+        yield f"a codeword's products with itself overflow in arithmetic {arithmetic}; firmware.arithmetic must be dotpex"
 
 
 def _problems_of_norms(stage: Stage) -> Iterator[str]:

@@ -22,7 +22,8 @@ arithmetic profiles:
 ``lanes``, for cores that add them to float16 only
     Pairs come in runs of :data:`RUN_PAIRS`, counted from the sum's first; the last may be shorter. A run has two lanes,
     float16 that start at +0. Per pair ``lane0 = f16(a0*b0 + lane0); lane1 = f16(a1*b1 + lane1)``, each rounded once.
-    At a run's end ``acc = f32(acc + f32(f32(lane0) + f32(lane1)))``.
+    At a run's end ``acc = f32(acc + f32(f32(lane0) + f32(lane1)))``. A lane ends at 65504: in a search, words whose
+    products with a window far beyond the codebook overflow are all equally near.
 
 Taps that fall outside the input read zeros; no acc is ever -0, so that zeros change nothing but where a run ends. Then
 PReLU in float32, which multiplies values < 0 by its slope and leaves the others alone, and one rounding to float16.
