@@ -129,8 +129,8 @@ def test_codewords_that_overflow_lanes_are_refused_in_lanes_only() -> None:
     codewords = np.full((1, 8, 24), 100, np.float16)  # of twelve pairs
     large = stage(PAPER, codewords=codewords, norms=dot(codewords, codewords))
     check_codec(large)
-    with pytest.raises(EdgeCodecError, match="stage 1: a codeword's products with itself overflow in arithmetic "
-                                             "lanes; firmware.arithmetic must be dotpex"):
+    with pytest.raises(EdgeCodecError, match=r"stage 1: a codeword's products with itself overflow in lanes; "
+                                             r"set firmware.arithmetic to dotpex"):
         check_codec(replace(large, arithmetic="lanes"))
 
 

@@ -170,7 +170,7 @@ def _problems_of_range(stage: Stage, arithmetic: Arithmetic) -> Iterator[str]:
     with np.errstate(over="ignore", invalid="ignore"):
         products = dot(stage.codewords, stage.codewords, arithmetic)
     if not np.isfinite(products).all():
-        yield f"a codeword's products with itself overflow in arithmetic {arithmetic}; firmware.arithmetic must be dotpex"
+        yield f"a codeword's products with itself overflow in {arithmetic}; set firmware.arithmetic to dotpex"
 
 
 def _problems_of_norms(stage: Stage) -> Iterator[str]:
