@@ -3,8 +3,8 @@
  *
  * With FLIP defined, the tiles see one bit of their rows flipped.
  */
+#include "fused.h"
 #include "pulp.h"
-#include "tile.h"
 
 enum { ROWS = 37, HALVES = 66, SEGMENTS_MAX = 9 };
 

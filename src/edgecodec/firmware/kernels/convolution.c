@@ -4,8 +4,8 @@
  * residual if there is one; then come the products, PReLU, and one rounding.
  */
 #include "activation.h"
+#include "fused.h"
 #include "stream.h"
-#include "tile.h"
 
 #define EC_SEGMENTS_AT_ONCE EC_RUN_PAIRS /* so many taps are whole runs, of any number of channels */
 

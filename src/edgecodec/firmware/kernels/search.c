@@ -1,4 +1,5 @@
 /* The search of a stage: which codeword is nearest to a query. */
+#include "fused.h"
 #include "quantizer.h"
 
 /* Up to EC_TILE_ROWS queries of one regime, and panels of its codebook. */

@@ -1,4 +1,4 @@
-/* The innermost loops on XpulpV2 with float16 SIMD: what tile.h declares as ec_pulp_*.
+/* The innermost loops on XpulpV2 with float16 SIMD: what tile.h and fused.h declare as ec_pulp_*.
  *
  * Every sum stays in a register. The operands of the next pair are loaded between the multiplications of this one, as
  * soon as the last multiplication that wants the old ones is done: no instruction waits for a load. Two cores share a
