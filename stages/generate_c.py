@@ -23,7 +23,7 @@ def main() -> None:
     validation = WindowSet.open(VALIDATION)
     which = np.unique(np.linspace(0, len(validation) - 1, params.golden_windows).round().astype(int))
     windows = np.ascontiguousarray(validation.inputs(which).transpose(0, 2, 1))  # [n, samples, channels]
-    plan = write_firmware(codec, windows, params.l1_bytes - params.l1_stack_bytes, FIRMWARE,
+    plan = write_firmware(codec, windows, params.arena_bytes, FIRMWARE,
                           params.l1_stack_bytes)
     write_json(METRICS, {
         **firmware_metrics(codec, plan, FIRMWARE),

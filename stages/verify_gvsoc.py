@@ -20,6 +20,7 @@ FIRMWARE = Path("artifacts/firmware")
 VERIFICATION = Path("artifacts/verification")
 METRICS = Path("artifacts/metrics/verification.json")
 MEASUREMENTS = Path("artifacts/gvsoc_measurements.json")
+CYCLE_MEASUREMENTS = Path("artifacts/cycle_measurements.json")  # of many shapes: `edgecodec benchmark cycles`
 
 
 def main() -> None:
@@ -30,9 +31,10 @@ def main() -> None:
     choice = choose_simulator(params.verify.simulator, toolchain, params.firmware.l1_stack_bytes)
     print(f"simulator {choice.simulator.name}: {choice.reason}")
     with tempfile.TemporaryDirectory() as work:
-        verifier = Verifier(codec, FIRMWARE, params.verify.target, params.firmware.l1_stack_bytes, toolchain,
-                            params.verify.time_limit_seconds, Path(work))
-        verification = verifier.verify(choice.simulator, params.verify.target_windows, kept)
+        verifier = Verifier(codec, FIRMWARE, params.verify.target, params.firmware.arena_bytes,
+                            params.firmware.l1_stack_bytes, toolchain, params.verify.time_limit_seconds, Path(work))
+        known = (*kept, *read_measurements(CYCLE_MEASUREMENTS))
+        verification = verifier.verify(choice.simulator, params.verify.target_windows, known)
     for check in verification.checks:
         print(check)
     cost, highest_rate = verification.cost, len(codec.quantizer.stages_of_rate)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from edgecodec.simulators.calibration import Calibration
 
 app = typer.Typer(no_args_is_help=True, help="Measure speed.")
 
@@ -103,6 +106,44 @@ def firmware(
         table.add_column(title, justify="right" if number else "left")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    for remark in sorted({one.remark for one in found.values() if one.remark}):
+        console.print(f"Estimates, for GVSOC is not found: {remark}.")
     if output is not None:
         write_json(output, {"benchmarks": {name: one.to_json() for name, one in found.items()}})
+
+
+@app.command()
+def cycles(
+    artifacts: Annotated[Path, typer.Option(metavar="FOLDER", help="Results of the pipeline.")] = Path("artifacts"),
+) -> None:
+    """Count cycles of codecs of many shapes on GVSOC, and fit the model that estimates where there is none: minutes."""
+    from edgecodec.simulators.benchmark_codecs import count_shapes
+    from edgecodec.simulators.calibration import Calibration
+    from edgecodec.simulators.measurement import write_measurements
+    from edgecodec.storage import write_json
+
+    counted = count_shapes(artifacts)
+    first = counted[0]
+    calibration = Calibration.of(counted, first.target, first.arithmetic, first.kernels_hash)
+    write_measurements(artifacts / "cycle_measurements.json", counted)
+    write_json(artifacts / "metrics/cycle_model.json", calibration.to_json())
+    _print_misses(calibration)
+
+
+def _print_misses(calibration: Calibration) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("firmware", title="Estimates of firmware that was left out of the fit, against what was counted",
+                  title_justify="left")
+    for heading in ("encoder", "quantizer", "window to packet", "to coded packet", "median step"):
+        table.add_column(heading, justify="right")
+    for miss in calibration.misses:
+        errors = (miss.encoder, miss.quantizer, miss.chain, miss.coded_chain)
+        table.add_row(miss.firmware, *("-" if error is None else f"{error:+.1%}" for error in errors),
+                      f"{miss.step:.1%}")
+    console = Console()
+    console.print(table)
+    console.print(f"{calibration.remark}.")

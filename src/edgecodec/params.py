@@ -242,6 +242,11 @@ class FirmwareParams(Section):
     l1_stack_bytes: Count
     golden_windows: Count
 
+    @property
+    def arena_bytes(self) -> int:
+        """Of L1, what the stacks leave."""
+        return self.l1_bytes - self.l1_stack_bytes
+
 
 class VerifyParams(Section):
     simulator: Literal["auto", "gvsoc", "qemu", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "host"]

@@ -37,22 +37,19 @@ def test_fewer_cores_take_longer_and_the_table_says_so(toolchain: Toolchain, gvs
 
 
 def test_without_gvsoc_the_figures_are_an_estimate_and_marked(toolchain: Toolchain, tmp_path: Path) -> None:
-    """Of a firmware whose every step takes two cycles per MAC, and ten: so says the kept measurement."""
+    """Of a firmware whose every step takes a thousand cycles: so says the kept measurement."""
     codec = edge_like(Sizes(regimes=3))
-    write_firmware(codec, random_windows(codec, 1), L1_BYTES, tmp_path / "measured")
-    workload = Workload.of(codec)
-
-    def counted(steps: Sequence[object]) -> tuple[int, ...]:
-        return tuple(2 * step.macs + 10 for step in steps)  # type: ignore[attr-defined]
-
+    plan = write_firmware(codec, random_windows(codec, 1), L1_BYTES, tmp_path / "measured")
+    workload = Workload.of(codec, plan)
+    layers, stages, packets, choice = ((1000,) * len(steps) for steps in (
+        workload.layers, workload.stages, workload.packets, workload.choice))
     kept = Measurement(
         firmware_hash=firmware_hash(tmp_path / "measured"), kernels_hash=kernels_hash(tmp_path / "measured"),
         codec=codec.codec, target="gap9_like", simulator="gvsoc", clock_mhz=370.0, stack_bytes=100,
         footprint=Footprint(l1_bytes=1, l2_bytes=1, code_bytes=1), workload=workload,
-        cycles=Cycles(counted(workload.layers), counted(workload.stages), counted(workload.packets),
-                      counted(workload.choice)))
+        cycles=Cycles(layers, stages, packets, choice))
     found = bench(toolchain, None, [kept], tmp_path).measure(codec, random_windows(codec, 1)[0])
-    assert found.evidence == "estimated"
+    assert (found.evidence, found.remark) == ("estimated", "cycle model, of unknown error")
     assert found.cycles.keys() == {8}
     assert found.cycles[8].encoder == pytest.approx(sum(kept.cycles.layers), rel=0.05)
     rows = table_rows({"small": found})
@@ -64,3 +61,20 @@ def test_without_gvsoc_and_measurements_one_line_says_what_is_missing(toolchain:
     codec = edge_like(Sizes())
     with pytest.raises(EdgeCodecError, match="GVSOC"):
         bench(toolchain, None, [], tmp_path).measure(codec, random_windows(codec, 1)[0])
+
+
+def test_a_record_is_what_the_next_estimate_is_fitted_on(toolchain: Toolchain, gvsoc: GvsocSimulator,
+                                                         tmp_path: Path) -> None:
+    codec = edge_like(Sizes(regimes=3, coded_codewords=9))
+    window = random_windows(codec, 1)[0]
+    record = bench(toolchain, gvsoc, [], tmp_path).record("small", codec, window)
+    assert (record.codec, len(record.cycles.chains)) == ("small", 3)
+    estimated = bench(toolchain, None, [record], tmp_path).measure(codec, window).cycles[8]
+    assert estimated.encoder == pytest.approx(record.cycles.encoder, rel=0.05)
+    assert estimated.chains == pytest.approx(record.cycles.chains, rel=0.1)
+
+
+def test_without_gvsoc_nothing_is_recorded(toolchain: Toolchain, tmp_path: Path) -> None:
+    codec = edge_like(Sizes())
+    with pytest.raises(EdgeCodecError, match="GVSOC not found, which counts the cycles"):
+        bench(toolchain, None, [], tmp_path).record("small", codec, random_windows(codec, 1)[0])

@@ -8,6 +8,7 @@ import pytest
 from deploy.factory import Sizes, edge_like, paper_like, random_windows
 
 from edgecodec.deploy.emit import firmware_hash, write_firmware
+from edgecodec.deploy.memory import plan_memory
 from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.cycles import Cycles
 from edgecodec.simulators.measurement import (
@@ -15,7 +16,6 @@ from edgecodec.simulators.measurement import (
     Measurement,
     add,
     find,
-    fit_cycle_model,
     kernels_hash,
     read_measurements,
     write_measurements,
@@ -25,9 +25,10 @@ from edgecodec.simulators.workload import Workload
 
 
 def measured(name: str, *, target: str = "gap9_like", kernels: str = "k1", factor: int = 7) -> Measurement:
-    workload = Workload.of(edge_like(Sizes()))
-    cycles = Cycles(tuple(factor * (100 + step.results) for step in workload.layers),
-                    tuple(factor * (100 + step.macs) for step in workload.stages), (50, 60, 70))
+    codec = edge_like(Sizes())
+    workload = Workload.of(codec, plan_memory(codec, 65536))
+    cycles = Cycles(tuple(factor * (100 + sum(step.amounts.values())) for step in workload.layers),
+                    tuple(factor * (100 + sum(step.amounts.values())) for step in workload.stages), (50, 60, 70))
     return Measurement(name, kernels, "edge", target, "gvsoc 0123", 370.0, 388, Footprint(1, 2, 3), workload, cycles)
 
 
@@ -71,34 +72,21 @@ def test_only_the_very_same_firmware_and_target_is_found() -> None:
     assert find(kept, "c", "gap9_like") is None
 
 
-def test_the_model_prefers_measurements_of_the_same_kernels() -> None:
-    kept = (measured("a", kernels="old", factor=50), measured("b", kernels="new", factor=7))
-    workload = kept[0].workload
-    assert fit_cycle_model(kept, "gap9_like", "dotpex", "new").estimate(workload).encoder == pytest.approx(
-        kept[1].cycles.encoder, rel=0.05)
-    mixed = fit_cycle_model(kept, "gap9_like", "dotpex", "unheard of").estimate(workload).encoder
-    assert kept[1].cycles.encoder < mixed < kept[0].cycles.encoder
-
-
-def test_a_target_that_was_never_measured_is_named() -> None:
-    with pytest.raises(EdgeCodecError, match="cycle model: no measurement on pulp-open in arithmetic dotpex"):
-        fit_cycle_model([measured("a")], "pulp-open", "dotpex", "k1")
-
-
-def test_one_arithmetic_tells_nothing_of_the_other() -> None:
-    with pytest.raises(EdgeCodecError, match="no measurement on gap9_like in arithmetic lanes in the records"):
-        fit_cycle_model([measured("a")], "gap9_like", "lanes", "k1")
-    lanes = replace(measured("b", factor=50), arithmetic="lanes")
-    model = fit_cycle_model([measured("a"), lanes], "gap9_like", "lanes", "k1")
-    assert model.estimate(lanes.workload).encoder == pytest.approx(lanes.cycles.encoder, rel=0.05)
-
-
 def test_measurements_from_before_there_were_lanes_are_read(tmp_path: Path) -> None:
     path = tmp_path / "kept.json"
     content = asdict(measured("a"))
     del content["arithmetic"]
     path.write_text(json.dumps([content]))
     assert read_measurements(path) == (measured("a"),)
+
+
+def test_measurements_from_before_there_were_amounts_are_read_but_no_model_is_fitted_on_them(tmp_path: Path) -> None:
+    path = tmp_path / "kept.json"
+    content = asdict(measured("a"))
+    content["workload"]["layers"] = [{"name": "decimate", "kind": "Filter", "macs": 1, "results": 2}]
+    path.write_text(json.dumps([content]))
+    (old,) = read_measurements(path)
+    assert (measured("a").has_amounts, old.has_amounts) == (True, False)
 
 
 def test_kernels_are_the_same_for_all_models_but_the_firmware_is_not(tmp_path: Path) -> None:

@@ -208,7 +208,8 @@ def _lineage(sealed: SealedBundle, repository: Path) -> Finding:
 
 def _firmware(sealed: SealedBundle, params: Params, work: Path) -> Finding:
     verifier = Verifier(sealed.codec, sealed.bundle.folder / "firmware", params.verify.target,
-                        params.firmware.l1_stack_bytes, find_toolchain(), params.verify.time_limit_seconds, work)
+                        params.firmware.arena_bytes, params.firmware.l1_stack_bytes, find_toolchain(),
+                        params.verify.time_limit_seconds, work)
     try:
         checks = verifier.check_on_host()
     except EdgeCodecError as error:

@@ -15,9 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from edgecodec.deploy.network import Arithmetic
 from edgecodec.errors import EdgeCodecError
-from edgecodec.simulators.cycles import CycleModel, Cycles
+from edgecodec.simulators.cycles import Cycles
 from edgecodec.simulators.memory_map import Footprint
-from edgecodec.simulators.workload import Step, Workload
+from edgecodec.simulators.workload import Workload
 from edgecodec.storage import read_json, sha256_of_file, write_json
 
 KEPT = 8
@@ -40,9 +40,9 @@ class Measurement:
     arithmetic: Arithmetic = "dotpex"
 
     @property
-    def steps(self) -> list[tuple[Step, int]]:
-        """Every step with its cycles."""
-        return list(zip(self.workload.steps, self.cycles.steps, strict=True))
+    def has_amounts(self) -> bool:
+        """Whether the cycle model can be fitted on it."""
+        return all(step.amounts for step in self.workload.all_steps)
 
 
 _FILE = TypeAdapter(tuple[Measurement, ...])
@@ -88,20 +88,3 @@ def kernels_hash(firmware: Path) -> str:
                      if path.is_file() and not path.name.startswith("codec_"))
     lines = [f"{path.relative_to(firmware).as_posix()} {sha256_of_file(path)}\n" for path in sources]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def fit_cycle_model(measurements: Sequence[Measurement], target: str, arithmetic: Arithmetic,
-                    kernels_hash: str) -> CycleModel:
-    """A cycle model of ``target`` in one ``arithmetic``, from measurements of the same kernels if there are any,
-    else of older ones.
-
-    Raises:
-        EdgeCodecError: nothing was ever measured so.
-    """
-    on_target = [measurement for measurement in measurements
-                 if (measurement.target, measurement.arithmetic) == (target, arithmetic)]
-    if not on_target:
-        raise EdgeCodecError(f"cycle model: no measurement on {target} in arithmetic {arithmetic} in the records; "
-                             "verify once with GVSOC")
-    same_kernels = [measurement for measurement in on_target if measurement.kernels_hash == kernels_hash]
-    return CycleModel.fit([step for measurement in same_kernels or on_target for step in measurement.steps])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from edgecodec.deploy.network import ExportedCodec
+from edgecodec.deploy.network import Convolution, ExportedCodec, Filter, Layer
 from edgecodec.deploy.packet import PacketFormat
 from edgecodec.simulators.code_check import CodeCheck
 from edgecodec.simulators.comparison import Comparison
@@ -15,7 +15,6 @@ from edgecodec.simulators.energy import WindowEnergy, raw_millijoules, saving, w
 from edgecodec.simulators.gvsoc import find_chip
 from edgecodec.simulators.memory_map import Footprint
 from edgecodec.simulators.transcript import Transcript
-from edgecodec.simulators.workload import Workload
 from edgecodec.storage import rounded
 
 Evidence = Literal["measured", "recorded", "estimated"]
@@ -79,7 +78,7 @@ class Verification:
 
     def metrics(self) -> dict[str, Any]:
         """What ``metrics/verification.json`` holds."""
-        workload, cycles, footprint = Workload.of(self.codec), self.cost.cycles, self.cost.footprint
+        cycles, footprint = self.cost.cycles, self.cost.footprint
         rates = PacketFormat.of(self.codec).rates
         return {
             "simulator": self.checks[-1].simulator,
@@ -90,11 +89,11 @@ class Verification:
             "encoder": {
                 "cycles": cycles.encoder,
                 "macs": self.codec.multiply_accumulates,
-                "layers": [{"name": step.name, "cycles": count, "macs": step.macs,
-                            "mac_per_cycle": rounded(step.macs / count)}
-                           for step, count in zip(workload.layers, cycles.layers, strict=True)],
+                "layers": [_layer(layer, count)
+                           for layer, count in zip(self.codec.layers, cycles.layers, strict=True)],
             },
-            "rvq": {str(rate): {"cycles": cycles.quantizer(workload.stages_of_rate[rate - 1])} for rate in rates},
+            "rvq": {str(rate): {"cycles": cycles.quantizer(stages)}
+                    for rate, stages in zip(rates, self.codec.quantizer.stages_of_rate, strict=True)},
             "total_milliseconds": {str(rate): rounded(self.milliseconds(rate)) for rate in rates},
             "energy_millijoules": {str(rate): rounded(self.energy(rate).total) for rate in rates},
             "l1_bytes": footprint.l1_bytes,
@@ -159,3 +158,8 @@ class Verification:
                 "saving_as_the_paper_counts": rounded(saved.paper),
             }
         return {"raw_window_millijoules": rounded(raw_millijoules(samples)), "by_rate": by_rate}
+
+
+def _layer(layer: Layer, cycles: int) -> dict[str, Any]:
+    macs = layer.multiply_accumulates if isinstance(layer, Filter | Convolution) else 0
+    return {"name": layer.name, "cycles": cycles, "macs": macs, "mac_per_cycle": rounded(macs / cycles)}

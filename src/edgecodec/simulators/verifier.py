@@ -10,15 +10,17 @@ import numpy as np
 
 from edgecodec.deploy.emit import firmware_hash
 from edgecodec.deploy.golden import expected_transcript
+from edgecodec.deploy.memory import plan_memory
 from edgecodec.deploy.network import ExportedCodec, Single
 from edgecodec.deploy.oracle import encode
 from edgecodec.errors import EdgeCodecError
 from edgecodec.progress import progress
+from edgecodec.simulators.calibration import Calibration
 from edgecodec.simulators.comparison import compare
 from edgecodec.simulators.cycles import Cycles
 from edgecodec.simulators.gvsoc import build_for_pulp, check_pulp_code, find_chip
 from edgecodec.simulators.host import HostSimulator
-from edgecodec.simulators.measurement import Measurement, find, fit_cycle_model, kernels_hash
+from edgecodec.simulators.measurement import Measurement, find, kernels_hash
 from edgecodec.simulators.memory_map import Footprint, memory_map, pulp_footprint
 from edgecodec.simulators.simulator import Image, Simulator
 from edgecodec.simulators.toolchain import Toolchain
@@ -36,6 +38,7 @@ class Verifier:
     codec: ExportedCodec
     firmware: Path
     target: str
+    l1_bytes: int  # that the arena may take
     l1_stack_bytes: int
     toolchain: Toolchain
     time_limit_seconds: float
@@ -90,7 +93,7 @@ class Verifier:
         return Measurement(
             firmware_hash=verification.firmware_hash, kernels_hash=kernels_hash(self.firmware), codec=self.codec.codec,
             target=self.target, simulator=check.fingerprint, clock_mhz=find_chip(self.target).clock_mhz,
-            stack_bytes=cost.stack_bytes, footprint=cost.footprint, workload=Workload.of(self.codec),
+            stack_bytes=cost.stack_bytes, footprint=cost.footprint, workload=self._workload(),
             cycles=cost.cycles, arithmetic=self.codec.arithmetic)
 
     def _checks(self, simulator: Simulator, windows: Single, target_windows: int,
@@ -121,9 +124,11 @@ class Verifier:
         same = find(kept, firmware_hash(self.firmware), self.target)
         if same is not None:
             return Cost("recorded", same.cycles, same.footprint, same.stack_bytes, f"counted by {same.simulator}")
-        model = fit_cycle_model(kept, self.target, self.codec.arithmetic, kernels_hash(self.firmware))
-        return Cost("estimated", model.estimate(Workload.of(self.codec)), footprint, None,
-                    f"cycle model, off by {model.relative_error:.0%} on the steps it was fitted on")
+        calibration = Calibration.of(kept, self.target, self.codec.arithmetic, kernels_hash(self.firmware))
+        return Cost("estimated", calibration.model.estimate(self._workload()), footprint, None, calibration.remark)
+
+    def _workload(self) -> Workload:
+        return Workload.of(self.codec, plan_memory(self.codec, self.l1_bytes))
 
 
 def _measured(check: Check, footprint: Footprint) -> Cost:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
-from edgecodec.deploy.network import Convolution, ExportedCodec, Filter, Layer, Normalize, Quantizer
-from edgecodec.deploy.packet import PacketFormat
+from edgecodec.deploy.memory import QUANTIZERS, MemoryPlan
+from edgecodec.deploy.network import ExportedCodec, Quantizer
+from edgecodec.deploy.packet import CodedFormat, PacketFormat
+from edgecodec.simulators.effort import choice_effort, layer_effort, stage_effort
+
+FIRST = "first_"  # of the name of an amount: 1 at the first step that has any, whose code is not in the caches yet
 
 
 @dataclass(frozen=True)
@@ -14,10 +18,22 @@ class Step:
     """A layer, a stage of the quantizer, the choice of the regime, or the packing at one rate."""
 
     name: str
-    kind: str  # "Normalize", "Filter", "Convolution", "Transpose", "Stage", "Choice", "Pack"
-    macs: int
-    results: int  # values written; distances for a stage, energies for the choice, bytes for a packet
-    fetched_bytes: int  # of the window, weights or codebook
+    kind: str  # "Normalize", "Filter", "Convolution", "Transpose", "Stage", "Choice", "Pack", "CodedPack"
+    amounts: Mapping[str, int] = field(default_factory=dict)  # see effort.py; none in records from before it
+
+
+@dataclass(frozen=True)
+class CodedWorkload:
+    """The steps of coded packets; the layers before are the same."""
+
+    stages: tuple[Step, ...]
+    packets: tuple[Step, ...]
+    stages_of_rate: tuple[int, ...]
+    choice: tuple[Step, ...]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return (*self.stages, *self.choice, *self.packets)
 
 
 @dataclass(frozen=True)
@@ -29,43 +45,63 @@ class Workload:
     packets: tuple[Step, ...]  # one per rate, from rate 1 on
     stages_of_rate: tuple[int, ...]
     choice: tuple[Step, ...] = ()  # of the regime: one step, none if there is one regime
+    coded: CodedWorkload | None = None  # None: there are no coded packets, or none that were counted
 
     @classmethod
-    def of(cls, codec: ExportedCodec) -> Workload:
+    def of(cls, codec: ExportedCodec, plan: MemoryPlan) -> Workload:
         form = PacketFormat.of(codec)
+        quantizer = codec.quantizer
         return cls(
-            layers=tuple(_layer(codec, layer) for layer in codec.layers),
-            stages=tuple(_stages(codec.quantizer)),
-            packets=tuple(Step(f"packet{rate}", "Pack", 0, form.packet_bytes(rate), 0) for rate in form.rates),
-            stages_of_rate=codec.quantizer.stages_of_rate,
-            choice=tuple(_choice(codec.quantizer)),
+            layers=tuple(_layers(codec, plan)),
+            stages=tuple(_stages(QUANTIZERS[0], quantizer, plan)),
+            packets=tuple(_step(f"packet{rate}", "Pack", {
+                "steps": 1, f"{FIRST}steps": int(rate == 1), "indices": form.stages(rate) * form.tokens,
+                "bytes": form.packet_bytes(rate)}) for rate in form.rates),
+            stages_of_rate=quantizer.stages_of_rate,
+            choice=tuple(_choice(quantizer)),
+            coded=(None if codec.coded is None or form.coded is None
+                   else _coded(codec.coded.quantizer, form.coded, plan)),
         )
 
     @property
     def steps(self) -> tuple[Step, ...]:
+        """Of a fixed-length packet."""
         return (*self.layers, *self.stages, *self.choice, *self.packets)
 
-
-def _layer(codec: ExportedCodec, layer: Layer) -> Step:
-    results = layer.output.rows * layer.output.channels
-    if isinstance(layer, Convolution):
-        return Step(layer.name, "Convolution", layer.multiply_accumulates, results, layer.weight.nbytes)
-    if isinstance(layer, Filter):
-        return Step(layer.name, "Filter", layer.multiply_accumulates, results,
-                    4 * codec.samples * codec.channels + layer.weight.nbytes)
-    if isinstance(layer, Normalize):
-        return Step(layer.name, "Normalize", 0, results, 4 * codec.samples * codec.channels)
-    return Step(layer.name, "Transpose", 0, results, 0)
+    @property
+    def all_steps(self) -> tuple[Step, ...]:
+        return self.steps if self.coded is None else (*self.steps, *self.coded.steps)
 
 
-def _stages(quantizer: Quantizer) -> Iterator[Step]:
-    for number, stage in enumerate(quantizer.stages):
-        regimes = quantizer.regimes if number < quantizer.contested_stages else 1
-        codewords, norms = stage.codewords[:regimes], stage.norms[:regimes]  # as many as are searched
-        yield Step(f"stage{number}", "Stage", quantizer.tokens * codewords.size, quantizer.tokens * norms.size,
-                   codewords.nbytes + norms.nbytes)
+def _step(name: str, kind: str, amounts: Mapping[str, int]) -> Step:
+    return Step(name, kind, {what: amount for what, amount in sorted(amounts.items()) if amount})
+
+
+def _layers(codec: ExportedCodec, plan: MemoryPlan) -> Iterator[Step]:
+    used: set[str] = set()
+    for layer in codec.layers:
+        amounts = dict(layer_effort(layer, codec, plan))
+        fresh = {path for path in ("tiles", "edge_tiles") if amounts.get(path)} - used
+        used |= fresh
+        yield _step(layer.name, type(layer).__name__, amounts | {f"{FIRST}{path}": 1 for path in fresh})
+
+
+def _stages(kind: str, quantizer: Quantizer, plan: MemoryPlan) -> Iterator[Step]:
+    for number in range(len(quantizer.stages)):
+        yield _step(f"stage{number}", "Stage", stage_effort(kind, quantizer, number, plan))
 
 
 def _choice(quantizer: Quantizer) -> Iterator[Step]:
     if quantizer.contested_stages:
-        yield Step("choice", "Choice", quantizer.choice_multiply_accumulates, quantizer.regimes, 0)
+        yield _step("choice", "Choice", choice_effort(quantizer))
+
+
+def _coded(quantizer: Quantizer, form: CodedFormat, plan: MemoryPlan) -> CodedWorkload:
+    """Every symbol is coded into a number that is as long as all after it."""
+    packets = []
+    for rate, stages in enumerate(quantizer.stages_of_rate, 1):
+        packets.append(_step(f"packet{rate}", "CodedPack", {
+            "steps": 1, f"{FIRST}steps": int(rate == 1), "symbols": stages + 1,
+            "digits": stages * (stages + 1) // 2, "bytes": form.payload_bytes_max(rate)}))
+    return CodedWorkload(tuple(_stages(QUANTIZERS[1], quantizer, plan)), tuple(packets), quantizer.stages_of_rate,
+                         tuple(_choice(quantizer)))
