@@ -28,9 +28,9 @@ def decode(
     """Decode packets in batches of 1 to 1024, by ONNX Runtime (as registered models do) and by torch."""
     from dataclasses import asdict
 
-    from rich.console import Console
     from rich.table import Table
 
+    from edgecodec.console import standard_output
     from edgecodec.progress import progress
     from edgecodec.registry.decoding_speed import measure
     from edgecodec.storage import rounded, write_json
@@ -42,7 +42,7 @@ def decode(
     for figure in figures:
         table.add_row(figure.engine, str(figure.cores), str(figure.batch), f"{figure.milliseconds_per_window:.3f}",
                       f"{figure.windows_per_second:,.0f}")
-    Console().print(table)
+    standard_output().print(table)
     if output is not None:
         write_json(output, [{name: rounded(value, 4) if isinstance(value, float) else value
                              for name, value in asdict(figure).items()} for figure in figures])
@@ -57,9 +57,9 @@ def instructions(
     from dataclasses import asdict
 
     import numpy as np
-    from rich.console import Console
     from rich.table import Table
 
+    from edgecodec.console import standard_output
     from edgecodec.deploy.network import load_codec
     from edgecodec.errors import EdgeCodecError
     from edgecodec.params import load_params
@@ -81,7 +81,7 @@ def instructions(
     for count in counts:
         table.add_row(count.core, *(f"{number / 1e3:,.0f}" for number in (count.encoder, *count.chains)),
                       f"{count.code_bytes:,}", f"{count.stack_bytes:,}")
-    Console().print(table)
+    standard_output().print(table)
     if output is not None:
         write_json(output, {"model_hash": codec.model_hash, "cores": [asdict(count) for count in counts]})
 
@@ -92,9 +92,9 @@ def firmware(
     artifacts: Annotated[Path, typer.Option(metavar="FOLDER", help="Results of the pipeline.")] = Path("artifacts"),
 ) -> None:
     """Count cycles on GVSOC and print them beside the paper's Table III; an estimate, marked so, without GVSOC."""
-    from rich.console import Console
     from rich.table import Table
 
+    from edgecodec.console import standard_output
     from edgecodec.simulators.benchmark import table_rows
     from edgecodec.simulators.benchmark_codecs import benchmark_codecs
     from edgecodec.storage import write_json
@@ -106,7 +106,7 @@ def firmware(
         table.add_column(title, justify="right" if number else "left")
     for row in rows:
         table.add_row(*row)
-    console = Console()
+    console = standard_output()
     console.print(table)
     for remark in sorted({one.remark for one in found.values() if one.remark}):
         console.print(f"Estimates, for GVSOC is not found: {remark}.")
@@ -133,8 +133,9 @@ def cycles(
 
 
 def _print_misses(calibration: Calibration) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from edgecodec.console import standard_output
 
     table = Table("firmware", title="Estimates of firmware that was left out of the fit, against what was counted",
                   title_justify="left")
@@ -144,6 +145,6 @@ def _print_misses(calibration: Calibration) -> None:
         errors = (miss.encoder, miss.quantizer, miss.chain, miss.coded_chain)
         table.add_row(miss.firmware, *("-" if error is None else f"{error:+.1%}" for error in errors),
                       f"{miss.step:.1%}")
-    console = Console()
+    console = standard_output()
     console.print(table)
     console.print(f"{calibration.remark}.")

@@ -39,8 +39,7 @@ def evaluate(
     """Compare the codec with its rivals on your windows, per rate and wind speed."""
     import json
 
-    from rich.console import Console
-
+    from edgecodec.console import standard_output
     from edgecodec.evaluation import evaluate as evaluation
     from edgecodec.evaluation.learned_codecs import load_learned_codecs
     from edgecodec.evaluation.rate_distortion import CODEC
@@ -52,7 +51,7 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(found.to_json(), indent=2))
     else:
-        Console().print(evaluation.render_table(found))
+        standard_output().print(evaluation.render_table(found))
 
 
 @app.command()
@@ -128,14 +127,13 @@ def decode(
 @app.command("check-gates")
 def check_gates() -> None:
     """Judge the present results by the gates of params.yaml; exit with 1 and the reasons if one fails."""
-    from rich.console import Console
-
+    from edgecodec.console import standard_output
     from edgecodec.params import load_params
     from edgecodec.registry.gates import gates_table, reasons
     from edgecodec.registry.register import judge_present
 
     verdicts = judge_present(load_params(), Path())
-    console = Console()
+    console = standard_output()
     console.print(gates_table(verdicts))
     failures = reasons(verdicts)
     for reason in failures:
@@ -147,12 +145,11 @@ def check_gates() -> None:
 @app.command()
 def info(artifacts: Artifacts = Path("artifacts")) -> None:
     """Show the present codec: its hash, rates, memory and cycles; and what is installed here."""
-    from rich.console import Console
-
+    from edgecodec.console import standard_output
     from edgecodec.description import describe
     from edgecodec.params import load_params
 
-    console = Console()
+    console = standard_output()
     for table in describe(artifacts, load_params()):
         console.print(table)
 

@@ -164,9 +164,9 @@ def _show(examination: Examination) -> None:
 
 
 def _print(shown: RenderableType) -> None:
-    from rich.console import Console
+    from edgecodec.console import standard_output
 
-    Console().print(shown, highlight=False, soft_wrap=isinstance(shown, str))
+    standard_output().print(shown, highlight=False, soft_wrap=isinstance(shown, str))
 
 
 def _warn(state: State) -> None:
