@@ -1,6 +1,7 @@
 """The PULP cluster's own tiles give the defined sums, bit by bit; and the codec on it, with shapes that fit no tile."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -12,7 +13,7 @@ from simulators.conftest import L1_STACK_BYTES
 
 from edgecodec.deploy.c_source import arithmetic_header
 from edgecodec.deploy.emit import write_firmware
-from edgecodec.deploy.network import Arithmetic, ExportedCodec
+from edgecodec.deploy.network import Arithmetic, Convolution, ExportedCodec
 from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.gvsoc import GvsocSimulator
 from edgecodec.simulators.simulator import Image
@@ -62,7 +63,15 @@ def test_one_flipped_bit_shows_in_every_tile(
     assert shown == [f"broken {tile}" for tile in TILES[arithmetic]]
 
 
+def steep(codec: ExportedCodec) -> ExportedCodec:
+    """``codec`` with PReLUs whose slopes are above 1: no fused loop is for them."""
+    return replace(codec, layers=tuple(
+        replace(layer, slope=1.5) if isinstance(layer, Convolution) and layer.slope is not None else layer
+        for layer in codec.layers))
+
+
 @pytest.mark.parametrize("codec", [
+    steep(paper_like(Sizes(seed=5, channels=6, samples=64, width=6))),
     paper_like(Sizes(seed=1, channels=13, samples=59, width=9, taps=9, stride=3, dilation=7, codewords=33)),
     paper_like(Sizes(seed=2, channels=48, samples=41, width=15, taps=2, stride=8, dilation=9, codewords=5, regimes=3)),
     edge_like(Sizes(seed=3, channels=7, samples=61, width=3, taps=3, stride=5, codewords=9, regimes=4,
@@ -72,7 +81,7 @@ def test_one_flipped_bit_shows_in_every_tile(
                      arithmetic="lanes")),
     edge_like(Sizes(seed=6, channels=7, samples=61, width=3, taps=39, stride=5, codewords=9, regimes=4,
                     coded_codewords=7, arithmetic="lanes")),
-], ids=["odd paper", "wide paper", "odd edge", "least edge", "odd paper in lanes", "odd edge in lanes"])
+], ids=["steep paper", "odd paper", "wide paper", "odd edge", "least edge", "odd paper in lanes", "odd edge in lanes"])
 def test_networks_that_fit_no_tile_equal_the_oracle(
         gvsoc: GvsocSimulator, codec: ExportedCodec, tmp_path: Path) -> None:
     windows = random_windows(codec, 1)
