@@ -12,7 +12,7 @@ export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help repro studies test test-slow lint ui clean
+.PHONY: help repro studies figures snapshot test test-slow lint ui clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,12 @@ repro: $(READY)  ## run the pipeline: recordings to a registered model
 
 studies: $(READY)  ## what the codec is made of: the paper's networks and exploration, limits, stateful mode
 	dvc repro studies/dvc.yaml
+
+figures: $(READY)  ## write the figures of docs/figures into README.md and docs/
+	python -m pages.fill
+
+snapshot: $(READY)  ## take docs/figures anew from this machine's committed results in artifacts/
+	python -m pages.snapshot
 
 test: $(READY) lint  ## lint, types and all fast tests
 	pytest -n 2 --dist loadfile

@@ -1,30 +1,13 @@
-"""docs/codec.md: every figure stands in a committed metrics file.
+"""The figures of docs/codec.md."""
 
-What stands between ``<!-- figures: NAME -->`` and ``<!-- end -->`` is made here; ``python tests/test_codec_page.py``
-writes it anew after a run of the pipeline.
-"""
-
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
-import pytest
-
 from edgecodec.data.aerosense import DAMAGES
-from edgecodec.storage import read_json, write_text
+from pages.markdown import percent, table
 
 COEFFICIENTS = ("common offset", "other means", "dynamics")
-REPOSITORY = Path(__file__).resolve().parents[1]
-PAGE = REPOSITORY / "docs" / "codec.md"
-BLOCK = re.compile(r"(?<=<!-- figures: )(?P<name>\w+)(?P<open> -->\n)(?P<content>.*?)(?=<!-- end -->)", re.DOTALL)
-
-
-def table(*rows: tuple[str, ...]) -> Iterator[str]:
-    heading, *others = rows
-    for row in (heading, ("---",) * len(heading), *others):
-        yield f"| {' | '.join(row)} |"
 
 
 def parts(limits: Any) -> Iterator[str]:
@@ -141,7 +124,7 @@ def losses(stateful: Any) -> Iterator[str]:
              *(f"windows lost, {100 * float(share):g} % of packets lost" for share in shares))]
     for every, by_rate in sorted(stateful["stateful"].items(), key=lambda found: int(found[0])):
         expected = stateful["expected_loss"][every]
-        lost = [f"{100 * expected[share]:.1f} %" + (f" (measured {100 * stateful['lost'][share]:.1f} %)"
+        lost = [percent(expected[share]) + (f" (measured {percent(stateful['lost'][share])})"
                 if int(every) == stateful["key_every"] else "") for share in shares]
         low = by_rate["1"]
         rows.append((every, f"{low['bits_per_window']:.0f}", f"{low['error_percent']:.2f} %", *lost))
@@ -159,7 +142,7 @@ def reach(stateful: Any) -> Iterator[str]:
                + (f"Half their bits are enough with one in {enough} ({same[str(enough)]:.1f} bits)." if enough else
                   "No interval makes do with half their bits."))
     changes = stateful["key_share"] - 1 / stateful["key_every"]
-    yield (f"- Changes of regime make {100 * changes:.1f} % of the packets key packets, beyond those of the interval. "
+    yield (f"- Changes of regime make {percent(changes)} of the packets key packets, beyond those of the interval. "
            f"The tables take {stateful['table_bytes'] / 1e6:.2f} MB beside the codec's own.")
 
 
@@ -171,7 +154,7 @@ def sizes(exploration: Any) -> Iterator[str]:
         ordered = sorted(explored["cells"].values(), key=lambda cell: cell["codewords"])
         for words, cells in groupby(ordered, key=lambda cell: cell["codewords"]):
             four = next(cell for cell in cells if cell["stages"] == 4)
-            rows.append((codec, str(words), f"{100 * four['usage']:.1f} %", f"{100 * four['least_usage']:.1f} %",
+            rows.append((codec, str(words), percent(four["usage"]), percent(four["least_usage"]),
                          f"{100 * four['perplexity'] / words:.0f} %", f"{100 * four['reseed_rate']:.2f} %",
                          f"{four['codebook_bytes'] / 1e6:.2f} MB"))
     return table(*rows)
@@ -195,12 +178,12 @@ def rule(exploration: Any) -> Iterator[str]:
         chosen = list(explored["budgets"].values())
         errors = [list(budget["error_percent"].values()) for budget in chosen]
         apart = max(max(row) / min(row) - 1 for row in errors)
-        yield (f"- Codec `{codec}`, if codebooks count on average: the rule {obedience(chosen, 'by_rule')}. If every "
-               f"codebook counts: it {obedience(chosen, 'by_strict_rule')}. The best and the worst size are at most "
+        yield (f"- Codec `{codec}`, if codebooks count on average: the rule {_obedience(chosen, 'by_rule')}. If every "
+               f"codebook counts: it {_obedience(chosen, 'by_strict_rule')}. The best and the worst size are at most "
                f"{100 * apart:.2f} % of the error apart.")
 
 
-def obedience(budgets: list[Any], reading: str) -> str:
+def _obedience(budgets: list[Any], reading: str) -> str:
     """What it brings to do as the rule says."""
     allowed = [budget for budget in budgets if budget[reading]]
     if not allowed:
@@ -209,43 +192,3 @@ def obedience(budgets: list[Any], reading: str) -> str:
     loss = max(budget["error_percent"][str(budget[reading])] / min(budget["error_percent"].values()) - 1
                for budget in allowed)
     return f"names the best size at {hits} of {len(budgets)} budgets, and costs up to {100 * loss:.2f} % of the error"
-
-
-FIGURES: dict[str, tuple[str, Callable[[Any], Iterator[str]]]] = {
-    "parts": ("limits", parts), "groups": ("limits", groups), "spending": ("limits", spending),
-    "verdict": ("limits", verdict), "sizes": ("exploration", sizes), "budgets": ("exploration", budgets),
-    "rule": ("exploration", rule), "rivals": ("rate_distortion", rivals), "chance": ("seeds", chance),
-    "paper": ("paper_comparison", paper), "saving": ("stateful", saving), "losses": ("stateful", losses),
-    "reach": ("stateful", reach),
-}
-
-
-def filled(page: str, metrics: Path) -> str:
-    """``page`` with the figures of ``metrics``."""
-    def block(found: re.Match[str]) -> str:
-        source, figures = FIGURES[found["name"]]
-        lines = "\n".join(figures(read_json(metrics / f"{source}.json")))
-        return f"{found['name']}{found['open']}{lines}\n"
-    return BLOCK.sub(block, page)
-
-
-def blocks(page: str) -> dict[str, str]:
-    return {found["name"]: found["content"] for found in BLOCK.finditer(page)}
-
-
-@pytest.mark.parametrize("name", FIGURES)
-def test_figures_are_those_of_the_metrics(name: str) -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    assert blocks(page)[name] == blocks(filled(page, REPOSITORY / "artifacts" / "metrics"))[name]
-
-
-def test_every_figure_of_the_page_is_made_here() -> None:
-    """Percentages, and pictures that are not there, cannot hide in the text."""
-    page = PAGE.read_text(encoding="utf-8")
-    prose = BLOCK.sub("", page)
-    assert re.findall(r"\d+\.\d+ ?%", prose) == []
-    assert all((PAGE.parent / path).resolve().is_file() for path in re.findall(r"!\[.*?\]\((.*?)\)", page))
-
-
-if __name__ == "__main__":
-    write_text(PAGE, filled(PAGE.read_text(encoding="utf-8"), REPOSITORY / "artifacts" / "metrics"))

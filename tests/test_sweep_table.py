@@ -1,12 +1,10 @@
-"""docs/sweeps.md shows the table that a sweep left behind, and the table is made from experiments."""
+"""studies/sweep_table.py makes a table from finished experiments."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 PIPELINE = """
@@ -30,33 +28,8 @@ figures = {"1": {"bits_per_window": 6 * params["stages"], "error_percent": 60 / 
 """
 
 
-@pytest.fixture
-def sweep(repository: Path) -> pd.DataFrame:
-    return pd.read_csv(repository / "artifacts" / "metrics" / "sweep.csv")
-
-
-def sweep_table(sweep: pd.DataFrame) -> Iterator[str]:
-    """The table, as the page must show it."""
-    yield "| codewords | stages per rate | rate 1 | rate 2 | rate 3 | rate 4 | usage |"
-    yield "|---|---|---|---|---|---|---|"
-    for point in sweep.to_dict("records"):
-        rates = " | ".join(f"{point[f'bits_per_window.rate{rate}']:.0f} bits, "
-                           f"{point[f'error_percent.rate{rate}']:.2f} %" for rate in range(1, 5))
-        yield (f"| {point['codecs.edge.codewords']:.0f} | {point['codecs.edge.stages_per_rate']:.0f} | {rates} "
-               f"| {point['least_codebook_usage']:.0%} |").replace("% |", " % |").replace("  %", " %")
-
-
-def test_the_table_is_that_of_the_file(sweep: pd.DataFrame, repository: Path) -> None:
-    assert "\n".join(sweep_table(sweep)) in (repository / "docs" / "sweeps.md").read_text()
-
-
-@pytest.mark.parametrize("rate", [1, 2, 3, 4])
-def test_more_bits_make_a_smaller_error_as_the_page_says(sweep: pd.DataFrame, rate: int) -> None:
-    assert sweep.sort_values(f"bits_per_window.rate{rate}")[f"error_percent.rate{rate}"].is_monotonic_decreasing
-
-
 @pytest.mark.slow
-def test_the_file_is_made_from_finished_experiments(repository: Path, tmp_path: Path) -> None:
+def test_the_table_is_made_from_finished_experiments(repository: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
                    "PYTHONPATH": str(repository / "src"), "DVC_NO_ANALYTICS": "1"}
 

@@ -1,0 +1,75 @@
+"""Every figure of the pages by its name: the results that it is made from, and the function that makes it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecodec.errors import EdgeCodecError
+from pages import codec, origin, readme, sweeps
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Lines of a page that are made from results."""
+
+    sources: tuple[str, ...]  # files of the snapshot
+    lines: Callable[..., Iterator[str]]  # of the content of each source
+
+    def made_from(self, snapshot: Path) -> str:
+        """Its text, by the results in the folder ``snapshot``.
+
+        Raises:
+            EdgeCodecError: a source is absent or damaged, or lacks what the figure shows.
+        """
+        contents = [read(snapshot / source) for source in self.sources]
+        try:
+            return "".join(f"{line}\n" for line in self.lines(*contents))
+        except KeyError as error:
+            raise EdgeCodecError(f"{', '.join(self.sources)}: {error} is missing; run the stages that write them (make "
+                                 "repro studies), then make snapshot") from None
+
+
+FIGURES = {
+    "origin": Figure((origin.FILE,), readme.origin),
+    "results": Figure(("rate_distortion.json", "firmware.json", "verification.json"), readme.results),
+    "footprint": Figure(("float16.json", "verification.json"), readme.footprint),
+    "cycle_model": Figure(("cycle_model.json",), readme.cycle_model),
+    "benchmark": Figure(("benchmark.json",), readme.benchmark),
+    "damage": Figure(("damage.json",), readme.damage),
+    "decoding_times": Figure(("decoding.json",), readme.decoding_times),
+    "decoding_speed": Figure(("decoding.json",), readme.decoding_speed),
+    "instructions": Figure(("instructions.json",), readme.instructions),
+    "rivals": Figure(("rate_distortion.json",), codec.rivals),
+    "chance": Figure(("seeds.json",), codec.chance),
+    "paper": Figure(("paper_comparison.json",), codec.paper),
+    "parts": Figure(("limits.json",), codec.parts),
+    "groups": Figure(("limits.json",), codec.groups),
+    "spending": Figure(("limits.json",), codec.spending),
+    "verdict": Figure(("limits.json",), codec.verdict),
+    "saving": Figure(("stateful.json",), codec.saving),
+    "losses": Figure(("stateful.json",), codec.losses),
+    "reach": Figure(("stateful.json",), codec.reach),
+    "sizes": Figure(("exploration.json",), codec.sizes),
+    "budgets": Figure(("exploration.json",), codec.budgets),
+    "rule": Figure(("exploration.json",), codec.rule),
+    "sweep": Figure(("sweep.csv",), sweeps.sweep),
+}
+
+
+def read(path: Path) -> Any:
+    """What a file of the snapshot holds: JSON, or the rows of a CSV file.
+
+    Raises:
+        EdgeCodecError: the file is absent or damaged.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        return list(csv.DictReader(text.splitlines())) if path.suffix == ".csv" else json.loads(text)
+    except (FileNotFoundError, ValueError) as error:
+        found = "not found" if isinstance(error, FileNotFoundError) else f"not valid ({error})"
+        raise EdgeCodecError(f"{path}: {found}; restore it with git, or take a snapshot anew (make snapshot)") from None

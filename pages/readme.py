@@ -1,0 +1,124 @@
+"""The figures of README.md."""
+
+from collections.abc import Iterator
+from textwrap import wrap
+from typing import Any
+
+from pages.markdown import percent, table
+from pages.origin import Origin
+
+WIDTH = 120  # of a line
+CORES = {"rv32imc_zfinx_zhinx": "RISC-V without Xpulp", "cortex-m4": "Cortex-M4", "cortex-m7": "M7",
+         "cortex-m33": "M33", "cortex-m55": "M55"}
+
+
+def origin(content: Any) -> Iterator[str]:
+    """Where all figures come from."""
+    known = Origin.from_json(content)
+    machine = known.machine or "a machine that nobody recorded"
+    yield from wrap(f"They come from commit {known.commit[:7]}, made on {machine}; time and energy of the firmware are "
+                    f"`{known.evidence}` ({known.simulator}).", WIDTH)
+
+
+def results(rate_distortion: Any, firmware: Any, verification: Any) -> Iterator[str]:
+    """Bits, errors, time and energy at every rate, beside the rivals."""
+    codecs = rate_distortion["splits"]["validation"]
+    rows = [("rate", "bits", "ratio, on air", "error", "at 10, 20 m/s", "KLT + DCT", "SZ3", "ZFP", "time", "energy")]
+    for rate, ours in codecs["edgecodec"].items():
+        sizes, winds = firmware["by_rate"][rate], ours["by_wind"]
+        rivals = (codecs[name][rate] for name in ("klt_dct", "sz3_abs", "zfp"))
+        rows.append((rate, f"{ours['bits_per_window']:.0f}",
+                     f"{sizes['compression_ratio_payload']:.0f}, {sizes['compression_ratio_on_air']:.0f}",
+                     f"**{ours['error_percent']:.2f} %**",
+                     f"{winds['10']['error_percent']:.2f}, {winds['20']['error_percent']:.2f} %",
+                     *(f"{rival['error_percent']:.2f} % at {rival['bits_per_window']:.0f}" for rival in rivals),
+                     f"{verification['total_milliseconds'][rate]:.2f} ms",
+                     f"{verification['energy_millijoules'][rate]:.2f} mJ"))
+    return table(*rows)
+
+
+def footprint(float16: Any, verification: Any) -> Iterator[str]:
+    """What the codec takes of a node."""
+    yield from wrap(f"{float16['encoder_macs'] / 1e6:.2f} M MACs in the encoder and "
+                    f"{float16['quantizer_macs'] / 1e6:.2f} M in the quantizer, "
+                    f"{verification['l1_bytes'] / 1000:.1f} kB of L1, {float16['weight_bytes'] / 1e6:.2f} MB of "
+                    f"weights, {float16['codebook_bytes'] / 1e6:.2f} MB of codebooks, "
+                    f"{verification['code_bytes'] / 1000:.1f} kB of code.", WIDTH)
+
+
+def cycle_model(model: Any) -> Iterator[str]:
+    """How far estimates of cycles are off."""
+    mean, largest = ({part: percent(error) for part, error in model[f"{kind}_error"].items()}
+                     for kind in ("mean", "largest"))
+    yield from wrap(f"From window to packet, estimates of {model['firmwares']} firmwares that were left out of the fit "
+                    f"in turn are off by {mean['chain']} on average and {largest['chain']} at most (encoder "
+                    f"{mean['encoder']} and {largest['encoder']}, quantizer {mean['quantizer']} and "
+                    f"{largest['quantizer']}).", WIDTH)
+
+
+def benchmark(counted: Any) -> Iterator[str]:
+    """The paper's Table III beside ours."""
+    ours = [counted["benchmarks"][name] for name in ("paper", "edge")]
+
+    def milliseconds(figure: str, cores: str, rate: str | None = None) -> Iterator[str]:
+        for one in ours:
+            took = one["cores"][cores][figure]
+            yield f"{took if rate is None else took[rate]:.2f} ms"
+
+    chains = [(f"window to packet, 360 bits, {cores}", theirs,
+               *milliseconds("chain_milliseconds", cores.split()[0], "4"))
+              for cores, theirs in (("8 cores", "52.6 ms"), ("4 cores", "-"), ("2 cores", "-"), ("1 core", "-"))]
+    return table(
+        ("", "the paper's C on GAP9", "codec `paper`", "codec `edge`"),
+        ("MACs, encoder + quantizer", "20.00 + 2.76 M",
+         *(f"{one['encoder_macs'] / 1e6:.2f} + {one['quantizer_macs'] / 1e6:.2f} M" for one in ours)),
+        ("encoder, 8 cores", "45.3 ms", *milliseconds("encoder_milliseconds", "8")),
+        ("encoder, MAC/cycle, share of the roof of 8", "1.19, 15 %",
+         *(f"{one['encoder_macs_per_cycle']:.2f}, {100 * one['share_of_roof']:.0f} %" for one in ours)),
+        ("quantizer, 360 bits, 8 cores", "29.4 ms", *milliseconds("quantizer_milliseconds", "8", "4")),
+        ("quantizer, 360 bits, 1 core", "250 ms", *milliseconds("quantizer_milliseconds", "1", "4")),
+        *chains,
+        ("L1 for activations and what is fetched", "-", *(f"{one['arena_bytes'] / 1000:.1f} kB" for one in ours)),
+        ("energy, compute + air, 360 bits", "8 mJ + air",
+         *(f"{one['energy_millijoules']['4']:.2f} mJ" for one in ours)))
+
+
+def damage(classified: Any) -> Iterator[str]:
+    """What compression costs a classifier of damage."""
+    rows = [("share of windows told right", "as recorded", *(f"rate {rate}" for rate in "1234"))]
+    for name, kind, trained in (("by the line near 1.9 Hz", "heave_line", "decoded"),
+                                ("by the line, trained on rebuilt windows", "heave_line", "retrained"),
+                                ("by the spectrum", "spectrum", "decoded"),
+                                ("by the spectrum, trained on rebuilt windows", "spectrum", "retrained")):
+        found = classified["accuracy"][kind]
+        rows.append((name, percent(found["raw"]), *(percent(found["by_rate"][rate][trained]) for rate in "1234")))
+    return table(*rows)
+
+
+def decoding_times(timed: Any) -> Iterator[str]:
+    """What it takes to decode one window."""
+    took = _milliseconds(timed)
+    yield (f"from packet to window {took[1, 1]:.2f} ms per window one by one and {took[1, 64]:.2f} ms in calls of 64, "
+           "on one core.")
+
+
+def decoding_speed(timed: Any) -> Iterator[str]:
+    """How the speed of decoding grows with packets per call and with cores."""
+    took, batches = _milliseconds(timed), (1, 4, 16, 64, 256, 1024)
+    return table(("packets per call", *map(str, batches)),
+                 ("one core: speed against one packet per call",
+                  *(f"{took[1, 1] / took[1, batch]:.1f}" for batch in batches)),
+                 ("two cores: speed against one core",
+                  *(f"{took[1, batch] / took[2, batch]:.1f}" for batch in batches)))
+
+
+def _milliseconds(timed: Any) -> dict[tuple[int, int], float]:
+    """Time per window by number of cores and packets per call."""
+    return {(one["cores"], one["batch"]): one["milliseconds_per_window"] for one in timed
+            if one["engine"] == "onnxruntime"}
+
+
+def instructions(counted: Any) -> Iterator[str]:
+    """What small single cores take."""
+    cores = {count["core"]: count["chains"][-1] / 1e6 for count in counted["cores"]}
+    yield ", ".join(f"{name} {cores[core]:.2f} M" for core, name in CORES.items()) + " instructions."
