@@ -58,8 +58,8 @@ def test_results_of_another_machine_have_none(results: Path) -> None:
     assert Origin.from_json(read(SNAPSHOT / origin.FILE)).machine is None
 
 
-def commit_without_errors() -> None:
-    Path("artifacts/metrics/seeds.json").write_text("{}")
+def commit_empty(name: str) -> None:
+    Path(f"artifacts/metrics/{name}.json").write_text("{}")
     git("-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "-qam", "Lose results")
 
 
@@ -69,7 +69,8 @@ def commit_without_errors() -> None:
     (lambda: Path("artifacts/metrics/seeds.json").write_text("{}"),
      "artifacts/metrics/seeds.json: not committed as it is; commit the results first"),
     (lambda: shutil.rmtree(".git"), "git status: .*not a git repository.*; take snapshots in a clone"),
-    (commit_without_errors, "seeds.json: 'edgecodec' is missing; run the stages that write them"),
+    (lambda: commit_empty("seeds"), "seeds.json: 'edgecodec' is missing; run the stages that write them"),
+    (lambda: commit_empty("verification"), "origin.json: evidence: Input should be 'measured'"),
 ])
 def test_what_is_incomplete_is_refused_in_one_line(harm: Callable[[], object], message: str, results: Path) -> None:
     harm()
