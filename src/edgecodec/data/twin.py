@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from edgecodec.data import aerosense
 from edgecodec.data.aerosense import Condition
+from edgecodec.packaged import packaged
 
 Array = NDArray[np.float64]
 
@@ -99,7 +99,7 @@ class Twin:
     """Raw recordings, drawn run by run: a run is the same whichever others are made."""
 
     def __init__(self, seed: int, angle_of_attack: int, repeats: int, wind_seconds: float) -> None:
-        calibration = json.loads(files("edgecodec.data").joinpath("aerosense_calibration.json").read_text())
+        calibration = json.loads(packaged("data/aerosense_calibration.json").read_text())
         self._seed = seed
         self._angle = angle_of_attack
         self._repeats = repeats

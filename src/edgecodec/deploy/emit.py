@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,7 @@ from edgecodec.deploy.network import Convolution, ExportedCodec, Filter, Single
 from edgecodec.deploy.oracle import encode
 from edgecodec.deploy.package_readme import readme
 from edgecodec.deploy.packet import HEADER_BYTES, OVERHEAD_BYTES, PacketFormat, compression_ratios
+from edgecodec.packaged import packaged
 from edgecodec.storage import replacing_directory, rounded, write_json
 
 _HASHED = ("include", "src", "ports", "verify")
@@ -135,11 +135,11 @@ def memory_map(codec: ExportedCodec, plan: MemoryPlan) -> dict[str, Any]:
 
 
 def _copy_sources(folder: Path) -> None:
-    with as_file(files("edgecodec") / "firmware") as firmware:
-        shutil.copytree(firmware / "include", folder / "include")
-        shutil.copytree(firmware / "kernels", folder / "src")
-        for part in ("ports", "verify", "examples"):
-            shutil.copytree(firmware / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    firmware = packaged("firmware")
+    shutil.copytree(firmware / "include", folder / "include")
+    shutil.copytree(firmware / "kernels", folder / "src")
+    for part in ("ports", "verify", "examples"):
+        shutil.copytree(firmware / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def _write_golden(codec: ExportedCodec, windows: Single, folder: Path) -> None:

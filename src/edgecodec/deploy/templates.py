@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import string
-from importlib.resources import files
+
+from edgecodec.packaged import packaged
 
 
 class _AtTemplate(string.Template):
@@ -12,7 +13,7 @@ class _AtTemplate(string.Template):
 
 def template(name: str) -> str:
     """The text of ``firmware/templates/<name>.in``."""
-    return (files("edgecodec") / "firmware" / "templates" / f"{name}.in").read_text(encoding="utf-8")
+    return (packaged("firmware/templates") / f"{name}.in").read_text(encoding="utf-8")
 
 
 def fill_template(name: str, **fields: object) -> str:

@@ -26,9 +26,9 @@ from pathlib import Path
 
 import yaml
 
-import edgecodec
 from edgecodec.deploy.network import load_codec
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packaged import PACKAGE, packaged
 from edgecodec.params import Params
 from edgecodec.registry.lineage import Lineage, read_lineage
 from edgecodec.registry.manifest import Bundle, verify_bundle, write_manifest
@@ -38,7 +38,7 @@ from edgecodec.storage import replacing_directory, write_json, write_text
 
 PARTS = {"decoder": "model", "encoder": "float16", "receiver": "receiver", "firmware": "firmware",
          "verification": "verification", "metrics": "metrics"}  # folder in the bundle: folder in artifacts/
-LOADER = Path(__file__).with_name("pyfunc_model.py")  # the script by which MLflow loads a bundle
+LOADER = packaged("registry/pyfunc_model.py")  # the script by which MLflow loads a bundle
 REQUIREMENTS = ("mlflow", "numpy", "onnxruntime", "pandas", "safetensors")
 
 
@@ -82,13 +82,9 @@ def pinned_requirements() -> list[str]:
 
 def decoding_modules() -> ModuleFinder:
     """What loading a bundle imports, directly or not: modules of this package, and ``badmodules``, all others."""
-    finder = ModuleFinder(path=[str(_source())])
+    finder = ModuleFinder(path=[str(PACKAGE.parent)])
     finder.run_script(str(LOADER))
     return finder
-
-
-def _source() -> Path:
-    return Path(edgecodec.__file__).parent.parent
 
 
 def _zip_modules(path: Path) -> None:
@@ -98,5 +94,5 @@ def _zip_modules(path: Path) -> None:
     path.parent.mkdir()
     with zipfile.ZipFile(path, "w") as archive:
         for file in sorted(files):
-            entry = zipfile.ZipInfo(file.relative_to(_source()).as_posix())  # its date is 1980, always
+            entry = zipfile.ZipInfo(file.relative_to(PACKAGE.parent).as_posix())  # its date is 1980, always
             archive.writestr(entry, file.read_bytes())

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, StrictUndefined
 
 from edgecodec.deploy.network import load_codec
+from edgecodec.packaged import packaged
 from edgecodec.registry.gates import Champion, Verdict
 from edgecodec.registry.measurements import Measurements
 from edgecodec.registry.rate_figures import figures_of_rates
@@ -46,10 +47,10 @@ def write_report(subject: Subject, path: Path) -> None:
     Raises:
         EdgeCodecError: a file of the bundle is absent or damaged.
     """
-    environment = Environment(loader=PackageLoader("edgecodec.registry.report", "."), autoescape=True,
-                              undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    page = packaged("registry/report/page.html.j2").read_text(encoding="utf-8")
     environment.filters.update(figure=_figure, bytes=_bytes)
-    write_text(path, environment.get_template("page.html.j2").render(_content(subject)))
+    write_text(path, environment.from_string(page).render(_content(subject)))
 
 
 def _content(subject: Subject) -> dict[str, Any]:
