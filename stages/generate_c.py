@@ -6,6 +6,7 @@ import numpy as np
 
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.emit import firmware_metrics, write_firmware
+from edgecodec.deploy.memory import arena_bytes
 from edgecodec.deploy.network import load_codec
 from edgecodec.errors import exit_with_one_line
 from edgecodec.params import load_params
@@ -23,8 +24,7 @@ def main() -> None:
     validation = WindowSet.open(VALIDATION)
     which = np.unique(np.linspace(0, len(validation) - 1, params.golden_windows).round().astype(int))
     windows = np.ascontiguousarray(validation.inputs(which).transpose(0, 2, 1))  # [n, samples, channels]
-    plan = write_firmware(codec, windows, params.arena_bytes, FIRMWARE,
-                          params.l1_stack_bytes)
+    plan = write_firmware(codec, windows, arena_bytes(params), FIRMWARE, params.l1_stack_bytes)
     write_json(METRICS, {
         **firmware_metrics(codec, plan, FIRMWARE),
         "l1_bytes": plan.arena_bytes + params.l1_stack_bytes,

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from edgecodec import chosen
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import exit_with_one_line
 from edgecodec.evaluation.metrics import errors
@@ -21,7 +22,7 @@ def main() -> None:
     params = load_params()
     train, validation = WindowSet.open(WINDOWS / "train"), WindowSet.open(WINDOWS / "validation")
     recipes = {"sound": params.train.paper, "original": params.train.paper_original}
-    trainers = {name: Trainer(params.for_paper(schedule), train, validation, CHECKPOINTS)
+    trainers = {name: Trainer(chosen.for_paper(params, schedule), train, validation, CHECKPOINTS)
                 for name, schedule in recipes.items()}
     trained = {name: trainer.run() for name, trainer in trainers.items()}
     with replacing_directory(MODELS) as folder:
@@ -35,7 +36,7 @@ def main() -> None:
 
 def figures(params: Params, trained: Trained, validation: WindowSet) -> dict[str, Any]:
     """How the training went, and the errors it led to on all validation windows."""
-    codec, schedule = trained.codec, params.training
+    codec, schedule = trained.codec, chosen.schedule(params)
     steps = schedule.warmup_steps + schedule.joint_steps + schedule.decoder_steps
     inputs, targets = validation.inputs(), validation.targets()
     indices = codec.encode(inputs)

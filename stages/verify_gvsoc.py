@@ -6,6 +6,7 @@ A firmware whose bits differ is no failure of the stage: the verdict is recorded
 import tempfile
 from pathlib import Path
 
+from edgecodec.deploy.memory import arena_bytes
 from edgecodec.deploy.network import load_codec
 from edgecodec.errors import exit_with_one_line
 from edgecodec.params import load_params
@@ -31,7 +32,7 @@ def main() -> None:
     choice = choose_simulator(params.verify.simulator, toolchain, params.firmware.l1_stack_bytes)
     print(f"simulator {choice.simulator.name}: {choice.reason}")
     with tempfile.TemporaryDirectory() as work:
-        verifier = Verifier(codec, FIRMWARE, params.verify.target, params.firmware.arena_bytes,
+        verifier = Verifier(codec, FIRMWARE, params.verify.target, arena_bytes(params.firmware),
                             params.firmware.l1_stack_bytes, toolchain, params.verify.time_limit_seconds, Path(work))
         known = (*kept, *read_measurements(CYCLE_MEASUREMENTS))
         verification = verifier.verify(choice.simulator, params.verify.target_windows, known)

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
+from edgecodec import chosen
 from edgecodec.errors import EdgeCodecError
 from edgecodec.params import load_params
 
 
 def test_committed_params_are_valid(repository: Path) -> None:
-    assert load_params(repository / "params.yaml").rates == 4
+    assert chosen.sizes(load_params(repository / "params.yaml")).rates == 4
 
 
 @pytest.mark.parametrize(("edit", "message"), [
@@ -43,7 +44,7 @@ def test_wrong_setting_is_named_in_one_line(
 def test_the_quick_profile_shortens_the_schedule_alone(repository: Path, tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text((repository / "params.yaml").read_text().replace("profile: full", "profile: quick"))
-    full, quick = load_params(repository / "params.yaml").training, load_params(path).training
+    full, quick = (chosen.schedule(load_params(file)) for file in (repository / "params.yaml", path))
     assert quick.joint_steps * 6 == full.joint_steps
     assert quick.codebook_windows * 6 == full.codebook_windows
     shortened = {"warmup_steps", "joint_steps", "decoder_steps", "codebook_windows"}

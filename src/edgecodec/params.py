@@ -1,4 +1,8 @@
-"""``params.yaml`` as frozen, typed objects. An unknown or missing key is an error, never a silent default."""
+"""``params.yaml`` as frozen, typed objects. An unknown or missing key is an error, never a silent default.
+
+Nothing here has a value or computes one: dvc.yaml says which settings a stage depends on, so no stage depends on this
+file.
+"""
 
 from __future__ import annotations
 
@@ -118,7 +122,29 @@ class LossParams(Section):
     adversarial: Annotated[float, Field(ge=0)]
 
 
-class TrainParams(Section):
+class RecipeParams(Section):
+    """Where a sound recipe and that of the paper's public code part."""
+
+    start: Literal["linear", "random"]  # at a linear codec (edge: the classical solution), or at torch's random weights
+    normalize: bool  # every channel about its mean and on an even scale; else as recorded
+    loss: Literal["relative", "sum"]  # errors as a share of their channel's magnitude; or plain sums
+    decoder_dropout: Fraction  # of the paper's decoder, half-way through; the paper has 0.5. Codec edge has none
+    quantizer_dropout: bool  # every item with the stages of a random rate; else all with all stages
+    codebook_source: Literal["windows", "noise"]  # what goes through the encoder for the codebooks' k-means
+    annealing: Literal["phase", "training"]  # the learning rate falls anew in every phase, or once in all
+    final_learning_rate: Fraction  # to this share of itself; 1 keeps it constant
+    gradient_norm: Positive | None  # gradients are clipped to it; null leaves them alone
+
+
+class CodebookParams(Section):
+    """How codebooks start, and how they follow the latents."""
+
+    codebook_iterations: Count  # of k-means
+    ema_decay: Annotated[float, Field(gt=0, lt=1)]
+    dead_codeword_threshold: Annotated[float, Field(ge=0)]
+
+
+class TrainParams(CodebookParams):
     """One schedule per codec: warm-up without quantizer, codebooks, joint training, decoder alone."""
 
     batch: Count
@@ -127,47 +153,19 @@ class TrainParams(Section):
     decoder_steps: Annotated[int, Field(ge=0)]
     learning_rate: Positive
     codebook_windows: Count  # windows drawn for the codebooks' k-means
-    codebook_iterations: Count
-    ema_decay: Annotated[float, Field(gt=0, lt=1)]
-    dead_codeword_threshold: Annotated[float, Field(ge=0)]
     offset_augmentation: Fraction  # share of training windows whose means are exchanged for plausible others
     checkpoint_every: Count
     evaluate_every: Count
     loss: LossParams
-
-
-class RecipeParams(Section):
-    """Where a sound recipe and that of the paper's public code part."""
-
-    start: Literal["linear", "random"]  # at a linear codec (edge: the classical solution), or at torch's random weights
-    normalize: bool  # every channel about its mean and on an even scale; else as recorded
-    loss: Literal["relative", "sum"]  # errors as a share of their channel's magnitude; or plain sums
-    decoder_dropout: Fraction  # of the paper's decoder, half-way through; the paper has 0.5
-    quantizer_dropout: bool  # every item with the stages of a random rate; else all with all stages
-    codebook_source: Literal["windows", "noise"]  # what goes through the encoder for the codebooks' k-means
-    annealing: Literal["phase", "training"]  # the learning rate falls anew in every phase, or once in all
-    final_learning_rate: Fraction  # to this share of itself; 1 keeps it constant
-    gradient_norm: Positive | None  # gradients are clipped to it; null leaves them alone
-
-
-SOUND_RECIPE = RecipeParams(
-    start="linear", normalize=True, loss="relative", decoder_dropout=0.0, quantizer_dropout=True,
-    codebook_source="windows", annealing="phase", final_learning_rate=0.01, gradient_norm=5.0,
-)
-
-
-class PaperTrainParams(TrainParams):
     recipe: RecipeParams
-
-
-QUICK = 6  # profile quick: a sixth of the steps and of the windows behind the codebooks
 
 
 class TrainSection(Section):
     profile: Literal["full", "quick"]  # quick: to try things; every result says that it is one
+    quick_divisor: Count  # profile quick divides the steps, and the windows behind the codebooks
     edge: TrainParams
-    paper: PaperTrainParams  # the paper's networks, trained as well as we can
-    paper_original: PaperTrainParams  # the same networks by the recipe of the paper's public code
+    paper: TrainParams  # the paper's networks, trained as well as we can
+    paper_original: TrainParams  # the same networks by the recipe of the paper's public code
 
 
 class AnalyzeParams(Section):
@@ -242,11 +240,6 @@ class FirmwareParams(Section):
     l1_stack_bytes: Count
     golden_windows: Count
 
-    @property
-    def arena_bytes(self) -> int:
-        """Of L1, what the stacks leave."""
-        return self.l1_bytes - self.l1_stack_bytes
-
 
 class VerifyParams(Section):
     simulator: Literal["auto", "gvsoc", "qemu", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "host"]
@@ -295,28 +288,6 @@ class Params(Section):
             raise ValueError(f"data.path must be {'null' if self.data.source == 'twin' else 'set'} "
                              f"for data.source {self.data.source}")
         return self
-
-    @property
-    def training(self) -> TrainParams:
-        """The schedule of the chosen codec and profile."""
-        schedule = self.train.edge if self.codec == "edge" else self.train.paper
-        if self.train.profile == "full":
-            return schedule
-        shortened = ("warmup_steps", "joint_steps", "decoder_steps", "codebook_windows")
-        return schedule.model_copy(update={name: -(-getattr(schedule, name) // QUICK) for name in shortened})
-
-    @property
-    def recipe(self) -> RecipeParams:
-        return SOUND_RECIPE if self.codec == "edge" else self.train.paper.recipe
-
-    def for_paper(self, schedule: PaperTrainParams) -> Params:
-        """The same settings with codec paper, trained by ``schedule``."""
-        return self.model_copy(update={"codec": "paper", "train": self.train.model_copy(update={"paper": schedule})})
-
-    @property
-    def rates(self) -> int:
-        """Number of rates of the chosen codec."""
-        return self.codecs.edge.rates if self.codec == "edge" else self.codecs.paper.rates
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:

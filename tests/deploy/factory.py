@@ -27,6 +27,8 @@ from edgecodec.deploy.network import (
 )
 from edgecodec.deploy.oracle import dot
 
+L1_STACK_BYTES = 9216
+
 
 def even(count: int) -> int:
     return count + count % 2

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from deploy.factory import Sizes, edge_like, paper_like, random_windows, with_layer
+from deploy.factory import L1_STACK_BYTES, Sizes, edge_like, paper_like, random_windows, with_layer
 
 from edgecodec.deploy.emit import firmware_hash, firmware_metrics, write_firmware
 from edgecodec.deploy.oracle import encode
@@ -31,12 +31,12 @@ def contents(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("emit") / "firmware"
-    write_firmware(CODEC, WINDOWS, L1, folder)
+    write_firmware(CODEC, WINDOWS, L1, folder, L1_STACK_BYTES)
     return folder
 
 
 def test_equal_codecs_give_equal_bytes(firmware: Path, tmp_path: Path) -> None:
-    write_firmware(edge_like(SIZES), WINDOWS, L1, tmp_path / "again")
+    write_firmware(edge_like(SIZES), WINDOWS, L1, tmp_path / "again", L1_STACK_BYTES)
     assert contents(tmp_path / "again") == contents(firmware)
     assert firmware_hash(tmp_path / "again") == firmware_hash(firmware)
 
@@ -44,7 +44,7 @@ def test_equal_codecs_give_equal_bytes(firmware: Path, tmp_path: Path) -> None:
 def test_one_weight_changes_the_hash(firmware: Path, tmp_path: Path) -> None:
     weight = next(layer for layer in CODEC.layers if layer.name == "rotation").weight.copy()
     weight[0, 0, 0] = np.nextafter(weight[0, 0, 0], np.float16(9))
-    write_firmware(with_layer(CODEC, "rotation", weight=weight), WINDOWS, L1, tmp_path / "other")
+    write_firmware(with_layer(CODEC, "rotation", weight=weight), WINDOWS, L1, tmp_path / "other", L1_STACK_BYTES)
     assert firmware_hash(tmp_path / "other") != firmware_hash(firmware)
 
 
@@ -156,7 +156,7 @@ def test_cmake_cross_compiles_for_the_cluster(firmware: Path, tmp_path: Path) ->
 @pytest.mark.skipif(not shutil.which("make") or not shutil.which("cc"), reason="needs make and cc")
 def test_objects_of_two_models_do_not_link(firmware: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(firmware, tmp_path / "firmware")
-    write_firmware(edge_like(Sizes(seed=4)), WINDOWS, L1, tmp_path / "other")
+    write_firmware(edge_like(Sizes(seed=4)), WINDOWS, L1, tmp_path / "other", L1_STACK_BYTES)
     shutil.copy(tmp_path / "other" / "include" / "codec_model.h", folder / "verify" / "codec_model.h")
     mixed = subprocess.run(["make", "check"], cwd=folder, check=False, capture_output=True, text=True)
     assert mixed.returncode != 0
@@ -170,13 +170,13 @@ def test_refusal_leaves_the_old_folder_as_it_was(firmware: Path, tmp_path: Path)
     for codec, windows, l1, said in ((CODEC, WINDOWS, 1000, "bytes over"), (CODEC, broken, L1, "NaN or Inf"),
                                      (with_layer(CODEC, "rotation", stride=0), WINDOWS, L1, r"\(rotation\)")):
         with pytest.raises(EdgeCodecError, match=said):
-            write_firmware(codec, windows, l1, folder)
+            write_firmware(codec, windows, l1, folder, L1_STACK_BYTES)
     assert contents(folder) == before
     assert [path.name for path in tmp_path.iterdir()] == ["firmware"]
 
 
 def test_readme_and_metrics_show_the_same_packets(firmware: Path, tmp_path: Path) -> None:
-    plan = write_firmware(CODEC, WINDOWS, L1, tmp_path / "firmware")
+    plan = write_firmware(CODEC, WINDOWS, L1, tmp_path / "firmware", L1_STACK_BYTES)
     metrics = firmware_metrics(CODEC, plan, firmware)
     readme = (firmware / "README.md").read_text()
     for rate, figures in metrics["by_rate"].items():
@@ -240,7 +240,7 @@ def test_generated_sources_hold_no_machine_paths(firmware: Path) -> None:
 
 def test_paper_codec_is_written_too(tmp_path: Path) -> None:
     codec = paper_like(Sizes())
-    write_firmware(codec, random_windows(codec, 1), L1, tmp_path / "firmware")
+    write_firmware(codec, random_windows(codec, 1), L1, tmp_path / "firmware", L1_STACK_BYTES)
     assert "## Coded packets" not in (tmp_path / "firmware" / "README.md").read_text()
     network = (tmp_path / "firmware" / "src" / "codec_network.c").read_text()
     assert ".residual = AT_B," in network

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from deploy.factory import random_windows
+from deploy.factory import L1_STACK_BYTES, random_windows
 from firmware.library import Library
 
 from edgecodec.deploy.emit import write_firmware
@@ -35,7 +35,7 @@ def generate(tmp_path_factory: pytest.TempPathFactory) -> Generate:
     def generate_once(codec: ExportedCodec) -> Path:
         folder = root / codec.model_hash[:16]
         if not folder.exists():
-            write_firmware(codec, random_windows(codec, 1), 1 << 20, folder)
+            write_firmware(codec, random_windows(codec, 1), 1 << 20, folder, L1_STACK_BYTES)
         return folder
 
     return generate_once

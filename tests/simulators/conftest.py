@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from deploy.factory import Sizes, edge_like, paper_like, random_windows
+from deploy.factory import L1_STACK_BYTES, Sizes, edge_like, paper_like, random_windows
 
 from edgecodec.deploy.emit import write_firmware
 from edgecodec.deploy.network import ExportedCodec
@@ -14,7 +14,6 @@ from edgecodec.simulators.gvsoc import GvsocSimulator
 from edgecodec.simulators.qemu import QemuSimulator
 from edgecodec.simulators.toolchain import Toolchain, find_toolchain
 
-L1_STACK_BYTES = 9216
 FakeGvsoc = Callable[[str], GvsocSimulator]
 
 
@@ -49,7 +48,7 @@ def codec(request: pytest.FixtureRequest) -> ExportedCodec:
 def firmware(codec: ExportedCodec, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The generated folder of ``codec``, with four golden windows."""
     folder = tmp_path_factory.mktemp(codec.codec) / "firmware"
-    write_firmware(codec, random_windows(codec, 4), 64 * 1024 - L1_STACK_BYTES, folder)
+    write_firmware(codec, random_windows(codec, 4), 64 * 1024 - L1_STACK_BYTES, folder, L1_STACK_BYTES)
     return folder
 
 
@@ -62,7 +61,7 @@ def lanes_codec() -> ExportedCodec:
 @pytest.fixture(scope="session")
 def lanes_firmware(lanes_codec: ExportedCodec, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("lanes") / "firmware"
-    write_firmware(lanes_codec, random_windows(lanes_codec, 1), 64 * 1024 - L1_STACK_BYTES, folder)
+    write_firmware(lanes_codec, random_windows(lanes_codec, 1), 64 * 1024 - L1_STACK_BYTES, folder, L1_STACK_BYTES)
     return folder
 
 

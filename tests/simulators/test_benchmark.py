@@ -21,7 +21,7 @@ L1_BYTES = 64 * 1024 - L1_STACK_BYTES
 
 
 def bench(toolchain: Toolchain, gvsoc: GvsocSimulator | None, kept: Sequence[Measurement], work: Path) -> Bench:
-    return Bench(toolchain, gvsoc, "gap9_like", L1_BYTES, 120, kept, work)
+    return Bench(toolchain, gvsoc, "gap9_like", L1_BYTES, L1_STACK_BYTES, 120, kept, work)
 
 
 def test_fewer_cores_take_longer_and_the_table_says_so(toolchain: Toolchain, gvsoc: GvsocSimulator,
@@ -39,7 +39,7 @@ def test_fewer_cores_take_longer_and_the_table_says_so(toolchain: Toolchain, gvs
 def test_without_gvsoc_the_figures_are_an_estimate_and_marked(toolchain: Toolchain, tmp_path: Path) -> None:
     """Of a firmware whose every step takes a thousand cycles: so says the kept measurement."""
     codec = edge_like(Sizes(regimes=3))
-    plan = write_firmware(codec, random_windows(codec, 1), L1_BYTES, tmp_path / "measured")
+    plan = write_firmware(codec, random_windows(codec, 1), L1_BYTES, tmp_path / "measured", L1_STACK_BYTES)
     workload = Workload.of(codec, plan)
     layers, stages, packets, choice = ((1000,) * len(steps) for steps in (
         workload.layers, workload.stages, workload.packets, workload.choice))

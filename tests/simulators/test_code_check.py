@@ -47,7 +47,7 @@ def verification_program(request: pytest.FixtureRequest, arithmetic: Arithmetic,
     folder = tmp_path_factory.mktemp("code")
     codec = edge_like(Sizes(regimes=3, coded_codewords=7, arithmetic=arithmetic))
     windows = random_windows(codec, 1)
-    write_firmware(codec, windows, 1 << 16, folder / "firmware")
+    write_firmware(codec, windows, 1 << 16, folder / "firmware", L1_STACK_BYTES)
     return build_bare_metal(
         request.param, folder / "firmware", folder / "work", windows, main="pulp_main.c", ports=["pulp"],
         linker_script=folder / "firmware" / "ports" / "pulp" / "pulp.ld", definitions=[

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from deploy.factory import Sizes, edge_like, random_windows
+from deploy.factory import L1_STACK_BYTES, Sizes, edge_like, random_windows
 
 from edgecodec.deploy.emit import write_firmware
 from edgecodec.deploy.golden import expected_transcript
@@ -30,7 +30,7 @@ def run_edited(tmp_path: Path) -> RunEdited:
     """Edit one source file of the firmware, build, run on the host."""
 
     def run(source: str, edit: Callable[[str], str]) -> Transcript:
-        write_firmware(CODEC, WINDOWS, 1 << 20, tmp_path / "firmware")
+        write_firmware(CODEC, WINDOWS, 1 << 20, tmp_path / "firmware", L1_STACK_BYTES)
         path = tmp_path / "firmware" / "src" / source
         path.write_text(edit(path.read_text()))
         simulator = HostSimulator(find_toolchain(), options=("-O1",))
@@ -218,7 +218,7 @@ def test_firmware_of_another_model_is_a_difference() -> None:
 
 
 def test_a_window_that_the_firmware_refuses_is_said(tmp_path: Path) -> None:
-    write_firmware(CODEC, WINDOWS, 1 << 20, tmp_path / "firmware")
+    write_firmware(CODEC, WINDOWS, 1 << 20, tmp_path / "firmware", L1_STACK_BYTES)
     broken = WINDOWS.copy()
     broken[1, 5, 2] = np.inf
     simulator = HostSimulator(find_toolchain(), workers=3, options=("-O1",))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from deploy.factory import Sizes, edge_like, random_windows
+from deploy.factory import L1_STACK_BYTES, Sizes, edge_like, random_windows
 
 from edgecodec.deploy.emit import write_firmware
 from edgecodec.deploy.network import ExportedCodec
@@ -91,7 +91,7 @@ class TestInstructionCounts:
     def test_every_core_counts_the_same_window(self, toolchain: Toolchain, tmp_path: Path) -> None:
         codec = edge_like(Sizes())
         windows = random_windows(codec, 1)
-        write_firmware(codec, windows, 1 << 16, tmp_path / "firmware")
+        write_firmware(codec, windows, 1 << 16, tmp_path / "firmware", L1_STACK_BYTES)
         counts = count_instructions(codec, tmp_path / "firmware", windows[0], toolchain, 120)
         assert {count.core for count in counts} >= BOARDS.keys()
         for count in counts:

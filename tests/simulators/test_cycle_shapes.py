@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgecodec.deploy.memory import plan_memory
+from edgecodec.deploy.memory import arena_bytes, plan_memory
 from edgecodec.params import load_params
 from edgecodec.simulators.cycle_shapes import SHAPES, noise
 from edgecodec.simulators.workload import Workload
@@ -18,6 +18,6 @@ def test_a_codec_is_the_same_again_and_fits(name: str, repository: Path) -> None
     one, same, other = (shape.random_codec(seed, training, "dotpex") for seed in (1, 1, 2))
     assert one.model_hash == same.model_hash != other.model_hash
     assert np.array_equal(noise(one, 1), noise(same, 1))
-    workloads = [Workload.of(codec, plan_memory(codec, params.firmware.arena_bytes)) for codec in (one, other)]
+    workloads = [Workload.of(codec, plan_memory(codec, arena_bytes(params.firmware))) for codec in (one, other)]
     assert workloads[0] == workloads[1]
     assert all(step.amounts["steps"] == 1 for step in workloads[0].all_steps)

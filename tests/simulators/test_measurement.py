@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from deploy.factory import Sizes, edge_like, paper_like, random_windows
+from deploy.factory import L1_STACK_BYTES, Sizes, edge_like, paper_like, random_windows
 
 from edgecodec.deploy.emit import firmware_hash, write_firmware
 from edgecodec.deploy.memory import plan_memory
@@ -91,7 +91,7 @@ def test_measurements_from_before_there_were_amounts_are_read_but_no_model_is_fi
 
 def test_kernels_are_the_same_for_all_models_but_the_firmware_is_not(tmp_path: Path) -> None:
     for name, codec in (("one", paper_like(Sizes(seed=1))), ("two", edge_like(Sizes(seed=2)))):
-        write_firmware(codec, random_windows(codec, 1), 65536, tmp_path / name)
+        write_firmware(codec, random_windows(codec, 1), 65536, tmp_path / name, L1_STACK_BYTES)
     one, two = tmp_path / "one", tmp_path / "two"
     assert kernels_hash(one) == kernels_hash(two)
     assert firmware_hash(one) != firmware_hash(two)

@@ -85,7 +85,7 @@ def steep(codec: ExportedCodec) -> ExportedCodec:
 def test_networks_that_fit_no_tile_equal_the_oracle(
         gvsoc: GvsocSimulator, codec: ExportedCodec, tmp_path: Path) -> None:
     windows = random_windows(codec, 1)
-    write_firmware(codec, windows, 64 * 1024 - L1_STACK_BYTES, tmp_path / "firmware")
+    write_firmware(codec, windows, 64 * 1024 - L1_STACK_BYTES, tmp_path / "firmware", L1_STACK_BYTES)
     image = gvsoc.build(tmp_path / "firmware", tmp_path, "gap9_like", windows)
     assert compare_with_oracle(codec, windows, gvsoc.run(image, time_limit_seconds=120)).first_difference is None
 
@@ -98,6 +98,6 @@ def test_random_networks_equal_the_oracle(
         sizes: Sizes) -> None:
     codec, folder = kind(sizes), tmp_path_factory.mktemp("random")
     windows = random_windows(codec, 1, seed=sizes.seed)
-    write_firmware(codec, windows, 128 * 1024 - L1_STACK_BYTES, folder / "firmware")
+    write_firmware(codec, windows, 128 * 1024 - L1_STACK_BYTES, folder / "firmware", L1_STACK_BYTES)
     transcript = gvsoc.run(gvsoc.build(folder / "firmware", folder, "gap9_like", windows), time_limit_seconds=300)
     assert compare_with_oracle(codec, windows, transcript).first_difference is None

@@ -37,7 +37,7 @@ L1_BYTES = 64 * 1024 - L1_STACK_BYTES
 @pytest.fixture(scope="module")
 def verifier(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Verifier:
     folder = tmp_path_factory.mktemp("verifier")
-    write_firmware(CODEC, random_windows(CODEC, 4), L1_BYTES, folder / "firmware")
+    write_firmware(CODEC, random_windows(CODEC, 4), L1_BYTES, folder / "firmware", L1_STACK_BYTES)
     return Verifier(CODEC, folder / "firmware", "gap9_like", L1_BYTES, L1_STACK_BYTES, toolchain, 120, folder / "work")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from edgecodec import chosen
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.metrics import errors
@@ -82,7 +83,7 @@ def test_a_killed_training_resumes_to_the_same_bits(
 
 @pytest.fixture
 def by_the_paper(small_params: Params) -> Params:
-    return small_params.for_paper(small_params.train.paper_original)
+    return chosen.for_paper(small_params, small_params.train.paper_original)
 
 
 def test_the_papers_recipe_starts_from_the_nine_tokens_of_one_window_of_noise(
@@ -111,7 +112,7 @@ def test_the_learning_rate_falls_in_every_phase_or_once_or_stays(small_params: P
     for phase in rates(with_codec(small_params, "edge")):
         assert phase[0] == 0.001
         assert phase == sorted(phase, reverse=True)
-    whole = [rate for phase in rates(small_params.for_paper(small_params.train.paper)) for rate in phase]
+    whole = [rate for phase in rates(chosen.for_paper(small_params, small_params.train.paper)) for rate in phase]
     assert len(set(whole)) == len(whole)
     assert whole == sorted(whole, reverse=True)
     assert {rate for phase in rates(by_the_paper) for rate in phase} == {0.001}

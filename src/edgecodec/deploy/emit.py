@@ -38,13 +38,12 @@ from edgecodec.packaged import packaged
 from edgecodec.storage import replacing_directory, rounded, write_json
 
 _HASHED = ("include", "src", "ports", "verify")
-STACK_BYTES = 9216  # of a cluster's L1, for all cores
 _GENERATED_SOURCES = ("codec_model.h", "arithmetic.h", "codec_network.c", "codec_weights.c",
                       "codec_codebooks.c")
 
 
 def write_firmware(codec: ExportedCodec, golden_windows: Single, l1_bytes: int, folder: Path,
-                   l1_stack_bytes: int = STACK_BYTES) -> MemoryPlan:
+                   l1_stack_bytes: int) -> MemoryPlan:
     """Write the firmware of ``codec`` into ``folder``, whole or not at all.
 
     Args:

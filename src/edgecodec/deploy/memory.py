@@ -23,6 +23,7 @@ from edgecodec.deploy.network import (
 )
 from edgecodec.deploy.panels import panel_bytes, panel_count
 from edgecodec.errors import EdgeCodecError
+from edgecodec.params import FirmwareParams
 
 ALIGNMENT = 16
 WORKERS_MAX = 16  # EC_WORKERS_MAX
@@ -34,6 +35,11 @@ BLOB_HEADER_BYTES = 40  # ec_blob
 FETCH_BYTES = (32768, 16384, 8192, 4096, 2048, 1024)
 CLUSTER_WORKERS = 8  # where it can be, a block has a multiple of so many items: no worker is idle
 QUANTIZERS = ("quantizer", "coded_quantizer")  # names of ExportedCodec.quantizers
+
+
+def arena_bytes(firmware: FirmwareParams) -> int:
+    """Of L1, what the stacks leave."""
+    return firmware.l1_bytes - firmware.l1_stack_bytes
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from edgecodec import chosen
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.coded import CodedQuantizer
 from edgecodec.model.edge import EdgeDecoder, EdgeEncoder
@@ -23,7 +24,7 @@ from edgecodec.model.entropy import ManyWindowIndices
 from edgecodec.model.paper import LATENT_SAMPLES_PER_WINDOW_SAMPLE, PaperDecoder, PaperEncoder
 from edgecodec.model.quantizer import Quantized, ResidualQuantizer
 from edgecodec.model.regimes import RegimeQuantizer
-from edgecodec.params import EdgeParams, PaperParams, PaperTrainParams, Params, TrainParams
+from edgecodec.params import CodebookParams, EdgeParams, PaperParams, Params
 from edgecodec.storage import read_json, write_json
 
 Quantizer = ResidualQuantizer | RegimeQuantizer
@@ -229,7 +230,7 @@ class Codec(nn.Module):
         return np.ascontiguousarray(windows, dtype=np.float32)
 
 
-def build_codec(name: str, window: WindowFormat, sizes: EdgeParams | PaperParams, training: TrainParams) -> Codec:
+def build_codec(name: str, window: WindowFormat, sizes: EdgeParams | PaperParams, codebooks: CodebookParams) -> Codec:
     """An untrained codec.
 
     Raises:
@@ -251,7 +252,7 @@ def build_codec(name: str, window: WindowFormat, sizes: EdgeParams | PaperParams
         quantizer = RegimeQuantizer(
             sizes.regimes, window.channels + sizes.coefficients, sizes.codeword_samples, sizes.codewords,
             tuple(sizes.stages_per_rate * rate for rate in range(1, sizes.rates + 1)),
-            training.ema_decay, training.dead_codeword_threshold, training.codebook_iterations,
+            codebooks.ema_decay, codebooks.dead_codeword_threshold, codebooks.codebook_iterations,
         )
         coded = CodedQuantizer(sizes.regimes, quantizer.dimension, sizes.coded.codewords, sizes.coded.codeword_samples,
                                sizes.coded.stages_of_rate)
@@ -264,27 +265,25 @@ def build_codec(name: str, window: WindowFormat, sizes: EdgeParams | PaperParams
         dimension = window.samples // LATENT_SAMPLES_PER_WINDOW_SAMPLE  # a codeword is a whole token
         quantizer = ResidualQuantizer(
             dimension, dimension, sizes.codewords, tuple(range(1, sizes.rates + 1)),
-            training.ema_decay, training.dead_codeword_threshold, training.codebook_iterations,
+            codebooks.ema_decay, codebooks.dead_codeword_threshold, codebooks.codebook_iterations,
         )
     return Codec(name, window, encoder, quantizer, decoder, coded)
 
 
 def codec_from_params(params: Params, window: WindowFormat) -> Codec:
     """The untrained codec that ``params.codec`` names."""
-    sizes = params.codecs.edge if params.codec == "edge" else params.codecs.paper
-    return build_codec(params.codec, window, sizes, params.training)
+    return build_codec(params.codec, window, chosen.sizes(params), chosen.schedule(params))
 
 
 def save_model(codec: Codec, params: Params, folder: Path) -> None:
     """Write ``model.json`` (what to build) and ``model.safetensors`` (what was learned)."""
     folder.mkdir(parents=True, exist_ok=True)
-    sizes = params.codecs.edge if params.codec == "edge" else params.codecs.paper
     save_file({name: value.contiguous() for name, value in codec.state_dict().items()}, folder / "model.safetensors")
     write_json(folder / "model.json", {
         "codec": codec.name,
         "window": {**vars(codec.window), "channel_names": list(codec.window.channel_names)},
-        "sizes": sizes.model_dump(mode="json"),
-        "training": params.training.model_dump(mode="json"),
+        "sizes": chosen.sizes(params).model_dump(mode="json"),
+        "training": chosen.schedule(params).model_dump(mode="json"),
     })
 
 
@@ -299,9 +298,9 @@ def load_model(folder: Path) -> Codec:
     if not weights.is_file():
         raise EdgeCodecError(f"{weights}: not found; run the stage train")
     window = WindowFormat(**{**described["window"], "channel_names": tuple(described["window"]["channel_names"])})
-    sizes, training = (EdgeParams, TrainParams) if described["codec"] == "edge" else (PaperParams, PaperTrainParams)
-    codec = build_codec(described["codec"], window, sizes.model_validate(described["sizes"]),
-                        training.model_validate(described["training"]))
+    sizes = (EdgeParams if described["codec"] == "edge" else PaperParams).model_validate(described["sizes"])
+    codebooks = CodebookParams(**{name: described["training"][name] for name in CodebookParams.model_fields})
+    codec = build_codec(described["codec"], window, sizes, codebooks)
     try:
         codec.load_state_dict(load_file(weights))
     except RuntimeError as error:

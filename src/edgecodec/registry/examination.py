@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from edgecodec.deploy.emit import firmware_hash
+from edgecodec.deploy.memory import arena_bytes
 from edgecodec.deploy.network import ExportedCodec, load_codec
 from edgecodec.errors import EdgeCodecError
 from edgecodec.params import Params
@@ -208,7 +209,7 @@ def _lineage(sealed: SealedBundle, repository: Path) -> Finding:
 
 def _firmware(sealed: SealedBundle, params: Params, work: Path) -> Finding:
     verifier = Verifier(sealed.codec, sealed.bundle.folder / "firmware", params.verify.target,
-                        params.firmware.arena_bytes, params.firmware.l1_stack_bytes, find_toolchain(),
+                        arena_bytes(params.firmware), params.firmware.l1_stack_bytes, find_toolchain(),
                         params.verify.time_limit_seconds, work)
     try:
         checks = verifier.check_on_host()

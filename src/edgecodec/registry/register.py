@@ -17,6 +17,7 @@ from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
+from edgecodec import chosen
 from edgecodec.params import Params
 from edgecodec.registry.bundle import build_bundle
 from edgecodec.registry.gates import VALIDATION_DIGEST, Verdict, gates_markdown, judge, reasons
@@ -55,13 +56,12 @@ def register(params: Params, repository: Path) -> Registration:
     store = open_store()
     with reporting_failure():
         run = run_of_state(store, params, repository)
-        verdicts = judge(measured, params.gates, range(1, params.rates + 1),
-                         champion_of(store.client, params.registry.model_name))
+        verdicts = judge(measured, params.gates, _rates(params), champion_of(store.client, params.registry.model_name))
         failures = reasons(verdicts)
         run.set_tags({"gates": "failed" if failures else "passed", "gates.reasons": "; ".join(failures) or "none",
                       DESCRIPTION: gates_markdown(verdicts)})
         run.log_curves(measured.entry("training.history") or [])
-        run.log_summary(summary(measured, range(1, params.rates + 1)))
+        run.log_summary(summary(measured, _rates(params)))
         run.client.log_inputs(run.id, datasets=_datasets(measured))
         _log_files(run, verdicts, repository)
         version = None if failures else _register_bundle(run, measured, verdicts, params, repository)
@@ -80,12 +80,12 @@ def judge_present(params: Params, repository: Path) -> tuple[Verdict, ...]:
         store = open_store()
         with reporting_failure():
             champion = champion_of(store.client, params.registry.model_name)
-    return judge(Measurements.read(repository / METRICS), params.gates, range(1, params.rates + 1), champion)
+    return judge(Measurements.read(repository / METRICS), params.gates, _rates(params), champion)
 
 
 def _register_bundle(run: Run, measured: Measurements, verdicts: Sequence[Verdict], params: Params,
                      repository: Path) -> Version:
-    figures = summary(measured, range(1, params.rates + 1))
+    figures = summary(measured, _rates(params))
     compared = {name: str(value) for name, value in figures.items() if name.startswith(COMPARED)}
     champion = champion_of(run.client, params.registry.model_name)
     with tempfile.TemporaryDirectory() as temporary:
@@ -115,7 +115,11 @@ def _headline(figures: Mapping[str, float], params: Params) -> str:
         return figures.get(f"{name}.rate{rate}", math.nan)
 
     return ", ".join(f"{figure('error_percent', rate):.2f} % at {figure('bits_per_window', rate):.0f} bits"
-                     for rate in range(1, params.rates + 1))
+                     for rate in _rates(params))
+
+
+def _rates(params: Params) -> range:
+    return range(1, chosen.sizes(params).rates + 1)
 
 
 def _datasets(measured: Measurements) -> list[DatasetInput]:

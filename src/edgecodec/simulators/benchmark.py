@@ -131,6 +131,7 @@ class Bench:
     simulator: GvsocSimulator | None
     target: str
     l1_bytes: int  # that the arena may take
+    l1_stack_bytes: int  # beside it, for the stacks of all cores
     time_limit_seconds: float
     kept: Sequence[Measurement]
     work: Path
@@ -144,7 +145,7 @@ class Bench:
                 GVSOC, a kind of step was never measured.
         """
         firmware = self.work / f"{codec.codec}_{codec.arithmetic}"
-        plan = write_firmware(codec, window[None], self.l1_bytes, firmware)
+        plan = write_firmware(codec, window[None], self.l1_bytes, firmware, self.l1_stack_bytes)
         if self.simulator is None:
             calibration = Calibration.of(self.kept, self.target, codec.arithmetic, kernels_hash(firmware))
             estimated = {CLUSTER_CORES: calibration.model.estimate(Workload.of(codec, plan))}
@@ -163,7 +164,7 @@ class Bench:
         if self.simulator is None:
             raise EdgeCodecError("GVSOC not found, which counts the cycles: put gvsoc on PATH, or set GVSOC_HOME")
         firmware = self.work / name
-        plan = write_firmware(codec, window[None], self.l1_bytes, firmware)
+        plan = write_firmware(codec, window[None], self.l1_bytes, firmware, self.l1_stack_bytes)
         image, transcript = self._run(self.simulator, codec, firmware, window)
         return Measurement(
             firmware_hash=firmware_hash(firmware), kernels_hash=kernels_hash(firmware), codec=name, target=self.target,

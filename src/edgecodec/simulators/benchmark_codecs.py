@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
+from edgecodec.deploy.memory import arena_bytes
 from edgecodec.deploy.network import Arithmetic, ExportedCodec, load_codec
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import load_model
@@ -96,7 +97,8 @@ def _bench(artifacts: Path, params: Params) -> Iterator[Bench]:
     kept = [measurement for name in RECORDS for measurement in read_measurements(artifacts / name)]
     with tempfile.TemporaryDirectory() as work:
         yield Bench(toolchain, _gvsoc(toolchain, params.firmware.l1_stack_bytes), params.verify.target,
-                    params.firmware.arena_bytes, params.verify.time_limit_seconds, kept, Path(work))
+                    arena_bytes(params.firmware), params.firmware.l1_stack_bytes, params.verify.time_limit_seconds,
+                    kept, Path(work))
 
 
 def _gvsoc(toolchain: Toolchain, l1_stack_bytes: int) -> GvsocSimulator | None:

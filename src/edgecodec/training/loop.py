@@ -7,7 +7,7 @@
     decoder    encoder and codebooks stand still
     coded      codebooks and tables for coded packets, if the codec has any
 
-``params.recipe`` can leave out what makes this sound, to show what the paper's own recipe gives.
+The schedule's recipe can leave out what makes this sound, to show what the paper's own recipe gives.
 
 Every step draws its batch from a generator seeded by (seed, step): a training that was killed and resumed takes the
 same steps as one that was not. Several processes can share the steps (:mod:`edgecodec.training.processes`).
@@ -27,6 +27,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from edgecodec import chosen
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.metrics import errors
@@ -91,7 +92,8 @@ class Trainer:
         torch.set_num_threads(max(1, THREADS // processes.count))
         torch.use_deterministic_algorithms(True)
         torch.manual_seed(params.seed)
-        self.params, self.schedule, self.recipe = params, params.training, params.recipe
+        self.params, self.schedule = params, chosen.schedule(params)
+        self.recipe = self.schedule.recipe
         self.train, self.validation = train, validation
         self.report, self.processes = report, processes
         self.codec = codec_from_params(params, WindowFormat(
@@ -342,19 +344,20 @@ def autoencoded(codec: Codec, windows: NDArray[np.float32]) -> NDArray[np.float3
 
 
 def _refuse_too_few(params: Params, train: WindowSet) -> None:
-    codewords = params.codecs.edge.codewords if params.codec == "edge" else params.codecs.paper.codewords
-    if params.recipe.codebook_source == "windows" and params.training.codebook_windows < codewords:
+    codewords, schedule = chosen.sizes(params).codewords, chosen.schedule(params)
+    if schedule.recipe.codebook_source == "windows" and schedule.codebook_windows < codewords:
         raise EdgeCodecError(f"params.yaml: train.{params.codec}.codebook_windows: "
-                             f"{params.training.codebook_windows} windows cannot fill {codewords} codewords")
+                             f"{schedule.codebook_windows} windows cannot fill {codewords} codewords")
     if len(train) == 0:
         raise EdgeCodecError("artifacts/windows/train: no window; look at artifacts/validation for excluded recordings")
 
 
 def _refuse_unshareable(params: Params, processes: Processes) -> None:
-    if params.training.batch % processes.count:
-        raise EdgeCodecError(f"params.yaml: train.{params.codec}.batch: {params.training.batch} windows cannot be "
+    schedule = chosen.schedule(params)
+    if schedule.batch % processes.count:
+        raise EdgeCodecError(f"params.yaml: train.{params.codec}.batch: {schedule.batch} windows cannot be "
                              f"shared out evenly among {processes.count} processes")
-    if processes.count > 1 and params.recipe.loss == "sum":
+    if processes.count > 1 and schedule.recipe.loss == "sum":
         raise EdgeCodecError(f"params.yaml: train.{params.codec}.recipe.loss: a sum over windows is not the mean of "
                              "its parts; train with one process, or set it to relative")
 

@@ -1,0 +1,25 @@
+"""What ``codec`` and ``train.profile`` choose among the settings."""
+
+from __future__ import annotations
+
+from edgecodec.params import EdgeParams, PaperParams, Params, TrainParams
+
+SHORTENED = ("warmup_steps", "joint_steps", "decoder_steps", "codebook_windows")  # by profile quick
+
+
+def sizes(params: Params) -> EdgeParams | PaperParams:
+    """Of the chosen codec."""
+    return params.codecs.edge if params.codec == "edge" else params.codecs.paper
+
+
+def schedule(params: Params) -> TrainParams:
+    """By which the chosen codec is trained in the chosen profile."""
+    full = params.train.edge if params.codec == "edge" else params.train.paper
+    if params.train.profile == "full":
+        return full
+    return full.model_copy(update={name: -(-getattr(full, name) // params.train.quick_divisor) for name in SHORTENED})
+
+
+def for_paper(params: Params, schedule: TrainParams) -> Params:
+    """The same settings with codec paper, trained by ``schedule``."""
+    return params.model_copy(update={"codec": "paper", "train": params.train.model_copy(update={"paper": schedule})})
