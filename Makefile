@@ -12,7 +12,7 @@ export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help repro studies figures snapshot test test-slow lint ui clean
+.PHONY: help repro studies deps figures snapshot test test-slow lint release-check ui clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ figures: $(READY)  ## write the figures of docs/figures into README.md and docs/
 snapshot: $(READY)  ## take docs/figures anew from this machine's committed results in artifacts/
 	python -m pages.snapshot
 
+deps: $(READY)  ## list anew what code is behind every stage; `make repro` does so, too
+	dvc repro fingerprint_code
+
 test: $(READY) lint  ## lint, types and all fast tests
 	pytest -n 2 --dist loadfile
 
@@ -39,6 +42,9 @@ test-slow: $(READY)  ## the tests that take minutes (installs Spark, 0.5 GB)
 lint: $(READY)  ## ruff and mypy
 	ruff check .
 	mypy
+
+release-check: $(READY)  ## say which stages would run again; the results of a release are of the present code
+	python -m edgecodec.sources.current
 
 ui: $(READY)  ## the MLflow UI on http://127.0.0.1:5000
 	mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --host 127.0.0.1 --port 5000

@@ -1,78 +1,56 @@
-"""Both dvc.yaml tell the truth: every stage depends on all code it imports, and the locks are current."""
+"""Both dvc.yaml tell the truth: a stage depends on all code behind it, and what it does not name cannot matter."""
 
 import ast
-import subprocess
-import sys
-from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
 
+from edgecodec.params import Section
+from edgecodec.registry.bundle import LOADER, decoding_modules
+from edgecodec.sources.closure import SETTINGS, Sources
+from edgecodec.sources.current import outdated_fingerprints
+from edgecodec.sources.fingerprint import FOLDER, STAGE
+
 REPOSITORY = Path(__file__).resolve().parents[1]
+PACKAGE = REPOSITORY / "src" / "edgecodec"
 STAGES = {name: stage for file in ("dvc.yaml", "studies/dvc.yaml")
           for name, stage in yaml.safe_load((REPOSITORY / file).read_text())["stages"].items()}
 
 
-@cache
-def imports_of(path: Path) -> frozenset[Path]:
-    """Files of the package that ``path`` imports, at any depth of its code (lazy imports count)."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for name in names:
-            if name.split(".")[0] == "edgecodec":
-                base = REPOSITORY / "src" / Path(*name.split("."))
-                found |= {file for file in (base.with_suffix(".py"), base / "__init__.py") if file.is_file()}
-    return frozenset(found)
+@pytest.mark.parametrize("name", STAGES.keys() - {STAGE})
+def test_a_stage_depends_on_the_list_of_its_scripts_code_and_on_no_source_file(name: str) -> None:
+    script = Path(STAGES[name]["cmd"].split()[1])
+    inputs = [Path(dependency) for dependency in STAGES[name]["deps"]]
+    assert [path for path in inputs if path.is_relative_to(FOLDER)] == [FOLDER / f"{script.stem}.json"]
+    assert all(path.is_relative_to("artifacts") for path in inputs)
 
 
-def closure_of(script: Path) -> set[Path]:
-    """The script and every file of the package that it reaches through imports."""
-    closure, open_files = set(), [script]
-    while open_files:
-        path = open_files.pop()
-        if path not in closure:
-            closure.add(path)
-            open_files += imports_of(path)
-    return closure
+def test_the_committed_lists_are_those_of_the_present_code() -> None:
+    assert outdated_fingerprints(REPOSITORY) == [], "run make deps"
 
 
-def has_code(path: Path) -> bool:
-    """Whether ``path`` is more than a docstring."""
-    return any(not isinstance(node, ast.Expr) for node in ast.parse(path.read_text()).body)
+def test_what_a_bundle_ships_is_behind_the_stage_that_makes_it() -> None:
+    shipped = {Path(module.__file__) for module in decoding_modules().modules.values() if module.__file__}
+    behind = Sources(REPOSITORY).closure(REPOSITORY / "stages" / "register.py")
+    assert len(shipped) > 10
+    assert shipped | {LOADER} <= behind
 
 
-def covered(path: Path, dependencies: list[Path]) -> bool:
-    return any(path == dependency or dependency in path.parents for dependency in dependencies)
+FOUND_OTHERWISE = ("Path(__file__", "importlib.resources", "import_module", "__import__", "PackageLoader", "pkgutil")
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_a_stage_depends_on_all_code_that_it_imports(name: str) -> None:
-    stage = STAGES[name]
-    dependencies = [REPOSITORY / dependency for dependency in stage["deps"]]
-    script = REPOSITORY / stage["cmd"].split()[1]
-    missing = sorted(str(path.relative_to(REPOSITORY)) for path in closure_of(script)
-                     if has_code(path) and not covered(path, dependencies))
-    assert not missing, f"stages.{name}.deps lacks {missing}"
+@pytest.mark.parametrize("way", FOUND_OTHERWISE)
+def test_files_and_modules_of_the_package_are_found_in_no_way_that_the_lists_miss(way: str) -> None:
+    modules = [*PACKAGE.rglob("*.py"), *(REPOSITORY / "stages").glob("*.py")]
+    assert [path.name for path in modules if way in path.read_text()] == ["packaged.py"] * (way == "Path(__file__")
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_a_stage_depends_on_no_code_that_it_does_not_import(name: str) -> None:
-    stage = STAGES[name]
-    closure = closure_of(REPOSITORY / stage["cmd"].split()[1])
-    python = [REPOSITORY / dependency for dependency in stage["deps"] if dependency.endswith(".py")]
-    assert [path.name for path in python if path not in closure] == []
-
-
-def test_the_lock_is_current() -> None:
-    """Nothing but ``register``, which always runs, would run again on a machine that has the data."""
-    command = [sys.executable, "-m", "dvc", "repro", "--allow-missing", "--dry", "--all-pipelines"]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    again = [line for line in done.stdout.splitlines() if line.startswith("Running stage") and "'register'" not in line]
-    assert again == []
+def test_the_settings_file_which_is_in_no_list_has_no_value_and_computes_none() -> None:
+    """But for what refuses settings, and what reads them."""
+    functions = [node for node in ast.walk(ast.parse((REPOSITORY / SETTINGS).read_text()))
+                 if isinstance(node, ast.FunctionDef)]
+    assert [node.name for node in functions if "model_validator" not in ast.unparse(node)] == ["load_params"]
+    sections = [Section, *Section.__subclasses__()]
+    assert not [(section, name) for section in sections for name, field in section.model_fields.items()
+                if not field.is_required()]

@@ -18,11 +18,11 @@ from edgecodec.deploy.emit import firmware_hash, write_firmware
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.export_receiver import export_receiver
 from edgecodec.deploy.network import load_codec, save_codec
+from edgecodec.dvc_files import dvc_md5
 from edgecodec.evaluation.rivals.lineup import fit_rivals, save_rivals
 from edgecodec.model.codec import Codec, WindowFormat, codec_from_params, save_model
 from edgecodec.params import Params, load_params
 from edgecodec.registry.bundle import PARTS
-from edgecodec.registry.provenance import dvc_md5
 from edgecodec.storage import write_json, write_text
 
 REPOSITORY = Path(__file__).parents[2]
@@ -30,7 +30,8 @@ SIZES = {"codewords": 16, "rates": 2, "stages_per_rate": 2, "codeword_samples": 
          "filter_taps": 16, "time_bins": 8, "bands": [[1, 4, 2], [4, 8, 1]], "coefficients": 6, "refiner_channels": 4,
          "coded": {"codewords": 8, "codeword_samples": 2, "stages_of_rate": [2, 4]}}
 PIPELINE = {
-    "train": {"cmd": "python train.py", "deps": ["train.py", "package"],
+    "fingerprint_code": {"cmd": "python fingerprint_code.py", "outs": ["artifacts/code"], "always_changed": True},
+    "train": {"cmd": "python train.py", "deps": ["artifacts/code/train.json", "measured.json"],
               "outs": ["artifacts/model", {"artifacts/metrics/training.json": {"cache": False}}]},
     "export_float16": {"cmd": "python export.py", "deps": ["artifacts/model"], "outs": ["artifacts/float16"]},
     "register": {"cmd": "python register.py", "deps": ["artifacts/float16"], "always_changed": True},
@@ -115,14 +116,15 @@ def write_project(folder: Path) -> None:
     params = small_params()
     save_params(params, folder)
     write_text(folder / "dvc.yaml", yaml.safe_dump({"stages": PIPELINE}))
-    write_text(folder / "train.py", "print('training')\n")
-    write_text(folder / "package" / "module.py", "value = 1\n")
     artifacts = folder / "artifacts"
+    write_json(folder / "measured.json", {"cycles": 1})
+    write_json(artifacts / "code" / "train.json", {"stages/train.py": "0123456789abcdef"})
+    write_json(artifacts / "code" / "study.json", {"stages/study.py": "0123456789abcdef"})
     codec = train_small_codec(params)
     save_results(codec, params, artifacts)
     exported = load_codec(artifacts / "float16")
     golden = np.ascontiguousarray(random_windows(3, seed=5).transpose(0, 2, 1))
-    write_firmware(exported, golden, params.firmware.l1_bytes, artifacts / "firmware")
+    write_firmware(exported, golden, params.firmware.l1_bytes, artifacts / "firmware", params.firmware.l1_stack_bytes)
     write_json(artifacts / "verification" / "report.json", {
         "model_hash": exported.model_hash, "firmware_hash": firmware_hash(artifacts / "firmware"),
         "remark": "counted by a simulator", "checks": []})
@@ -140,10 +142,12 @@ def commit_results(folder: Path) -> None:
     artifacts = folder / "artifacts"
     outputs = [*(artifacts / name for name in PARTS.values() if name != "metrics"),
                *sorted((artifacts / "metrics").iterdir())]
-    recorded = [{"path": path.relative_to(folder).as_posix(), "md5": dvc_md5(path)} for path in outputs]
+    code, *recorded = ({"path": path.relative_to(folder).as_posix(), "md5": dvc_md5(path)}
+                       for path in (artifacts / "code" / "train.json", *outputs))
     write_text(folder / "dvc.lock", yaml.safe_dump({"schema": "2.0", "stages": {
-        "train": {"cmd": "python train.py", "deps": [{"path": "train.py", "md5": dvc_md5(folder / "train.py")}],
-                  "outs": recorded},
+        "fingerprint_code": {"cmd": "python fingerprint_code.py", "outs": [
+            {"path": "artifacts/code", "md5": dvc_md5(artifacts / "code")}]},
+        "train": {"cmd": "python train.py", "deps": [code], "outs": recorded},
         "register": {"cmd": "python register.py", "deps": recorded},
     }}))
     git(folder, "add", ".")

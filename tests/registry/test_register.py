@@ -116,13 +116,14 @@ def test_other_parameters_get_another_run_and_the_first_ones_find_theirs(params:
 
 
 @pytest.mark.usefixtures("project")
-def test_a_changed_source_gets_another_run_and_byte_code_does_not(params: Params) -> None:
+def test_changed_code_and_other_sources_get_another_run_and_the_code_of_studies_does_not(params: Params) -> None:
     first = register(params, HERE)
-    Path("package/__pycache__").mkdir()
-    Path("package/__pycache__/module.cpython-311.pyc").write_bytes(b"compiled")
+    write_json(Path("artifacts/code/study.json"), {"stages/study.py": "fedcba9876543210"})
     assert register(params, HERE).run_id == first.run_id
-    Path("package/module.py").write_text("value = 2\n")
-    assert register(params, HERE).run_id != first.run_id
+    write_json(Path("artifacts/code/train.json"), {"stages/train.py": "fedcba9876543210"})
+    second = register(params, HERE)
+    write_json(Path("measured.json"), {"cycles": 2})
+    assert len({first.run_id, second.run_id, register(params, HERE).run_id}) == 3
 
 
 @pytest.mark.usefixtures("project")

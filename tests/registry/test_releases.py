@@ -26,12 +26,12 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from edgecodec.deploy.emit import firmware_hash
+from edgecodec.dvc_files import dvc_md5
 from edgecodec.errors import EdgeCodecError
 from edgecodec.params import Params
 from edgecodec.registry.bundle import PARTS
 from edgecodec.registry.examination import Examination, examine
 from edgecodec.registry.manifest import verify_bundle, write_manifest
-from edgecodec.registry.provenance import dvc_md5
 from edgecodec.registry.register import register
 from edgecodec.registry.releases import Aliases, Releases, Request
 from edgecodec.registry.remeasurement import LocalWindows, measured_error_percent

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from edgecodec.dvc_files import dvc_md5
 from edgecodec.registry.bundle import PARTS
 from edgecodec.registry.lineage import Lineage
 
@@ -27,15 +26,6 @@ def broken_lineage(bundle: Path, lineage: Lineage) -> Iterator[str]:
     for output, path in parts.items():
         if output in outputs and dvc_md5(path) != outputs[output]:
             yield f"{path.relative_to(bundle)} is not the {output} that DVC recorded"
-
-
-def dvc_md5(path: Path) -> str:
-    """What DVC writes into dvc.lock for a file or a folder."""
-    if path.is_file():
-        return _md5(path)
-    files = sorted((file.relative_to(path) for file in path.rglob("*") if file.is_file()), key=lambda file: file.parts)
-    listing = [{"md5": _md5(path / file), "relpath": file.as_posix()} for file in files]
-    return hashlib.md5(json.dumps(listing, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
 def commit_of(lineage: Lineage, repository: Path) -> str | None:
@@ -66,8 +56,3 @@ def _git(repository: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()

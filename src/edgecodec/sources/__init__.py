@@ -1,0 +1,1 @@
+"""Which files of the project a stage runs or reads, and a fingerprint of their code."""

@@ -1,0 +1,22 @@
+"""Write a list of the code behind every stage to artifacts/code: a stage depends on its list, not on source files.
+
+It always runs, as it takes a second. A list changes where a statement or an import did; comments and docstrings do not
+count.
+"""
+
+from pathlib import Path
+
+from edgecodec.errors import exit_with_one_line
+from edgecodec.sources.fingerprint import FOLDER, fingerprints
+from edgecodec.storage import replacing_directory, write_json
+
+
+def main() -> None:
+    found = fingerprints(Path())
+    with replacing_directory(FOLDER) as folder:
+        for stage, fingerprint in found.items():
+            write_json(folder / f"{stage}.json", fingerprint)
+
+
+if __name__ == "__main__":
+    exit_with_one_line(main)
