@@ -91,6 +91,7 @@ class Clone:
 
     def __init__(self, repository: Path, folder: Path) -> None:
         self.folder = folder
+        self.environment = {"PYTHONPATH": str(folder / "src")}
         subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(repository), str(folder)], check=True)
         small = (repository / "tests" / "small_params.yaml").read_text()
         (folder / "params.yaml").write_text(small)
@@ -99,9 +100,9 @@ class Clone:
         environment = {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(self.folder / "src"),
             "OMP_WAIT_POLICY": "PASSIVE",
             "DVC_NO_ANALYTICS": "1",
+            **self.environment,
         }
         environment.pop("MLFLOW_TRACKING_URI", None)
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
 import sys
 from collections.abc import Callable
 from copy import copy
@@ -10,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edgecodec.dvc_files import stages_of
 from edgecodec.params import load_params
 
 if TYPE_CHECKING:
@@ -22,8 +26,16 @@ METRICS = ("validation", "windows", "training", "codebooks", "rate_distortion", 
 
 
 @pytest.fixture(scope="module")
-def clone(make_clone: Callable[[Path], Clone], tmp_path_factory: pytest.TempPathFactory) -> Clone:
+def params_read(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the settings that every stage has read, in a file of its name (tests/recorded_params)."""
+    return tmp_path_factory.mktemp("params_read")
+
+
+@pytest.fixture(scope="module")
+def clone(make_clone: Callable[[Path], Clone], params_read: Path, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     clone = make_clone(tmp_path_factory.mktemp("clone") / "edgecodec")
+    clone.environment["PYTHONPATH"] += f"{os.pathsep}{Path(__file__).parent / 'recorded_params'}"
+    clone.environment["RECORDED_PARAMS"] = str(params_read)
     clone.first = clone.run("dvc", "repro")  # type: ignore[attr-defined]
     return clone
 
@@ -61,13 +73,40 @@ def test_the_studies_run_on_the_result(clone: Clone) -> None:
     assert set(clone.metrics("exploration")) == {"edge", "paper"}
 
 
-def test_a_second_repro_runs_register_alone_and_changes_nothing(clone: Clone) -> None:
+def test_dvc_yaml_names_every_setting_that_a_stage_reads(clone: Clone, params_read: Path) -> None:
+    """But for ``register``, which always runs."""
+    stages = {name: stage for file in ("dvc.yaml", "studies/dvc.yaml")
+              for name, stage in stages_of(clone.folder / file).items() if name not in ("fingerprint_code", "register")}
+    for name, stage in stages.items():
+        read, named = (params_read / name).read_text().splitlines(), stage.get("params", [])
+        missing = [setting for setting in read
+                   if not any(f"{setting}.".startswith(f"{section}.") for section in named)]
+        assert missing == [], f"stages.{name}.params"
+    assert "train.edge.recipe.annealing" in (params_read / "train").read_text()
+
+
+def ran(done: subprocess.CompletedProcess[str]) -> list[str]:
+    assert done.returncode == 0, done.stderr[-3000:]
+    return re.findall(r"Running stage '(\w+)'", done.stdout)
+
+
+def test_a_second_repro_changes_nothing_though_a_comment_did(clone: Clone) -> None:
     lock = (clone.folder / "dvc.lock").read_bytes()
-    again = clone.run("dvc", "repro")
-    assert again.returncode == 0, again.stderr[-3000:]
-    assert [line for line in again.stdout.splitlines() if line.startswith("Running stage")] == [
-        "Running stage 'register':"]
+    module = clone.folder / "src/edgecodec/errors.py"
+    module.write_text(module.read_text().replace('"""The one exception', '# See above.\n"""An exception'))
+    assert ran(clone.run("dvc", "repro")) == ["fingerprint_code", "register"]
     assert (clone.folder / "dvc.lock").read_bytes() == lock
+
+
+def test_an_added_import_runs_the_stages_behind_which_it_is(clone: Clone) -> None:
+    module = clone.folder / "src/edgecodec/evaluation/damage.py"
+    before = module.read_text()
+    module.write_text(before.replace("from edgecodec", "import edgecodec.console\nfrom edgecodec", 1))
+    try:
+        assert ran(clone.run("dvc", "repro")) == ["fingerprint_code", "classify_damage", "register"]
+    finally:
+        module.write_text(before)
+    assert ran(clone.run("dvc", "repro")) == ["fingerprint_code", "classify_damage", "register"]
 
 
 def test_a_remote_brings_the_results_to_another_clone(clone: Clone, tmp_path: Path) -> None:
@@ -87,7 +126,7 @@ def test_a_remote_brings_the_results_to_another_clone(clone: Clone, tmp_path: Pa
     pulled = other.run("dvc", "pull", "--with-deps", "register")
     assert pulled.returncode == 0, pulled.stderr
     status = other.run("dvc", "status", "--with-deps", "verify_gvsoc").stdout
-    assert status.strip() == "Data and pipelines are up to date."
+    assert status.split() == ["fingerprint_code:", "always", "changed"]
     weights = Path("artifacts") / "model" / "model.safetensors"
     assert (other.folder / weights).read_bytes() == (clone.folder / weights).read_bytes()
 

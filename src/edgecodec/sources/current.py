@@ -38,10 +38,13 @@ def outdated_fingerprints(repository: Path) -> list[str]:
 
 
 def outdated_stages(repository: Path) -> dict[str, list[str]]:
-    """Stages that would run, but for those that always do, by the command that runs them."""
+    """Stages that would run, but for those that always do, by the command that runs them.
+
+    DVC calls those failed whose data are not here.
+    """
     command = [sys.executable, "-m", "dvc", "repro", "--allow-missing", "--dry", "--all-pipelines", "--keep-going"]
     done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
-    would_run = re.findall(r"Running stage '(?:.*:)?(\w+)'", done.stdout)
+    would_run = re.findall(r"(?:Running stage|failed to reproduce) '(?:[^']*:)?(\w+)'", done.stdout + done.stderr)
     found = {}
     for command_line, file in PIPELINES.items():
         stages = stages_of(repository / file)
