@@ -1,9 +1,10 @@
 """Stage acquire: recordings of the chosen source, laid out under artifacts/raw."""
 
+from edgecodec.same_bits import run_program  # first: before numpy and torch
+
 from pathlib import Path
 
 from edgecodec.data.acquisition import acquire
-from edgecodec.errors import exit_with_one_line
 from edgecodec.params import load_params
 
 
@@ -15,4 +16,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_one_line(main)
+    run_program(main)

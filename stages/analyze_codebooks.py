@@ -1,16 +1,16 @@
 """Stage analyze_codebooks: codebook utilization; rate-distortion beside every rival."""
 
+from edgecodec.same_bits import run_program  # first: before numpy and torch
+
 import math
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from edgecodec.data.windows import WindowSet
-from edgecodec.errors import exit_with_one_line
 from edgecodec.evaluation import plots
 from edgecodec.evaluation.codebooks import Indices, usage_table, utilization
 from edgecodec.evaluation.rate_distortion import (
@@ -33,7 +33,6 @@ WINDOWS = Path("artifacts/windows")
 MODEL = Path("artifacts/model")
 ANALYSIS = Path("artifacts/analysis")
 METRICS = Path("artifacts/metrics")
-THREADS = 2  # fixed, whatever the machine has: the order of sums is part of the result
 RIVALS_LEARN_FROM = 4096  # windows at most, evenly spread over the training set
 DRAWS_PER_WINDOW = 6  # for a rival with large codebooks: windows at random offsets, with exchanged means
 TRAIN_COMPARED = 192  # training windows in the comparison: shows what was memorised
@@ -43,7 +42,6 @@ DRAWN_AT_ONCE = 512
 
 def main() -> None:
     params = load_params()
-    torch.set_num_threads(THREADS)
     train, validation = WindowSet.open(WINDOWS / "train"), WindowSet.open(WINDOWS / "validation")
     codec = load_model(MODEL)
     training = read_json(METRICS / "training.json")
@@ -113,4 +111,4 @@ def draw_reconstructions(path: Path, codec: Codec, validation: WindowSet) -> Non
 
 
 if __name__ == "__main__":
-    exit_with_one_line(main)
+    run_program(main)

@@ -1,12 +1,11 @@
 """Stage analyze_limits: what limits the codec, per rate, wind speed and damage."""
 
-from pathlib import Path
+from edgecodec.same_bits import run_program  # first: before numpy and torch
 
-import torch
+from pathlib import Path
 
 from edgecodec.data.noise_free import noise_free_targets
 from edgecodec.data.windows import Floats, WindowSet
-from edgecodec.errors import exit_with_one_line
 from edgecodec.evaluation import limit_plots
 from edgecodec.evaluation.limits import measure_limits
 from edgecodec.model.codec import load_model
@@ -19,12 +18,10 @@ WINDOWS = Path("artifacts/windows")
 MODEL = Path("artifacts/model")
 LIMITS = Path("artifacts/limits")
 METRICS = Path("artifacts/metrics/limits.json")
-THREADS = 2  # fixed, whatever the machine has: the order of sums is part of the result
 
 
 def main() -> None:
     params = load_params()
-    torch.set_num_threads(THREADS)
     train, validation = WindowSet.open(WINDOWS / "train"), WindowSet.open(WINDOWS / "validation")
     limits = measure_limits(load_model(MODEL), train, validation, noise_free(params, validation), params.seed)
     with replacing_directory(LIMITS) as folder:
@@ -43,4 +40,4 @@ def noise_free(params: Params, validation: WindowSet) -> Floats | None:
 
 
 if __name__ == "__main__":
-    exit_with_one_line(main)
+    run_program(main)

@@ -1,13 +1,12 @@
 """Stage analyze_stateful: fit stateful mode to the codec, and measure what it saves and what it loses."""
 
+from edgecodec.same_bits import run_program  # first: before numpy and torch
+
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from edgecodec.data.chains import ChainSource, chain_source
 from edgecodec.data.windows import Split, WindowSet
-from edgecodec.errors import exit_with_one_line
 from edgecodec.evaluation.stateful import measure_stateful
 from edgecodec.evaluation.stateful_plots import draw_stateful
 from edgecodec.model.codec import load_model
@@ -24,12 +23,10 @@ MODEL = Path("artifacts/model")
 TABLES = Path("artifacts/stateful_model")
 STATEFUL = Path("artifacts/stateful")
 METRICS = Path("artifacts/metrics/stateful.json")
-THREADS = 2  # fixed, whatever the machine has: the order of sums is part of the result
 
 
 def main() -> None:
     params = load_params()
-    torch.set_num_threads(THREADS)
     with replacing_directory(TABLES) as tables, replacing_directory(STATEFUL) as figures:
         try:
             metrics = write_stateful(params, tables, figures)
@@ -56,4 +53,4 @@ def chains(params: Params, split: Split, length: int) -> ChainSource:
 
 
 if __name__ == "__main__":
-    exit_with_one_line(main)
+    run_program(main)

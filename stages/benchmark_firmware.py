@@ -1,8 +1,9 @@
 """Study benchmark_firmware: the paper's Table III beside both codecs, on 8, 4, 2 and 1 cores of the target."""
 
+from edgecodec.same_bits import run_program  # first: before numpy and torch
+
 from pathlib import Path
 
-from edgecodec.errors import exit_with_one_line
 from edgecodec.simulators.benchmark_codecs import benchmark_codecs
 from edgecodec.storage import write_json
 
@@ -16,4 +17,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_one_line(main)
+    run_program(main)

@@ -1,10 +1,11 @@
 """What compression costs a classifier of damage: its accuracy on raw and on decoded windows."""
 
+from edgecodec.same_bits import run_program  # first: before numpy and torch
+
 from dataclasses import asdict
 from pathlib import Path
 
 from edgecodec.data.windows import WindowSet
-from edgecodec.errors import exit_with_one_line
 from edgecodec.evaluation.damage import classify, damages_of
 from edgecodec.model.codec import load_model
 from edgecodec.params import load_params
@@ -37,4 +38,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_one_line(main)
+    run_program(main)

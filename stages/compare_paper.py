@@ -1,13 +1,12 @@
 """Study compare_paper: our codec beside the paper's networks, trained on the same windows; error, bits, work."""
 
+from edgecodec.same_bits import run_program  # first: before numpy and torch
+
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
-from edgecodec.errors import exit_with_one_line
 from edgecodec.evaluation import plots
 from edgecodec.evaluation.learned_codecs import load_learned_codecs
 from edgecodec.evaluation.rate_distortion import CODEC, compare, comparison_json, comparison_table
@@ -19,12 +18,10 @@ from edgecodec.storage import replacing_directory, rounded, write_json
 ARTIFACTS = Path("artifacts")
 COMPARISON = Path("artifacts/paper_comparison")
 METRICS = Path("artifacts/metrics/paper_comparison.json")
-THREADS = 2  # fixed, whatever the machine has: the order of sums is part of the result
 
 
 def main() -> None:
     params = load_params()
-    torch.set_num_threads(THREADS)
     validation = WindowSet.open(ARTIFACTS / "windows/validation")
     codecs = load_learned_codecs(ARTIFACTS)
     comparison = compare(codecs, load_rivals(ARTIFACTS / "analysis"), validation.inputs(), validation.targets(),
@@ -60,4 +57,4 @@ def work(codec: Codec) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    exit_with_one_line(main)
+    run_program(main)

@@ -1,12 +1,12 @@
 """Stage explore_codebooks: codebook sizes and stages of the paper's exploration, on every trained codec."""
 
+from edgecodec.same_bits import run_program  # first: before numpy and torch
+
 from collections.abc import Iterable
 from pathlib import Path
 
-import torch
-
 from edgecodec.data.windows import WindowSet
-from edgecodec.errors import EdgeCodecError, exit_with_one_line
+from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.exploration import exploration_table, explore
 from edgecodec.evaluation.exploration_plots import draw_exploration
 from edgecodec.model.codec import Codec, load_model
@@ -16,12 +16,10 @@ from edgecodec.storage import replacing_directory, write_json
 WINDOWS = Path("artifacts/windows")
 EXPLORATION = Path("artifacts/exploration")
 METRICS = Path("artifacts/metrics/exploration.json")
-THREADS = 2  # fixed, whatever the machine has: the order of sums is part of the result
 
 
 def main() -> None:
     params = load_params()
-    torch.set_num_threads(THREADS)
     train, validation = WindowSet.open(WINDOWS / "train"), WindowSet.open(WINDOWS / "validation")
     rule = params.analyze.utilization_rule
     codecs = load_codecs(params.explore.models)
@@ -46,4 +44,4 @@ def load_codecs(folders: Iterable[Path]) -> dict[str, Codec]:
 
 
 if __name__ == "__main__":
-    exit_with_one_line(main)
+    run_program(main)

@@ -1,5 +1,7 @@
 """Round the trained codec to float16, lay it out for the target, and measure what that costs."""
 
+from edgecodec.same_bits import run_program  # first: before numpy and torch
+
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +15,6 @@ from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.network import Arithmetic, ExportedCodec, save_codec
 from edgecodec.deploy.oracle import Encoding, encode
 from edgecodec.deploy.packet import PacketFormat
-from edgecodec.errors import exit_with_one_line
 from edgecodec.evaluation.metrics import errors
 from edgecodec.model.codec import Codec, load_model
 from edgecodec.params import load_params
@@ -93,4 +94,4 @@ def growth_of_coded_packets(codec: Codec, exported: ExportedCodec, encoding: Enc
 
 
 if __name__ == "__main__":
-    exit_with_one_line(main)
+    run_program(main)

@@ -1,10 +1,11 @@
 """Write what receivers rebuild windows with: the trained decoder as ONNX."""
 
+from edgecodec.same_bits import run_program  # first: before numpy and torch
+
 from pathlib import Path
 
 from edgecodec.deploy.export_receiver import export_receiver
 from edgecodec.deploy.network import load_codec
-from edgecodec.errors import exit_with_one_line
 from edgecodec.model.codec import load_model
 from edgecodec.storage import replacing_directory
 
@@ -19,4 +20,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_one_line(main)
+    run_program(main)

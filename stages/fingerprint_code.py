@@ -4,9 +4,10 @@ It always runs, as it takes a second. A list changes where a statement or an imp
 count.
 """
 
+from edgecodec.same_bits import run_program  # first: before numpy and torch
+
 from pathlib import Path
 
-from edgecodec.errors import exit_with_one_line
 from edgecodec.sources.fingerprint import FOLDER, fingerprints
 from edgecodec.storage import replacing_directory, write_json
 
@@ -19,4 +20,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_one_line(main)
+    run_program(main)

@@ -1,5 +1,7 @@
 """Write the exported codec as C, with its memory plan and golden vectors from validation windows."""
 
+from edgecodec.same_bits import run_program  # first: before numpy and torch
+
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,6 @@ from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.emit import firmware_metrics, write_firmware
 from edgecodec.deploy.memory import arena_bytes
 from edgecodec.deploy.network import load_codec
-from edgecodec.errors import exit_with_one_line
 from edgecodec.params import load_params
 from edgecodec.storage import write_json
 
@@ -34,4 +35,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_one_line(main)
+    run_program(main)

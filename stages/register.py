@@ -4,11 +4,12 @@ A failed gate is a result, not a failure of the pipeline: it is recorded on the 
 with 1.
 """
 
+from edgecodec.same_bits import run_program  # first: before numpy and torch
+
 from pathlib import Path
 
 from rich.console import Console
 
-from edgecodec.errors import exit_with_one_line
 from edgecodec.params import load_params
 from edgecodec.registry.gates import gates_table, reasons
 from edgecodec.registry.register import register
@@ -29,4 +30,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_one_line(main)
+    run_program(main)

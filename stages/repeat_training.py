@@ -1,11 +1,12 @@
 """Study repeat_training: the codec trained with other seeds on the same windows; how far errors lie apart."""
 
+from edgecodec.same_bits import run_program  # first: before numpy and torch
+
 from pathlib import Path
 
 import numpy as np
 
 from edgecodec.data.windows import WindowSet
-from edgecodec.errors import exit_with_one_line
 from edgecodec.evaluation.rate_distortion import CODEC, Curve, RatePoint, compare
 from edgecodec.model.codec import Codec, load_model
 from edgecodec.params import load_params
@@ -47,4 +48,4 @@ def spread(points: list[RatePoint]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    exit_with_one_line(main)
+    run_program(main)

@@ -3,11 +3,12 @@
 Also with several processes: ``torchrun --nproc-per-node 2 stages/train.py``.
 """
 
+from edgecodec.same_bits import run_program  # first: before numpy and torch
+
 from contextlib import nullcontext
 from pathlib import Path
 
 from edgecodec.data.windows import WindowSet
-from edgecodec.errors import exit_with_one_line
 from edgecodec.model.codec import save_model
 from edgecodec.params import load_params
 from edgecodec.storage import replacing_directory, write_json
@@ -48,4 +49,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_one_line(main)
+    run_program(main)

@@ -1,11 +1,12 @@
 """Train the paper's networks on artifacts/windows by a sound recipe and by the paper's own; resumes after a kill."""
 
+from edgecodec.same_bits import run_program  # first: before numpy and torch
+
 from pathlib import Path
 from typing import Any
 
 from edgecodec import chosen
 from edgecodec.data.windows import WindowSet
-from edgecodec.errors import exit_with_one_line
 from edgecodec.evaluation.metrics import errors
 from edgecodec.model.codec import save_model
 from edgecodec.params import Params, load_params
@@ -53,4 +54,4 @@ def figures(params: Params, trained: Trained, validation: WindowSet) -> dict[str
 
 
 if __name__ == "__main__":
-    exit_with_one_line(main)
+    run_program(main)

@@ -1,12 +1,14 @@
 """Stage validate: Great Expectations over every recording; the bad ones are left out, or stop the pipeline."""
 
+from edgecodec.same_bits import run_program  # first: before numpy and torch
+
 from dataclasses import asdict
 from pathlib import Path
 
 from edgecodec.data.recordings import RecordingList
 from edgecodec.data.validation import validate
 from edgecodec.data.validation_report import render
-from edgecodec.errors import EdgeCodecError, exit_with_one_line
+from edgecodec.errors import EdgeCodecError
 from edgecodec.params import load_params
 from edgecodec.storage import replacing_directory, write_json, write_text
 
@@ -40,4 +42,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_one_line(main)
+    run_program(main)

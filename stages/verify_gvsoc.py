@@ -3,12 +3,13 @@
 A firmware whose bits differ is no failure of the stage: the verdict is recorded, and a gate reads it.
 """
 
+from edgecodec.same_bits import run_program  # first: before numpy and torch
+
 import tempfile
 from pathlib import Path
 
 from edgecodec.deploy.memory import arena_bytes
 from edgecodec.deploy.network import load_codec
-from edgecodec.errors import exit_with_one_line
 from edgecodec.params import load_params
 from edgecodec.simulators.measurement import add, read_measurements, write_measurements
 from edgecodec.simulators.selection import choose_simulator
@@ -55,4 +56,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_one_line(main)
+    run_program(main)

@@ -1,11 +1,12 @@
 """Stage window: sound recordings, zeroed and scaled, as two sets of windows with low-passed targets."""
 
+from edgecodec.same_bits import run_program  # first: before numpy and torch
+
 from dataclasses import asdict
 from pathlib import Path
 
 from edgecodec.data.recordings import RecordingList
 from edgecodec.data.windows import write_windows
-from edgecodec.errors import exit_with_one_line
 from edgecodec.params import load_params
 from edgecodec.storage import read_json, write_json
 
@@ -26,4 +27,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_one_line(main)
+    run_program(main)

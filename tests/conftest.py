@@ -1,5 +1,7 @@
 """Where things are: the repository, and the real windows if this machine has them."""
 
+from edgecodec.same_bits import settle_torch  # first: before numpy and torch
+
 import json
 import os
 import subprocess
@@ -21,6 +23,8 @@ from edgecodec.training.offsets import ProfileExchange
 from edgecodec.training.stateful import fit_stateful
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+settle_torch()
 
 
 @pytest.fixture(scope="session")

@@ -6,13 +6,15 @@ are not used.
 
 from __future__ import annotations
 
+from edgecodec.same_bits import run_program  # first: before numpy and torch
+
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from edgecodec import benchmark_commands, release_commands
-from edgecodec.errors import EdgeCodecError, exit_with_one_line
+from edgecodec.errors import EdgeCodecError
 from edgecodec.gateway_command import gateway
 
 app = typer.Typer(
@@ -156,4 +158,4 @@ def info(artifacts: Artifacts = Path("artifacts")) -> None:
 
 def main() -> None:
     """Run the command; bad input is one line on stderr and exit status 1."""
-    exit_with_one_line(app)
+    run_program(app)

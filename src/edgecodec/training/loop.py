@@ -15,6 +15,8 @@ same steps as one that was not. Several processes can share the steps (:mod:`edg
 
 from __future__ import annotations
 
+from edgecodec.same_bits import THREADS, settle_torch
+
 import hashlib
 import math
 from collections.abc import Callable, Iterator
@@ -43,7 +45,6 @@ from edgecodec.training.losses import CodecLoss, LossParts, RelativeLoss, SumLos
 from edgecodec.training.offsets import ProfileExchange
 from edgecodec.training.processes import Processes
 
-THREADS = 2  # fixed, whatever the machine has: sums are split over threads, and their order is part of the result
 FIT_WINDOWS = 2000  # for normalisation and linear fit
 LATENT_BATCH = 500
 PROGRESS_WINDOWS = 96  # validation windows behind a point of the learning curve
@@ -89,8 +90,8 @@ class Trainer:
         _refuse_too_few(params, train)
         _refuse_gaps(train)
         _refuse_unshareable(params, processes)
+        settle_torch()
         torch.set_num_threads(max(1, THREADS // processes.count))
-        torch.use_deterministic_algorithms(True)
         torch.manual_seed(params.seed)
         self.params, self.schedule = params, chosen.schedule(params)
         self.recipe = self.schedule.recipe
