@@ -90,12 +90,18 @@ def ran(done: subprocess.CompletedProcess[str]) -> list[str]:
     return re.findall(r"Running stage '(\w+)'", done.stdout)
 
 
+def release_check(clone: Clone) -> subprocess.CompletedProcess[str]:
+    return clone.run(sys.executable, "-m", "edgecodec.sources.current")
+
+
 def test_a_second_repro_changes_nothing_though_a_comment_did(clone: Clone) -> None:
     lock = (clone.folder / "dvc.lock").read_bytes()
     module = clone.folder / "src/edgecodec/errors.py"
     module.write_text(module.read_text().replace('"""The one exception', '# See above.\n"""An exception'))
     assert ran(clone.run("dvc", "repro")) == ["fingerprint_code", "register"]
     assert (clone.folder / "dvc.lock").read_bytes() == lock
+    check = release_check(clone)
+    assert check.returncode == 0, check.stderr
 
 
 def test_an_added_import_runs_the_stages_behind_which_it_is(clone: Clone) -> None:
@@ -103,6 +109,9 @@ def test_an_added_import_runs_the_stages_behind_which_it_is(clone: Clone) -> Non
     before = module.read_text()
     module.write_text(before.replace("from edgecodec", "import edgecodec.console\nfrom edgecodec", 1))
     try:
+        assert "artifacts/code: not of the present code: classify_damage; run make deps" in release_check(clone).stderr
+        assert ran(clone.run("dvc", "repro", "fingerprint_code")) == ["fingerprint_code"]
+        assert "would run again: classify_damage (make repro); run them" in release_check(clone).stderr
         assert ran(clone.run("dvc", "repro")) == ["fingerprint_code", "classify_damage", "register"]
     finally:
         module.write_text(before)

@@ -14,6 +14,7 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.metrics import errors
 from edgecodec.model.codec import load_model, save_model
 from edgecodec.params import Params
+from edgecodec.storage import read_json, write_json
 from edgecodec.training.loop import Trained, Trainer
 
 
@@ -50,6 +51,16 @@ def test_nothing_is_quantized_before_there_are_codebooks(small_params: Params, s
     assert "error_percent_rate1" not in at_warmup_end
     assert at_warmup_end["error_percent_unquantized"] > 0
     assert all("error_percent_rate1" in row for row in later)
+
+
+def test_a_model_that_was_saved_without_a_recipe_loads(trained: Trained, small_params: Params, tmp_path: Path) -> None:
+    """As versions hold it that were registered before every schedule had one."""
+    save_model(trained.codec, small_params, tmp_path)
+    described = read_json(tmp_path / "model.json")
+    del described["training"]["recipe"]
+    write_json(tmp_path / "model.json", described)
+    weights = load_model(tmp_path).state_dict()
+    assert all(torch.equal(weights[name], value) for name, value in trained.codec.state_dict().items())
 
 
 class KilledError(Exception):
