@@ -119,20 +119,6 @@ def size_sentence(repository: Path) -> str:
             f"{codebooks:.2f} MB of codebooks, {code:.1f} kB of code")
 
 
-def cycle_model_sentence(repository: Path) -> str:
-    """How far estimates are off, as it must read."""
-    model = metrics(repository, "cycle_model")
-    mean, largest = ({part: f"{100 * error:.1f} %" for part, error in model[f"{kind}_error"].items()}
-                     for kind in ("mean", "largest"))
-    return (f"From window to packet, estimates of {model['firmwares']} firmwares that were left out of the fit in turn "
-            f"are off by {mean['chain']} on average and {largest['chain']} at most (encoder {mean['encoder']} and "
-            f"{largest['encoder']}, quantizer {mean['quantizer']} and {largest['quantizer']})")
-
-
-def test_the_cycle_models_error_is_that_of_the_metrics(repository: Path) -> None:
-    assert cycle_model_sentence(repository) in " ".join((repository / "README.md").read_text().split())
-
-
 def test_the_instructions_are_those_of_the_metrics(repository: Path) -> None:
     assert instructions_sentence(repository) in (repository / "README.md").read_text()
 

@@ -1,5 +1,5 @@
-"""The codecs that the firmware benchmark compares: the registered one, and the paper's; and what the cycle model of
-their cycles is fitted on."""
+"""The codecs that the firmware benchmark compares: the registered one, and the paper's; and what cycles of others are
+estimated by."""
 
 from __future__ import annotations
 
@@ -18,15 +18,13 @@ from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.network import Arithmetic, ExportedCodec, load_codec
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import load_model
-from edgecodec.params import Params, load_params
-from edgecodec.progress import progress
+from edgecodec.params import EdgeParams, Params, load_params
 from edgecodec.simulators.benchmark import Bench, FirmwareBenchmark
-from edgecodec.simulators.cycle_shapes import SHAPES, Shape, noise
+from edgecodec.simulators.cycles import Cycles
+from edgecodec.simulators.drawn_codecs import SHAPES, Shape, noise
+from edgecodec.simulators.estimate import CYCLE_TABLE, CycleTable, miss, prices_of
 from edgecodec.simulators.gvsoc import CLUSTER_CORES, GvsocSimulator
-from edgecodec.simulators.measurement import Measurement, read_measurements
 from edgecodec.simulators.toolchain import Toolchain, find_toolchain
-
-RECORDS = ("gvsoc_measurements.json", "cycle_measurements.json")  # of the pipeline's firmware, and of many shapes
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class BenchmarkCodecs:
             trained = artifacts / "paper/sound"
             shape = Shape(exported.channels, exported.samples, params.codecs.paper)
             codecs["paper"] = (export_codec(load_model(trained), exported.arithmetic) if trained.is_dir()
-                               else shape.random_codec(params.seed, params.train.paper, exported.arithmetic))
+                               else shape.draw(params.seed, params.train.paper, exported.arithmetic))
         return cls(codecs, window)
 
 
@@ -72,8 +70,8 @@ def benchmark_codecs(artifacts: Path) -> dict[str, FirmwareBenchmark]:
         return found
 
 
-def count_shapes(artifacts: Path) -> tuple[Measurement, ...]:
-    """What GVSOC counts of codecs of many shapes, and of those that the benchmark compares.
+def count_estimates(artifacts: Path) -> CycleTable:
+    """Prices by the codecs that the benchmark compares, and how far they are off for others: all counted on GVSOC.
 
     Raises:
         EdgeCodecError: as for :func:`benchmark_codecs`, or there is no GVSOC.
@@ -81,22 +79,29 @@ def count_shapes(artifacts: Path) -> tuple[Measurement, ...]:
     params = load_params()
     present = BenchmarkCodecs.open(artifacts, params)
     arithmetic = params.firmware.arithmetic
-    cases = [(name, codec, present.window) for name, codec in present.codecs.items()]
-    for seed, (name, shape) in enumerate(SHAPES.items()):
-        training = params.train.edge if name.startswith("edge") else params.train.paper
-        codec = shape.random_codec(seed, training, arithmetic)
-        cases.append((name, codec, noise(codec, seed)))
     with _bench(artifacts, params) as bench:
-        return tuple(bench.record(*case) for case in progress(cases, "Codecs counted on GVSOC"))
+        if bench.simulator is None:
+            raise EdgeCodecError("GVSOC not found, which counts the cycles: put gvsoc on PATH, or set GVSOC_HOME")
+
+        def counted(codec: ExportedCodec, window: NDArray[np.float32]) -> tuple[ExportedCodec, Cycles]:
+            return codec, bench.measure(codec, window, cores=(CLUSTER_CORES,)).cycles[CLUSTER_CORES]
+
+        prices = prices_of([counted(codec, present.window) for codec in present.codecs.values()])
+        misses = {}
+        for seed, (name, shape) in enumerate(SHAPES.items()):
+            training = params.train.edge if isinstance(shape.sizes, EdgeParams) else params.train.paper
+            codec = shape.draw(seed, training, arithmetic)
+            misses[name] = miss(prices, *counted(codec, noise(codec, seed)))
+        return CycleTable(bench.target, arithmetic, bench.simulator.fingerprint, prices, misses)
 
 
 @contextmanager
 def _bench(artifacts: Path, params: Params) -> Iterator[Bench]:
     toolchain = find_toolchain()
-    kept = [measurement for name in RECORDS for measurement in read_measurements(artifacts / name)]
     with tempfile.TemporaryDirectory() as work:
         yield Bench(toolchain, _gvsoc(toolchain, params.firmware.l1_stack_bytes), params.verify.target,
-                    params.firmware.arena_bytes, params.verify.time_limit_seconds, kept, Path(work))
+                    params.firmware.arena_bytes, params.verify.time_limit_seconds, artifacts / CYCLE_TABLE,
+                    Path(work))
 
 
 def _gvsoc(toolchain: Toolchain, l1_stack_bytes: int) -> GvsocSimulator | None:
