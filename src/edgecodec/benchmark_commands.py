@@ -138,3 +138,14 @@ def estimates(
         misses.add_row(name, *(f"{share:+.1%}" for share in astuple(miss)))
     console = standard_output()
     console.print(prices, misses, f"An estimate is {found.remark}.")
+
+
+@app.command()
+def trainings(
+    artifacts: Annotated[Path, typer.Option(metavar="FOLDER", help="Results of the pipeline.")] = Path("artifacts"),
+) -> None:
+    """Count other trainings of the codec on GVSOC, and keep beside its cycles how far they lie apart."""
+    from edgecodec.console import standard_output
+    from edgecodec.simulators.trainings import count_trainings
+
+    standard_output().print(f"{count_trainings(artifacts).remark}.")

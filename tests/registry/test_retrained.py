@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,17 @@ from test_cli import Command, edgecodec  # noqa: F401  (a fixture)
 from edgecodec.deploy.emit import write_firmware
 from edgecodec.deploy.memory import plan_memory
 from edgecodec.deploy.network import load_codec
+from edgecodec.errors import EdgeCodecError
+from edgecodec.model.codec import save_model
 from edgecodec.params import Params
 from edgecodec.registry.register import register
 from edgecodec.simulators.estimate import CYCLE_TABLE, CycleTable, estimate
-from edgecodec.simulators.measurement import Chains, Measurement, write_measurements
+from edgecodec.simulators.gvsoc import GvsocSimulator
+from edgecodec.simulators.measurement import Chains, Measurement, find, read_measurements, write_measurements
 from edgecodec.simulators.memory_map import Footprint
 from edgecodec.simulators.program_hash import program_hash
+from edgecodec.simulators.toolchain import find_toolchain
+from edgecodec.simulators.trainings import count_trainings
 from edgecodec.storage import read_json
 
 RECORDS = Path("artifacts/gvsoc_measurements.json")
@@ -107,3 +113,28 @@ def test_another_shape_is_estimated_and_cannot(edgecodec: Command) -> None:  # n
     promoted = edgecodec("releases", "promote", version.number, "--reason", "wider", "--by", "ada")
     assert promoted.status == 1
     assert "evidence: estimated, but a release needs measured or recorded" in promoted.err
+
+
+@pytest.mark.usefixtures("project")
+def test_trainings_are_counted_beside_each_other() -> None:
+    params = params_on_host()
+    save_params(params, Path())
+    write_measurements(RECORDS, [replace(count(), program_hash="another")])
+    try:
+        GvsocSimulator.find(find_toolchain(), params.firmware.l1_stack_bytes)
+    except EdgeCodecError as absence:
+        with pytest.raises(EdgeCodecError, match="GVSOC"):
+            count_trainings(Path("artifacts"))
+        pytest.skip(str(absence))
+    with pytest.raises(EdgeCodecError, match="artifacts/repeat: no training; run `dvc repro"):
+        count_trainings(Path("artifacts"))
+    for seed in (1, 2):
+        save_model(train_small_codec(params, seed), params, Path(f"artifacts/repeat/{seed}"))
+    counted = count_trainings(Path("artifacts"))
+    assert len(counted.models) == 3
+    assert 0 <= counted.spread["fixed_length"] < 0.05
+    own = load_codec(Path("artifacts/float16")).model_hash
+    kept = find(read_measurements(RECORDS), counted.program_hash, "gap9_like")
+    assert kept is not None
+    assert kept.models == counted.models
+    assert kept.models[own].fixed_length == kept.cycles.chains
