@@ -63,7 +63,7 @@ class Measurement:
 
     def _spreads(self) -> Iterator[tuple[str, float]]:
         for kind in ("fixed_length", "coded"):
-            by_rate = list(zip(*(getattr(chains, kind) for chains in self.models.values()), strict=True))
+            by_rate = list(zip(*(getattr(chains, kind) for chains in self.models.values()), strict=False))
             if by_rate:
                 yield kind, max(max(cycles) / min(cycles) - 1 for cycles in by_rate)
 
