@@ -38,7 +38,7 @@ FIGURES = {
     "origin": Figure((origin.FILE,), readme.origin),
     "results": Figure(("rate_distortion.json", "firmware.json", "verification.json"), readme.results),
     "footprint": Figure(("float16.json", "verification.json"), readme.footprint),
-    "cycle_model": Figure(("cycle_model.json",), readme.cycle_model),
+    "cycle_estimate": Figure(("cycle_estimate.json",), readme.cycle_estimate),
     "benchmark": Figure(("benchmark.json",), readme.benchmark),
     "damage": Figure(("damage.json",), readme.damage),
     "decoding_times": Figure(("decoding.json",), readme.decoding_times),

@@ -46,14 +46,11 @@ def footprint(float16: Any, verification: Any) -> Iterator[str]:
                     f"{verification['code_bytes'] / 1000:.1f} kB of code.", WIDTH)
 
 
-def cycle_model(model: Any) -> Iterator[str]:
+def cycle_estimate(estimate: Any) -> Iterator[str]:
     """How far estimates of cycles are off."""
-    mean, largest = ({part: percent(error) for part, error in model[f"{kind}_error"].items()}
-                     for kind in ("mean", "largest"))
-    yield from wrap(f"From window to packet, estimates of {model['firmwares']} firmwares that were left out of the fit "
-                    f"in turn are off by {mean['chain']} on average and {largest['chain']} at most (encoder "
-                    f"{mean['encoder']} and {largest['encoder']}, quantizer {mean['quantizer']} and "
-                    f"{largest['quantizer']}).", WIDTH)
+    chains = [abs(miss["chain"]) for miss in estimate["misses"].values()]
+    yield from wrap(f"Window to packet, estimates of {len(chains)} other shapes are off by "
+                    f"{percent(sum(chains) / len(chains))} on average and {percent(max(chains))} at most.", WIDTH)
 
 
 def benchmark(counted: Any) -> Iterator[str]:

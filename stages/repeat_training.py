@@ -8,13 +8,14 @@ import numpy as np
 
 from edgecodec.data.windows import WindowSet
 from edgecodec.evaluation.rate_distortion import CODEC, Curve, RatePoint, compare
-from edgecodec.model.codec import Codec, load_model
+from edgecodec.model.codec import Codec, load_model, save_model
 from edgecodec.params import load_params
-from edgecodec.storage import rounded, write_json
+from edgecodec.storage import replacing_directory, rounded, write_json
 from edgecodec.training.loop import Trainer
 
 WINDOWS = Path("artifacts/windows")
 MODEL = Path("artifacts/model")
+REPEATED = Path("artifacts/repeat")  # a folder per seed
 METRICS = Path("artifacts/metrics/seeds.json")
 CHECKPOINTS = Path(".cache/training")
 
@@ -23,10 +24,14 @@ def main() -> None:
     params = load_params()
     train, validation = WindowSet.open(WINDOWS / "train"), WindowSet.open(WINDOWS / "validation")
     measured = {params.seed: errors_of(load_model(MODEL), validation)}
-    for seed in params.repeat.seeds:
-        trainer = Trainer(params.model_copy(update={"seed": seed}), train, validation, CHECKPOINTS)
-        measured[seed] = errors_of(trainer.run().codec, validation)
-        trainer.checkpoint.unlink(missing_ok=True)
+    with replacing_directory(REPEATED) as folder:
+        for seed in params.repeat.seeds:
+            of_seed = params.model_copy(update={"seed": seed})
+            trainer = Trainer(of_seed, train, validation, CHECKPOINTS)
+            codec = trainer.run().codec
+            measured[seed] = errors_of(codec, validation)
+            save_model(codec, of_seed, folder / str(seed))
+            trainer.checkpoint.unlink(missing_ok=True)
     write_json(METRICS, {
         "seeds": list(measured),
         **{name: {str(rate): spread([curves[name].by_rate[rate] for curves in measured.values()])

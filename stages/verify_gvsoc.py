@@ -11,6 +11,7 @@ from pathlib import Path
 from edgecodec.deploy.memory import arena_bytes
 from edgecodec.deploy.network import load_codec
 from edgecodec.params import load_params
+from edgecodec.simulators.estimate import CYCLE_TABLE
 from edgecodec.simulators.measurement import add, read_measurements, write_measurements
 from edgecodec.simulators.selection import choose_simulator
 from edgecodec.simulators.toolchain import find_toolchain
@@ -22,7 +23,6 @@ FIRMWARE = Path("artifacts/firmware")
 VERIFICATION = Path("artifacts/verification")
 METRICS = Path("artifacts/metrics/verification.json")
 MEASUREMENTS = Path("artifacts/gvsoc_measurements.json")
-CYCLE_MEASUREMENTS = Path("artifacts/cycle_measurements.json")  # of many shapes: `edgecodec benchmark cycles`
 
 
 def main() -> None:
@@ -35,8 +35,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as work:
         verifier = Verifier(codec, FIRMWARE, params.verify.target, arena_bytes(params.firmware),
                             params.firmware.l1_stack_bytes, toolchain, params.verify.time_limit_seconds, Path(work))
-        known = (*kept, *read_measurements(CYCLE_MEASUREMENTS))
-        verification = verifier.verify(choice.simulator, params.verify.target_windows, known)
+        verification = verifier.verify(choice.simulator, params.verify.target_windows, kept,
+                                       Path("artifacts") / CYCLE_TABLE)
     for check in verification.checks:
         print(check)
     cost, highest_rate = verification.cost, len(codec.quantizer.stages_of_rate)
@@ -49,8 +49,8 @@ def main() -> None:
         write_json(folder / "report.json", verification.report())
         write_text(folder / "transcript.txt", verification.checks[-1].printed)
         write_text(folder / "memory_map.txt", verification.memory_map)
-    if cost.evidence == "measured" and verification.bit_exact:
-        kept = add(kept, verifier.measurement(verification))
+    if verification.new_measurement is not None:
+        kept = add(kept, verification.new_measurement)
     write_measurements(MEASUREMENTS, kept)
     write_json(METRICS, verification.metrics())
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from edgecodec.simulators.calibration import Calibration
 
 app = typer.Typer(no_args_is_help=True, help="Measure speed.")
 
@@ -115,36 +112,40 @@ def firmware(
 
 
 @app.command()
-def cycles(
+def estimates(
     artifacts: Annotated[Path, typer.Option(metavar="FOLDER", help="Results of the pipeline.")] = Path("artifacts"),
 ) -> None:
-    """Count cycles of codecs of many shapes on GVSOC, and fit the model that estimates where there is none: minutes."""
-    from edgecodec.simulators.benchmark_codecs import count_shapes
-    from edgecodec.simulators.calibration import Calibration
-    from edgecodec.simulators.measurement import write_measurements
-    from edgecodec.storage import write_json
+    """Count a few codecs on GVSOC, to estimate the cycles of others where there is none: prices, and how far off."""
+    from dataclasses import astuple
 
-    counted = count_shapes(artifacts)
-    first = counted[0]
-    calibration = Calibration.of(counted, first.target, first.arithmetic, first.kernels_hash)
-    write_measurements(artifacts / "cycle_measurements.json", counted)
-    write_json(artifacts / "metrics/cycle_model.json", calibration.to_json())
-    _print_misses(calibration)
-
-
-def _print_misses(calibration: Calibration) -> None:
     from rich.table import Table
 
     from edgecodec.console import standard_output
+    from edgecodec.simulators.benchmark_codecs import count_estimates
+    from edgecodec.simulators.estimate import CYCLE_TABLE
 
-    table = Table("firmware", title="Estimates of firmware that was left out of the fit, against what was counted",
-                  title_justify="left")
-    for heading in ("encoder", "quantizer", "window to packet", "to coded packet", "median step"):
-        table.add_column(heading, justify="right")
-    for miss in calibration.misses:
-        errors = (miss.encoder, miss.quantizer, miss.chain, miss.coded_chain)
-        table.add_row(miss.firmware, *("-" if error is None else f"{error:+.1%}" for error in errors),
-                      f"{miss.step:.1%}")
+    found = count_estimates(artifacts)
+    found.write(artifacts / CYCLE_TABLE)
+    prices = Table("cycles", title_justify="left")
+    for heading in ("per step", "per MAC", "per value", "per byte"):
+        prices.add_column(heading, justify="right")
+    for kind, price in found.prices.items():
+        prices.add_row(kind, *(f"{cycles:g}" for cycles in astuple(price)))
+    misses = Table("codec", title="Estimates against what was counted", title_justify="left")
+    for heading in ("encoder", "quantizer", "window to packet"):
+        misses.add_column(heading, justify="right")
+    for name, miss in found.misses.items():
+        misses.add_row(name, *(f"{share:+.1%}" for share in astuple(miss)))
     console = standard_output()
-    console.print(table)
-    console.print(f"{calibration.remark}.")
+    console.print(prices, misses, f"An estimate is {found.remark}.")
+
+
+@app.command()
+def trainings(
+    artifacts: Annotated[Path, typer.Option(metavar="FOLDER", help="Results of the pipeline.")] = Path("artifacts"),
+) -> None:
+    """Count other trainings of the codec on GVSOC, and keep beside its cycles how far they lie apart."""
+    from edgecodec.console import standard_output
+    from edgecodec.simulators.trainings import count_trainings
+
+    standard_output().print(f"{count_trainings(artifacts).remark}.")

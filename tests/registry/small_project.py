@@ -71,11 +71,11 @@ def write_validation_windows(folder: Path, count: int = 40) -> None:
         "recording": ["1"] * count}), folder / "windows.parquet")
 
 
-def train_small_codec(params: Params) -> Codec:
-    torch.manual_seed(0)
+def train_small_codec(params: Params, seed: int = 0) -> Codec:
+    torch.manual_seed(seed)
     codec = codec_from_params(params, WindowFormat(tuple("ABCDEF"), 64, 100.0, 5.0))
     with torch.no_grad():
-        latent = codec.encoder(torch.from_numpy(random_windows(400)))
+        latent = codec.encoder(torch.from_numpy(random_windows(400, seed)))
         codec.quantizer.initialize(latent, per_step=64)
         rotated = [codec.quantizer.into(number, latent)[:, 0] for number in range(len(codec.quantizer.regimes))]
         codec.coded.fit(rotated, [1.0] * len(rotated), [8.0, 16.0], seed=0)

@@ -1,40 +1,37 @@
-"""Kept measurements: they survive the file, find their firmware, and do not pile up."""
+"""Kept measurements: they survive the file, find their program, know its trainings, and do not pile up."""
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from deploy.factory import L1_STACK_BYTES, Sizes, edge_like, paper_like, random_windows
+from hypothesis import given
+from hypothesis import strategies as st
 
-from edgecodec.deploy.emit import firmware_hash, write_firmware
-from edgecodec.deploy.memory import plan_memory
 from edgecodec.errors import EdgeCodecError
-from edgecodec.simulators.cycles import Cycles
+from edgecodec.simulators.cycles import CodedCycles, Cycles
 from edgecodec.simulators.measurement import (
     KEPT,
+    Chains,
     Measurement,
     add,
     find,
-    kernels_hash,
     read_measurements,
     write_measurements,
 )
 from edgecodec.simulators.memory_map import Footprint
-from edgecodec.simulators.workload import Workload
+from edgecodec.storage import write_json
 
 
-def measured(name: str, *, target: str = "gap9_like", kernels: str = "k1", factor: int = 7) -> Measurement:
-    codec = edge_like(Sizes())
-    workload = Workload.of(codec, plan_memory(codec, 65536))
-    cycles = Cycles(tuple(factor * (100 + sum(step.amounts.values())) for step in workload.layers),
-                    tuple(factor * (100 + sum(step.amounts.values())) for step in workload.stages), (50, 60, 70))
-    return Measurement(name, kernels, "edge", target, "gvsoc 0123", 370.0, 388, Footprint(1, 2, 3), workload, cycles)
+def measured(program: str, *, target: str = "gap9_like", model: str = "m1", chain: int = 1000) -> Measurement:
+    cycles = Cycles((10, 20), (30,), (5,), chains=(chain, chain + 100),
+                    coded=CodedCycles((40,), (6,), (), (chain + 200,)))
+    return Measurement(program, "edge", target, "dotpex", "gvsoc 0123, clang 19", 388, Footprint(1, 2, 3), cycles,
+                       {model: Chains.of(cycles)})
 
 
 def test_the_file_gives_back_what_was_written(tmp_path: Path) -> None:
     path = tmp_path / "kept.json"
-    kept = (measured("a"), replace(measured("b"), stack_bytes=None))
+    kept = (measured("a"), replace(measured("b"), stack_bytes=None, models={}))
     write_measurements(path, kept)
     assert read_measurements(path) == kept
 
@@ -46,14 +43,21 @@ def test_no_file_means_nothing_measured(tmp_path: Path) -> None:
 def test_a_damaged_file_names_the_field(tmp_path: Path) -> None:
     path = tmp_path / "kept.json"
     write_measurements(path, [measured("a")])
-    path.write_text(path.read_text().replace('"clock_mhz": 370.0', '"clock_mhz": "fast"'))
-    with pytest.raises(EdgeCodecError, match=r"kept.json: 0.clock_mhz: .*; restore the file with git"):
+    path.write_text(path.read_text().replace('"stack_bytes": 388', '"stack_bytes": "deep"'))
+    with pytest.raises(EdgeCodecError, match=r"kept.json: 0.stack_bytes: .*; restore the file with git"):
         read_measurements(path)
 
 
-def test_the_same_firmware_is_replaced_in_place() -> None:
+def test_a_file_from_before_there_were_programs_says_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "kept.json"
+    write_json(path, [{"firmware_hash": "0a", "kernels_hash": "1b", "codec": "edge", "target": "gap9_like"}])
+    with pytest.raises(EdgeCodecError, match=r"kept.json: measurements of an older EdgeCodec, .* run verify_gvsoc"):
+        read_measurements(path)
+
+
+def test_the_same_program_is_replaced_in_place() -> None:
     kept = (measured("a"), measured("b"), measured("a", target="pulp-open"))
-    again = measured("b", factor=9)
+    again = measured("b", chain=900)
     assert add(kept, again) == (kept[0], again, kept[2])
     assert add(add(kept, again), again) == add(kept, again)
 
@@ -62,39 +66,36 @@ def test_the_oldest_give_way() -> None:
     kept: tuple[Measurement, ...] = ()
     for number in range(KEPT + 3):
         kept = add(kept, measured(str(number)))
-    assert [measurement.firmware_hash for measurement in kept] == [str(KEPT + 2 - place) for place in range(KEPT)]
+    assert [measurement.program_hash for measurement in kept] == [str(KEPT + 2 - place) for place in range(KEPT)]
 
 
-def test_only_the_very_same_firmware_and_target_is_found() -> None:
+def test_only_the_same_program_and_target_is_found() -> None:
     kept = (measured("a"), measured("b", target="pulp-open"))
     assert find(kept, "a", "gap9_like") == kept[0]
     assert find(kept, "b", "gap9_like") is None
     assert find(kept, "c", "gap9_like") is None
 
 
-def test_measurements_from_before_there_were_lanes_are_read(tmp_path: Path) -> None:
-    path = tmp_path / "kept.json"
-    content = asdict(measured("a"))
-    del content["arithmetic"]
-    path.write_text(json.dumps([content]))
-    assert read_measurements(path) == (measured("a"),)
+def test_another_training_is_kept_beside_the_first_and_the_spread_is_told() -> None:
+    (kept,) = add(add((), measured("a", model="m1", chain=1000)), measured("a", model="m2", chain=1010))
+    assert kept.cycles == measured("a", chain=1010).cycles
+    assert {model: chains.fixed_length for model, chains in kept.models.items()} == {
+        "m1": (1000, 1100), "m2": (1010, 1110)}
+    assert kept.spread == {"fixed_length": pytest.approx(0.01), "coded": pytest.approx(10 / 1200)}
+    assert kept.remark == "counted by gvsoc 0123, clang 19; 2 trainings, 1.00% apart, 0.83% apart in coded packets"
 
 
-def test_measurements_from_before_there_were_amounts_are_read_but_no_model_is_fitted_on_them(tmp_path: Path) -> None:
-    path = tmp_path / "kept.json"
-    content = asdict(measured("a"))
-    content["workload"]["layers"] = [{"name": "decimate", "kind": "Filter", "macs": 1, "results": 2}]
-    path.write_text(json.dumps([content]))
-    (old,) = read_measurements(path)
-    assert (measured("a").has_amounts, old.has_amounts) == (True, False)
+def test_a_single_training_has_no_spread() -> None:
+    assert measured("a").spread == {}
+    assert measured("a").remark == "counted by gvsoc 0123, clang 19; a single training"
 
 
-def test_kernels_are_the_same_for_all_models_but_the_firmware_is_not(tmp_path: Path) -> None:
-    for name, codec in (("one", paper_like(Sizes(seed=1))), ("two", edge_like(Sizes(seed=2)))):
-        write_firmware(codec, random_windows(codec, 1), 65536, tmp_path / name, L1_STACK_BYTES)
-    one, two = tmp_path / "one", tmp_path / "two"
-    assert kernels_hash(one) == kernels_hash(two)
-    assert firmware_hash(one) != firmware_hash(two)
-    kernel = one / "src" / "convolution.c"
-    kernel.write_text(kernel.read_text() + "\n")
-    assert kernels_hash(one) != kernels_hash(two)
+def test_trainings_that_another_simulator_counted_are_not_compared() -> None:
+    newer = replace(measured("a", model="m2"), simulator="gvsoc 4567, zig")
+    assert add((measured("a", model="m1"),), newer) == (newer,)
+
+
+@given(cycles=st.lists(st.integers(1, 10**7), min_size=2, max_size=6))
+def test_the_spread_is_the_largest_over_the_least(cycles: list[int]) -> None:
+    models = {str(number): Chains((chain,)) for number, chain in enumerate(cycles)}
+    assert replace(measured("a"), models=models).spread == {"fixed_length": max(cycles) / min(cycles) - 1}

@@ -12,26 +12,26 @@ import pytest
 from deploy.factory import Sizes, edge_like, random_windows
 from simulators.conftest import L1_STACK_BYTES
 
-from edgecodec.deploy.emit import firmware_hash, write_firmware
-from edgecodec.deploy.memory import plan_memory
+from edgecodec.deploy.emit import write_firmware
 from edgecodec.deploy.network import save_codec
 from edgecodec.deploy.packet import PacketFormat
 from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.cycles import CodedCycles, Cycles
+from edgecodec.simulators.estimate import CYCLE_TABLE, CycleTable, estimate
 from edgecodec.simulators.gvsoc import GvsocSimulator
 from edgecodec.simulators.host import HostSimulator
-from edgecodec.simulators.measurement import Measurement, kernels_hash, write_measurements
+from edgecodec.simulators.measurement import Chains, Measurement, write_measurements
 from edgecodec.simulators.memory_map import Footprint
 from edgecodec.simulators.qemu import QemuSimulator
 from edgecodec.simulators.selection import choose_simulator
 from edgecodec.simulators.toolchain import Toolchain
 from edgecodec.simulators.verification import Verification
 from edgecodec.simulators.verifier import Verifier
-from edgecodec.simulators.workload import Workload
 from edgecodec.storage import read_json
 
 CODEC = edge_like(Sizes(coded_codewords=6))
 L1_BYTES = 64 * 1024 - L1_STACK_BYTES
+TABLE = Path(__file__).parents[2] / "artifacts" / CYCLE_TABLE
 
 
 @pytest.fixture(scope="module")
@@ -45,20 +45,21 @@ def verifier(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> 
 def recorded(verifier: Verifier) -> Verification:
     """A verification on the host of a firmware that was measured before."""
     kept = kept_for(verifier)
-    return on_host(verifier, replace(kept, firmware_hash="another"), kept)
+    return on_host(verifier, replace(kept, program_hash="another"), kept)
 
 
 def on_host(verifier: Verifier, *kept: Measurement) -> Verification:
-    return verifier.verify(HostSimulator(verifier.toolchain), 1, kept)
+    return verifier.verify(HostSimulator(verifier.toolchain), 1, kept, TABLE)
 
 
 def kept_for(verifier: Verifier) -> Measurement:
-    """A measurement of the verifier's firmware, such as git keeps; every step takes 1000 cycles."""
-    workload = Workload.of(verifier.codec, plan_memory(verifier.codec, L1_BYTES))
-    cycles = Cycles(*((1000,) * len(steps) for steps in (workload.layers, workload.stages, workload.packets)),
+    """A measurement of the verifier's program, such as git keeps; every step takes 1000 cycles."""
+    codec = verifier.codec
+    cycles = Cycles((1000,) * len(codec.layers), (1000,) * len(codec.quantizer.stages), (1000,) * 3,
                     coded=CodedCycles((100,) * 6, (10, 20, 30), ()))
-    return Measurement(firmware_hash(verifier.firmware), kernels_hash(verifier.firmware), verifier.codec.codec,
-                       "gap9_like", "gvsoc 0123", 370.0, 388, Footprint(11, 22, 3), workload, cycles)
+    return Measurement(verifier.program_hash, codec.codec, "gap9_like", "dotpex", "gvsoc 0123", 388,
+                       Footprint(11, 22, 3), cycles, {"m1": Chains((9900, 19900, 29900)),
+                                                      "m2": Chains((9999, 19900, 29900))})
 
 
 def damage(firmware: Path, target: Path, member: str) -> Path:
@@ -71,11 +72,14 @@ def damage(firmware: Path, target: Path, member: str) -> Path:
     return target
 
 
-def test_the_same_firmware_has_its_kept_figures(recorded: Verification, verifier: Verifier) -> None:
+def test_the_same_program_has_its_kept_figures(recorded: Verification, verifier: Verifier) -> None:
     assert recorded.bit_exact
     assert (recorded.cost.evidence, recorded.cost.footprint) == ("recorded", Footprint(11, 22, 3))
     assert recorded.cost.cycles == kept_for(verifier).cycles
-    assert "gvsoc 0123" in recorded.cost.remark
+    assert recorded.cost.remark == "counted by gvsoc 0123; 2 trainings, 1.00% apart"
+    assert recorded.report()["remark"] == recorded.cost.remark
+    assert (recorded.metrics()["trainings"], recorded.metrics()["cycle_spread"]) == (2, {"fixed_length": 0.01})
+    assert recorded.new_measurement is None
 
 
 def test_the_host_runs_all_windows_with_one_worker_and_with_eight(recorded: Verification) -> None:
@@ -86,9 +90,9 @@ def test_the_host_runs_all_windows_with_one_worker_and_with_eight(recorded: Veri
 def test_metrics_add_up(recorded: Verification) -> None:
     metrics, layers = recorded.metrics(), len(CODEC.layers)
     assert set(metrics) == {
-        "simulator", "target", "evidence", "bit_exact", "clock_mhz", "encoder", "rvq", "total_milliseconds", "l1_bytes",
-        "l2_bytes", "code_bytes", "energy_millijoules", "stack_bytes", "stack_bound_bytes", "stack_reserved_bytes",
-        "coded"}
+        "simulator", "target", "evidence", "trainings", "cycle_spread", "bit_exact", "clock_mhz", "encoder", "rvq",
+        "total_milliseconds", "l1_bytes", "l2_bytes", "code_bytes", "energy_millijoules", "stack_bytes",
+        "stack_bound_bytes", "stack_reserved_bytes", "coded"}
     assert metrics["encoder"]["cycles"] == 1000 * layers == sum(
         layer["cycles"] for layer in metrics["encoder"]["layers"])
     assert metrics["encoder"]["macs"] == sum(layer["macs"] for layer in metrics["encoder"]["layers"])
@@ -108,10 +112,22 @@ def test_coded_packets_are_counted_apart(recorded: Verification) -> None:
         for rate in (1, 2, 3)}
 
 
-def test_another_firmware_is_estimated_and_sized_by_its_own_build(verifier: Verifier) -> None:
-    verification = on_host(verifier, replace(kept_for(verifier), firmware_hash="another"))
+def test_another_training_has_the_same_figures(verifier: Verifier, recorded: Verification, tmp_path: Path) -> None:
+    codec = edge_like(Sizes(seed=7, coded_codewords=6))
+    write_firmware(codec, random_windows(codec, 1), L1_BYTES, tmp_path / "firmware", L1_STACK_BYTES)
+    trained_anew = replace(verifier, codec=codec, firmware=tmp_path / "firmware", work=tmp_path / "work")
+    verification = on_host(trained_anew, kept_for(verifier))
+    assert verification.bit_exact
+    assert verification.firmware_hash != recorded.firmware_hash
+    assert verification.cost == recorded.cost
+
+
+def test_another_program_is_estimated_and_sized_by_its_own_build(verifier: Verifier) -> None:
+    verification = on_host(verifier, replace(kept_for(verifier), program_hash="another"))
     assert verification.cost.evidence == "estimated"
-    assert verification.cost.cycles.encoder == pytest.approx(1000 * len(verifier.codec.layers), rel=0.01)
+    assert verification.cost.cycles == estimate(CycleTable.read(TABLE).prices, verifier.codec)
+    assert verification.cost.remark == CycleTable.read(TABLE).remark
+    assert (verification.metrics()["trainings"], verification.metrics()["cycle_spread"]) == (0, {})
     assert verification.cost.footprint.code_bytes > 4000
     assert verification.metrics()["coded"].keys() == {"1", "2", "3"}
     assert verification.cost.stack_bytes is None
@@ -120,13 +136,8 @@ def test_another_firmware_is_estimated_and_sized_by_its_own_build(verifier: Veri
     assert " (ec_encode > encode > " in verification.report()["stack"]["api"]["ec_encode"]
 
 
-def test_without_any_measurement_there_is_nothing_to_estimate_from(verifier: Verifier) -> None:
-    with pytest.raises(EdgeCodecError, match="no measurement on gap9_like in arithmetic dotpex in the records"):
-        on_host(verifier)
-
-
 def test_qemu_confirms_the_bits_but_not_the_time(verifier: Verifier, qemu: QemuSimulator) -> None:
-    verification = verifier.verify(qemu, 2, [kept_for(verifier)])
+    verification = verifier.verify(qemu, 2, [kept_for(verifier)], TABLE)
     assert verification.bit_exact
     assert str(verification.checks[-1]).startswith("qemu (qemu-virt, workers: 1), ")
     assert verification.checks[-1].comparison.windows == 2
@@ -135,7 +146,7 @@ def test_qemu_confirms_the_bits_but_not_the_time(verifier: Verifier, qemu: QemuS
 @pytest.mark.skipif(not shutil.which("qemu-system-arm"), reason="needs qemu-system-arm")
 def test_a_cortex_m_that_is_asked_for_by_name_confirms_the_bits(verifier: Verifier) -> None:
     chosen = choose_simulator("cortex-m33", verifier.toolchain, verifier.l1_stack_bytes)
-    verification = verifier.verify(chosen.simulator, 1, [kept_for(verifier)])
+    verification = verifier.verify(chosen.simulator, 1, [kept_for(verifier)], TABLE)
     assert verification.bit_exact
     assert str(verification.checks[-1]).startswith("cortex-m33 (mps2-an505, workers: 1), ")
     assert verification.cost.evidence == "recorded"
@@ -144,13 +155,22 @@ def test_a_cortex_m_that_is_asked_for_by_name_confirms_the_bits(verifier: Verifi
 
 
 def test_gvsoc_measures_and_its_figures_are_the_same_when_kept(verifier: Verifier, gvsoc: GvsocSimulator) -> None:
-    measured = verifier.verify(gvsoc, 1, ())
-    recorded = on_host(verifier, verifier.measurement(measured))
+    measured = verifier.verify(gvsoc, 1, (), TABLE)
+    assert measured.new_measurement is not None
+    recorded = on_host(verifier, measured.new_measurement)
     assert measured.bit_exact
     assert measured.metrics() == {**recorded.metrics(), "simulator": "gvsoc", "evidence": "measured"}
     assert recorded.cost.evidence == "recorded"
-    estimated = on_host(verifier, replace(verifier.measurement(measured), firmware_hash="another"))
-    assert estimated.cost.cycles.encoder == pytest.approx(measured.cost.cycles.encoder, rel=0.1)
+    estimated = on_host(verifier)
+    assert estimated.cost.cycles.encoder == pytest.approx(measured.cost.cycles.encoder, rel=0.3)
+
+
+def test_gvsoc_adds_a_training_to_those_of_its_program(verifier: Verifier, gvsoc: GvsocSimulator) -> None:
+    others = replace(kept_for(verifier), simulator=gvsoc.fingerprint)
+    measured = verifier.verify(gvsoc, 1, [others], TABLE).new_measurement
+    assert measured is not None
+    assert measured.models.keys() == {"m1", "m2", verifier.codec.model_hash}
+    assert measured.models[verifier.codec.model_hash].fixed_length == measured.cycles.chains
 
 
 def test_a_flipped_weight_bit_is_a_verdict_that_names_the_layer(verifier: Verifier, tmp_path: Path) -> None:
@@ -208,10 +228,20 @@ class TestStage:
         assert "DIFFERS: window 0, layer 1 (time_transform)" in finished.stdout
         assert read_json(project / "artifacts" / "metrics" / "verification.json")["bit_exact"] is False
 
+    def test_records_of_an_older_format_are_one_line_and_leave_nothing(self, project: Path, repository: Path) -> None:
+        records = project / "artifacts" / "gvsoc_measurements.json"
+        records.write_text('[{"firmware_hash": "0a", "codec": "edge"}]')
+        finished = self.run(project, repository)
+        assert finished.returncode == 1
+        assert finished.stderr.startswith("error: artifacts/gvsoc_measurements.json: measurements of an older")
+        assert len(finished.stderr.splitlines()) == 1
+        assert sorted(path.name for path in (project / "artifacts").iterdir()) == [
+            "firmware", "float16", "gvsoc_measurements.json"]
+
     def test_a_failure_is_one_line_and_leaves_nothing(self, project: Path, repository: Path) -> None:
         (project / "artifacts" / "gvsoc_measurements.json").unlink()
         finished = self.run(project, repository)
         assert finished.returncode == 1
-        assert finished.stderr.startswith("error: cycle model: no measurement on gap9_like")
+        assert finished.stderr.startswith("error: artifacts/metrics/cycle_estimate.json: not found")
         assert len(finished.stderr.splitlines()) == 1
         assert sorted(path.name for path in (project / "artifacts").iterdir()) == ["firmware", "float16"]

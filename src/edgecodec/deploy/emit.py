@@ -68,7 +68,7 @@ def write_firmware(codec: ExportedCodec, golden_windows: Single, l1_bytes: int, 
 
 
 def firmware_hash(folder: Path) -> str:
-    """sha256 over the C sources of a firmware folder: what a committed measurement belongs to."""
+    """sha256 over the C sources of a firmware folder: what a verdict on its bits belongs to."""
     digest = hashlib.sha256()
     for path in sorted(path for part in _HASHED for path in (folder / part).rglob("*") if path.is_file()):
         digest.update(f"{path.relative_to(folder).as_posix()} {path.stat().st_size}\n".encode())

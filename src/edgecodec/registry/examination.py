@@ -176,7 +176,7 @@ def _gates(verdicts: Sequence[Verdict], champion: Champion | None) -> Iterator[F
 
 
 def _evidence(sealed: SealedBundle, accept_estimated: str | None) -> Finding:
-    """Time and memory must have been counted for the very firmware of the bundle."""
+    """The report must be about the very firmware of the bundle; time and memory, counted for its program."""
     report = read_json(sealed.bundle.folder / "verification" / "report.json")
     found = firmware_hash(sealed.bundle.folder / "firmware")
     if report.get("firmware_hash") != found or report.get("model_hash") != sealed.bundle.model_hash:

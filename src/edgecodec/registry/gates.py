@@ -22,7 +22,7 @@ class Verdict:
     value: float  # NaN where nothing was measured
     limit: float
     passed: bool
-    evidence: str  # "measured", "recorded" (of the very same firmware), "estimated", or "missing"
+    evidence: str  # "measured", "recorded" (of the same program), "estimated", or "missing"
     reason: str  # one line, for those that did not pass or could not be compared; else empty
 
 

@@ -1,7 +1,7 @@
 """What a codec's firmware takes on the target, by number of cores: the figures of the paper's Table III, and ours.
 
 Encoder, quantizer and whole chain are counted on GVSOC, for 8, 4, 2 and 1 cores of the cluster. Where there is none,
-the cycle model estimates them for eight cores, and every figure is marked so.
+they are estimated for eight cores, and every figure is marked so.
 """
 
 from __future__ import annotations
@@ -14,25 +14,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.deploy.emit import firmware_hash, write_firmware
+from edgecodec.deploy.emit import write_firmware
 from edgecodec.deploy.golden import expected_transcript
 from edgecodec.deploy.network import ExportedCodec
 from edgecodec.deploy.oracle import encode
 from edgecodec.deploy.packet import PacketFormat
 from edgecodec.errors import EdgeCodecError
 from edgecodec.progress import progress
-from edgecodec.simulators.calibration import Calibration
 from edgecodec.simulators.comparison import compare
 from edgecodec.simulators.cycles import Cycles
 from edgecodec.simulators.energy import window_energy
+from edgecodec.simulators.estimate import CycleTable, estimate
 from edgecodec.simulators.gvsoc import CLUSTER_CORES, GvsocSimulator, find_chip
-from edgecodec.simulators.measurement import Measurement, kernels_hash
-from edgecodec.simulators.memory_map import pulp_footprint
-from edgecodec.simulators.simulator import Image
 from edgecodec.simulators.toolchain import Toolchain
-from edgecodec.simulators.transcript import Transcript, parse_transcript
+from edgecodec.simulators.transcript import parse_transcript
 from edgecodec.simulators.verification import Evidence
-from edgecodec.simulators.workload import Workload
 from edgecodec.storage import rounded
 
 CORES = (CLUSTER_CORES, 4, 2, 1)
@@ -123,7 +119,7 @@ class Bench:
 
     Args:
         simulator: None where there is no GVSOC: cycles are estimated then, for eight cores.
-        kept: earlier measurements, for the estimate.
+        cycle_table: the file to estimate by.
         work: for sources and programs.
     """
 
@@ -133,7 +129,7 @@ class Bench:
     l1_bytes: int  # that the arena may take
     l1_stack_bytes: int  # beside it, for the stacks of all cores
     time_limit_seconds: float
-    kept: Sequence[Measurement]
+    cycle_table: Path
     work: Path
 
     def measure(self, codec: ExportedCodec, window: NDArray[np.float32],
@@ -142,51 +138,28 @@ class Bench:
 
         Raises:
             EdgeCodecError: the firmware does not fit, compile or end, or its bits differ from the oracle's; without
-                GVSOC, a kind of step was never measured.
+                GVSOC, there is no table to estimate by.
         """
         firmware = self.work / f"{codec.codec}_{codec.arithmetic}"
         plan = write_firmware(codec, window[None], self.l1_bytes, firmware, self.l1_stack_bytes)
         if self.simulator is None:
-            calibration = Calibration.of(self.kept, self.target, codec.arithmetic, kernels_hash(firmware))
-            estimated = {CLUSTER_CORES: calibration.model.estimate(Workload.of(codec, plan))}
-            return FirmwareBenchmark(codec, self.target, "estimated", estimated, plan.arena_bytes, calibration.remark)
+            table = CycleTable.read(self.cycle_table)
+            estimated = {CLUSTER_CORES: estimate(table.prices, codec)}
+            return FirmwareBenchmark(codec, self.target, "estimated", estimated, plan.arena_bytes, table.remark)
         counted = {number: self._counted(replace(self.simulator, cores=number), codec, firmware, window)
                    for number in progress(cores, f"Codec {codec.codec} in {codec.arithmetic} on "
                                                  f"{', '.join(map(str, cores))} cores")}
         return FirmwareBenchmark(codec, self.target, "measured", counted, plan.arena_bytes)
 
-    def record(self, name: str, codec: ExportedCodec, window: NDArray[np.float32]) -> Measurement:
-        """Of ``codec``, on one ``window`` [samples, channels], all that the cycle model is fitted on.
-
-        Raises:
-            EdgeCodecError: there is no GVSOC, or as for :meth:`measure`.
-        """
-        if self.simulator is None:
-            raise EdgeCodecError("GVSOC not found, which counts the cycles: put gvsoc on PATH, or set GVSOC_HOME")
-        firmware = self.work / name
-        plan = write_firmware(codec, window[None], self.l1_bytes, firmware, self.l1_stack_bytes)
-        image, transcript = self._run(self.simulator, codec, firmware, window)
-        return Measurement(
-            firmware_hash=firmware_hash(firmware), kernels_hash=kernels_hash(firmware), codec=name, target=self.target,
-            simulator=self.simulator.fingerprint, clock_mhz=find_chip(self.target).clock_mhz,
-            stack_bytes=transcript.stack_bytes,
-            footprint=pulp_footprint(image.executable, self.simulator.l1_stack_bytes),
-            workload=Workload.of(codec, plan), cycles=Cycles.of_slowest_window(transcript), arithmetic=codec.arithmetic)
-
     def _counted(self, simulator: GvsocSimulator, codec: ExportedCodec, firmware: Path,
                  window: NDArray[np.float32]) -> Cycles:
-        _, transcript = self._run(simulator, codec, firmware, window)
-        return Cycles.of_slowest_window(transcript)
-
-    def _run(self, simulator: GvsocSimulator, codec: ExportedCodec, firmware: Path,
-             window: NDArray[np.float32]) -> tuple[Image, Transcript]:
         image = simulator.build(firmware, self.work / f"{firmware.name}_{simulator.cores}", self.target, window[None])
         transcript = simulator.run(image, self.time_limit_seconds)
         found = compare(parse_transcript(expected_transcript(codec, encode(codec, window[None]))), transcript)
         if not found.bit_exact:
             raise EdgeCodecError(f"codec {codec.codec} on {simulator.cores} cores: the bits are not the oracle's "
                                  f"({found.first_difference}); look at the stage verify_gvsoc")
-        return image, transcript
+        return Cycles.of_slowest_window(transcript)
 
 
 def table_rows(benchmarks: Mapping[str, FirmwareBenchmark]) -> list[tuple[str, ...]]:

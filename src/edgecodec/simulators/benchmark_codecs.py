@@ -1,5 +1,5 @@
-"""The codecs that the firmware benchmark compares: the registered one, and the paper's; and what the cycle model of
-their cycles is fitted on."""
+"""The codecs that the firmware benchmark compares: the registered one, and the paper's; and what cycles of others are
+estimated by."""
 
 from __future__ import annotations
 
@@ -19,15 +19,12 @@ from edgecodec.deploy.memory import arena_bytes
 from edgecodec.deploy.network import Arithmetic, ExportedCodec, load_codec
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import load_model
-from edgecodec.params import Params, load_params
-from edgecodec.progress import progress
+from edgecodec.params import EdgeParams, Params, load_params
 from edgecodec.simulators.benchmark import Bench, FirmwareBenchmark
-from edgecodec.simulators.cycle_shapes import SHAPES, Shape, noise
+from edgecodec.simulators.drawn_codecs import SHAPES, Shape, noise
+from edgecodec.simulators.estimate import CYCLE_TABLE, CycleTable, miss, prices_of
 from edgecodec.simulators.gvsoc import CLUSTER_CORES, GvsocSimulator
-from edgecodec.simulators.measurement import Measurement, read_measurements
 from edgecodec.simulators.toolchain import Toolchain, find_toolchain
-
-RECORDS = ("gvsoc_measurements.json", "cycle_measurements.json")  # of the pipeline's firmware, and of many shapes
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class BenchmarkCodecs:
             trained = artifacts / "paper/sound"
             shape = Shape(exported.channels, exported.samples, params.codecs.paper)
             codecs["paper"] = (export_codec(load_model(trained), exported.arithmetic) if trained.is_dir()
-                               else shape.random_codec(params.seed, params.train.paper, exported.arithmetic))
+                               else shape.draw(params.seed, params.train.paper, exported.arithmetic))
         return cls(codecs, window)
 
 
@@ -73,32 +70,34 @@ def benchmark_codecs(artifacts: Path) -> dict[str, FirmwareBenchmark]:
         return found
 
 
-def count_shapes(artifacts: Path) -> tuple[Measurement, ...]:
-    """What GVSOC counts of codecs of many shapes, and of those that the benchmark compares.
+def count_estimates(artifacts: Path) -> CycleTable:
+    """Prices by both codecs on windows as the paper's, and how far they are off for others: all counted on GVSOC.
 
     Raises:
-        EdgeCodecError: as for :func:`benchmark_codecs`, or there is no GVSOC.
+        EdgeCodecError: there is no GVSOC, or a firmware does not fit, run, or equal the oracle.
     """
     params = load_params()
-    present = BenchmarkCodecs.open(artifacts, params)
-    arithmetic = params.firmware.arithmetic
-    cases = [(name, codec, present.window) for name, codec in present.codecs.items()]
-    for seed, (name, shape) in enumerate(SHAPES.items()):
-        training = params.train.edge if name.startswith("edge") else params.train.paper
-        codec = shape.random_codec(seed, training, arithmetic)
-        cases.append((name, codec, noise(codec, seed)))
+    priced = {"edge": Shape(36, 800, params.codecs.edge), "paper": Shape(36, 800, params.codecs.paper)}
+    gvsoc = GvsocSimulator.find(find_toolchain(), params.firmware.l1_stack_bytes)
     with _bench(artifacts, params) as bench:
-        return tuple(bench.record(*case) for case in progress(cases, "Codecs counted on GVSOC"))
+        counted = {}
+        for seed, (name, shape) in enumerate({**priced, **SHAPES}.items()):
+            training = params.train.edge if isinstance(shape.sizes, EdgeParams) else params.train.paper
+            codec = shape.draw(seed, training, params.firmware.arithmetic)
+            found = bench.measure(codec, noise(codec, seed), cores=(CLUSTER_CORES,))
+            counted[name] = codec, found.cycles[CLUSTER_CORES]
+    prices = prices_of([counted.pop(name) for name in priced])
+    misses = {name: miss(prices, *one) for name, one in counted.items()}
+    return CycleTable(params.verify.target, params.firmware.arithmetic, gvsoc.fingerprint, prices, misses)
 
 
 @contextmanager
 def _bench(artifacts: Path, params: Params) -> Iterator[Bench]:
     toolchain = find_toolchain()
-    kept = [measurement for name in RECORDS for measurement in read_measurements(artifacts / name)]
     with tempfile.TemporaryDirectory() as work:
         yield Bench(toolchain, _gvsoc(toolchain, params.firmware.l1_stack_bytes), params.verify.target,
                     arena_bytes(params.firmware), params.firmware.l1_stack_bytes, params.verify.time_limit_seconds,
-                    kept, Path(work))
+                    artifacts / CYCLE_TABLE, Path(work))
 
 
 def _gvsoc(toolchain: Toolchain, l1_stack_bytes: int) -> GvsocSimulator | None:

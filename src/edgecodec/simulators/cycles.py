@@ -1,4 +1,4 @@
-"""Cycles of a codec's steps on a target: as a simulator counted them, or as the cycle model estimates them."""
+"""Cycles of a codec's steps on a target: as a simulator counted them, or as a table of prices estimates them."""
 
 from __future__ import annotations
 

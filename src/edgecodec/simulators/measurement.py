@@ -1,14 +1,15 @@
 """Measurements on a target that are kept in git, so that machines without GVSOC know what it counted.
 
-A measurement belongs to one firmware, by the hash of its sources, and one target. The file holds the latest ones,
-newest first. To measure the same firmware again replaces its entry in place, so that equal results are equal bytes.
+A measurement belongs to a program (:mod:`edgecodec.simulators.program_hash`) and a target: a codec that is trained anew
+has it as well. Beside it stands what every counted training took, to tell how much the values matter. The file holds
+the latest measurements, newest first. To measure a program again replaces its entry in place, so that equal results
+are equal bytes.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,32 +18,62 @@ from edgecodec.deploy.network import Arithmetic
 from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.cycles import Cycles
 from edgecodec.simulators.memory_map import Footprint
-from edgecodec.simulators.workload import Workload
-from edgecodec.storage import read_json, sha256_of_file, write_json
+from edgecodec.storage import read_json, write_json
 
 KEPT = 8
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """What one firmware takes on one target."""
+class Chains:
+    """Cycles from window to packet by rate, of one training."""
 
-    firmware_hash: str
-    kernels_hash: str  # of the sources that do not depend on the model
+    fixed_length: tuple[int, ...]
+    coded: tuple[int, ...] = ()  # none if there are no coded packets
+
+    @classmethod
+    def of(cls, cycles: Cycles) -> Chains:
+        return cls(cycles.chains, () if cycles.coded is None else cycles.coded.chains)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one program takes on one target."""
+
+    program_hash: str
     codec: str
     target: str
-    simulator: str  # its fingerprint
-    clock_mhz: float
+    arithmetic: Arithmetic
+    simulator: str  # its fingerprint, which names the compiler
     stack_bytes: int | None  # deepest stack of a core
     footprint: Footprint
-    workload: Workload
-    cycles: Cycles  # of the slowest window
-    arithmetic: Arithmetic = "dotpex"
+    cycles: Cycles  # of the slowest window, of the training that was counted last
+    models: Mapping[str, Chains] = field(default_factory=dict)  # every training that was counted, by model hash
+
+    def with_models_of(self, earlier: Measurement | None) -> Measurement:
+        """This one, with the trainings of an earlier one of the same program, if the same simulator counted them."""
+        if earlier is None or earlier.simulator != self.simulator:
+            return self
+        return replace(self, models={**earlier.models, **self.models})
 
     @property
-    def has_amounts(self) -> bool:
-        """Whether the cycle model can be fitted on it."""
-        return all(step.amounts for step in self.workload.all_steps)
+    def spread(self) -> dict[str, float]:
+        """Most cycles over least, minus 1, between trainings, at the rate where it is largest: of ``fixed_length``
+        packets and ``coded`` ones. Empty if a single training was counted."""
+        return dict(self._spreads()) if len(self.models) > 1 else {}
+
+    def _spreads(self) -> Iterator[tuple[str, float]]:
+        for kind in ("fixed_length", "coded"):
+            by_rate = list(zip(*(getattr(chains, kind) for chains in self.models.values()), strict=False))
+            if by_rate:
+                yield kind, max(max(cycles) / min(cycles) - 1 for cycles in by_rate)
+
+    @property
+    def remark(self) -> str:
+        """One line: who counted, and how far trainings lie apart."""
+        apart = [f"{share:.2%} apart{'' if kind == 'fixed_length' else ' in coded packets'}"
+                 for kind, share in self.spread.items()]
+        trainings = f"{len(self.models)} trainings, {', '.join(apart)}" if apart else "a single training"
+        return f"counted by {self.simulator}; {trainings}"
 
 
 _FILE = TypeAdapter(tuple[Measurement, ...])
@@ -52,16 +83,20 @@ def read_measurements(path: Path) -> tuple[Measurement, ...]:
     """The measurements in ``path``; none if there is no such file.
 
     Raises:
-        EdgeCodecError: the file is damaged.
+        EdgeCodecError: the file is damaged, or from before measurements belonged to programs.
     """
     if not path.exists():
         return ()
+    content = read_json(path)
     try:
-        return _FILE.validate_python(read_json(path))
+        return _FILE.validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise EdgeCodecError(f"{path}: {field}: {first['msg']}; restore the file with git") from None
+        where = ".".join(map(str, first["loc"]))
+    if "firmware_hash" in str(content):
+        raise EdgeCodecError(f"{path}: measurements of an older EdgeCodec, found by firmware_hash instead of "
+                             "program_hash; restore the file with git, or delete it and run verify_gvsoc with GVSOC")
+    raise EdgeCodecError(f"{path}: {where}: {first['msg']}; restore the file with git")
 
 
 def write_measurements(path: Path, measurements: Sequence[Measurement]) -> None:
@@ -69,22 +104,15 @@ def write_measurements(path: Path, measurements: Sequence[Measurement]) -> None:
 
 
 def add(measurements: Sequence[Measurement], new: Measurement) -> tuple[Measurement, ...]:
-    """``measurements`` with ``new`` in place of its predecessor, or in front; at most :data:`KEPT`."""
-    if find(measurements, new.firmware_hash, new.target) is None:
+    """``measurements`` with ``new`` in place of its predecessor, whose trainings it keeps, or in front; at most
+    :data:`KEPT`."""
+    known = find(measurements, new.program_hash, new.target)
+    if known is None:
         return (new, *measurements)[:KEPT]
-    return tuple(new if (old.firmware_hash, old.target) == (new.firmware_hash, new.target) else old
-                 for old in measurements)
+    return tuple(new.with_models_of(known) if old is known else old for old in measurements)
 
 
-def find(measurements: Sequence[Measurement], firmware_hash: str, target: str) -> Measurement | None:
-    """The measurement of the very same firmware on ``target``."""
+def find(measurements: Sequence[Measurement], program_hash: str, target: str) -> Measurement | None:
+    """The measurement of a program on ``target``."""
     return next((measurement for measurement in measurements
-                 if (measurement.firmware_hash, measurement.target) == (firmware_hash, target)), None)
-
-
-def kernels_hash(firmware: Path) -> str:
-    """sha256 over the hand-written sources of a firmware folder: what its speed depends on, besides the model."""
-    sources = sorted(path for part in ("include", "src", "ports", "verify") for path in (firmware / part).rglob("*")
-                     if path.is_file() and not path.name.startswith("codec_"))
-    lines = [f"{path.relative_to(firmware).as_posix()} {sha256_of_file(path)}\n" for path in sources]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+                 if (measurement.program_hash, measurement.target) == (program_hash, target)), None)

@@ -13,6 +13,7 @@ from edgecodec.simulators.comparison import Comparison
 from edgecodec.simulators.cycles import Cycles
 from edgecodec.simulators.energy import WindowEnergy, raw_millijoules, saving, window_energy
 from edgecodec.simulators.gvsoc import find_chip
+from edgecodec.simulators.measurement import Measurement
 from edgecodec.simulators.memory_map import Footprint
 from edgecodec.simulators.transcript import Transcript
 from edgecodec.storage import rounded
@@ -43,7 +44,8 @@ class Cost:
     """What one window takes on the target.
 
     The evidence is ``measured`` if a simulator of the target counted the cycles now, ``recorded`` if it counted them
-    for the very same firmware and the figures were kept, ``estimated`` if they come from a model of kept figures.
+    for a program of the same code, shapes and memory plan and the figures were kept, ``estimated`` if they come from a
+    table of what other codecs took.
     """
 
     evidence: Evidence
@@ -51,6 +53,10 @@ class Cost:
     footprint: Footprint
     stack_bytes: int | None  # deepest stack of a core; None where no target ran
     remark: str  # where the figures come from
+
+    @classmethod
+    def of(cls, measurement: Measurement, evidence: Evidence) -> Cost:
+        return cls(evidence, measurement.cycles, measurement.footprint, measurement.stack_bytes, measurement.remark)
 
 
 @dataclass(frozen=True)
@@ -60,12 +66,18 @@ class Verification:
     target: str
     checks: tuple[Check, ...]  # the last one is the chosen simulator's
     cost: Cost
+    measurement: Measurement | None  # of the program, if it was counted now or before
     memory_map: str  # of the verification program on the target
     code: CodeCheck  # of the same program
 
     @property
     def bit_exact(self) -> bool:
         return all(check.comparison.bit_exact for check in self.checks)
+
+    @property
+    def new_measurement(self) -> Measurement | None:
+        """What to keep: cycles that were counted now, of a firmware whose bits are right."""
+        return self.measurement if self.cost.evidence == "measured" and self.bit_exact else None
 
     def milliseconds(self, rate: int) -> float:
         """Time to encode, quantize and pack one window."""
@@ -84,6 +96,9 @@ class Verification:
             "simulator": self.checks[-1].simulator,
             "target": self.target,
             "evidence": self.cost.evidence,
+            "trainings": 0 if self.measurement is None else len(self.measurement.models),
+            "cycle_spread": {} if self.measurement is None else {
+                kind: rounded(share) for kind, share in self.measurement.spread.items()},
             "bit_exact": self.bit_exact,
             "clock_mhz": find_chip(self.target).clock_mhz,
             "encoder": {

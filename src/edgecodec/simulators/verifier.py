@@ -15,20 +15,32 @@ from edgecodec.deploy.network import ExportedCodec, Single
 from edgecodec.deploy.oracle import encode
 from edgecodec.errors import EdgeCodecError
 from edgecodec.progress import progress
-from edgecodec.simulators.calibration import Calibration
 from edgecodec.simulators.comparison import compare
 from edgecodec.simulators.cycles import Cycles
-from edgecodec.simulators.gvsoc import build_for_pulp, check_pulp_code, find_chip
+from edgecodec.simulators.estimate import CycleTable, estimate
+from edgecodec.simulators.gvsoc import build_for_pulp, check_pulp_code
 from edgecodec.simulators.host import HostSimulator
-from edgecodec.simulators.measurement import Measurement, find, kernels_hash
-from edgecodec.simulators.memory_map import Footprint, memory_map, pulp_footprint
+from edgecodec.simulators.measurement import Chains, Measurement, find
+from edgecodec.simulators.memory_map import memory_map, pulp_footprint
+from edgecodec.simulators.program_hash import program_hash
 from edgecodec.simulators.simulator import Image, Simulator
 from edgecodec.simulators.toolchain import Toolchain
 from edgecodec.simulators.transcript import Transcript, parse_transcript
 from edgecodec.simulators.verification import Check, Cost, Verification
-from edgecodec.simulators.workload import Workload
 
 CLUSTER_WORKERS = 8
+
+
+def golden_windows(firmware: Path, codec: ExportedCodec) -> Single:
+    """The windows [n, samples, channels] that the folder ``firmware`` was generated with.
+
+    Raises:
+        EdgeCodecError: there are none.
+    """
+    path = firmware / "golden" / "windows.bin"
+    if not path.is_file():
+        raise EdgeCodecError(f"{path}: not found; run the stage generate_c")
+    return np.fromfile(path, "<f4").astype(np.float32).reshape(-1, codec.samples, codec.channels)
 
 
 @dataclass(frozen=True)
@@ -44,38 +56,36 @@ class Verifier:
     time_limit_seconds: float
     work: Path  # for programs and what they print
 
-    def golden_windows(self) -> Single:
-        """The windows [n, samples, channels] that the firmware was generated with.
-
-        Raises:
-            EdgeCodecError: there are none.
-        """
-        path = self.firmware / "golden" / "windows.bin"
-        if not path.is_file():
-            raise EdgeCodecError(f"{path}: not found; run the stage generate_c")
-        return np.fromfile(path, "<f4").astype(np.float32).reshape(-1, self.codec.samples, self.codec.channels)
-
-    def verify(self, simulator: Simulator, target_windows: int, kept: Sequence[Measurement]) -> Verification:
+    def verify(self, simulator: Simulator, target_windows: int, kept: Sequence[Measurement],
+               cycle_table: Path) -> Verification:
         """Check all golden windows on the host, with one worker and with a cluster's number of them, and the first
         ``target_windows`` on ``simulator``.
 
         Args:
-            kept: earlier measurements, for a simulator that counts no cycles.
+            kept: earlier measurements: what a simulator that counts no cycles looks this program up in.
+            cycle_table: of a program that is not there the cycles are estimated by this file.
 
         Raises:
             EdgeCodecError: the program does not compile, fit, run or end. A difference is no error: it is a result.
         """
-        windows = self.golden_windows()
+        windows = golden_windows(self.firmware, self.codec)
         expected = parse_transcript(expected_transcript(self.codec, encode(self.codec, windows)))
-        checks = list(self._checks(simulator, windows, target_windows, expected))
+        checks = tuple(self._checks(simulator, windows, target_windows, expected))
+        measurement = find(kept, self.program_hash, self.target)
         if simulator.counts_cycles:
-            program = checks[-1].executable
-            cost = _measured(checks[-1], pulp_footprint(program, self.l1_stack_bytes))
+            executable = checks[-1].executable
+            measurement = self._measured(checks[-1]).with_models_of(measurement)
+            cost = Cost.of(measurement, "measured")
         else:
-            program = self._target_program(windows[:1])
-            cost = self._looked_up(pulp_footprint(program, self.l1_stack_bytes), kept)
-        return Verification(self.codec, firmware_hash(self.firmware), self.target, tuple(checks), cost,
-                            memory_map(program), check_pulp_code(program, self.l1_stack_bytes))
+            executable = self._target_program(windows[:1])
+            cost = (Cost.of(measurement, "recorded") if measurement is not None
+                    else self._estimated(executable, CycleTable.read(cycle_table)))
+        return Verification(self.codec, firmware_hash(self.firmware), self.target, checks, cost, measurement,
+                            memory_map(executable), check_pulp_code(executable, self.l1_stack_bytes))
+
+    @property
+    def program_hash(self) -> str:
+        return program_hash(self.codec, plan_memory(self.codec, self.l1_bytes), self.firmware)
 
     def check_on_host(self) -> tuple[Check, ...]:
         """Check all golden windows on this host, with one worker and with a cluster's number of them.
@@ -83,18 +93,9 @@ class Verifier:
         Raises:
             EdgeCodecError: the program does not compile, run or end. A difference is no error: it is a result.
         """
-        windows = self.golden_windows()
+        windows = golden_windows(self.firmware, self.codec)
         expected = parse_transcript(expected_transcript(self.codec, encode(self.codec, windows)))
         return tuple(self._checks(HostSimulator(self.toolchain), windows, 0, expected))
-
-    def measurement(self, verification: Verification) -> Measurement:
-        """What to keep of a verification whose cost was measured."""
-        check, cost = verification.checks[-1], verification.cost
-        return Measurement(
-            firmware_hash=verification.firmware_hash, kernels_hash=kernels_hash(self.firmware), codec=self.codec.codec,
-            target=self.target, simulator=check.fingerprint, clock_mhz=find_chip(self.target).clock_mhz,
-            stack_bytes=cost.stack_bytes, footprint=cost.footprint, workload=self._workload(),
-            cycles=cost.cycles, arithmetic=self.codec.arithmetic)
 
     def _checks(self, simulator: Simulator, windows: Single, target_windows: int,
                 expected: Transcript) -> Iterator[Check]:
@@ -119,18 +120,14 @@ class Verifier:
         return build_for_pulp(self.toolchain, self.firmware, self.work / "pulp", self.target, self.l1_stack_bytes,
                               windows).executable
 
-    def _looked_up(self, footprint: Footprint, kept: Sequence[Measurement]) -> Cost:
-        """From a kept measurement of the very same firmware, else from the cycle model."""
-        same = find(kept, firmware_hash(self.firmware), self.target)
-        if same is not None:
-            return Cost("recorded", same.cycles, same.footprint, same.stack_bytes, f"counted by {same.simulator}")
-        calibration = Calibration.of(kept, self.target, self.codec.arithmetic, kernels_hash(self.firmware))
-        return Cost("estimated", calibration.model.estimate(self._workload()), footprint, None, calibration.remark)
+    def _measured(self, check: Check) -> Measurement:
+        cycles = Cycles.of_slowest_window(check.transcript)
+        return Measurement(
+            program_hash=self.program_hash, codec=self.codec.codec, target=self.target,
+            arithmetic=self.codec.arithmetic, simulator=check.fingerprint, stack_bytes=check.transcript.stack_bytes,
+            footprint=pulp_footprint(check.executable, self.l1_stack_bytes), cycles=cycles,
+            models={self.codec.model_hash: Chains.of(cycles)})
 
-    def _workload(self) -> Workload:
-        return Workload.of(self.codec, plan_memory(self.codec, self.l1_bytes))
-
-
-def _measured(check: Check, footprint: Footprint) -> Cost:
-    return Cost("measured", Cycles.of_slowest_window(check.transcript), footprint, check.transcript.stack_bytes,
-                f"counted by {check.fingerprint}")
+    def _estimated(self, executable: Path, table: CycleTable) -> Cost:
+        return Cost("estimated", estimate(table.prices, self.codec), pulp_footprint(executable, self.l1_stack_bytes),
+                    None, table.remark)

@@ -1,0 +1,78 @@
+"""What a firmware's cycles hang on, as a hash: its code, shapes and memory plan, and no weight.
+
+The kernels run the same instructions whatever the values of weights, codebooks, norms, coordinates and frequencies are,
+but for a few that look at data. So codecs that differ in values alone are one program.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecodec.deploy.c_source import network_source
+from edgecodec.deploy.memory import MemoryPlan
+from edgecodec.deploy.network import CodedQuantizer, Convolution, ExportedCodec, Layer, Quantizer, Stage
+from edgecodec.model.entropy import SLOTS, EntropyTables
+from edgecodec.storage import sha256_of_file
+
+_Arrays = TypeVar("_Arrays", bound=Layer | Stage)
+
+
+def program_hash(codec: ExportedCodec, plan: MemoryPlan, firmware: Path) -> str:
+    """sha256 of the hand-written sources in ``firmware``, and of the network as C, which a codec without values gives:
+    layers, stages, places in memory."""
+    network = network_source(without_values(codec), plan)
+    return hashlib.sha256(f"{kernels_hash(firmware)}\n{network}".encode()).hexdigest()
+
+
+def kernels_hash(firmware: Path) -> str:
+    """sha256 of the sources of a firmware folder that do not depend on the model: the hand-written ones, and which
+    arithmetic they are for."""
+    sources = sorted(path for part in ("include", "src", "ports", "verify") for path in (firmware / part).rglob("*")
+                     if path.is_file() and not path.name.startswith("codec_"))
+    lines = [f"{path.relative_to(firmware).as_posix()} {sha256_of_file(path)}\n" for path in sources]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def without_values(codec: ExportedCodec) -> ExportedCodec:
+    """``codec`` with zeros for values, even frequencies, and a window of nowhere: equal for codecs of equal shape. Of a
+    slope remains whether it is above 1, where convolution.c takes another path."""
+    coded = codec.coded
+    return replace(
+        codec, channel_names=(), sample_rate_hz=0.0, layers=tuple(_layer(layer) for layer in codec.layers),
+        quantizer=_quantizer(codec.quantizer),
+        coded=None if coded is None else CodedQuantizer(_quantizer(coded.quantizer), _even_tables(coded.tables)))
+
+
+def _layer(layer: Layer) -> Layer:
+    if isinstance(layer, Convolution) and layer.slope is not None:
+        layer = replace(layer, slope=2.0 if layer.slope > 1 else 0.0)
+    return _zeros(layer)
+
+
+def _quantizer(quantizer: Quantizer) -> Quantizer:
+    return replace(quantizer, stages=tuple(_zeros(stage) for stage in quantizer.stages))
+
+
+def _zeros(record: _Arrays) -> _Arrays:
+    zeros: dict[str, Any] = {name: np.zeros_like(value) for name, value in vars(record).items()
+                             if isinstance(value, np.ndarray)}
+    return replace(record, **zeros)
+
+
+def _even_tables(tables: EntropyTables) -> EntropyTables:
+    return EntropyTables(_even(tables.regime_frequencies),
+                         tuple(tuple(map(_even, of_regime)) for of_regime in tables.word_frequencies))
+
+
+def _even(frequencies: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """A table of as many words, all with the same frequency but for the first, which has the rest."""
+    words = len(frequencies)
+    table = np.full(words, SLOTS // words, np.uint16)
+    table[0] += SLOTS % words
+    return table
