@@ -1,6 +1,5 @@
 """The C gives the oracle's bits: any network, any number of workers, any optimization, hardware float16 or not."""
 
-import shutil
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,6 +8,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from compilers import every_compiler, installed_compilers
 from deploy.factory import RANDOM_SIZES, Sizes, edge_like, paper_like, random_windows, with_layer
 from firmware.conftest import RunOnHost
 from hypothesis import HealthCheck, Phase, given, settings
@@ -18,7 +18,7 @@ from edgecodec.deploy.network import Arithmetic, ExportedCodec, Stage
 from edgecodec.deploy.oracle import dot
 from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.comparison import compare_with_oracle
-from edgecodec.simulators.toolchain import Toolchain, installed_toolchains
+from edgecodec.simulators.toolchain import Toolchain
 
 KINDS = [paper_like, edge_like]
 ARITHMETICS = get_args(Arithmetic)
@@ -41,12 +41,11 @@ FAULTS = {
 
 @pytest.fixture(scope="module", params=FAULTS)
 def sanitizing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Toolchain, str]:
-    """A compiler that has the library of a sanitizer: often the system's. zig has that of undefined behaviour at hand;
-    others it would first compile, for minutes."""
+    """A compiler that has the library of a sanitizer. zig has that of undefined behaviour at hand; others it would
+    first compile, for minutes."""
     program = tmp_path_factory.mktemp("sanitizer") / "fault"
     program.with_suffix(".c").write_text(FAULTS[request.param])
-    system = [Toolchain("cc", ("cc",), {"host": ()})] if shutil.which("cc") else []
-    for compiler in (*system, *installed_toolchains()):
+    for compiler in installed_compilers("host"):
         if compiler.name == "zig" and request.param != "undefined":
             continue
         with suppress(EdgeCodecError):
@@ -120,7 +119,7 @@ def test_optimization_does_not_change_a_bit(kind: Callable[[Sizes], ExportedCode
 
 
 @pytest.mark.parametrize("arithmetic", ARITHMETICS)
-@pytest.mark.parametrize("compiler", installed_toolchains(), ids=lambda compiler: compiler.name)
+@pytest.mark.parametrize("compiler", every_compiler("host"))
 def test_every_installed_compiler_gives_the_same_bits(compiler: Toolchain, arithmetic: Arithmetic,
                                                       run_on_host: RunOnHost) -> None:
     codec = edge_like(Sizes(seed=5, arithmetic=arithmetic))

@@ -24,7 +24,7 @@ from edgecodec.simulators.benchmark import Bench, FirmwareBenchmark
 from edgecodec.simulators.cycle_shapes import SHAPES, Shape, noise
 from edgecodec.simulators.gvsoc import CLUSTER_CORES, GvsocSimulator
 from edgecodec.simulators.measurement import Measurement, read_measurements
-from edgecodec.simulators.toolchain import Toolchain, find_toolchain
+from edgecodec.simulators.toolchain import Toolchain, choose_toolchain
 
 RECORDS = ("gvsoc_measurements.json", "cycle_measurements.json")  # of the pipeline's firmware, and of many shapes
 
@@ -92,7 +92,7 @@ def count_shapes(artifacts: Path) -> tuple[Measurement, ...]:
 
 @contextmanager
 def _bench(artifacts: Path, params: Params) -> Iterator[Bench]:
-    toolchain = find_toolchain()
+    toolchain = choose_toolchain(params.verify.compiler, "riscv32")
     kept = [measurement for name in RECORDS for measurement in read_measurements(artifacts / name)]
     with tempfile.TemporaryDirectory() as work:
         yield Bench(toolchain, _gvsoc(toolchain, params.firmware.l1_stack_bytes), params.verify.target,
