@@ -1,12 +1,16 @@
 """The compilers that the tests build with: every one that is here, with warnings as errors."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.toolchain import KINDS, Machine, Toolchain
+
+# What this machine's processor has besides the instructions that programs are built of.
+NEWER_INSTRUCTIONS = ("-mavx2", "-mfma", "-mf16c") if " avx2 " in Path("/proc/cpuinfo").read_text() else ()
 
 
 def every_compiler(machine: Machine) -> Iterator[Any]:

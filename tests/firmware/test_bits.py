@@ -8,7 +8,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from compilers import every_compiler, installed_compilers
+from compilers import NEWER_INSTRUCTIONS, every_compiler, installed_compilers
 from deploy.factory import RANDOM_SIZES, Sizes, edge_like, paper_like, random_windows, with_layer
 from firmware.conftest import RunOnHost
 from hypothesis import HealthCheck, Phase, given, settings
@@ -108,11 +108,12 @@ def test_the_lowest_regime_wins_and_what_overflows_never_does(threads: int | Non
     assert transcript.windows[0].choice.regime == 1
 
 
-@pytest.mark.parametrize("options", [("-O0",), ("-O3", "-DEC_PORTABLE_HALF")], ids=" ".join)
+@pytest.mark.parametrize("options", [("-O0",), ("-O3", *NEWER_INSTRUCTIONS)], ids=" ".join)
 @pytest.mark.parametrize("arithmetic", ARITHMETICS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_optimization_does_not_change_a_bit(kind: Callable[[Sizes], ExportedCodec], arithmetic: Arithmetic,
-                                            options: tuple[str, ...], run_on_host: RunOnHost) -> None:
+def test_optimization_and_processor_do_not_change_a_bit(
+        kind: Callable[[Sizes], ExportedCodec], arithmetic: Arithmetic, options: tuple[str, ...],
+        run_on_host: RunOnHost) -> None:
     codec = kind(Sizes(seed=5, regimes=2, arithmetic=arithmetic))
     windows = random_windows(codec, 2)
     assert compare_with_oracle(codec, windows, run_on_host(codec, windows, 3, options=options)).bit_exact
@@ -139,7 +140,10 @@ def test_sanitizers_find_nothing(kind: Callable[[Sizes], ExportedCodec], threads
     assert compare_with_oracle(codec, windows, transcript).bit_exact
 
 
-def test_fast_math_is_refused(run_on_host: RunOnHost) -> None:
+@pytest.mark.parametrize("compiler", every_compiler("host"))
+def test_sums_in_another_order_are_refused(compiler: Toolchain, run_on_host: RunOnHost) -> None:
+    """Of the options that allow it only GCC tells them all."""
     codec = edge_like(Sizes(seed=5))
-    with pytest.raises(EdgeCodecError, match="compile without -ffast-math"):
-        run_on_host(codec, random_windows(codec, 1), options=("-ffast-math",))
+    for option in ("-ffast-math", *(["-funsafe-math-optimizations"] if compiler.name == "gcc" else [])):
+        with pytest.raises(EdgeCodecError, match="compile without -ffast-math"):
+            run_on_host(codec, random_windows(codec, 1), compiler=compiler, options=(option,))

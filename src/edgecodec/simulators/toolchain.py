@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,7 @@ WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow")
 # The sums' order defines the result; nothing may be contracted or reordered.
 LANGUAGE = ("-std=c11", "-ffp-contract=off", "-fno-math-errno")
 _BARE_METAL = ("-ffreestanding", "-nostdlib")
+_OF_LINKER = "linker command failed|ld returned"  # the compiler's word, after the linker said why
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,7 @@ def choose_toolchain(compiler: CompilerName, *machines: Machine) -> Toolchain:
 
 
 def _first_error(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines() if line.strip() and "linker command failed" not in line]
+    lines = [line.strip() for line in output.splitlines() if line.strip() and not re.search(_OF_LINKER, line)]
     marked = [line for line in lines if "error:" in line]  # GNU ld marks nothing: its last line says it
     return next(iter(marked + lines[-1:]), "no output")
 
