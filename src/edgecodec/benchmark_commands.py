@@ -10,12 +10,16 @@ import typer
 if TYPE_CHECKING:
     from edgecodec.simulators.calibration import Calibration
 
-app = typer.Typer(no_args_is_help=True, help="Measure speed.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
 def benchmark() -> None:
-    """Measure speed."""
+    """Measure speed.
+
+    C is compiled by zig, unless `verify.compiler` in params.yaml, or EDGECODEC_COMPILER, which overrides it, names
+    another compiler.
+    """
 
 
 @app.command()
