@@ -14,7 +14,7 @@ from edgecodec.params import load_params
 from edgecodec.simulators.estimate import CYCLE_TABLE
 from edgecodec.simulators.measurement import add, read_measurements, write_measurements
 from edgecodec.simulators.selection import choose_simulator
-from edgecodec.simulators.toolchain import find_toolchain
+from edgecodec.simulators.toolchain import choose_toolchain
 from edgecodec.simulators.verifier import Verifier
 from edgecodec.storage import replacing_directory, write_json, write_text
 
@@ -29,7 +29,7 @@ def main() -> None:
     params = load_params()
     codec = load_codec(FLOAT16)
     kept = read_measurements(MEASUREMENTS)
-    toolchain = find_toolchain()
+    toolchain = choose_toolchain(params.verify.compiler, "host", "riscv32")
     choice = choose_simulator(params.verify.simulator, toolchain, params.firmware.l1_stack_bytes)
     print(f"simulator {choice.simulator.name}: {choice.reason}")
     with tempfile.TemporaryDirectory() as work:

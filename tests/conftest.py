@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from edgecodec.data.windows import WindowSet, write_windows
 from edgecodec.model.codec import Codec
 from edgecodec.model.stateful import StatefulCodec
 from edgecodec.params import Params, load_params
+from edgecodec.simulators.toolchain import DEFAULT, Toolchain, choose_toolchain
 from edgecodec.training.loop import Trainer
 from edgecodec.training.offsets import ProfileExchange
 from edgecodec.training.stateful import fit_stateful
@@ -30,6 +32,12 @@ settle_torch()
 @pytest.fixture(scope="session")
 def repository() -> Path:
     return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def toolchain() -> Toolchain:
+    """The default compiler, or what EDGECODEC_COMPILER names."""
+    return replace(choose_toolchain(DEFAULT), warnings_are_errors=True)
 
 
 @pytest.fixture(scope="session")

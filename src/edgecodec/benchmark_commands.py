@@ -7,12 +7,16 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Measure speed.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
 def benchmark() -> None:
-    """Measure speed."""
+    """Measure speed.
+
+    C is compiled by zig, unless `verify.compiler` in params.yaml, or EDGECODEC_COMPILER, which overrides it, names
+    another compiler.
+    """
 
 
 @app.command()
@@ -61,7 +65,7 @@ def instructions(
     from edgecodec.errors import EdgeCodecError
     from edgecodec.params import load_params
     from edgecodec.simulators.instruction_counts import count_instructions
-    from edgecodec.simulators.toolchain import find_toolchain
+    from edgecodec.simulators.toolchain import choose_toolchain
     from edgecodec.storage import write_json
 
     codec, firmware = load_codec(artifacts / "float16"), artifacts / "firmware"
@@ -69,8 +73,9 @@ def instructions(
     if not windows.is_file():
         raise EdgeCodecError(f"{windows}: not found; run the stage generate_c")
     window = np.fromfile(windows, "<f4", codec.samples * codec.channels).astype(np.float32)
-    counts = count_instructions(codec, firmware, window.reshape(codec.samples, codec.channels), find_toolchain(),
-                                load_params().verify.time_limit_seconds)
+    verify = load_params().verify
+    counts = count_instructions(codec, firmware, window.reshape(codec.samples, codec.channels),
+                                choose_toolchain(verify.compiler), verify.time_limit_seconds)
     table = Table("core", title="Thousands of instructions: encoder, and window to packet by rate; memory in bytes",
                   title_justify="left")
     for heading in ("encoder", *(f"rate {rate}" for rate in range(1, len(counts[0].chains) + 1)), "code", "stack"):

@@ -16,7 +16,7 @@ from edgecodec.params import Params
 from edgecodec.registry.measurements import Measurements
 from edgecodec.registry.rate_figures import figures_of_rates
 from edgecodec.simulators.selection import choose_simulator
-from edgecodec.simulators.toolchain import find_toolchain
+from edgecodec.simulators.toolchain import choose_toolchain
 
 PACKAGES = ("edgecodec", "torch", "mlflow", "dvc")
 SIMULATORS = ("gvsoc", "qemu", "cortex-m55", "host")
@@ -71,7 +71,8 @@ def _installation(params: Params) -> Table:
 def _simulators(params: Params) -> Iterator[tuple[str, str]]:
     for name in SIMULATORS:
         try:
-            yield name, choose_simulator(name, find_toolchain(), params.firmware.l1_stack_bytes).simulator.fingerprint
+            toolchain = choose_toolchain(params.verify.compiler)
+            yield name, choose_simulator(name, toolchain, params.firmware.l1_stack_bytes).simulator.fingerprint
         except EdgeCodecError as absence:
             yield name, str(absence)
 

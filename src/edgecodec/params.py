@@ -18,6 +18,7 @@ from edgecodec.errors import EdgeCodecError
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+CompilerName = Literal["zig", "clang-19", "gcc"]
 
 
 class Section(BaseModel):
@@ -243,6 +244,7 @@ class FirmwareParams(Section):
 
 class VerifyParams(Section):
     simulator: Literal["auto", "gvsoc", "qemu", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "host"]
+    compiler: CompilerName
     target: Literal["gap9_like", "pulp-open"]
     target_windows: Count
     time_limit_seconds: Positive

@@ -14,17 +14,12 @@ from edgecodec.deploy.network import ExportedCodec, Single
 from edgecodec.simulators.firmware import Firmware
 from edgecodec.simulators.host import HostSimulator
 from edgecodec.simulators.simulator import Image
-from edgecodec.simulators.toolchain import Toolchain, find_toolchain
+from edgecodec.simulators.toolchain import Toolchain
 from edgecodec.simulators.transcript import Transcript
 
 Generate = Callable[[ExportedCodec], Path]
 RunOnHost = Callable[..., Transcript]
 BuildLibrary = Callable[[ExportedCodec], Library]
-
-
-@pytest.fixture(scope="session")
-def toolchain() -> Toolchain:
-    return find_toolchain()
 
 
 @pytest.fixture(scope="session")

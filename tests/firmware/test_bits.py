@@ -1,6 +1,5 @@
 """The C gives the oracle's bits: any network, any number of workers, any optimization, hardware float16 or not."""
 
-import shutil
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,6 +8,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from compilers import NEWER_INSTRUCTIONS, every_compiler, installed_compilers
 from deploy.factory import RANDOM_SIZES, Sizes, edge_like, paper_like, random_windows, with_layer
 from firmware.conftest import RunOnHost
 from hypothesis import HealthCheck, Phase, given, settings
@@ -18,7 +18,7 @@ from edgecodec.deploy.network import Arithmetic, ExportedCodec, Stage
 from edgecodec.deploy.oracle import dot
 from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.comparison import compare_with_oracle
-from edgecodec.simulators.toolchain import Toolchain, installed_toolchains
+from edgecodec.simulators.toolchain import Toolchain
 
 KINDS = [paper_like, edge_like]
 ARITHMETICS = get_args(Arithmetic)
@@ -41,12 +41,11 @@ FAULTS = {
 
 @pytest.fixture(scope="module", params=FAULTS)
 def sanitizing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Toolchain, str]:
-    """A compiler that has the library of a sanitizer: often the system's. zig has that of undefined behaviour at hand;
-    others it would first compile, for minutes."""
+    """A compiler that has the library of a sanitizer. zig has that of undefined behaviour at hand; others it would
+    first compile, for minutes."""
     program = tmp_path_factory.mktemp("sanitizer") / "fault"
     program.with_suffix(".c").write_text(FAULTS[request.param])
-    system = [Toolchain("cc", ("cc",), {"host": ()})] if shutil.which("cc") else []
-    for compiler in (*system, *installed_toolchains()):
+    for compiler in installed_compilers("host"):
         if compiler.name == "zig" and request.param != "undefined":
             continue
         with suppress(EdgeCodecError):
@@ -109,18 +108,19 @@ def test_the_lowest_regime_wins_and_what_overflows_never_does(threads: int | Non
     assert transcript.windows[0].choice.regime == 1
 
 
-@pytest.mark.parametrize("options", [("-O0",), ("-O3", "-DEC_PORTABLE_HALF")], ids=" ".join)
+@pytest.mark.parametrize("options", [("-O0",), ("-O3", *NEWER_INSTRUCTIONS)], ids=" ".join)
 @pytest.mark.parametrize("arithmetic", ARITHMETICS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_optimization_does_not_change_a_bit(kind: Callable[[Sizes], ExportedCodec], arithmetic: Arithmetic,
-                                            options: tuple[str, ...], run_on_host: RunOnHost) -> None:
+def test_optimization_and_processor_do_not_change_a_bit(
+        kind: Callable[[Sizes], ExportedCodec], arithmetic: Arithmetic, options: tuple[str, ...],
+        run_on_host: RunOnHost) -> None:
     codec = kind(Sizes(seed=5, regimes=2, arithmetic=arithmetic))
     windows = random_windows(codec, 2)
     assert compare_with_oracle(codec, windows, run_on_host(codec, windows, 3, options=options)).bit_exact
 
 
 @pytest.mark.parametrize("arithmetic", ARITHMETICS)
-@pytest.mark.parametrize("compiler", installed_toolchains(), ids=lambda compiler: compiler.name)
+@pytest.mark.parametrize("compiler", every_compiler("host"))
 def test_every_installed_compiler_gives_the_same_bits(compiler: Toolchain, arithmetic: Arithmetic,
                                                       run_on_host: RunOnHost) -> None:
     codec = edge_like(Sizes(seed=5, arithmetic=arithmetic))
@@ -140,7 +140,10 @@ def test_sanitizers_find_nothing(kind: Callable[[Sizes], ExportedCodec], threads
     assert compare_with_oracle(codec, windows, transcript).bit_exact
 
 
-def test_fast_math_is_refused(run_on_host: RunOnHost) -> None:
+@pytest.mark.parametrize("compiler", every_compiler("host"))
+def test_sums_in_another_order_are_refused(compiler: Toolchain, run_on_host: RunOnHost) -> None:
+    """Of the options that allow it only GCC tells them all."""
     codec = edge_like(Sizes(seed=5))
-    with pytest.raises(EdgeCodecError, match="compile without -ffast-math"):
-        run_on_host(codec, random_windows(codec, 1), options=("-ffast-math",))
+    for option in ("-ffast-math", *(["-funsafe-math-optimizations"] if compiler.name == "gcc" else [])):
+        with pytest.raises(EdgeCodecError, match="compile without -ffast-math"):
+            run_on_host(codec, random_windows(codec, 1), compiler=compiler, options=(option,))

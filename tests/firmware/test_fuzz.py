@@ -5,13 +5,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from compilers import installed_compilers
 from deploy.factory import Sizes, edge_like, paper_like
 from firmware.conftest import Generate
 
 from edgecodec.deploy.network import ExportedCodec
 from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.firmware import Firmware
-from edgecodec.simulators.toolchain import Toolchain, installed_toolchains
+from edgecodec.simulators.toolchain import Toolchain
 
 TARGET = Path(__file__).with_name("fuzz.c")
 PAPER_LIKE = paper_like(Sizes(seed=9, samples=24, stages_per_rate=2, regimes=3))
@@ -39,7 +40,7 @@ def fuzzing(tmp_path_factory: pytest.TempPathFactory) -> Toolchain:
         int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
         int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) { (void)data; (void)bytes; return 0; }""")
     reasons = []
-    for compiler in installed_toolchains():
+    for compiler in installed_compilers("host"):
         try:
             compiler.build("host", [program.with_suffix(".c")], program, options=OPTIONS)
         except EdgeCodecError as failure:

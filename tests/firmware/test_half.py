@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from compilers import NEWER_INSTRUCTIONS
 
 from edgecodec.simulators.toolchain import Toolchain
 
@@ -29,7 +30,7 @@ def probe(request: pytest.FixtureRequest, toolchain: Toolchain, repository: Path
     (folder / "probe.c").write_text(PROBE)
     toolchain.build("host", [folder / "probe.c"], folder / "probe.so",
                     includes=[repository / "src" / "edgecodec" / "firmware" / "kernels"],
-                    options=("-O2", "-shared", "-fPIC", request.param))
+                    options=("-O2", "-shared", "-fPIC", *NEWER_INSTRUCTIONS, request.param))
     return ctypes.CDLL(str(folder / "probe.so"))
 
 

@@ -34,7 +34,7 @@ from edgecodec.simulators.gvsoc import GvsocSimulator
 from edgecodec.simulators.measurement import Chains, Measurement, find, read_measurements, write_measurements
 from edgecodec.simulators.memory_map import Footprint
 from edgecodec.simulators.program_hash import program_hash
-from edgecodec.simulators.toolchain import find_toolchain
+from edgecodec.simulators.toolchain import choose_toolchain
 from edgecodec.simulators.trainings import count_trainings
 from edgecodec.storage import read_json
 
@@ -122,7 +122,7 @@ def test_trainings_are_counted_beside_each_other() -> None:
     save_params(params, Path())
     write_measurements(RECORDS, [replace(count(), program_hash="another")])
     try:
-        GvsocSimulator.find(find_toolchain(), params.firmware.l1_stack_bytes)
+        GvsocSimulator.find(choose_toolchain(params.verify.compiler, "riscv32"), params.firmware.l1_stack_bytes)
     except EdgeCodecError as absence:
         with pytest.raises(EdgeCodecError, match="GVSOC"):
             count_trainings(Path("artifacts"))

@@ -12,14 +12,9 @@ from edgecodec.deploy.network import ExportedCodec
 from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.gvsoc import GvsocSimulator
 from edgecodec.simulators.qemu import QemuSimulator
-from edgecodec.simulators.toolchain import Toolchain, find_toolchain
+from edgecodec.simulators.toolchain import Toolchain
 
 FakeGvsoc = Callable[[str], GvsocSimulator]
-
-
-@pytest.fixture(scope="session")
-def toolchain() -> Toolchain:
-    return find_toolchain()
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from compilers import every_compiler
 from deploy.factory import Sizes, edge_like, random_windows
 from elftools.elf.elffile import ELFFile
 from simulators.conftest import L1_STACK_BYTES
@@ -21,17 +22,17 @@ from edgecodec.simulators.gvsoc import check_pulp_code
 from edgecodec.simulators.instruction_set import decode
 from edgecodec.simulators.program import Program
 from edgecodec.simulators.stack_bound import StackAnalysis
-from edgecodec.simulators.toolchain import Toolchain, installed_toolchains
+from edgecodec.simulators.toolchain import Toolchain
 
 BEGINNING = """
 #include <stdint.h>
 __asm__(".globl core_stacks\\n.set core_stacks, 0x10010000\\n");
-void _start(void);
-void _start(void) { }
 _Noreturn void cluster_main(uint32_t core);
+_Noreturn void _start(void);
+void _start(void) { cluster_main(0); }
 volatile uint32_t sink[64];
 """
-ENDING = "_Noreturn void cluster_main(uint32_t core) { work(core); for (;;) { } }\n"
+ENDING = "__attribute__((noinline)) void cluster_main(uint32_t core) { work(core); for (;;) { } }\n"
 
 
 @pytest.fixture(scope="module", params=get_args(Arithmetic))
@@ -40,7 +41,7 @@ def arithmetic(request: pytest.FixtureRequest) -> Arithmetic:
     return chosen
 
 
-@pytest.fixture(scope="module", params=installed_toolchains(), ids=lambda compiler: compiler.name)
+@pytest.fixture(scope="module", params=every_compiler("riscv32"))
 def verification_program(request: pytest.FixtureRequest, arithmetic: Arithmetic,
                          tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The firmware of a codec with everything in it, linked for the cluster, and the compiler's sizes of frames."""

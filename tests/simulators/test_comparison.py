@@ -15,7 +15,7 @@ from edgecodec.deploy.oracle import encode, quantize
 from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.comparison import compare, compare_with_oracle
 from edgecodec.simulators.host import HostSimulator
-from edgecodec.simulators.toolchain import find_toolchain
+from edgecodec.simulators.toolchain import Toolchain
 from edgecodec.simulators.transcript import Record, Transcript, parse_transcript
 
 CODEC = edge_like(Sizes(seed=8, regimes=3, stages_per_rate=2, coded_codewords=6))
@@ -26,14 +26,14 @@ RunEdited = Callable[[str, Callable[[str], str]], Transcript]
 
 
 @pytest.fixture
-def run_edited(tmp_path: Path) -> RunEdited:
+def run_edited(toolchain: Toolchain, tmp_path: Path) -> RunEdited:
     """Edit one source file of the firmware, build, run on the host."""
 
     def run(source: str, edit: Callable[[str], str]) -> Transcript:
         write_firmware(CODEC, WINDOWS, 1 << 20, tmp_path / "firmware", L1_STACK_BYTES)
         path = tmp_path / "firmware" / "src" / source
         path.write_text(edit(path.read_text()))
-        simulator = HostSimulator(find_toolchain(), options=("-O1",))
+        simulator = HostSimulator(toolchain, options=("-O1",))
         return simulator.run(simulator.build(tmp_path / "firmware", tmp_path, "host", WINDOWS), 60)
 
     return run
@@ -217,10 +217,10 @@ def test_firmware_of_another_model_is_a_difference() -> None:
     assert (difference.place, difference.window) == ("model", None)
 
 
-def test_a_window_that_the_firmware_refuses_is_said(tmp_path: Path) -> None:
+def test_a_window_that_the_firmware_refuses_is_said(toolchain: Toolchain, tmp_path: Path) -> None:
     write_firmware(CODEC, WINDOWS, 1 << 20, tmp_path / "firmware", L1_STACK_BYTES)
     broken = WINDOWS.copy()
     broken[1, 5, 2] = np.inf
-    simulator = HostSimulator(find_toolchain(), workers=3, options=("-O1",))
+    simulator = HostSimulator(toolchain, workers=3, options=("-O1",))
     with pytest.raises(EdgeCodecError, match="host: ended with status 1; last line: 'error window with NaN or Inf'"):
         simulator.run(simulator.build(tmp_path / "firmware", tmp_path, "host", broken), 60)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from compilers import every_compiler
 from deploy.factory import random_windows
 from simulators.conftest import L1_STACK_BYTES, FakeGvsoc
 
@@ -13,7 +14,7 @@ from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.gvsoc import CHIPS, GvsocSimulator, build_for_pulp, check_pulp_code
 from edgecodec.simulators.memory_map import memory_map, pulp_footprint
 from edgecodec.simulators.simulator import Image
-from edgecodec.simulators.toolchain import Toolchain, find_toolchain, installed_toolchains
+from edgecodec.simulators.toolchain import Toolchain
 from edgecodec.storage import read_json
 
 VARIABLES = ("GVSOC_HOME", "GVSOC_WORKDIR", "GAP_SDK_HOME", "GVSOC_PYTHON")
@@ -33,9 +34,8 @@ def image_of(folder: Path, target: str = "gap9_like") -> Image:
     return Image(target, folder / "verify.elf", (), None)
 
 
-@pytest.mark.parametrize(("target", "compiler"), [
-    *(("gap9_like", compiler) for compiler in installed_toolchains()), ("pulp-open", find_toolchain()),
-], ids=lambda value: getattr(value, "name", value))
+@pytest.mark.parametrize("target", ["gap9_like", "pulp-open"])
+@pytest.mark.parametrize("compiler", every_compiler("riscv32"))
 def test_every_layer_index_and_packet_is_the_oracles(
         gvsoc: GvsocSimulator, codec: ExportedCodec, firmware: Path, tmp_path: Path, target: str,
         compiler: Toolchain) -> None:
@@ -161,29 +161,32 @@ def test_gvsoc_runs_with_its_own_python(
 @pytest.mark.parametrize("below", ["", "install", "install/workstation"])
 @pytest.mark.parametrize("variable", ["GVSOC_HOME", "GVSOC_WORKDIR", "GAP_SDK_HOME"])
 def test_it_is_found_below_the_folder_that_a_variable_names(
-        nowhere: pytest.MonkeyPatch, fake_gvsoc: FakeGvsoc, tmp_path: Path, variable: str, below: str) -> None:
+        nowhere: pytest.MonkeyPatch, fake_gvsoc: FakeGvsoc, toolchain: Toolchain, tmp_path: Path, variable: str,
+        below: str) -> None:
     home = tmp_path / "home"
     target = home / below
     target.parent.mkdir(parents=True, exist_ok=True)
     installed = fake_gvsoc("exit 0").folder.rename(target)
     nowhere.setenv(variable, str(home))
-    assert GvsocSimulator.find(find_toolchain(), L1_STACK_BYTES).folder == installed
+    assert GvsocSimulator.find(toolchain, L1_STACK_BYTES).folder == installed
 
 
-def test_it_is_found_on_the_path(nowhere: pytest.MonkeyPatch, fake_gvsoc: FakeGvsoc, tmp_path: Path) -> None:
+def test_it_is_found_on_the_path(
+        nowhere: pytest.MonkeyPatch, fake_gvsoc: FakeGvsoc, toolchain: Toolchain, tmp_path: Path) -> None:
     folder = fake_gvsoc("exit 0").folder
     (tmp_path / "programs").mkdir()
     (tmp_path / "programs" / "gvsoc").symlink_to(folder / "bin" / "gvsoc")
     nowhere.setenv("PATH", f"{tmp_path / 'programs'}:/usr/bin:/bin")
-    assert GvsocSimulator.find(find_toolchain(), L1_STACK_BYTES).folder == folder
+    assert GvsocSimulator.find(toolchain, L1_STACK_BYTES).folder == folder
 
 
-def test_an_installation_without_the_target_is_named(nowhere: pytest.MonkeyPatch, fake_gvsoc: FakeGvsoc) -> None:
+def test_an_installation_without_the_target_is_named(
+        nowhere: pytest.MonkeyPatch, fake_gvsoc: FakeGvsoc, toolchain: Toolchain) -> None:
     folder = fake_gvsoc("exit 0").folder
     (folder / "models" / "gen_isa_pulp_cluster_1.so").unlink()
     nowhere.setenv("GVSOC_HOME", str(folder))
     with pytest.raises(EdgeCodecError, match=f"GVSOC in {folder} lacks pulp-open: build it with TARGETS=pulp-open"):
-        GvsocSimulator.find(find_toolchain(), L1_STACK_BYTES)
+        GvsocSimulator.find(toolchain, L1_STACK_BYTES)
 
 
 def test_the_fingerprint_follows_the_models(fake_gvsoc: FakeGvsoc, toolchain: Toolchain) -> None:

@@ -3,16 +3,17 @@
 from pathlib import Path
 
 import pytest
+from compilers import every_compiler
 from deploy.factory import random_windows
 
 from edgecodec.deploy.network import ExportedCodec
 from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.qemu import QemuSimulator
-from edgecodec.simulators.toolchain import Toolchain, installed_toolchains
+from edgecodec.simulators.toolchain import Toolchain
 
 
-@pytest.mark.parametrize("compiler", installed_toolchains(), ids=lambda compiler: compiler.name)
+@pytest.mark.parametrize("compiler", every_compiler("riscv32"))
 def test_every_layer_index_and_packet_is_the_oracles(
         qemu: QemuSimulator, codec: ExportedCodec, firmware: Path, tmp_path: Path, compiler: Toolchain) -> None:
     windows = random_windows(codec, 3)

@@ -22,8 +22,12 @@ def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def install_qemu(programs: Path, machine: str = "riscv32") -> None:
-    (programs / f"qemu-system-{machine}").write_text("#!/bin/sh\n")
-    (programs / f"qemu-system-{machine}").chmod(0o755)
+    install(programs / f"qemu-system-{machine}")
+
+
+def install(program: Path) -> None:
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
 
 
 def test_the_host_is_always_there_and_says_what_is_missing(toolchain: Toolchain) -> None:
@@ -63,6 +67,18 @@ def test_gvsoc_comes_first(bare_machine: Path, toolchain: Toolchain, fake_gvsoc:
 def test_an_installed_simulator_can_be_passed_over(bare_machine: Path, toolchain: Toolchain) -> None:
     install_qemu(bare_machine)
     assert choose_simulator("host", toolchain, L1_STACK_BYTES).simulator.name == "host"
+
+
+def test_boards_that_the_compiler_does_not_build_for_are_passed_over(bare_machine: Path) -> None:
+    for program in ("qemu-system-riscv32", "qemu-system-arm", "gcc", "arm-none-eabi-gcc"):
+        install(bare_machine / program)
+    choice = choose_simulator("auto", Toolchain("gcc"), L1_STACK_BYTES)
+    assert choice.simulator.name == "cortex-m55"
+    assert "verify.compiler: gcc: has no float16 for riscv32; set verify.compiler: zig or clang-19" in choice.reason
+    (bare_machine / "arm-none-eabi-gcc").unlink()
+    choice = choose_simulator("auto", Toolchain("gcc"), L1_STACK_BYTES)
+    assert choice.simulator.name == "host"
+    assert "arm-none-eabi-gcc not found" in choice.reason
 
 
 @pytest.mark.parametrize(("name", "complaint"), [

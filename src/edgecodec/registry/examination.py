@@ -29,7 +29,7 @@ from edgecodec.registry.registered import BUNDLE_IN_MODEL, RegisteredVersion
 from edgecodec.registry.release_log import Figures
 from edgecodec.registry.remeasurement import VALIDATION, LocalWindows, measured_error_percent
 from edgecodec.registry.versions import BUNDLE, LOADER_FILES
-from edgecodec.simulators.toolchain import find_toolchain
+from edgecodec.simulators.toolchain import choose_toolchain
 from edgecodec.simulators.verifier import Verifier
 from edgecodec.storage import read_json, sha256_of_file
 
@@ -208,11 +208,11 @@ def _lineage(sealed: SealedBundle, repository: Path) -> Finding:
 
 
 def _firmware(sealed: SealedBundle, params: Params, work: Path) -> Finding:
-    verifier = Verifier(sealed.codec, sealed.bundle.folder / "firmware", params.verify.target,
-                        arena_bytes(params.firmware), params.firmware.l1_stack_bytes, find_toolchain(),
-                        params.verify.time_limit_seconds, work)
     try:
-        checks = verifier.check_on_host()
+        toolchain = choose_toolchain(params.verify.compiler, "host")
+        checks = Verifier(sealed.codec, sealed.bundle.folder / "firmware", params.verify.target,
+                          arena_bytes(params.firmware), params.firmware.l1_stack_bytes, toolchain,
+                          params.verify.time_limit_seconds, work).check_on_host()
     except EdgeCodecError as error:
         return Finding("firmware", False, str(error))
     differing = [str(check) for check in checks if not check.comparison.bit_exact]

@@ -24,7 +24,7 @@ from edgecodec.simulators.benchmark import Bench, FirmwareBenchmark
 from edgecodec.simulators.drawn_codecs import SHAPES, Shape, noise
 from edgecodec.simulators.estimate import CYCLE_TABLE, CycleTable, miss, prices_of
 from edgecodec.simulators.gvsoc import CLUSTER_CORES, GvsocSimulator
-from edgecodec.simulators.toolchain import Toolchain, find_toolchain
+from edgecodec.simulators.toolchain import Toolchain, choose_toolchain
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def count_estimates(artifacts: Path) -> CycleTable:
     """
     params = load_params()
     priced = {"edge": Shape(36, 800, params.codecs.edge), "paper": Shape(36, 800, params.codecs.paper)}
-    gvsoc = GvsocSimulator.find(find_toolchain(), params.firmware.l1_stack_bytes)
+    gvsoc = GvsocSimulator.find(choose_toolchain(params.verify.compiler, "riscv32"), params.firmware.l1_stack_bytes)
     with _bench(artifacts, params) as bench:
         counted = {}
         for seed, (name, shape) in enumerate({**priced, **SHAPES}.items()):
@@ -93,7 +93,7 @@ def count_estimates(artifacts: Path) -> CycleTable:
 
 @contextmanager
 def _bench(artifacts: Path, params: Params) -> Iterator[Bench]:
-    toolchain = find_toolchain()
+    toolchain = choose_toolchain(params.verify.compiler, "riscv32")
     with tempfile.TemporaryDirectory() as work:
         yield Bench(toolchain, _gvsoc(toolchain, params.firmware.l1_stack_bytes), params.verify.target,
                     arena_bytes(params.firmware), params.firmware.l1_stack_bytes, params.verify.time_limit_seconds,

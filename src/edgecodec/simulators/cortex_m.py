@@ -57,13 +57,14 @@ class CortexMSimulator:
         """QEMU on PATH, with a board that has ``core``, a key of BOARDS.
 
         Raises:
-            EdgeCodecError: there is no such core, or no QEMU.
+            EdgeCodecError: there is no such core, no QEMU, or the compiler does not build for it.
         """
         if core not in BOARDS:
             raise EdgeCodecError(f"core {core}: unknown; use one of {', '.join(BOARDS)}")
         program = shutil.which(_PROGRAM)
         if program is None:
             raise EdgeCodecError(f"{_PROGRAM} not found: install QEMU 7.2 or later (Debian: {_PROGRAM})")
+        toolchain.find(BOARDS[core].core)
         return cls(Path(program), toolchain, BOARDS[core])
 
     @property
@@ -76,7 +77,7 @@ class CortexMSimulator:
         """Version of QEMU and of the compiler."""
         finished = subprocess.run([str(self.program), "--version"], capture_output=True, text=True, check=False)
         version = (finished.stdout.splitlines() or ["QEMU of unknown version"])[0]
-        return f"{version}, {self.toolchain.version}"
+        return f"{version}, {self.toolchain.version(self.board.core)}"
 
     def build(self, firmware: Path, work: Path, target: str, windows: NDArray[np.float32]) -> Image:
         """See :meth:`Simulator.build`. Every target's bits are this board's, so that any ``target`` will do."""

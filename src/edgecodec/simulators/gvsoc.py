@@ -111,13 +111,14 @@ class GvsocSimulator:
         """The first installation found.
 
         Raises:
-            EdgeCodecError: there is none, or none that can run pulp-open.
+            EdgeCodecError: there is none, or none that can run pulp-open, or the compiler does not build for it.
         """
         folders = _installed_folders()
         if not folders:
             raise EdgeCodecError("GVSOC not found: put gvsoc on PATH, or set GVSOC_HOME to the folder it was built in")
         for folder in folders:
             if any((folder / "models").glob(_CLUSTER_MODEL)):
+                toolchain.find("riscv32")
                 return cls(folder, toolchain, l1_stack_bytes)
         raise EdgeCodecError(f"GVSOC in {folders[0]} lacks pulp-open: build it with TARGETS=pulp-open")
 
@@ -128,7 +129,7 @@ class GvsocSimulator:
         for file in sorted({file for pattern in _TIMING_FILES for file in self.folder.glob(pattern) if file.is_file()}):
             digest.update(f"{file.relative_to(self.folder)}\n".encode())
             digest.update(hashlib.sha256(file.read_bytes()).digest())
-        return f"gvsoc {digest.hexdigest()[:16]}, {self.toolchain.version}"
+        return f"gvsoc {digest.hexdigest()[:16]}, {self.toolchain.version('riscv32')}"
 
     def build(self, firmware: Path, work: Path, target: str, windows: NDArray[np.float32]) -> Image:
         """See :meth:`Simulator.build`."""

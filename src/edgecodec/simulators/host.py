@@ -30,7 +30,7 @@ class HostSimulator:
 
     @property
     def fingerprint(self) -> str:
-        return f"{platform.system()} {platform.machine()}, {self.toolchain.version}"
+        return f"{platform.system()} {platform.machine()}, {self.toolchain.version('host')}"
 
     def build(self, firmware: Path, work: Path, target: str, windows: NDArray[np.float32]) -> Image:
         """See :meth:`Simulator.build`. Every target's bits are the host's, so that any ``target`` will do."""

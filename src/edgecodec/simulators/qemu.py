@@ -40,11 +40,12 @@ class QemuSimulator:
         """QEMU on PATH.
 
         Raises:
-            EdgeCodecError: there is none.
+            EdgeCodecError: there is none, or the compiler does not build for it.
         """
         program = shutil.which(_PROGRAM)
         if program is None:
             raise EdgeCodecError(f"{_PROGRAM} not found: install QEMU 7.2 or later (Debian: qemu-system-misc)")
+        toolchain.find("riscv32")
         return cls(Path(program), toolchain)
 
     @cached_property
@@ -52,7 +53,7 @@ class QemuSimulator:
         """Version of QEMU and of the compiler."""
         finished = subprocess.run([str(self.program), "--version"], capture_output=True, text=True, check=False)
         version = (finished.stdout.splitlines() or ["QEMU of unknown version"])[0]
-        return f"{version}, {self.toolchain.version}"
+        return f"{version}, {self.toolchain.version('riscv32')}"
 
     def build(self, firmware: Path, work: Path, target: str, windows: NDArray[np.float32]) -> Image:
         """See :meth:`Simulator.build`. Every target's bits are this board's, so that any ``target`` will do."""

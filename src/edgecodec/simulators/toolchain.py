@@ -1,124 +1,213 @@
-"""The C compiler: clang-19 with lld-19 if both are installed, else the zig compiler that pip installs."""
+"""The C compiler: the zig that pip installs, unless another one is asked for by name.
+
+``verify.compiler`` of params.yaml names it; the environment variable EDGECODEC_COMPILER, where it is set, overrides
+that. What is merely installed changes nothing.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import os
-import platform
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from edgecodec.errors import EdgeCodecError
+from edgecodec.params import CompilerName
 
 CortexM = Literal["cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"]
 Machine = Literal["host", "riscv32"] | CortexM
 
-WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
+DEFAULT: CompilerName = "zig"
+VARIABLE = "EDGECODEC_COMPILER"
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow")
 # The sums' order defines the result; nothing may be contracted or reordered.
 LANGUAGE = ("-std=c11", "-ffp-contract=off", "-fno-math-errno")
+_BARE_METAL = ("-ffreestanding", "-nostdlib")
+_OF_LINKER = "linker command failed|ld returned"  # the compiler's word, after the linker said why
 
-# rv32 with fp16 and fp32 in the integer registers; an ABI with float registers would corrupt silently.
-_CLANG_RISCV32 = ("--target=riscv32-unknown-elf", "-march=rv32imc_zicsr_zfinx_zhinx", "-mabi=ilp32",
-                  "-ffreestanding", "-fuse-ld=lld-19", "-nostdlib")
-_ZIG_RISCV32 = ("-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c+zfinx+zhinx+zicsr-a-d-f",
-                "-ffreestanding", "-nostdlib")
+
+@dataclass(frozen=True)
+class Kind:
+    """How a compiler is found and called, and what it is told about each machine that it builds for.
+
+    Programs for the host use what every processor of its architecture has, so that they run on any.
+    """
+
+    find: Callable[[Machine], tuple[str, ...]]  # the command; raises FileNotFoundError with what is not installed
+    flags: Mapping[Machine, tuple[str, ...]]
+    packages: str  # that bring it
+    compiles: tuple[str, ...] = ()  # the word after the command that says so
+    tells_version: tuple[str, ...] = ("--version",)
+
+
+def _find_zig(machine: Machine) -> tuple[str, ...]:
+    if importlib.util.find_spec("ziglang") is None:
+        raise FileNotFoundError("ziglang")
+    return sys.executable, "-m", "ziglang"
+
+
+def _find_clang(machine: Machine) -> tuple[str, ...]:
+    if machine != "host":
+        _on_path("ld.lld-19")
+    return (_on_path("clang-19"),)
+
+
+def _find_gcc(machine: Machine) -> tuple[str, ...]:
+    return (_on_path("gcc" if machine == "host" else "arm-none-eabi-gcc"),)
+
+
+def _on_path(program: str) -> str:
+    found = shutil.which(program)
+    if found is None:
+        raise FileNotFoundError(program)
+    return found
+
+
+# RISC-V is rv32 with fp16 and fp32 in the integer registers; an ABI with float registers would corrupt silently.
+_ZIG_RISCV32 = ("-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c+zfinx+zhinx+zicsr-a-d-f", *_BARE_METAL)
+_CLANG_RISCV32 = ("--target=riscv32-unknown-elf", "-march=rv32imc_zicsr_zfinx_zhinx", "-mabi=ilp32", "-fuse-ld=lld-19",
+                  *_BARE_METAL)
+
+
 # Float unit and instruction set follow from the core; the ABI passes floats in its registers.
-_CORTEX_M: dict[CortexM, str] = {"cortex-m4": "thumbv7em", "cortex-m7": "thumbv7em", "cortex-m33": "thumbv8m.main",
-                                 "cortex-m55": "thumbv8.1m.main"}
-_CLANG_CORTEX_M: dict[Machine, tuple[str, ...]] = {
-    core: (f"--target={architecture}-none-eabihf", f"-mcpu={core}", "-mfloat-abi=hard", "-ffreestanding",
-           "-fuse-ld=lld-19", "-nostdlib")
-    for core, architecture in _CORTEX_M.items()}
-# zig leaves the float unit of a core out, unless it is told.
-_ZIG_UNITS: dict[CortexM, str] = {"cortex-m4": "vfp4d16sp", "cortex-m7": "fp_armv8d16sp",
-                                  "cortex-m33": "fp_armv8d16sp", "cortex-m55": "fp_armv8d16sp"}
-_ZIG_CORTEX_M: dict[Machine, tuple[str, ...]] = {
-    core: ("-target", "thumb-freestanding-eabihf", f"-mcpu={core.replace('-', '_')}+{unit}", "-ffreestanding",
-           "-nostdlib")
-    for core, unit in _ZIG_UNITS.items()}
+def _zig_cortex_m(core: CortexM, float_unit: str) -> tuple[str, ...]:
+    """zig leaves a core's float unit out, and unwind tables in, unless it is told."""
+    return ("-target", "thumb-freestanding-eabihf", f"-mcpu={core.replace('-', '_')}+{float_unit}",
+            "-fno-unwind-tables", *_BARE_METAL)
+
+
+def _clang_cortex_m(core: CortexM, architecture: str) -> tuple[str, ...]:
+    return (f"--target={architecture}-none-eabihf", f"-mcpu={core}", "-mfloat-abi=hard", "-fuse-ld=lld-19",
+            *_BARE_METAL)
+
+
+def _gcc_cortex_m(core: CortexM) -> tuple[str, ...]:
+    return f"-mcpu={core}", "-mthumb", "-mfloat-abi=hard", "-mfp16-format=ieee", *_BARE_METAL
+
+
+KINDS: dict[CompilerName, Kind] = {
+    "zig": Kind(_find_zig, {
+        "host": ("-mcpu=baseline",),
+        "riscv32": _ZIG_RISCV32,
+        "cortex-m4": _zig_cortex_m("cortex-m4", "vfp4d16sp"),
+        "cortex-m7": _zig_cortex_m("cortex-m7", "fp_armv8d16sp"),
+        "cortex-m33": _zig_cortex_m("cortex-m33", "fp_armv8d16sp"),
+        "cortex-m55": _zig_cortex_m("cortex-m55", "fp_armv8d16sp"),
+    }, packages="ziglang (pip)", compiles=("cc",), tells_version=("version",)),
+    "clang-19": Kind(_find_clang, {
+        "host": (),
+        "riscv32": _CLANG_RISCV32,
+        "cortex-m4": _clang_cortex_m("cortex-m4", "thumbv7em"),
+        "cortex-m7": _clang_cortex_m("cortex-m7", "thumbv7em"),
+        "cortex-m33": _clang_cortex_m("cortex-m33", "thumbv8m.main"),
+        "cortex-m55": _clang_cortex_m("cortex-m55", "thumbv8.1m.main"),
+    }, packages="clang-19 and lld-19"),
+    "gcc": Kind(_find_gcc, {  # before version 13 it has no float16 for RISC-V
+        "host": (),
+        **{core: _gcc_cortex_m(core) for core in get_args(CortexM)},
+    }, packages="gcc and, for Cortex-M, gcc-arm-none-eabi"),
+}
 
 
 @dataclass(frozen=True)
 class Toolchain:
     """One C compiler for the host and the target machines."""
 
-    name: str  # "clang-19" or "zig"
-    compiler: tuple[str, ...]
-    flags: dict[Machine, tuple[str, ...]]
+    name: CompilerName
+    setting: str = "verify.compiler: "  # that asked for it, up to its name
+    warnings_are_errors: bool = False  # in the project's own tests; nobody else is stopped by a new compiler's warning
 
-    @property
-    def version(self) -> str:
-        """First line of ``--version``."""
-        return _version(self.compiler)
+    def find(self, machine: Machine) -> tuple[str, ...]:
+        """The command that builds for ``machine``.
+
+        Raises:
+            EdgeCodecError: it is not installed, or does not build for that machine.
+        """
+        kind = KINDS[self.name]
+        if machine not in kind.flags:
+            able = " or ".join(name for name, other in KINDS.items() if machine in other.flags)
+            raise EdgeCodecError(f"{self.setting}{self.name}: has no float16 for {machine}; set {self.setting}{able}")
+        try:
+            return kind.find(machine)
+        except FileNotFoundError as absence:
+            raise EdgeCodecError(f"{self.setting}{self.name}: {absence} not found; install {kind.packages}"
+                                 f"{self._instead(', or ')}") from None
+
+    def version(self, machine: Machine) -> str:
+        """One line. gcc has a program, and so a version, for each architecture.
+
+        Raises:
+            EdgeCodecError: as for :meth:`find`, or it does not even run.
+        """
+        try:
+            said = _output((*self.find(machine), *KINDS[self.name].tells_version))
+        except (OSError, subprocess.CalledProcessError) as failure:
+            told = _first_error(getattr(failure, "stderr", None) or str(failure))
+            raise EdgeCodecError(f"{self.setting}{self.name}: does not run: {told}; install "
+                                 f"{KINDS[self.name].packages} anew{self._instead(', or ')}") from None
+        line = said.splitlines()[0].strip()
+        return line if line[0].isalpha() else f"{self.name} {line}"  # zig says the number alone
 
     def build(self, machine: Machine, sources: Sequence[Path], executable: Path, *,
               includes: Sequence[Path] = (), options: Sequence[str] = ()) -> None:
-        """Compile and link ``sources`` with warnings as errors.
+        """Compile and link ``sources``.
 
         Raises:
-            EdgeCodecError: the compiler or the linker refuses; the text is the first error.
+            EdgeCodecError: the compiler is absent, or it or the linker refuses; the text has the first error.
         """
+        kind = KINDS[self.name]
         # zig traps on undefined behaviour unless told not to; once told, it cannot be told otherwise.
         sanitized = any(option.startswith("-fsanitize=") for option in options)
-        command = [*self.compiler, *self.flags[machine], *LANGUAGE, *WARNINGS,
+        command = [*self.find(machine), *kind.compiles, *kind.flags[machine], *LANGUAGE, *WARNINGS,
+                   *(("-Werror",) if self.warnings_are_errors else ()),
                    *(() if sanitized else ("-fno-sanitize=all",)),
                    *(f"-I{folder}" for folder in includes), *options,
                    *(str(source) for source in sources), "-o", str(executable)]
         executable.parent.mkdir(parents=True, exist_ok=True)
         finished = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False)
         if finished.returncode != 0:
-            raise EdgeCodecError(f"{self.name} for {machine}: {_first_error(finished.stderr + finished.stdout)}")
+            raise EdgeCodecError(f"{self.name} for {machine} ({self.version(machine)}): "
+                                 f"{_first_error(finished.stderr + finished.stdout)}{self._instead('; ')}")
+
+    def _instead(self, after: str) -> str:
+        return "" if self.name == DEFAULT else f"{after}set {self.setting}{DEFAULT}"
 
 
-def installed_toolchains() -> tuple[Toolchain, ...]:
-    """Every compiler that is here, the preferred one first."""
-    found = []
-    clang, linker = shutil.which("clang-19"), shutil.which("ld.lld-19")
-    if clang and linker:
-        found.append(Toolchain("clang-19", (clang,), {
-            "host": ("-march=native",) if platform.machine() == "x86_64" else (),
-            "riscv32": _CLANG_RISCV32,
-            **_CLANG_CORTEX_M,
-        }))
-    if importlib.util.find_spec("ziglang"):
-        # zig compiles for the machine it runs on.
-        found.append(Toolchain("zig", (sys.executable, "-m", "ziglang", "cc"), {
-            "host": (),
-            "riscv32": _ZIG_RISCV32,
-            **_ZIG_CORTEX_M,
-        }))
-    return tuple(found)
+def choose_toolchain(compiler: CompilerName, *machines: Machine) -> Toolchain:
+    """The compiler that EDGECODEC_COMPILER names; where it is not set, ``compiler``, which params.yaml names.
 
-
-def find_toolchain() -> Toolchain:
-    """The preferred compiler.
+    Args:
+        machines: that it must build for.
 
     Raises:
-        EdgeCodecError: there is none.
+        EdgeCodecError: there is no such compiler, it is not installed, does not run, or builds for other machines only.
     """
-    found = installed_toolchains()
-    if not found:
-        raise EdgeCodecError("no C compiler: install clang-19 and lld-19, or `pip install ziglang`")
-    return found[0]
+    asked = os.environ.get(VARIABLE)
+    if asked and asked not in KINDS:
+        raise EdgeCodecError(f"{VARIABLE}={asked}: unknown; set it to {', '.join(KINDS)}")
+    toolchain = Toolchain(asked, f"{VARIABLE}=") if asked else Toolchain(compiler)
+    for machine in machines:
+        toolchain.version(machine)
+    return toolchain
 
 
 def _first_error(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines() if line.strip() and "linker command failed" not in line]
+    lines = [line.strip() for line in output.splitlines() if line.strip() and not re.search(_OF_LINKER, line)]
     marked = [line for line in lines if "error:" in line]  # GNU ld marks nothing: its last line says it
     return next(iter(marked + lines[-1:]), "no output")
 
 
 @cache
-def _version(compiler: tuple[str, ...]) -> str:
-    finished = subprocess.run([*compiler, "--version"], capture_output=True, text=True, env=_environment(), check=False)
-    return (finished.stdout or finished.stderr).splitlines()[0].strip()
+def _output(command: tuple[str, ...]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, env=_environment(), check=True).stdout
 
 
 def _environment() -> dict[str, str]:

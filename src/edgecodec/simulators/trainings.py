@@ -16,7 +16,7 @@ from edgecodec.progress import progress
 from edgecodec.simulators.estimate import CYCLE_TABLE
 from edgecodec.simulators.gvsoc import GvsocSimulator
 from edgecodec.simulators.measurement import Measurement, add, read_measurements, write_measurements
-from edgecodec.simulators.toolchain import find_toolchain
+from edgecodec.simulators.toolchain import choose_toolchain
 from edgecodec.simulators.verifier import Verifier, golden_windows
 
 
@@ -28,7 +28,7 @@ def count_trainings(artifacts: Path) -> Measurement:
             than the oracle.
     """
     params = load_params()
-    toolchain = find_toolchain()
+    toolchain = choose_toolchain(params.verify.compiler, "riscv32")
     gvsoc = GvsocSimulator.find(toolchain, params.firmware.l1_stack_bytes)
     own = load_codec(artifacts / "float16")
     windows = golden_windows(artifacts / "firmware", own)

@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef __FAST_MATH__
+#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) /* which GCC defines */
 #error "EdgeCodec's results are defined bit by bit: compile without -ffast-math"
 #endif
 

@@ -17,13 +17,13 @@ static inline bool ec_half_is_finite(ec_half value) {
     return (value & EC_HALF_EXPONENT) != EC_HALF_EXPONENT;
 }
 
-/* The compiler's type of binary16, where the machine converts in hardware. Arm's float units do so from Cortex-M4 on;
- * GCC knows __fp16 there with -mfp16-format=ieee. */
+/* The compiler's type of binary16, where the machine converts in hardware. Arm's float units do so from Cortex-M4 on,
+ * as bit 1 of __ARM_FP says, but not GCC's; GCC knows __fp16 there with -mfp16-format=ieee. */
 #if !defined(EC_PORTABLE_HALF)
 #if defined(__riscv_zhinx) || defined(__riscv_zhinxmin) || defined(__riscv_zfh) || defined(__riscv_zfhmin) || \
     defined(__F16C__) || defined(__aarch64__)
 #define EC_MACHINE_HALF _Float16
-#elif defined(__ARM_FP16_FORMAT_IEEE) && defined(__ARM_FP) && (__ARM_FP & 2)
+#elif defined(__ARM_FP16_FORMAT_IEEE) && defined(__ARM_FP) && (__ARM_FP & 2 || !defined(__clang__))
 #define EC_MACHINE_HALF __fp16
 #endif
 #endif

@@ -12,8 +12,14 @@ static bool is_aligned(const void *pointer) {
     return (uintptr_t)pointer % sizeof(word) == 0;
 }
 
-/* no_builtin: a loop that copies must not be compiled into a call of the function it is in. */
-__attribute__((no_builtin("memcpy"))) void *memcpy(void *restrict to, const void *restrict from, size_t bytes) {
+/* A loop that copies must not be compiled into a call of the function it is in. */
+#ifdef __clang__
+#define NO_CALL_OF(function) __attribute__((no_builtin(function)))
+#else
+#define NO_CALL_OF(function) __attribute__((optimize("no-tree-loop-distribute-patterns")))
+#endif
+
+NO_CALL_OF("memcpy") void *memcpy(void *restrict to, const void *restrict from, size_t bytes) {
     unsigned char *target = to;
     const unsigned char *source = from;
     if (is_aligned(to) && is_aligned(from)) {
@@ -29,7 +35,7 @@ __attribute__((no_builtin("memcpy"))) void *memcpy(void *restrict to, const void
     return to;
 }
 
-__attribute__((no_builtin("memset"))) void *memset(void *to, int value, size_t bytes) {
+NO_CALL_OF("memset") void *memset(void *to, int value, size_t bytes) {
     unsigned char *target = to;
     if (is_aligned(to)) {
         const word four = (unsigned char)value * UINT32_C(0x01010101);
