@@ -3,7 +3,7 @@
 Also with several processes: ``torchrun --nproc-per-node 2 stages/train.py``.
 """
 
-from edgecodec.same_bits import run_program  # first: before numpy and torch
+from edgecodec.same_bits import HOLDS_HERE, OTHER_BITS, run_program  # first: before numpy and torch
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -46,6 +46,8 @@ def main() -> None:
         "final": trained.history[-1] if trained.history else {},
     })
     trainer.checkpoint.unlink(missing_ok=True)
+    if not HOLDS_HERE:
+        print(OTHER_BITS)
 
 
 if __name__ == "__main__":

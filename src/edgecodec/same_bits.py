@@ -53,6 +53,7 @@ def _has_avx2() -> bool:
 
 
 HOLDS_HERE = _has_avx2()
+OTHER_BITS = "this processor is no x86-64 with AVX2: results are as good as those of dvc.lock, but for their last bits"
 SETTINGS = _ANYWHERE | (_WITH_AVX2 if HOLDS_HERE else {})
 
 
