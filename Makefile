@@ -34,7 +34,7 @@ test: $(READY) lint  ## lint, types and all fast tests
 	pytest -n 2 --dist loadfile
 
 test-tools: $(READY)  ## the fast tests that want QEMU, clang or gcc, which are skipped where these are absent
-	pytest -n 2 --dist loadfile -m tools
+	pytest -n 2 --dist loadfile -m 'tools and not slow'
 
 test-slow: $(READY)  ## the tests that take minutes (installs Spark, 0.5 GB)
 	python -m pip install -q -e '.[spark]' -c constraints.txt

@@ -18,7 +18,7 @@ STAGES = {name: stage for file in ("dvc.yaml", "studies/dvc.yaml")
           for name, stage in yaml.safe_load((REPOSITORY / file).read_text())["stages"].items()}
 
 
-@pytest.mark.parametrize("name", STAGES.keys() - {STAGE})
+@pytest.mark.parametrize("name", sorted(STAGES.keys() - {STAGE}))
 def test_a_stage_depends_on_the_list_of_its_scripts_code_and_on_no_source_file(name: str) -> None:
     script = Path(STAGES[name]["cmd"].split()[1])
     inputs = [Path(dependency) for dependency in STAGES[name]["deps"]]

@@ -20,6 +20,8 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.toolchain import Toolchain
 
+pytestmark = pytest.mark.tools
+
 KINDS = [paper_like, edge_like]
 ARITHMETICS = get_args(Arithmetic)
 

@@ -14,6 +14,8 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.firmware import Firmware
 from edgecodec.simulators.toolchain import Toolchain
 
+pytestmark = pytest.mark.tools
+
 TARGET = Path(__file__).with_name("fuzz.c")
 PAPER_LIKE = paper_like(Sizes(seed=9, samples=24, stages_per_rate=2, regimes=3))
 EDGE_LIKE = edge_like(Sizes(seed=9, stages_per_rate=2, regimes=3, coded_codewords=9))

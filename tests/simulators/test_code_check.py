@@ -24,6 +24,8 @@ from edgecodec.simulators.program import Program
 from edgecodec.simulators.stack_bound import StackAnalysis
 from edgecodec.simulators.toolchain import Toolchain
 
+pytestmark = pytest.mark.tools
+
 BEGINNING = """
 #include <stdint.h>
 __asm__(".globl core_stacks\\n.set core_stacks, 0x10010000\\n");

@@ -15,6 +15,8 @@ from edgecodec.simulators.cortex_m import BOARDS, CortexMSimulator
 from edgecodec.simulators.instruction_counts import count_instructions
 from edgecodec.simulators.toolchain import Toolchain
 
+pytestmark = pytest.mark.tools
+
 
 @pytest.fixture(scope="module", params=BOARDS)
 def cortex_m(request: pytest.FixtureRequest, toolchain: Toolchain) -> CortexMSimulator:

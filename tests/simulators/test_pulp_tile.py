@@ -20,6 +20,8 @@ from edgecodec.simulators.gvsoc import GvsocSimulator
 from edgecodec.simulators.simulator import Image
 from edgecodec.simulators.toolchain import Toolchain
 
+pytestmark = pytest.mark.tools
+
 ARITHMETICS = get_args(Arithmetic)
 LANES_TILES = [*(f"rows {rows}" for rows in range(1, 5)), *(f"filter of step {step}" for step in range(1, 9))]
 TILES: dict[Arithmetic, list[str]] = {

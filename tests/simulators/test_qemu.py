@@ -12,6 +12,8 @@ from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.qemu import QemuSimulator
 from edgecodec.simulators.toolchain import Toolchain
 
+pytestmark = pytest.mark.tools
+
 
 @pytest.mark.parametrize("compiler", every_compiler("riscv32"))
 def test_every_layer_index_and_packet_is_the_oracles(

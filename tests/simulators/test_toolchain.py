@@ -15,6 +15,8 @@ from edgecodec.simulators.host import HostSimulator
 from edgecodec.simulators.simulator import Image
 from edgecodec.simulators.toolchain import KINDS, VARIABLE, Toolchain, choose_toolchain
 
+pytestmark = pytest.mark.tools
+
 
 @pytest.fixture(autouse=True)
 def nothing_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
