@@ -44,6 +44,7 @@ FIGURES = {
     "decoding_times": Figure(("decoding.json",), readme.decoding_times),
     "decoding_speed": Figure(("decoding.json",), readme.decoding_speed),
     "instructions": Figure(("instructions.json",), readme.instructions),
+    "same_bits": Figure(("same_bits.json",), readme.same_bits),
     "rivals": Figure(("rate_distortion.json",), codec.rivals),
     "chance": Figure(("seeds.json",), codec.chance),
     "paper": Figure(("paper_comparison.json",), codec.paper),

@@ -119,3 +119,8 @@ def instructions(counted: Any) -> Iterator[str]:
     """What small single cores take."""
     cores = {count["core"]: count["chains"][-1] / 1e6 for count in counted["cores"]}
     yield ", ".join(f"{name} {cores[core]:.2f} M" for core, name in CORES.items()) + " instructions."
+
+
+def same_bits(cost: Any) -> Iterator[str]:
+    """What it costs that results are the same everywhere."""
+    yield f"A training takes {cost['median_ratio']:.2f} times as long for it (`python studies/same_bits_cost.py`)."

@@ -33,7 +33,7 @@ def params_read(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def clone(make_clone: Callable[[Path], Clone], params_read: Path, tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    clone = make_clone(tmp_path_factory.mktemp("clone") / "edgecodec")
+    clone = make_clone(tmp_path_factory.mktemp("clone") / "Prüfstand 1")  # a name that must not matter
     clone.environment["PYTHONPATH"] += f"{os.pathsep}{Path(__file__).parent / 'recorded_params'}"
     clone.environment["RECORDED_PARAMS"] = str(params_read)
     clone.first = clone.run("dvc", "repro")  # type: ignore[attr-defined]
