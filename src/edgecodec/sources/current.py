@@ -44,7 +44,8 @@ def outdated_stages(repository: Path) -> dict[str, list[str]]:
     """
     command = [sys.executable, "-m", "dvc", "repro", "--allow-missing", "--dry", "--all-pipelines", "--keep-going"]
     done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
-    would_run = re.findall(r"(?:Running stage|failed to reproduce) '(?:[^']*:)?(\w+)'", done.stdout + done.stderr)
+    told = re.findall(r"(?:Running stage|failed to reproduce).*", done.stdout + done.stderr)
+    would_run = dict.fromkeys(re.findall(r"'(?:[^']*:)?(\w+)'", " ".join(told)))
     found = {}
     for command_line, file in PIPELINES.items():
         stages = stages_of(repository / file)
