@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from edgecodec.data.acquisition import acquire
@@ -27,6 +28,8 @@ from edgecodec.training.stateful import fit_stateful
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 settle_torch()
+hypothesis.settings.register_profile("no deadlines", deadline=None)  # a loaded machine is no fault of the code
+hypothesis.settings.load_profile("no deadlines")
 
 
 @pytest.fixture(scope="session")

