@@ -68,6 +68,7 @@ def test_a_python_that_is_not_there_is_named(project: Path) -> None:
         "error: PYTHON=/nowhere/python3 is no Python that runs; set it to one of 3.11 to 3.14")
 
 
+@pytest.mark.slow
 def test_without_a_network_pips_reason_is_one_line_and_the_next_call_begins_anew(project: Path) -> None:
     first = last_line(set_up(project, sys.executable))
     assert first.startswith("error: pip install: ERROR: No matching distribution found for torch==")

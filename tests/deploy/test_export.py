@@ -1,5 +1,9 @@
 """The float16 export computes what the torch codec computes, for both codecs and for odd channel counts."""
 
+from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -22,14 +26,21 @@ def small(repository):  # type: ignore[no-untyped-def]
     return Params.model_validate(content)
 
 
-def trained(params: Params, channels: int) -> Codec:
+@pytest.fixture(scope="module")
+def trained(small: Params) -> Callable[..., Codec]:
+    """Codecs by name and channels: each is made once, and handed out as a copy."""
+    make = cache(lambda name, channels: random_codec(small.model_copy(update={"codec": name}), channels))
+    return lambda name="edge", channels=36: deepcopy(make(name, channels))
+
+
+def random_codec(params: Params, channels: int) -> Codec:
     """Random networks with codebooks that fit their latents."""
     torch.manual_seed(3)
     codec = codec_from_params(params, WindowFormat(tuple(f"S{i}" for i in range(channels)), 800, 100.0, 5.0))
     codec.offset.normal_()
     codec.scale.uniform_(1, 2)
     with torch.no_grad():
-        latent = codec.encoder(torch.randn(600, channels, 800))
+        latent = codec.encoder(torch.randn(300, channels, 800))
         codec.quantizer.initialize(latent, per_step=64)
         if codec.coded is not None:
             rotated = [codec.quantizer.into(number, latent)[:, 0] for number in range(len(codec.quantizer.regimes))]
@@ -39,8 +50,8 @@ def trained(params: Params, channels: int) -> Codec:
 
 @pytest.mark.parametrize("name", ["edge", "paper"])
 @pytest.mark.parametrize("channels", [36, 37])
-def test_export_computes_what_torch_computes(small: Params, name: str, channels: int) -> None:
-    codec = trained(small.model_copy(update={"codec": name}), channels)
+def test_export_computes_what_torch_computes(trained: Callable[..., Codec], name: str, channels: int) -> None:
+    codec = trained(name, channels)
     windows = np.random.default_rng(4).normal(size=(3, channels, 800)).astype(np.float32)
     exported = encode(export_codec(codec), np.ascontiguousarray(windows.transpose(0, 2, 1)))
     assert (exported.indices == codec.encode(windows)).mean() > 0.8  # near ties may fall either way
@@ -60,14 +71,14 @@ def test_export_computes_what_torch_computes(small: Params, name: str, channels:
     assert np.abs(kept - latent).max() < 0.01 * np.abs(latent).max()
 
 
-def test_saved_codec_is_the_same_codec(small: Params, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    exported = export_codec(trained(small, 36))
+def test_saved_codec_is_the_same_codec(trained: Callable[..., Codec], tmp_path) -> None:  # type: ignore[no-untyped-def]
+    exported = export_codec(trained())
     save_codec(exported, tmp_path)
     assert load_codec(tmp_path).model_hash == exported.model_hash
 
 
-def test_a_coded_stage_prefers_cheap_words_by_their_norms(small: Params) -> None:
-    codec = trained(small, 36)
+def test_a_coded_stage_prefers_cheap_words_by_their_norms(trained: Callable[..., Codec]) -> None:
+    codec = trained()
     exported = export_codec(codec)
     assert exported.coded is not None
     check_codec(exported)
@@ -79,22 +90,22 @@ def test_a_coded_stage_prefers_cheap_words_by_their_norms(small: Params) -> None
             np.testing.assert_allclose(stage.norms[regime], length + trained_stage.price * bits, rtol=1e-5)
 
 
-def test_the_papers_codec_has_no_coded_packets(small: Params) -> None:
-    exported = export_codec(trained(small.model_copy(update={"codec": "paper"}), 36))
+def test_the_papers_codec_has_no_coded_packets(trained: Callable[..., Codec]) -> None:
+    exported = export_codec(trained("paper"))
     assert exported.coded is None
     assert len(exported.quantizers) == 1
 
 
-def test_a_codec_of_an_older_format_is_refused(small: Params, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    save_codec(export_codec(trained(small, 36)), tmp_path)
+def test_a_codec_of_an_older_format_is_refused(trained: Callable[..., Codec], tmp_path) -> None:  # type: ignore[no-untyped-def]
+    save_codec(export_codec(trained()), tmp_path)
     described = tmp_path / "codec.json"
     described.write_text(described.read_text().replace('"format": 4', '"format": 3'))
     with pytest.raises(EdgeCodecError, match=r"codec.json: not of format 4, .*; run the stage export_float16 again"):
         load_codec(tmp_path)
 
 
-def test_a_flipped_bit_in_the_saved_weights_is_refused(small: Params, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    save_codec(export_codec(trained(small, 36)), tmp_path)
+def test_a_flipped_bit_in_the_saved_weights_is_refused(trained: Callable[..., Codec], tmp_path) -> None:  # type: ignore[no-untyped-def]
+    save_codec(export_codec(trained()), tmp_path)
     weights = tmp_path / "codec.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1000] ^= 1
@@ -104,8 +115,8 @@ def test_a_flipped_bit_in_the_saved_weights_is_refused(small: Params, tmp_path) 
 
 
 @pytest.mark.parametrize(("value", "reason"), [(float("nan"), "NaN"), (1e6, "beyond float16")])
-def test_weights_that_float16_cannot_hold_are_named(small: Params, value: float, reason: str) -> None:
-    codec = trained(small, 36)
+def test_weights_that_float16_cannot_hold_are_named(trained: Callable[..., Codec], value: float, reason: str) -> None:
+    codec = trained()
     codec.encoder.rotation.weight.data[0, 0] = value
     with pytest.raises(EdgeCodecError, match=f"rotation.*{reason}"):
         export_codec(codec)

@@ -187,6 +187,7 @@ def test_a_candidate_that_is_worse_than_the_champion_is_not_registered(params: P
     assert [verdict.name for verdict in registration.verdicts if not verdict.passed] == ["champion.rate2"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("project")
 def test_two_processes_on_a_new_store_make_one_run_and_one_version(params: Params) -> None:
     Path("mlflow.db").unlink()

@@ -97,6 +97,7 @@ def test_another_training_is_recorded_and_can_be_promoted(edgecodec: Command) ->
     assert "recorded; counted by gvsoc 0123; 2 trainings, 0.03% apart" in " ".join(promoted.out.split())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("project")
 def test_another_shape_is_estimated_and_cannot(edgecodec: Command) -> None:  # noqa: F811
     write_measurements(RECORDS, [count()])
