@@ -21,7 +21,8 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False,
     help="Compress windows of a sensor array to a few bytes, and rebuild them.\n\n"
          "The commands take codec and figures from the folder `artifacts/`, which `make repro` fills. "
-         "Run them in the project's folder.",
+         "Run them in the project's folder. What goes wrong is told in one line; `--debug`, anywhere in the command, "
+         "shows the traceback, too.",
 )
 app.add_typer(benchmark_commands.app, name="benchmark")
 app.command()(gateway)
