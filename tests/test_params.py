@@ -62,7 +62,7 @@ def edge(content: dict[str, Any], **sizes: object) -> None:
     (lambda content: of_array(content, channels=4),
      r"codecs.edge.bands: \[1, 16, 6\] keeps 6 spatial modes, and there are 4 channels in data.array.channels"),
     (lambda content: of_array(content, channels=["a", "b", "c", "d", "e"]), "there are 5 channels in data.array"),
-    (lambda content: of_array(content, sample_rate_hz=10), "window.lowpass_hz 5 .* half of data.array.sample_rate_hz 1"),
+    (lambda content: of_array(content, sample_rate_hz=10), "lowpass_hz 5 .* half of data.array.sample_rate_hz 10"),
     (lambda content: of_array(content, sample_rate_hz=8.0), "window.lowpass_hz 5 .* data.array.sample_rate_hz 8"),
     (lambda content: content["window"].update(lowpass_hz=50.0), "lowpass_hz 50 .* the sample rate of data.source twin"),
     (lambda content: content["window"].update(samples=10), "window.samples 10 is too short for window.lowpass_hz"),

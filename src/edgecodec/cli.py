@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from edgecodec.same_bits import run_program  # first: before numpy and torch
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,8 @@ app.command()(gateway)
 app.add_typer(release_commands.app, name="releases")
 
 Windows = Annotated[Path, typer.Argument(
-    metavar="WINDOWS", help="An .npz with windows x [n, channels, samples], or a recording (CSV, Parquet).")]
+    metavar="WINDOWS", help="An .npz with windows x [n, channels, samples], or a recording (CSV, Parquet, npy) with "
+                            "the codec's channels and `time`, which are found by name.")]
 Artifacts = Annotated[Path, typer.Option(metavar="FOLDER", help="Results of the pipeline.")]
 
 
@@ -43,18 +45,23 @@ def evaluate(
     import json
 
     from edgecodec.console import standard_output
+    from edgecodec.data.window_reader import Trained, read_windows
     from edgecodec.evaluation import evaluate as evaluation
     from edgecodec.evaluation.learned_codecs import load_learned_codecs
     from edgecodec.evaluation.rate_distortion import CODEC
     from edgecodec.evaluation.rivals.lineup import load_rivals
+    from edgecodec.params import load_params
 
     codecs = load_learned_codecs(artifacts)
-    read = evaluation.read_windows(windows, codecs[CODEC].window)
+    codec = codecs[CODEC]
+    read = read_windows(windows, Trained(codec.window, codec.offset.numpy(), codec.scale.numpy()),
+                        load_params().validate_)
     found = evaluation.evaluate(read.windows, read.wind, codecs, load_rivals(artifacts / "analysis"))
     if as_json:
         typer.echo(json.dumps(found.to_json(), indent=2))
     else:
         standard_output().print(evaluation.render_table(found))
+    _warn(read.remarks)
 
 
 @app.command()
@@ -69,11 +76,12 @@ def encode(
     """Compress windows to packets, bit for bit as the firmware does."""
     import numpy as np
 
+    from edgecodec.data.window_reader import Trained, read_windows
     from edgecodec.deploy import oracle
     from edgecodec.deploy.network import load_codec
     from edgecodec.deploy.packet import OVERHEAD_BYTES, PacketFormat, PacketKind, pack
     from edgecodec.deploy.packet_file import write_packets
-    from edgecodec.evaluation.evaluate import read_windows
+    from edgecodec.params import load_params
     from edgecodec.progress import progress
 
     codec = load_codec(artifacts / "float16")
@@ -81,9 +89,9 @@ def encode(
     chosen = len(form.rates) if rate is None else rate
     kind = PacketKind.CODED if coded else PacketKind.FIXED_LENGTH
     form.payloads(kind).stages(chosen)  # refuses a rate or kind that the codec does not have, before any work
-    values = read_windows(windows, codec).windows
+    read = read_windows(windows, Trained(codec, *codec.normalization), load_params().validate_)
     sealed = []
-    for number, window in enumerate(progress(values, "Encoding")):
+    for number, window in enumerate(progress(read.windows, "Encoding")):
         try:
             encoding = oracle.encode(codec, np.ascontiguousarray(window.T[None]))
         except EdgeCodecError:
@@ -97,6 +105,7 @@ def encode(
         mean = sum(map(len, sealed)) / max(1, len(sealed))
         size, bits = f"{mean:.1f} bytes on average", f"{8 * (mean - OVERHEAD_BYTES):.0f} bits"
     typer.echo(f"{packets}: {len(sealed)} packets of {size} ({bits} of payload) at rate {chosen}")
+    _warn(read.remarks)
 
 
 @app.command()
@@ -155,6 +164,11 @@ def info(artifacts: Artifacts = Path("artifacts")) -> None:
     console = standard_output()
     for table in describe(artifacts, load_params()):
         console.print(table)
+
+
+def _warn(remarks: Iterable[str]) -> None:
+    for remark in remarks:
+        typer.echo(f"warning: {remark}", err=True)
 
 
 def main() -> None:

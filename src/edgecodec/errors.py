@@ -17,14 +17,14 @@ class EdgeCodecError(Exception):
 
 
 @contextmanager
-def naming(path: Path, fix: str) -> Iterator[None]:
-    """Whatever a library raises about the content of ``path`` becomes an :class:`EdgeCodecError` with cause and fix."""
+def naming(path: Path, problem: str, fix: str) -> Iterator[None]:
+    """Whatever a library raises about the content of ``path`` becomes an :class:`EdgeCodecError` with its cause."""
     try:
         yield
     except (EdgeCodecError, OSError, MemoryError):
         raise
     except Exception as error:
-        raise EdgeCodecError(f"{path}: cannot be read ({_cause(error)}); {fix}") from error
+        raise EdgeCodecError(f"{path}: {problem} ({_cause(error)}); {fix}") from error
 
 
 def exit_with_one_line(program: Callable[[], None]) -> None:

@@ -54,6 +54,7 @@ class ValidateParams(Section):
     on_bad_recording: Literal["exclude", "stop"]
     sample_rate_tolerance: Fraction  # of the nominal sample period
     largest_gap_seconds: Positive
+    largest_lost_fraction: Fraction  # of the samples that a recording's time stamps span
     flat_line_seconds: Positive
     spike_sigmas: Positive
     largest_spike_fraction: Fraction

@@ -204,7 +204,7 @@ def write_windows(
                        for split in SPLITS}
             calibration = Calibration(raw, listed, excluded, params)
             for recording in progress(sound, "Cutting windows"):
-                values = calibration.apply(recording, read_samples(raw / recording.path).values)
+                values = calibration.apply(recording, read_samples(raw / recording.path, listed.channels).values)
                 for split, part in _parts(recording, values, listed.validation_fraction):
                     writers[split].append(recording, part)
         return {split: writer.finish() for split, writer in writers.items()}
@@ -250,7 +250,7 @@ class Calibration:
             raise EdgeCodecError(f"{recording.name}: no zeroing run before or after it in the labbook; add one")
         for reference in references:
             if reference.name not in self._zero:
-                recorded = read_samples(self._raw / reference.path).values
+                recorded = read_samples(self._raw / reference.path, self._listed.channels).values
                 self._zero[reference.name] = self._scaled(recorded).mean(axis=1)
         return np.asarray(np.mean([self._zero[reference.name] for reference in references], axis=0))
 
@@ -269,6 +269,8 @@ class _SetWriter:
             channels=listed.preset(params.preset), sample_rate_hz=listed.sample_rate_hz, samples=params.samples,
             lowpass_hz=params.lowpass_hz, segments=(),
         )
+        self._needs = ("it takes two sound repeats of a condition" if listed.presets else
+                       "every one that was meant for it was left out: mend one, or give more")
         self._stride = params.train_stride if split == "train" else params.validation_stride
         self._segments: list[Segment] = []
         self._sums: list[dict[str, float]] = []
@@ -303,8 +305,8 @@ class _SetWriter:
     def finish(self) -> SplitSummary:
         """Write index and description; the rows have been written and closed."""
         if not self._segments:
-            raise EdgeCodecError(f"no recording is left for {self._split}; it takes two sound repeats of a condition, "
-                                 "see artifacts/validation/report.html")
+            raise EdgeCodecError(f"no recording is left for {self._split}; {self._needs}, see "
+                                 "artifacts/validation/report.html")
         starts = [range(segment.first_row, segment.first_row + segment.rows - self._description.samples + 1,
                         self._stride) for segment in self._segments]
         counts = [len(each) for each in starts]

@@ -257,6 +257,13 @@ class ExportedCodec:
         return (self.quantizer,) if self.coded is None else (self.quantizer, self.coded.quantizer)
 
     @property
+    def normalization(self) -> tuple[Single, Single]:
+        """Offset and scale [channels] of the window, taken from the windows of the training."""
+        first = self.layers[0]
+        assert isinstance(first, Normalize | Filter), "checked when it was exported"
+        return first.offset, first.scale
+
+    @property
     def buffers(self) -> dict[str, int]:
         """Halfwords of every buffer, in order of first use."""
         sizes: dict[str, int] = {}
