@@ -67,7 +67,8 @@ def evaluate(
 @app.command()
 def encode(
     windows: Windows,
-    packets: Annotated[Path, typer.Argument(metavar="PACKETS", help="The packet file to write.")],
+    packets: Annotated[Path, typer.Argument(
+        metavar="PACKETS", help="The packet file to write (.ecp), or .parquet (packet).")],
     rate: Annotated[int | None, typer.Option(help="From 1, the shortest packet; the highest if not given.")] = None,
     coded: Annotated[bool, typer.Option("--coded", help="Packets of variable length, if the codec has them.")] = False,
     first_sequence: Annotated[int, typer.Option(help="Sequence number of the first packet.")] = 0,
@@ -80,7 +81,7 @@ def encode(
     from edgecodec.deploy import oracle
     from edgecodec.deploy.network import load_codec
     from edgecodec.deploy.packet import OVERHEAD_BYTES, PacketFormat, PacketKind, pack
-    from edgecodec.deploy.packet_file import write_packets
+    from edgecodec.deploy.packet_file import writer_of
     from edgecodec.params import load_params
     from edgecodec.progress import progress
 
@@ -89,6 +90,7 @@ def encode(
     chosen = len(form.rates) if rate is None else rate
     kind = PacketKind.CODED if coded else PacketKind.FIXED_LENGTH
     form.payloads(kind).stages(chosen)  # refuses a rate or kind that the codec does not have, before any work
+    write = writer_of(packets)
     read = read_windows(windows, Trained(codec, *codec.normalization), load_params().validate_)
     sealed = []
     for number, window in enumerate(progress(read.windows, "Encoding")):
@@ -99,7 +101,7 @@ def encode(
                                  "check their unit") from None
         (indices,) = encoding.coded_indices if coded else encoding.indices
         sealed.append(pack(form, chosen, (first_sequence + number) % 0x10000, indices, kind))
-    write_packets(packets, sealed)
+    write(packets, sealed)
     size, bits = f"{form.packet_bytes(chosen)} bytes", f"{form.payload_bits(chosen)} bits"
     if coded:
         mean = sum(map(len, sealed)) / max(1, len(sealed))
@@ -111,7 +113,8 @@ def encode(
 @app.command()
 def decode(
     packets: Annotated[Path, typer.Argument(
-        metavar="PACKETS", help="A packet file, as encode writes it, or a .parquet with a column packet.")],
+        metavar="PACKETS", help="A packet file, as encode writes it, a Parquet file with a column packet, or a folder "
+                                "of such files, as Spark writes it.")],
     windows: Annotated[Path, typer.Argument(
         metavar="WINDOWS", help="The .npz to write (x, rate, sequence), or .parquet (window, rate, sequence).")],
     artifacts: Artifacts = Path("artifacts"),
@@ -120,13 +123,14 @@ def decode(
     from edgecodec.deploy.packet_file import packets_in
     from edgecodec.progress import progress
     from edgecodec.registry.packet_decoder import PacketDecoder
-    from edgecodec.registry.window_files import write_npz, write_parquet
+    from edgecodec.registry.window_files import kind_of_windows, write_npz, write_parquet
 
+    kind = kind_of_windows(windows)
     decoder = PacketDecoder.open(artifacts / "receiver", artifacts / "float16")
     names = decoder.codec.channel_names
     decoded = decoder.stream(progress(packets_in(packets), "Decoding"))
     try:
-        if windows.suffix == ".parquet":
+        if kind == "parquet":
             count = write_parquet(windows, decoded, names)
         else:
             total = sum(1 for _ in packets_in(packets))

@@ -24,7 +24,7 @@ class Check:
     fault: str  # what a row is that fails, formatted with the row
 
     def told(self, row: Mapping[Hashable, Any]) -> str:
-        return self.fault.format_map(row)  # type: ignore[arg-type]
+        return self.fault.format_map(row)
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ def faults(table: pd.DataFrame, checks: Sequence[Check]) -> list[Fault]:
     """The rows of ``table`` that fail a check."""
     found = []
     for check in checks:
-        value = table[check.column]
-        failed = (value < check.least if check.least is not None else False) | (
-            value > check.most if check.most is not None else False)
-        found += [Fault(str(row["recording"]), check.told(row)) for row in table[failed].to_dict("records")]
+        for row in table.to_dict("records"):
+            value = row[check.column]  # a NaN lies within all limits
+            if (check.least is not None and value < check.least) or (check.most is not None and value > check.most):
+                found.append(Fault(str(row["recording"]), check.told(row)))
     return found

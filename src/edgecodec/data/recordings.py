@@ -168,11 +168,13 @@ def kind_of(path: Path) -> FileKind:
         return "text"
     with path.open("rb") as file:
         first = file.read(8)
-    kind = next((kind for magic, kind in _MAGIC.items() if first.startswith(magic)), "text")
-    if kind == "text" and named in _MAGIC.values():
+    for magic, kind in _MAGIC.items():
+        if first.startswith(magic):
+            return kind
+    if named in _MAGIC.values():
         told = {"parquet": "Parquet file", "npy": "npy array of numbers", "npz": ".npz"}[named]
         raise EdgeCodecError(f"{path}: not a readable {told}; write it again, or call it .csv if it is one")
-    return kind
+    return "text"
 
 
 def read_table(path: Path) -> Table:

@@ -390,7 +390,7 @@ def load_codec(folder: Path) -> ExportedCodec:
     """
     from safetensors.numpy import load_file
 
-    from edgecodec.errors import EdgeCodecError
+    from edgecodec.errors import EdgeCodecError, naming
     from edgecodec.storage import read_json
 
     structure = read_json(folder / "codec.json")
@@ -403,7 +403,8 @@ def load_codec(folder: Path) -> ExportedCodec:
                              f"{', '.join(get_args(Arithmetic))}; update EdgeCodec, or run export_float16 again")
     if not (folder / "codec.safetensors").is_file():
         raise EdgeCodecError(f"{folder / 'codec.safetensors'}: not found; run the stage export_float16")
-    arrays = load_file(folder / "codec.safetensors")
+    with naming(folder / "codec.safetensors", "not a readable safetensors file", "run the stage export_float16 again"):
+        arrays = load_file(folder / "codec.safetensors")
     kinds = {kind.__name__: kind for kind in (Normalize, Filter, Convolution, Transpose)}
     layers: list[Layer] = []
     for entry in structure["layers"]:

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from edgecodec import chosen
-from edgecodec.errors import EdgeCodecError
+from edgecodec.errors import EdgeCodecError, naming
 from edgecodec.model.coded import CodedQuantizer
 from edgecodec.model.edge import EdgeDecoder, EdgeEncoder
 from edgecodec.model.entropy import ManyWindowIndices
@@ -301,8 +301,10 @@ def load_model(folder: Path) -> Codec:
     sizes = (EdgeParams if described["codec"] == "edge" else PaperParams).model_validate(described["sizes"])
     codebooks = CodebookParams(**{name: described["training"][name] for name in CodebookParams.model_fields})
     codec = build_codec(described["codec"], window, sizes, codebooks)
+    with naming(weights, "not a readable safetensors file", "run the stage train again"):
+        values = load_file(weights)
     try:
-        codec.load_state_dict(load_file(weights))
+        codec.load_state_dict(values)
     except RuntimeError as error:
         raise EdgeCodecError(f"{weights}: does not fit model.json ({str(error).splitlines()[0]}); "
                              "run the stage train again") from None
