@@ -111,9 +111,9 @@ def test_the_quick_profile_shortens_the_schedule_alone(repository: Path, tmp_pat
     assert quick.model_dump(exclude=shortened) == full.model_dump(exclude=shortened)
 
 
-@pytest.mark.parametrize("text", ["", "- a\n- b\n", "seed: [1\n"])
-def test_what_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("text", [b"", b"- a\n- b\n", b"seed: [1\n", b"\xff\xfe"])
+def test_what_is_no_mapping_is_refused(tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "params.yaml"
-    path.write_text(text)
+    path.write_bytes(text)
     with pytest.raises(EdgeCodecError, match=r"params\.yaml: (must be a mapping|not valid YAML)"):
         load_params(path)

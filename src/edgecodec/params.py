@@ -312,7 +312,7 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise EdgeCodecError(f"{path}: not found; run in the project's folder") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise EdgeCodecError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(content, dict):
         raise EdgeCodecError(f"{path}: must be a mapping of sections")

@@ -283,8 +283,10 @@ def test_values_in_another_unit_are_refused_by_every_command(edgecodec: Command,
 def test_a_damaged_model_is_told_in_one_line(edgecodec: Command) -> None:
     for weights in (Path("artifacts/float16/codec.safetensors"), Path("artifacts/model/model.safetensors")):
         weights.write_bytes(weights.read_bytes()[:100])
-    assert refused(edgecodec("encode", "windows.npz", "packets.ecp"), "artifacts/float16/codec.safetensors: not")
-    assert refused(edgecodec("evaluate", "windows.npz"), "artifacts/model/model.safetensors: ")
+    assert refused(edgecodec("encode", "windows.npz", "packets.ecp"), "artifacts/float16: damaged (")
+    assert refused(edgecodec("evaluate", "windows.npz"), "artifacts/model: damaged (")
+    write_json(Path("artifacts/receiver/receiver.json"), {})
+    assert refused(edgecodec("decode", "windows.npz", "rebuilt.npz"), "artifacts/float16: damaged (SafetensorError")
 
 
 def test_a_table_without_packets_is_refused(edgecodec: Command) -> None:

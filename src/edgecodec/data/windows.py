@@ -20,11 +20,11 @@ import pyarrow
 import pyarrow.parquet
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from scipy import signal
 
 from edgecodec.data.recordings import Recording, RecordingList, read_samples
-from edgecodec.errors import EdgeCodecError
+from edgecodec.errors import EdgeCodecError, naming
 from edgecodec.params import WindowParams
 from edgecodec.progress import progress
 from edgecodec.storage import read_json, replacing_directory, rounded, write_json
@@ -94,14 +94,12 @@ class WindowSet:
         Raises:
             EdgeCodecError: the folder is absent or its files do not belong together.
         """
-        try:
+        with naming(folder, "no readable set of windows", "run the stage window again"):
             description = Description.model_validate(read_json(folder / "set.json"))
             index = pyarrow.parquet.read_table(folder / "windows.parquet").to_pandas()
             shape = (-1, len(description.channels))
             inputs, targets = (np.memmap(folder / name, dtype="<f4", mode="r").reshape(shape)
                                for name in ("inputs.f32", "targets.f32"))
-        except (ValidationError, pyarrow.ArrowException, ValueError):
-            raise EdgeCodecError(f"{folder}: no readable set of windows; run the stage window again") from None
         if not len(inputs) == len(targets) == sum(segment.rows for segment in description.segments):
             raise EdgeCodecError(f"{folder}: files are of different lengths; run the stage window again")
         return cls(

@@ -388,9 +388,16 @@ def load_codec(folder: Path) -> ExportedCodec:
         EdgeCodecError: a file is absent or of another format, or the arrays do not have the hash that the structure
             names.
     """
+    from edgecodec.errors import naming
+
+    with naming(folder, "damaged", "run the stage export_float16 again"):
+        return _load_codec(folder)
+
+
+def _load_codec(folder: Path) -> ExportedCodec:
     from safetensors.numpy import load_file
 
-    from edgecodec.errors import EdgeCodecError, naming
+    from edgecodec.errors import EdgeCodecError
     from edgecodec.storage import read_json
 
     structure = read_json(folder / "codec.json")
@@ -403,8 +410,7 @@ def load_codec(folder: Path) -> ExportedCodec:
                              f"{', '.join(get_args(Arithmetic))}; update EdgeCodec, or run export_float16 again")
     if not (folder / "codec.safetensors").is_file():
         raise EdgeCodecError(f"{folder / 'codec.safetensors'}: not found; run the stage export_float16")
-    with naming(folder / "codec.safetensors", "not a readable safetensors file", "run the stage export_float16 again"):
-        arrays = load_file(folder / "codec.safetensors")
+    arrays = load_file(folder / "codec.safetensors")
     kinds = {kind.__name__: kind for kind in (Normalize, Filter, Convolution, Transpose)}
     layers: list[Layer] = []
     for entry in structure["layers"]:

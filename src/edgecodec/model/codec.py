@@ -291,8 +291,13 @@ def load_model(folder: Path) -> Codec:
     """Read what :func:`save_model` wrote.
 
     Raises:
-        EdgeCodecError: a file is absent or does not fit the other.
+        EdgeCodecError: a file is absent or damaged, or does not fit the other.
     """
+    with naming(folder, "damaged", "run the stage train again"):
+        return _load_model(folder)
+
+
+def _load_model(folder: Path) -> Codec:
     described: dict[str, Any] = read_json(folder / "model.json")
     weights = folder / "model.safetensors"
     if not weights.is_file():
@@ -301,10 +306,8 @@ def load_model(folder: Path) -> Codec:
     sizes = (EdgeParams if described["codec"] == "edge" else PaperParams).model_validate(described["sizes"])
     codebooks = CodebookParams(**{name: described["training"][name] for name in CodebookParams.model_fields})
     codec = build_codec(described["codec"], window, sizes, codebooks)
-    with naming(weights, "not a readable safetensors file", "run the stage train again"):
-        values = load_file(weights)
     try:
-        codec.load_state_dict(values)
+        codec.load_state_dict(load_file(weights))
     except RuntimeError as error:
         raise EdgeCodecError(f"{weights}: does not fit model.json ({str(error).splitlines()[0]}); "
                              "run the stage train again") from None
