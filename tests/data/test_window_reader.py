@@ -169,6 +169,12 @@ def late(frame: pd.DataFrame, row: int, seconds: float) -> pd.DataFrame:
     return frame
 
 
+def test_samples_that_are_lost_within_the_limits_are_told(tmp_path: Path, read: Read) -> None:
+    late(table(series(40)), 70, 0.1).to_csv(tmp_path / "r.csv", index=False)
+    assert read(tmp_path / "r.csv").remarks == (
+        f"{tmp_path / 'r.csv'}: samples lost: 10; windows close up over them",)
+
+
 def bursts(frame: pd.DataFrame) -> pd.DataFrame:
     """Four steps of 10 ms, then one of 300 ms, throughout."""
     frame["time"] = np.cumsum(np.resize([0.3, 0.01, 0.01, 0.01, 0.01], len(frame)))

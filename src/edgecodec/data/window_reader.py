@@ -135,7 +135,9 @@ def _checked(path: Path, x: NDArray[np.generic], shape: WindowShape, params: Val
 
 def _of_recording(path: Path, shape: WindowShape, params: ValidateParams) -> LabelledWindows:
     samples, remarks = _samples(path, read_table(path), shape)
-    _refuse_faults(path, samples, shape, params, has_course=True)
+    lost = _refuse_faults(path, samples, shape, params, has_course=True)
+    if lost:
+        remarks.append(f"{path}: samples lost: {lost}; windows close up over them")
     n = samples.rows // shape.samples
     windows = samples.values[:, : n * shape.samples].reshape(len(shape.channel_names), n, shape.samples)
     return LabelledWindows(np.ascontiguousarray(windows.transpose(1, 0, 2)), None, tuple(remarks))
@@ -162,8 +164,8 @@ def _samples(path: Path, table: Table, shape: WindowShape) -> tuple[Samples, lis
     return table.samples(time, chosen, shape.sample_rate_hz), remarks
 
 
-def _refuse_faults(path: Path, samples: Samples, shape: WindowShape, params: ValidateParams, has_course: bool) -> None:
-    """Hold what was read against the checks of the pipeline, as a recording of any array.
+def _refuse_faults(path: Path, samples: Samples, shape: WindowShape, params: ValidateParams, has_course: bool) -> int:
+    """Hold what was read against the checks of the pipeline, as a recording of any array. Back come the samples lost.
 
     ``has_course``: rows follow each other in time, so that time and course may be judged.
     """
@@ -177,6 +179,7 @@ def _refuse_faults(path: Path, samples: Samples, shape: WindowShape, params: Val
     if found:
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         raise EdgeCodecError(f"{path}: {found[0].text}{more}; mend the file, or cut the part out")
+    return int(tables.recordings["lost_samples"].iloc[0])
 
 
 def _remarks_on_values(path: Path, windows: Floats, trained: Trained) -> Iterator[str]:
