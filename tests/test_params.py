@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import yaml
 from edgecodec import chosen
 from edgecodec.errors import EdgeCodecError
 from edgecodec.params import load_params
+from edgecodec.sources.fingerprint import STAGE
 
 
 def test_committed_params_are_valid(repository: Path) -> None:
@@ -41,6 +43,64 @@ def test_wrong_setting_is_named_in_one_line(
     assert len(str(raised.value).splitlines()) == 1
 
 
+ARRAY = {"source": "array", "path": "/data"}
+
+
+def of_array(content: dict[str, Any], **array: object) -> None:
+    content["data"].update(ARRAY)
+    content["data"]["array"].update(array)
+
+
+def edge(content: dict[str, Any], **sizes: object) -> None:
+    content["codecs"]["edge"].update(sizes)
+
+
+@pytest.mark.parametrize(("edit", "message"), [
+    (lambda content: content["window"].update(samples=4096, skip_first_rows=0),
+     "time_bins and bands keep 88 bins, which end at 1.1 Hz with window.samples 4096, far below window.lowpass_hz 5; "
+     "keep about 410 bins"),
+    (lambda content: of_array(content, channels=4),
+     r"codecs.edge.bands: \[1, 16, 6\] keeps 6 spatial modes, and there are 4 channels in data.array.channels"),
+    (lambda content: of_array(content, channels=["a", "b", "c", "d", "e"]), "there are 5 channels in data.array"),
+    (lambda content: of_array(content, sample_rate_hz=10), "lowpass_hz 5 .* half of data.array.sample_rate_hz 10"),
+    (lambda content: of_array(content, sample_rate_hz=8.0), "window.lowpass_hz 5 .* data.array.sample_rate_hz 8"),
+    (lambda content: content["window"].update(lowpass_hz=50.0), "lowpass_hz 50 .* the sample rate of data.source twin"),
+    (lambda content: content["window"].update(samples=10), "window.samples 10 is too short for window.lowpass_hz"),
+    (lambda content: content["window"].update(samples=1840), "data.twin.seconds 42 is too short for window.samples"),
+    (lambda content: content["window"].update(samples=804), "decimation 8 does not cut window.samples 804"),
+    (lambda content: content["window"].update(samples=640), "time_bins 88 is more than the 80 samples that .*samples"),
+    (lambda content: edge(content, filter_taps=63), "filter_taps 63 must be codecs.edge.decimation 8, or an even"),
+    (lambda content: edge(content, bands=[[1, 16, 6], [17, 88, 4]]), r"\[17, 88, 4\] must begin at bin 16"),
+    (lambda content: edge(content, time_bins=80), "bands end at bin 88, codecs.edge.time_bins keeps 80"),
+    (lambda content: edge(content, coefficients=300), "coefficients 300 is more than the 292 that codecs.edge.bands"),
+    (lambda content: edge(content, codeword_samples=198), "codeword_samples 198 is more than a latent has"),
+    (lambda content: edge(content, regimes=5), "codewords 64 cannot be shared out .* codecs.edge.regimes 5"),
+    (lambda content: (content.update(codec="paper"), content["window"].update(samples=804)),
+     "codec paper needs window.samples to be a multiple of 8, not 804"),
+    (lambda content: content["firmware"].update(l1_stack_bytes=131072), "leaves nothing of firmware.l1_bytes 131072"),
+])
+def test_two_settings_that_contradict_each_other_are_named_before_the_first_stage(
+    repository: Path, tmp_path: Path, edit: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    content = yaml.safe_load((repository / "params.yaml").read_text())
+    edit(content)
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(EdgeCodecError, match=message) as raised:
+        load_params(path)
+    assert len(str(raised.value)) < 300
+
+
+def test_the_first_stage_of_the_pipeline_holds_the_settings_against_each_other(
+        repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = yaml.safe_load((repository / "params.yaml").read_text())
+    content["window"]["lowpass_hz"] = 50.0
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(EdgeCodecError, match=r"^params.yaml: window.lowpass_hz 50"):
+        run_path(str(repository / "stages" / f"{STAGE}.py"))["main"]()
+
+
 def test_the_quick_profile_shortens_the_schedule_alone(repository: Path, tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text((repository / "params.yaml").read_text().replace("profile: full", "profile: quick"))
@@ -51,9 +111,9 @@ def test_the_quick_profile_shortens_the_schedule_alone(repository: Path, tmp_pat
     assert quick.model_dump(exclude=shortened) == full.model_dump(exclude=shortened)
 
 
-@pytest.mark.parametrize("text", ["", "- a\n- b\n", "seed: [1\n"])
-def test_what_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("text", [b"", b"- a\n- b\n", b"seed: [1\n", b"\xff\xfe"])
+def test_what_is_no_mapping_is_refused(tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "params.yaml"
-    path.write_text(text)
+    path.write_bytes(text)
     with pytest.raises(EdgeCodecError, match=r"params\.yaml: (must be a mapping|not valid YAML)"):
         load_params(path)

@@ -10,6 +10,19 @@ import typer
 app = typer.Typer(no_args_is_help=True)
 
 
+def _json_file(path: Path | None) -> Path | None:
+    """Refuses another ending, before anything is measured."""
+    from edgecodec.storage import kind_by_name
+
+    if path is not None:
+        kind_by_name(path, {".json": "JSON"}, "figures")
+    return path
+
+
+JsonFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures as JSON, too.",
+                                               callback=_json_file)]
+
+
 @app.callback()
 def benchmark() -> None:
     """Measure speed.
@@ -23,7 +36,7 @@ def benchmark() -> None:
 def decode(
     cores: Annotated[list[int] | None, typer.Option(min=1, help="Cores to use; may be given again. 1 and 2.")] = None,
     seconds: Annotated[float, typer.Option(min=0.01, help="How long each figure is measured.")] = 1.0,
-    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures as JSON, too.")] = None,
+    output: JsonFile = None,
     artifacts: Annotated[Path, typer.Option(metavar="FOLDER", help="Results of the pipeline.")] = Path("artifacts"),
 ) -> None:
     """Decode packets in batches of 1 to 1024, by ONNX Runtime (as registered models do) and by torch."""
@@ -51,7 +64,7 @@ def decode(
 
 @app.command()
 def instructions(
-    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures as JSON, too.")] = None,
+    output: JsonFile = None,
     artifacts: Annotated[Path, typer.Option(metavar="FOLDER", help="Results of the pipeline.")] = Path("artifacts"),
 ) -> None:
     """Count instructions on QEMU's single cores: RISC-V without Xpulp, and Arm Cortex-M4, M7, M33, M55."""
@@ -90,7 +103,7 @@ def instructions(
 
 @app.command()
 def firmware(
-    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures as JSON, too.")] = None,
+    output: JsonFile = None,
     artifacts: Annotated[Path, typer.Option(metavar="FOLDER", help="Results of the pipeline.")] = Path("artifacts"),
 ) -> None:
     """Count cycles on GVSOC and print them beside the paper's Table III; an estimate, marked so, without GVSOC."""

@@ -54,6 +54,7 @@ class ValidateParams(Section):
     on_bad_recording: Literal["exclude", "stop"]
     sample_rate_tolerance: Fraction  # of the nominal sample period
     largest_gap_seconds: Positive
+    largest_lost_fraction: Fraction  # of the samples that a recording's time stamps span
     flat_line_seconds: Positive
     spike_sigmas: Positive
     largest_spike_fraction: Fraction
@@ -291,19 +292,27 @@ class Params(Section):
                              f"for data.source {self.data.source}")
         return self
 
+    @model_validator(mode="after")
+    def _nothing_contradicts(self) -> Params:
+        from edgecodec.contradictions import contradictions
+
+        for contradiction in contradictions(self):
+            raise ValueError(contradiction)
+        return self
+
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
     """Read ``path``.
 
     Raises:
-        EdgeCodecError: the file is absent, no YAML, or a key is unknown, missing or out of range; the text names
-            the first such key and what to do.
+        EdgeCodecError: the file is absent, no YAML, or a key is unknown, missing or out of range, or two settings
+            contradict each other; the text names the first such key, or both settings, and what to do.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise EdgeCodecError(f"{path}: not found; run in the project's folder") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise EdgeCodecError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(content, dict):
         raise EdgeCodecError(f"{path}: must be a mapping of sections")
@@ -311,9 +320,10 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         return Params.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "(top level)"
+        where = "".join(f"{part}." for part in first["loc"]).rstrip(".")
         fix = {
             "extra_forbidden": "unknown key; remove it or correct its spelling",
             "missing": "missing key; add it",
+            "value_error": first["msg"].removeprefix("Value error, "),  # of a section: it names its settings
         }.get(first["type"], f"{first['msg']}, got {first.get('input')!r}")
-        raise EdgeCodecError(f"{path}: {field}: {fix}") from None
+        raise EdgeCodecError(": ".join(filter(None, (str(path), where, fix)))) from None

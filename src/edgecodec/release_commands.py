@@ -119,7 +119,9 @@ def report(
 ) -> None:
     """Write one self-contained page about a version: gates, errors, cycles, memory, energy, lineage."""
     from edgecodec.registry.report.of_version import write_version_report
+    from edgecodec.storage import kind_by_name
 
+    kind_by_name(output, {".html": "HTML", ".htm": "HTML"}, "reports")
     written = write_version_report(_releases(), version, output)
     typer.echo(f"{output}: release report of {written}")
 

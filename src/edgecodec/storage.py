@@ -7,12 +7,14 @@ import json
 import math
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from edgecodec.errors import EdgeCodecError
+
+Kind = TypeVar("Kind")
 
 
 @contextmanager
@@ -59,6 +61,18 @@ def read_json(path: Path) -> Any:
         raise EdgeCodecError(f"{path}: not found; run the stage that writes it (dvc repro)") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise EdgeCodecError(f"{path}: not valid JSON ({error}); run the stage that writes it again") from None
+
+
+def kind_by_name(path: Path, kinds: Mapping[str, Kind], content: str) -> Kind:
+    """How to write ``content`` to ``path``: what ``kinds`` says of the end of its name.
+
+    Raises:
+        EdgeCodecError: it says nothing of it.
+    """
+    if path.suffix.lower() not in kinds:
+        raise EdgeCodecError(f"{path}: {content} cannot be written as {path.suffix or 'a file without an ending'}; "
+                             f"call it {' or '.join(filter(None, kinds))}")
+    return kinds[path.suffix.lower()]
 
 
 def sha256_of_file(path: Path) -> str:

@@ -223,8 +223,14 @@ def _save_text(folder: Path) -> None:
     (lambda folder: np.save(folder / "one.npy", np.zeros((300, 4))), "has 4 channels"),
     (lambda folder: (folder / "one.npy").write_bytes(b"\x93NUMPY"), "not a readable npy"),
     (_save_objects, "not a readable npy"),
-    (_save_text, "column e holds something other than numbers"),
-    (lambda folder: (folder / "one.parquet").write_bytes(b"PAR1"), "not a readable recording"),
+    (_save_text, "holds something other than numbers: 'x' in row 3 of column e, and 0 more"),
+    (lambda folder: (folder / "one.parquet").write_bytes(b"PAR1"), "not a readable Parquet file"),
+    (lambda folder: (folder / "one.parquet").write_bytes(b"no table"), "not a readable Parquet file"),
+    (lambda folder: np.savez((folder / "one.npy").open("wb"), x=np.zeros((300, 8))), "one.npy: is an .npz"),
+    (lambda folder: np.save(folder / "one.npy", np.zeros((300, 8), complex)), "holds complex128, not real numbers"),
+    (lambda folder: (folder / "one.csv").write_bytes(b""), "it has no row"),
+    (lambda folder: (folder / "one.csv").write_text("a,b,c,d,e\n1,2,3,4,5\n1,2,3\n"), "another number of columns: 1"),
+    (lambda folder: (folder / "one.csv").write_bytes("a,b,c,d,e\n1,2,3,4,\xe9\n".encode("latin-1")), "in row 2 of col"),
 ])
 def test_bad_array_is_refused_in_one_line(tmp_path: Path, prepare, message: str) -> None:
     source, out = tmp_path / "array", tmp_path / "out"

@@ -42,6 +42,12 @@ def add_a_column(data: RawData) -> None:
     data.write_lines(4, [f"{line},1" for line in data.lines(4)])
 
 
+def name_columns_in_another_order(data: RawData) -> None:
+    names = ["time", *(f"P{number}" for number in range(40))]
+    table = data.table(4).set_axis(names, axis=1)[[names[0], *names[:0:-1]]]
+    table.to_csv(data.recording(4), index=False)
+
+
 def cut_one_row(data: RawData) -> None:
     lines = data.lines(4)
     data.write_lines(4, [*lines[:500], lines[500][:40], *lines[501:]])
@@ -84,6 +90,11 @@ def lose_a_second(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(range(600, 700))
 
 
+def lose_in_bursts(table: pd.DataFrame) -> None:
+    """Four steps of 10 ms, then one of 300 ms, throughout: no gap is too long, and most of the time is missing."""
+    table[0] = table.loc[0, 0] + np.cumsum(np.resize([0.01, 0.01, 0.01, 0.01, 0.3], len(table)))
+
+
 def kill_p5(table: pd.DataFrame) -> None:
     table[6] = 16777215
 
@@ -111,7 +122,7 @@ def cut_short(table: pd.DataFrame) -> pd.DataFrame:
     (cut_one_row, "rows with another number of columns: 1"),
     (empty, "0 columns, expected 41"),
     (header_only, "0 rows"),
-    (set_cell("abc"), "cells that are not numbers: 1"),
+    (set_cell("abc"), "cells that are not numbers: 1; 'abc' in row 701 of column 7"),
     (set_cell("nan"), "P5: samples missing or not finite: 1"),
     (set_cell(""), "P5: samples missing or not finite: 1"),
     (set_cell("inf"), "P5: samples missing or not finite: 1"),
@@ -120,6 +131,7 @@ def cut_short(table: pd.DataFrame) -> pd.DataFrame:
     (edit_table(run_backwards), "rows where time does not run forward: 1"),
     (edit_table(sample_at_50_hz), "sampled every 0.02 s, expected 0.01 s"),
     (edit_table(lose_a_second), "a gap of 1.01 s; samples lost: 100"),
+    (edit_table(lose_in_bursts), "85.30% of the samples lost, 1.00% may be"),
     (edit_table(kill_p5), "P5: dead, reads 16777215 throughout"),
     (edit_table(freeze_p5), "P5: flat for 1.51 s"),
     (edit_table(spike_p5), "P5: spikes: 10"),
@@ -145,6 +157,13 @@ def test_sound_recordings_pass_and_dead_channels_outside_the_preset_are_only_tol
     assert validation.dead_channels == ("P22", "P36")
     assert all(outcome.rows > 0 for outcome in validation.outcomes)
     assert "Every recording is sound" in render(validation, listed)
+
+
+def test_columns_of_a_recording_are_matched_by_name(raw_data: RawData, small_params: Params, tmp_path: Path) -> None:
+    by_position, _ = validation_of(raw_data, small_params, tmp_path / "plain")
+    name_columns_in_another_order(raw_data)
+    by_name, _ = validation_of(raw_data, small_params, tmp_path / "named")
+    pd.testing.assert_frame_equal(by_name.channels, by_position.channels)
 
 
 def test_channel_is_judged_only_where_the_preset_takes_it(

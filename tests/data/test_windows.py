@@ -176,7 +176,7 @@ def test_memory_is_bounded_by_one_recording(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("lengths", "fraction", "message"), [
     ([400, 105], 0.25, "95 samples are left for train"),
     ([400], 0.1, "39 samples are left for validation"),
-    ([], 0.25, "no recording is left for train"),
+    ([], 0.25, "no recording is left for train; every one that was meant for it was left out"),
 ])
 def test_too_little_data_is_refused_and_leaves_nothing(
     tmp_path: Path, lengths: list[int], fraction: float, message: str

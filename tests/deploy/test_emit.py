@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,24 @@ def test_equal_codecs_give_equal_bytes(firmware: Path, tmp_path: Path) -> None:
     write_firmware(edge_like(SIZES), WINDOWS, L1, tmp_path / "again", L1_STACK_BYTES)
     assert contents(tmp_path / "again") == contents(firmware)
     assert firmware_hash(tmp_path / "again") == firmware_hash(firmware)
+
+
+def test_the_package_names_the_channels_in_their_order(tmp_path: Path, toolchain: Toolchain) -> None:
+    codec = replace(CODEC, channel_names=("P 0", "a,b", 'say "1"', "back\\slash ??/", "Küste"))
+    write_firmware(codec, WINDOWS, L1, tmp_path / "firmware", L1_STACK_BYTES)
+    (tmp_path / "names.c").write_text("""
+        #include "codec_model.h"
+        #include <stdio.h>
+        static const char *const names[EC_CHANNELS] = EC_CHANNEL_NAMES;
+        int main(void) { for (int at = 0; at < EC_CHANNELS; at++) puts(names[at]); return 0; }
+    """)
+    toolchain.build("host", [tmp_path / "names.c"], tmp_path / "names", includes=[tmp_path / "firmware" / "include"])
+    printed = subprocess.run([tmp_path / "names"], check=True, capture_output=True).stdout.decode()
+    assert printed.splitlines() == list(codec.channel_names)
+    readme = (tmp_path / "firmware" / "README.md").read_text()
+    assert json.loads(re.search(r"```\n(\[.*?\])\n```", readme, re.DOTALL)[1]) == list(codec.channel_names)
+    memory = json.loads((tmp_path / "firmware" / "memory_map.json").read_text())
+    assert memory["channel_names"] == list(codec.channel_names)
 
 
 def test_one_weight_changes_the_hash(firmware: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
-from small_project import random_windows
+from small_project import random_windows, save_results, small_params, train_small_codec
 
 from edgecodec.cli import main
 from edgecodec.deploy.network import load_codec
@@ -210,10 +210,83 @@ def test_packets_and_windows_may_be_parquet(edgecodec: Command) -> None:
     assert edgecodec("decode", "packets.ecp", "rebuilt.parquet").out == "rebuilt.parquet: 5 windows\n"
 
     rebuilt = pyarrow.parquet.read_table("rebuilt.parquet")
-    assert rebuilt.schema.metadata[b"channels"] == b"A B C D E F"
+    assert json.loads(rebuilt.schema.metadata[b"channels"]) == list("ABCDEF")
     with np.load("rebuilt.npz") as arrays:
         assert np.array_equal(np.stack(rebuilt["window"].to_numpy()).reshape(5, 6, 64), arrays["x"])
         assert rebuilt["sequence"].to_pylist() == arrays["sequence"].tolist()
+
+
+def test_what_is_written_is_what_its_name_says(edgecodec: Command) -> None:
+    assert edgecodec("encode", "windows.npz", "packets.parquet").status == 0
+    (column,) = pyarrow.parquet.read_table("packets.parquet").columns
+    edgecodec("encode", "windows.npz", "some.ecp")
+    assert column.to_pylist() == read_packets(Path("some.ecp"))
+
+    told = "rebuilt.csv: decoded windows cannot be written as .csv; call it .npz or .parquet"
+    assert refused(edgecodec("decode", "packets.parquet", "rebuilt.csv"), told)
+    assert refused(edgecodec("decode", "packets.parquet", "rebuilt"), "written as a file without an ending")
+    assert refused(edgecodec("encode", "windows.npz", "packets.npz"), "packets cannot be written as .npz; call it .ecp")
+    told = "speed.csv: figures cannot be written as .csv; call it .json"
+    assert refused(edgecodec("benchmark", "decode", "--output", "speed.csv"), told)
+    assert not {"rebuilt.csv", "rebuilt", "packets.npz", "speed.csv"} & {path.name for path in Path().iterdir()}
+
+
+def test_packets_in_the_folder_that_spark_writes_are_read(edgecodec: Command) -> None:
+    edgecodec("encode", "windows.npz", "some.ecp")
+    packets = read_packets(Path("some.ecp"))
+    folder = Path("packets.parquet")
+    folder.mkdir()
+    for number, some in enumerate((packets[:2], packets[2:])):
+        pyarrow.parquet.write_table(pyarrow.table({"packet": some}), folder / f"part-0000{number}-a-c000.parquet")
+    (folder / "_SUCCESS").touch()
+    (folder / ".part-00000-a-c000.parquet.crc").write_bytes(b"crc")
+    assert edgecodec("decode", "packets.parquet", "rebuilt.npz").out == "rebuilt.npz: 5 windows\n"
+    with np.load("rebuilt.npz") as rebuilt:
+        assert rebuilt["sequence"].tolist() == [0, 1, 2, 3, 4]
+    Path("rebuilt.npz").unlink()
+    assert refused(edgecodec("decode", "artifacts/model", "rebuilt.npz"), "artifacts/model: a folder without Parquet")
+
+
+def test_a_row_without_a_packet_is_refused_by_its_number(edgecodec: Command) -> None:
+    edgecodec("encode", "windows.npz", "packets.ecp")
+    pyarrow.parquet.write_table(pyarrow.table({"packet": [*read_packets(Path("packets.ecp")), None]}), "some.parquet")
+    Path("packets.ecp").unlink()
+    assert refused(edgecodec("decode", "some.parquet", "rebuilt.npz"), "some.parquet: packet 5: no packet")
+
+
+def test_decoded_windows_may_be_encoded_again_with_channels_in_any_order(edgecodec: Command) -> None:
+    edgecodec("encode", "windows.npz", "packets.ecp")
+    edgecodec("decode", "packets.ecp", "decoded.npz")
+    edgecodec("encode", "decoded.npz", "packets.ecp")
+    expected = read_packets(Path("packets.ecp"))
+    with np.load("decoded.npz") as decoded:
+        np.savez("turned.npz", x=decoded["x"][:, ::-1], channels=decoded["channels"][::-1])
+    edgecodec("encode", "turned.npz", "packets.ecp")
+    assert read_packets(Path("packets.ecp")) == expected
+
+
+@pytest.mark.parametrize("command", [("encode", "windows.npz", "packets.ecp"), ("evaluate", "windows.npz")])
+def test_values_in_another_unit_are_refused_by_every_command(edgecodec: Command, command: tuple[str, ...]) -> None:
+    codec = train_small_codec(small_params())
+    codec.scale.fill_(1.4)
+    save_results(codec, small_params(), Path("artifacts"))
+    for changed in (random_windows(5) * 80, random_windows(5) + 6):
+        np.savez("windows.npz", x=changed.astype(np.float32))
+        assert refused(edgecodec(*command), "check unit and zero")
+    np.savez("windows.npz", x=random_windows(5) + 2)
+    finished = edgecodec(*command)
+    assert finished.status == 0
+    assert finished.err.endswith("check unit and zero\n")
+    assert finished.err.startswith("warning: windows.npz: values lie ")
+
+
+def test_a_damaged_model_is_told_in_one_line(edgecodec: Command) -> None:
+    for weights in (Path("artifacts/float16/codec.safetensors"), Path("artifacts/model/model.safetensors")):
+        weights.write_bytes(weights.read_bytes()[:100])
+    assert refused(edgecodec("encode", "windows.npz", "packets.ecp"), "artifacts/float16: damaged (")
+    assert refused(edgecodec("evaluate", "windows.npz"), "artifacts/model: damaged (")
+    write_json(Path("artifacts/receiver/receiver.json"), {})
+    assert refused(edgecodec("decode", "windows.npz", "rebuilt.npz"), "artifacts/float16: damaged (SafetensorError")
 
 
 def test_a_table_without_packets_is_refused(edgecodec: Command) -> None:

@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 from small_project import small_params
 
 from edgecodec.errors import EdgeCodecError
+from edgecodec.registry.packet_decoder import PacketDecoder
+from edgecodec.registry.pyfunc_model import PacketsToWindows
 from edgecodec.registry.register import register
 
 
@@ -51,7 +53,7 @@ def test_the_signature_says_what_goes_in_and_out(model: str) -> None:
 def test_damaged_packets_are_refused_or_kept_as_told(model: str, mixed: list[bytes],
                                                      expected: NDArray[np.float32]) -> None:
     loaded = mlflow.pyfunc.load_model(model)
-    packets = pd.DataFrame({"packet": [mixed[0], mixed[1][:-1], None, mixed[3]]})
+    packets = pd.DataFrame({"packet": [mixed[0], mixed[1][:-1], np.nan, mixed[3]]})
     with pytest.raises(EdgeCodecError, match=r"^packet 1: damaged or cut short"):
         loaded.predict(packets)
     with pytest.raises(EdgeCodecError, match="params: damaged: skip; say refuse or keep"):
@@ -63,6 +65,21 @@ def test_damaged_packets_are_refused_or_kept_as_told(model: str, mixed: list[byt
     assert [window is None for window in table["window"]] == [False, True, True, False]
     np.testing.assert_array_equal(np.stack(table["window"][[0, 3]]), expected[[0, 3]])
     assert loaded.predict(packets[1:3], {"damaged": "keep"})["sequence"].tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize(("absent", "told"), [(None, "no packet, its row is empty"), (np.nan, "no packet, its row is"),
+                                              (pd.NA, "no packet, but NAType"), ("text", "no packet, but str")])
+def test_what_is_no_packet_is_kept_or_refused_as_damaged(project: Path, mixed: list[bytes], absent: object,
+                                                         told: str) -> None:
+    decoder = PacketDecoder.open(project / "artifacts/receiver", project / "artifacts/float16")
+    model = PacketsToWindows()
+    model.decoder = decoder
+    packets = pd.DataFrame({"packet": pd.Series([mixed[0], absent], dtype=object)})
+    table = model.predict(None, packets, {"damaged": "keep"})
+    assert table["error"][0] == ""
+    assert table["error"][1].startswith(told)
+    with pytest.raises(EdgeCodecError, match=f"^packet 1: {told}"):
+        model.predict(None, packets)
 
 
 @pytest.fixture

@@ -6,12 +6,10 @@ import math
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-import pandas as pd
 import pyarrow
 import pyarrow.parquet
 
-from edgecodec.data.recordings import TIME_COLUMN, Recording, RecordingList, first_row, is_number
+from edgecodec.data.recordings import TIME_COLUMN, Recording, RecordingList, Samples, columns_named, read_table
 from edgecodec.errors import EdgeCodecError
 from edgecodec.params import ArrayParams
 from edgecodec.progress import progress
@@ -39,14 +37,13 @@ def acquire_array(source: Path, params: ArrayParams, folder: Path) -> RecordingL
     channels: tuple[str, ...] = ()
     recordings = []
     for number, path in enumerate(progress(paths, "Reading recordings"), start=1):
-        frame = _select(path, _read(path), params)
-        found = tuple(frame.columns[1:])
+        found, samples = _select(path, params)
         channels = channels or found
         if found != channels:
             raise EdgeCodecError(f"{path}: its channels differ from those of {paths[0].name}; name them in "
                                  "data.array.channels")
         file = f"{path.stem}.parquet"
-        table = pyarrow.table([frame[name].to_numpy() for name in frame.columns], names=list(frame.columns))
+        table = pyarrow.table([samples.time_seconds, *samples.values], names=[TIME_COLUMN, *found])
         pyarrow.parquet.write_table(table, folder / file)
         split: Literal["both", "validation", "train"] = "train"
         if len(paths) == 1:
@@ -61,59 +58,29 @@ def acquire_array(source: Path, params: ArrayParams, folder: Path) -> RecordingL
     )
 
 
-def _read(path: Path) -> pd.DataFrame:
-    """Columns of a recording: ``time`` if it has one, and channels, called C0, C1, ... where they have no names."""
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        if path.suffix == ".npy":
-            return _named(_read_npy(path))
-        first = first_row(path)
-        if first and all(is_number(field) for field in first):
-            return _named(pd.read_csv(path, header=None))
-        return pd.read_csv(path, skipinitialspace=True)
-    except (pyarrow.ArrowException, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise EdgeCodecError(f"{path}: not a readable recording: {error}") from None
+def _select(path: Path, params: ArrayParams) -> tuple[tuple[str, ...], Samples]:
+    """The channels that ``params`` names, and their samples; channels without names are called C0, C1, ...
 
-
-def _read_npy(path: Path) -> pd.DataFrame:
-    try:
-        values = np.load(path, allow_pickle=False, mmap_mode="r")
-    except (ValueError, EOFError) as error:
-        raise EdgeCodecError(f"{path}: not a readable npy array of numbers: {error}") from None
-    if values.ndim != 2:
-        raise EdgeCodecError(f"{path}: has shape {values.shape}; expected [samples, channels]")
-    if values.shape[0] < values.shape[1]:
-        raise EdgeCodecError(f"{path}: shape {values.shape} looks like [channels, samples]; expected "
-                             "[samples, channels]: transpose it")
-    return pd.DataFrame(values)
-
-
-def _named(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.set_axis([f"C{index}" for index in range(frame.shape[1])], axis=1)
-
-
-def _select(path: Path, frame: pd.DataFrame, params: ArrayParams) -> pd.DataFrame:
-    """Time (float64) and the channels named in ``params`` (float32)."""
-    available = [name for name in frame.columns if name != TIME_COLUMN]
+    Raises:
+        EdgeCodecError: the file is no recording, or lacks a channel, or has text or torn rows where numbers should be.
+    """
+    table = read_table(path)
+    if not table.rows:
+        raise EdgeCodecError(f"{path}: not a readable recording: it has no row; leave it out")
+    names = table.names or tuple(f"C{number}" for number in range(len(table.columns)))
+    available = [number for number, name in enumerate(names) if name != TIME_COLUMN]
     if isinstance(params.channels, int):
-        names = available[params.first_channel:params.first_channel + params.channels]
-        if len(names) < params.channels:
+        chosen = available[params.first_channel:params.first_channel + params.channels]
+        if len(chosen) < params.channels:
             raise EdgeCodecError(f"{path}: has {len(available)} channels; data.array asks for {params.channels} from "
                                  f"channel {params.first_channel} on")
     else:
-        names = list(params.channels)
-        absent = [name for name in names if name not in available]
-        if absent:
-            raise EdgeCodecError(f"{path}: has no channel {absent[0]}; correct data.array.channels "
-                                 f"(it has {', '.join(map(str, available[:6]))}, ...)")
-    for name in [*names, *({TIME_COLUMN} & set(frame.columns))]:
-        if not pd.api.types.is_numeric_dtype(frame[name]) or pd.api.types.is_complex_dtype(frame[name]):
-            raise EdgeCodecError(f"{path}: column {name} holds something other than numbers; correct the file")
-    if TIME_COLUMN in frame.columns:
-        time = frame[TIME_COLUMN].to_numpy(np.float64)
-    else:
-        time = np.arange(len(frame)) / params.sample_rate_hz
-    selected = frame[names].astype(np.float32)
-    selected.insert(0, TIME_COLUMN, time)
-    return selected
+        chosen = columns_named(path, names, params.channels, "correct data.array.channels")
+    time = names.index(TIME_COLUMN) if TIME_COLUMN in names else None
+    samples = table.samples(time, chosen, params.sample_rate_hz)
+    if samples.text_cells:
+        raise EdgeCodecError(f"{path}: holds something other than numbers: {samples.first_text}, and "
+                             f"{samples.text_cells - 1} more cells; correct the file")
+    if samples.ragged_rows:
+        raise EdgeCodecError(f"{path}: rows with another number of columns: {samples.ragged_rows}; correct the file")
+    return tuple(names[number] for number in chosen), samples

@@ -33,6 +33,7 @@ def profile(
     for recording, samples in content:
         recordings.append({"recording": recording.name, "kind": recording.kind, "columns": samples.columns,
                            "rows": samples.rows, "ragged_rows": samples.ragged_rows, "text_cells": samples.text_cells,
+                           "first_text": samples.first_text,
                            **_time_base(samples.time_seconds, sample_rate_hz)})
         if samples.columns == 1 + len(channels):
             rows = [_channel(values, spike_sigmas) for values in samples.values]
@@ -48,14 +49,17 @@ def _time_base(time: NDArray[np.float64], sample_rate_hz: float) -> dict[str, fl
     missing = int(np.count_nonzero(~np.isfinite(time)))
     if not len(known):
         return {"missing_times": missing, "period_seconds": np.nan, "backward_steps": 0, "largest_gap_seconds": np.nan,
-                "lost_samples": 0}
+                "lost_samples": 0, "lost_share": 0.0}
+    period = float(np.median(known))
     lost = np.rint(known * sample_rate_hz) - 1
+    expected = known.sum() / max(period, 1 / sample_rate_hz)  # steps, had none been lost: a median hides losses
     return {
         "missing_times": missing,
-        "period_seconds": float(np.median(known)),
+        "period_seconds": period,
         "backward_steps": int(np.count_nonzero(known <= 0)),
         "largest_gap_seconds": float(known.max()),
         "lost_samples": int(lost[lost > 0].sum()),
+        "lost_share": max(0.0, float(1 - len(known) / expected)) if expected > 0 else 0.0,
     }
 
 

@@ -16,24 +16,13 @@ import numpy as np
 import pandas as pd
 
 from edgecodec.data.aerosense import CP_SPREAD
-from edgecodec.data.profile import profile
+from edgecodec.data.checks import Check, Fault, channel_checks, profiled, recording_checks
 from edgecodec.data.recordings import Recording, RecordingList, Samples, read_samples
 from edgecodec.params import ValidateParams, WindowParams
 from edgecodec.progress import progress
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read when the package is imported
 import great_expectations as gx
-
-
-@dataclass(frozen=True)
-class Check:
-    """One expectation: a column of a profile table lies within limits. An empty cell means: does not apply."""
-
-    title: str
-    column: str
-    least: float | None
-    most: float | None
-    fault: str  # what a row is that fails, formatted with the row
 
 
 @dataclass(frozen=True)
@@ -44,12 +33,6 @@ class Outcome:
     limits: str
     rows: int
     failed: int
-
-
-@dataclass(frozen=True)
-class Fault:
-    recording: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -73,7 +56,7 @@ class Validation:
 
 def validate(raw: Path, listed: RecordingList, params: ValidateParams, window: WindowParams) -> Validation:
     """Read and judge every recording under ``raw``."""
-    content = ((recording, read_samples(raw / recording.path))
+    content = ((recording, read_samples(raw / recording.path, listed.channels))
                for recording in progress(listed.recordings, "Validating recordings"))
     return judge(content, listed, params, window)
 
@@ -83,17 +66,12 @@ def judge(
 ) -> Validation:
     """Judge recordings as they come; only one of them needs to be in memory at a time."""
     preset = listed.preset(window.preset)
-    profiled = profile(content, listed.channels, listed.sample_rate_hz, params.spike_sigmas)
-    recordings = profiled.recordings.assign(missing_rows=_missing_rows(profiled.recordings, window))
-    channels = profiled.channels.assign(
-        varies=(profiled.channels["maximum"] > profiled.channels["minimum"]).astype(int),
-        flat_seconds=profiled.channels["longest_flat"] / listed.sample_rate_hz,
-        spike_share=profiled.channels["spikes"] / profiled.channels["rows"].clip(lower=1),
-    )
+    tables = profiled(content, listed, params, window.skip_first_rows + window.samples + window.skip_last_rows)
+    recordings, channels = tables.recordings, tables.channels
     used = channels[channels["channel"].isin(preset)].reset_index(drop=True)
 
     outcomes, faults = [], []
-    for table, checks in ((recordings, _recording_checks(listed, params)), (used, _channel_checks(listed, params))):
+    for table, checks in ((recordings, recording_checks(listed, params)), (used, channel_checks(listed, params))):
         held, failed = _expect(table, checks)
         outcomes += held
         faults += failed
@@ -105,52 +83,6 @@ def judge(
         recordings, channels, (*outcomes, *held), (*faults, *failed),
         tuple(str(name) for name in varies.index[~varies] if name not in preset),
     )
-
-
-def _missing_rows(recordings: pd.DataFrame, window: WindowParams) -> pd.Series[int]:
-    """Rows that a recording lacks: one window for those that are compressed, one row for others."""
-    compressed = recordings["kind"].isin(["wind", "signal"])
-    needed = compressed * (window.skip_first_rows + window.samples + window.skip_last_rows - 1) + 1
-    return (needed - recordings["rows"]).clip(lower=0)
-
-
-def _recording_checks(listed: RecordingList, params: ValidateParams) -> list[Check]:
-    columns = 1 + len(listed.channels)
-    period = 1 / listed.sample_rate_hz
-    tolerance = period * params.sample_rate_tolerance
-    return [
-        Check("columns", "columns", columns, columns, f"{{columns}} columns, expected {columns}"),
-        Check("columns of every row", "ragged_rows", None, 0, "rows with another number of columns: {ragged_rows}"),
-        Check("numbers only", "text_cells", None, 0, "cells that are not numbers: {text_cells}"),
-        Check("length", "missing_rows", None, 0, "{rows} rows, {missing_rows} too few"),
-        Check("time of every row", "missing_times", None, 0, "rows without a time: {missing_times}"),
-        Check("time runs forward", "backward_steps", None, 0, "rows where time does not run forward: {backward_steps}"),
-        Check("sample period", "period_seconds", period - tolerance, period + tolerance,
-              f"sampled every {{period_seconds:.4g}} s, expected {period:.4g} s"),
-        Check("gaps", "largest_gap_seconds", None, max(params.largest_gap_seconds, period + tolerance),
-              "a gap of {largest_gap_seconds:.4g} s; samples lost: {lost_samples}"),
-    ]
-
-
-def _channel_checks(listed: RecordingList, params: ValidateParams) -> list[Check]:
-    checks = [
-        Check("missing samples", "missing", None, 0, "{channel}: samples missing or not finite: {missing}"),
-        Check("live", "varies", 1, None, "{channel}: dead, reads {minimum:.10g} throughout"),
-    ]
-    if listed.plausible is not None:
-        least, most = listed.plausible
-        checks += [
-            Check("range, low end", "minimum", least, None, f"{{channel}}: reads {{minimum:.10g}}, below {least:.10g}"),
-            Check("range, high end", "maximum", None, most, f"{{channel}}: reads {{maximum:.10g}}, above {most:.10g}"),
-        ]
-    if listed.integers:
-        checks.append(Check("whole counts", "fractional", None, 0,
-                            "{channel}: samples that are no whole counts: {fractional}"))
-    return [
-        *checks,
-        Check("flat line", "flat_seconds", None, params.flat_line_seconds, "{channel}: flat for {flat_seconds:.4g} s"),
-        Check("spikes", "spike_share", None, params.largest_spike_fraction, "{channel}: spikes: {spikes}"),
-    ]
 
 
 def _agreement_checks() -> list[Check]:
@@ -198,7 +130,7 @@ def _expect(table: pd.DataFrame, checks: list[Check]) -> tuple[list[Outcome], li
         rows = result.result["element_count"] - result.result["missing_count"]
         outcomes.append(Outcome(check.title, _limits(check), rows, len(failed)))
         for row in table.loc[failed].to_dict("records"):
-            faults.append(Fault(str(row["recording"]), check.fault.format_map(row)))
+            faults.append(Fault(str(row["recording"]), check.told(row)))
     return outcomes, faults
 
 

@@ -20,11 +20,11 @@ import pyarrow
 import pyarrow.parquet
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from scipy import signal
 
 from edgecodec.data.recordings import Recording, RecordingList, read_samples
-from edgecodec.errors import EdgeCodecError
+from edgecodec.errors import EdgeCodecError, naming
 from edgecodec.params import WindowParams
 from edgecodec.progress import progress
 from edgecodec.storage import read_json, replacing_directory, rounded, write_json
@@ -94,14 +94,12 @@ class WindowSet:
         Raises:
             EdgeCodecError: the folder is absent or its files do not belong together.
         """
-        try:
+        with naming(folder, "no readable set of windows", "run the stage window again"):
             description = Description.model_validate(read_json(folder / "set.json"))
             index = pyarrow.parquet.read_table(folder / "windows.parquet").to_pandas()
             shape = (-1, len(description.channels))
             inputs, targets = (np.memmap(folder / name, dtype="<f4", mode="r").reshape(shape)
                                for name in ("inputs.f32", "targets.f32"))
-        except (ValidationError, pyarrow.ArrowException, ValueError):
-            raise EdgeCodecError(f"{folder}: no readable set of windows; run the stage window again") from None
         if not len(inputs) == len(targets) == sum(segment.rows for segment in description.segments):
             raise EdgeCodecError(f"{folder}: files are of different lengths; run the stage window again")
         return cls(
@@ -204,7 +202,7 @@ def write_windows(
                        for split in SPLITS}
             calibration = Calibration(raw, listed, excluded, params)
             for recording in progress(sound, "Cutting windows"):
-                values = calibration.apply(recording, read_samples(raw / recording.path).values)
+                values = calibration.apply(recording, read_samples(raw / recording.path, listed.channels).values)
                 for split, part in _parts(recording, values, listed.validation_fraction):
                     writers[split].append(recording, part)
         return {split: writer.finish() for split, writer in writers.items()}
@@ -250,7 +248,7 @@ class Calibration:
             raise EdgeCodecError(f"{recording.name}: no zeroing run before or after it in the labbook; add one")
         for reference in references:
             if reference.name not in self._zero:
-                recorded = read_samples(self._raw / reference.path).values
+                recorded = read_samples(self._raw / reference.path, self._listed.channels).values
                 self._zero[reference.name] = self._scaled(recorded).mean(axis=1)
         return np.asarray(np.mean([self._zero[reference.name] for reference in references], axis=0))
 
@@ -269,6 +267,8 @@ class _SetWriter:
             channels=listed.preset(params.preset), sample_rate_hz=listed.sample_rate_hz, samples=params.samples,
             lowpass_hz=params.lowpass_hz, segments=(),
         )
+        self._needs = ("it takes two sound repeats of a condition" if listed.presets else
+                       "every one that was meant for it was left out: mend one, or give more")
         self._stride = params.train_stride if split == "train" else params.validation_stride
         self._segments: list[Segment] = []
         self._sums: list[dict[str, float]] = []
@@ -303,8 +303,8 @@ class _SetWriter:
     def finish(self) -> SplitSummary:
         """Write index and description; the rows have been written and closed."""
         if not self._segments:
-            raise EdgeCodecError(f"no recording is left for {self._split}; it takes two sound repeats of a condition, "
-                                 "see artifacts/validation/report.html")
+            raise EdgeCodecError(f"no recording is left for {self._split}; {self._needs}, see "
+                                 "artifacts/validation/report.html")
         starts = [range(segment.first_row, segment.first_row + segment.rows - self._description.samples + 1,
                         self._stride) for segment in self._segments]
         counts = [len(each) for each in starts]

@@ -63,6 +63,14 @@ def _array(values: NDArray[Any], indent: str) -> str:
     return "{\n" + "".join(f"{indent}    {line},\n" for line in lines) + f"{indent}}}"
 
 
+def _strings(texts: tuple[str, ...]) -> str:
+    """The initializer of an array of strings, over the lines of a macro; a byte that is no plain letter is octal."""
+    plain = re.compile(rb'[ -~]')
+    quoted = ["".join(chr(byte) if plain.match(bytes([byte])) and byte not in b'"\\\\?' else f"\\{byte:03o}"
+                      for byte in text.encode()) for text in texts]
+    return "{" + "".join(f" \\\n    \"{text}\"," for text in quoted) + " \\\n}"
+
+
 def _float(value: float) -> str:
     """An exact float32 constant, without idle zeros."""
     return re.sub(r"\.?0*p", "p", value.hex()) + "f"
@@ -204,6 +212,10 @@ def model_header(codec: ExportedCodec, plan: MemoryPlan) -> str:
 
 {defines}
 /* EC_INDICES and EC_PACKET_BYTES are enough for packets of every kind and rate. */
+
+/* Which sensor is which of a window's EC_CHANNELS channels; takes no memory unless it is used:
+ * static const char *const names[EC_CHANNELS] = EC_CHANNEL_NAMES; */
+#define EC_CHANNEL_NAMES {_strings(codec.channel_names)}
 
 /* The symbols carry the model: objects of different models do not link. */
 #define codec_weights codec_weights_{mark}

@@ -128,6 +128,7 @@ def memory_map(codec: ExportedCodec, plan: MemoryPlan) -> dict[str, Any]:
         "weights_bytes": plan.weights_bytes,
         "codebooks_bytes": plan.codebooks_bytes,
         "window_bytes": plan.window_bytes,
+        "channel_names": list(codec.channel_names),
         "steps": list(plan.steps),
         "blocks": [dict(vars(block)) for block in plan.blocks.values()],
     }

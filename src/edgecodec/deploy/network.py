@@ -257,6 +257,13 @@ class ExportedCodec:
         return (self.quantizer,) if self.coded is None else (self.quantizer, self.coded.quantizer)
 
     @property
+    def normalization(self) -> tuple[Single, Single]:
+        """Offset and scale [channels] of the window, taken from the windows of the training."""
+        first = self.layers[0]
+        assert isinstance(first, Normalize | Filter), "checked when it was exported"
+        return first.offset, first.scale
+
+    @property
     def buffers(self) -> dict[str, int]:
         """Halfwords of every buffer, in order of first use."""
         sizes: dict[str, int] = {}
@@ -381,6 +388,13 @@ def load_codec(folder: Path) -> ExportedCodec:
         EdgeCodecError: a file is absent or of another format, or the arrays do not have the hash that the structure
             names.
     """
+    from edgecodec.errors import naming
+
+    with naming(folder, "damaged", "run the stage export_float16 again"):
+        return _load_codec(folder)
+
+
+def _load_codec(folder: Path) -> ExportedCodec:
     from safetensors.numpy import load_file
 
     from edgecodec.errors import EdgeCodecError

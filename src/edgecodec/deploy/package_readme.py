@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from edgecodec.deploy.c_source import index_count
@@ -38,6 +39,7 @@ def readme(codec: ExportedCodec, plan: MemoryPlan, header: str, l1_stack_bytes: 
         MODEL_MARK=codec.model_hash[:16],
         SAMPLES=str(codec.samples),
         CHANNELS=str(codec.channels),
+        CHANNEL_NAMES=_channels_text(codec.channel_names),
         SAMPLE_RATE=f"{codec.sample_rate_hz:g}",
         MACS=f"{codec.multiply_accumulates:,}",
         QUANTIZER_MACS=f"{codec.quantizer.multiply_accumulates:,}",
@@ -57,6 +59,12 @@ def readme(codec: ExportedCodec, plan: MemoryPlan, header: str, l1_stack_bytes: 
         L1_STACK_BYTES=f"{l1_stack_bytes:,}",
         CORE_STACK_BYTES=f"{l1_stack_bytes // CLUSTER_WORKERS // ALIGNMENT * ALIGNMENT:,}",
     )
+
+
+def _channels_text(names: tuple[str, ...]) -> str:
+    """A list in JSON, eight names a line."""
+    quoted = [json.dumps(name, ensure_ascii=False) for name in names]
+    return "[" + ",\n ".join(", ".join(quoted[first:first + 8]) for first in range(0, len(quoted), 8)) + "]"
 
 
 def _regimes_text(quantizer: Quantizer) -> str:

@@ -19,7 +19,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from edgecodec.deploy.network import ExportedCodec, Quantizer, load_codec
-from edgecodec.errors import EdgeCodecError
+from edgecodec.errors import EdgeCodecError, naming
 from edgecodec.storage import read_json, sha256_of_file
 
 NETWORK, DESCRIPTION = "receiver.onnx", "receiver.json"
@@ -40,6 +40,11 @@ class Receiver:
         Raises:
             EdgeCodecError: a file is absent or damaged, or the folders are of different codecs.
         """
+        with naming(folder, "damaged", "run the stage export_receiver again"):
+            return cls._open(folder, float16, threads)
+
+    @classmethod
+    def _open(cls, folder: Path, float16: Path, threads: int) -> Receiver:
         codec, described, path = load_codec(float16), read_json(folder / DESCRIPTION), folder / NETWORK
         if described["model_hash"] != codec.model_hash:
             raise EdgeCodecError(f"{folder}: made for another codec than {float16}; run the stage export_receiver")

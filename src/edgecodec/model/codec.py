@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from edgecodec import chosen
-from edgecodec.errors import EdgeCodecError
+from edgecodec.errors import EdgeCodecError, naming
 from edgecodec.model.coded import CodedQuantizer
 from edgecodec.model.edge import EdgeDecoder, EdgeEncoder
 from edgecodec.model.entropy import ManyWindowIndices
@@ -291,8 +291,13 @@ def load_model(folder: Path) -> Codec:
     """Read what :func:`save_model` wrote.
 
     Raises:
-        EdgeCodecError: a file is absent or does not fit the other.
+        EdgeCodecError: a file is absent or damaged, or does not fit the other.
     """
+    with naming(folder, "damaged", "run the stage train again"):
+        return _load_model(folder)
+
+
+def _load_model(folder: Path) -> Codec:
     described: dict[str, Any] = read_json(folder / "model.json")
     weights = folder / "model.safetensors"
     if not weights.is_file():

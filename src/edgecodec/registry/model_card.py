@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from edgecodec.deploy.network import ExportedCodec
 from edgecodec.registry.measurements import Measurements
 from edgecodec.registry.rate_figures import figures_of_rates
@@ -56,7 +58,7 @@ def model_card(codec: ExportedCodec, measured: Measurements) -> str:
     return CARD.format(
         model_id=codec.model_hash[:8], model_hash=codec.model_hash, codec=codec.codec,
         channels=codec.channels, samples=codec.samples, sample_rate=codec.sample_rate_hz,
-        seconds=codec.samples / codec.sample_rate_hz, channel_names=", ".join(codec.channel_names),
+        seconds=codec.samples / codec.sample_rate_hz, channel_names=json.dumps(codec.channel_names),
         rates="\n".join(ROW.format(**vars(figures)) for figures in figures_of_rates(codec, measured)),
         **{name: f"{measured.number(f'verification.{name}'):,.0f}" for name in ("l1_bytes", "l2_bytes", "code_bytes")},
         **{name: measured.entry(f"verification.{name}") for name in ("target", "simulator", "evidence", "bit_exact")},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,11 +53,11 @@ class PacketDecoder:
         """
         return cls(Receiver.open(receiver, float16, threads))
 
-    def decode(self, packets: Sequence[bytes], first_number: int = 0) -> DecodedWindows:
+    def decode(self, packets: Sequence[bytes | None], first_number: int = 0) -> DecodedWindows:
         """Rates and kinds may mix freely.
 
         Raises:
-            EdgeCodecError: a packet is damaged, cut short or of another model; the text gives its number, which
+            EdgeCodecError: a packet is absent, damaged, cut short or of another model; the text gives its number, which
                 counts from ``first_number``.
         """
         opened = [self._open(number, packet) for number, packet in enumerate(packets, first_number)]
@@ -71,16 +72,14 @@ class PacketDecoder:
 
     def flaw(self, packet: bytes | None) -> str | None:
         """Why ``packet`` cannot be decoded; None if it can."""
-        if packet is None:
-            return "no packet"
         try:
-            opened = open_packet(self.form, packet)
+            opened = open_packet(self.form, _bytes_of(packet))
             self.form.payloads(opened.kind).indices(opened.rate, opened.payload)
         except EdgeCodecError as error:
             return str(error).removeprefix("packet: ")
         return None
 
-    def stream(self, packets: Iterable[bytes]) -> Iterator[DecodedWindows]:
+    def stream(self, packets: Iterable[bytes | None]) -> Iterator[DecodedWindows]:
         """Decode any number of packets, some at a time: memory does not grow with their number.
 
         Raises:
@@ -91,9 +90,9 @@ class PacketDecoder:
             yield self.decode(batch, number)
             number += len(batch)
 
-    def _open(self, number: int, packet: bytes) -> _Numbered:
+    def _open(self, number: int, packet: bytes | None) -> _Numbered:
         with _naming(number):
-            return _Numbered(number, open_packet(self.form, packet))
+            return _Numbered(number, open_packet(self.form, _bytes_of(packet)))
 
     def _fixed_length(self, packets: Sequence[_Numbered]) -> list[NDArray[np.uint16]]:
         """Indices [stages of its rate, tokens] of every packet."""
@@ -119,6 +118,15 @@ class PacketDecoder:
                 raise
             indices.update(zip((each.number for each in alike), found, strict=True))
         return [indices[each.number] for each in packets]
+
+
+def _bytes_of(packet: object) -> bytes:
+    """``packet``, unless it is what tables have in place of a packet: null, which pandas may turn into NaN."""
+    if isinstance(packet, bytes | bytearray | memoryview):
+        return bytes(packet)
+    if packet is None or (isinstance(packet, float) and math.isnan(packet)):
+        raise EdgeCodecError("packet: no packet, its row is empty")
+    raise EdgeCodecError(f"packet: no packet, but {type(packet).__name__}; give bytes")
 
 
 @contextmanager

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow
@@ -13,15 +14,28 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from edgecodec.registry.packet_decoder import DecodedWindows
-from edgecodec.storage import replacing_file
+from edgecodec.storage import kind_by_name, replacing_file
 
 SCHEMA = pyarrow.schema([("window", pyarrow.list_(pyarrow.float32())), ("rate", pyarrow.int32()),
                          ("sequence", pyarrow.int64())])  # as the registered model returns them
 
 
+def kind_of_windows(path: Path) -> Literal["npz", "parquet"]:
+    """What decoded windows are written to ``path`` as.
+
+    Raises:
+        EdgeCodecError: its name says that it is something else.
+    """
+    kinds: dict[str, Literal["npz", "parquet"]] = {".npz": "npz", ".parquet": "parquet"}
+    return kind_by_name(path, kinds, "decoded windows")
+
+
 def write_parquet(path: Path, decoded: Iterable[DecodedWindows], channel_names: tuple[str, ...]) -> int:
-    """Write a row per window (flat, channel by channel) to ``path``, all of them or none; their number."""
-    schema = SCHEMA.with_metadata({"channels": " ".join(channel_names)})
+    """Write a row per window (flat, channel by channel) to ``path``, all of them or none; their number.
+
+    The file's metadata ``channels`` are the channels' names in order, a list in JSON.
+    """
+    schema = SCHEMA.with_metadata({"channels": json.dumps(channel_names)})  # names may hold blanks
     count = 0
     with replacing_file(path) as temporary, pyarrow.parquet.ParquetWriter(temporary, schema) as file:
         for some in decoded:

@@ -9,10 +9,9 @@ from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from edgecodec.errors import EdgeCodecError
+from edgecodec.errors import EdgeCodecError, naming
 from edgecodec.evaluation.rivals import klt_dct, klt_dct_plain, means
 from edgecodec.evaluation.rivals.joint_rvq import JointRvq
 from edgecodec.evaluation.rivals.rival import Floats, Rival
@@ -69,13 +68,11 @@ def load_rivals(folder: Path) -> list[Rival]:
     path = folder / FILE_NAME
     if not path.is_file():
         raise EdgeCodecError(f"{path}: not found; run the stage analyze_codebooks")
-    try:
+    with naming(path, "damaged", "run the stage analyze_codebooks again"):
         arrays = load_file(path)
         present = {key.split("/")[0] for key in arrays}
         return [_load(name, {key.removeprefix(f"{name}/"): array for key, array in arrays.items()
                              if key.startswith(f"{name}/")}) for name in NAMES if name in present]
-    except (SafetensorError, KeyError):
-        raise EdgeCodecError(f"{path}: damaged; run the stage analyze_codebooks again") from None
 
 
 def _load(name: str, arrays: dict[str, NDArray[Any]]) -> Rival:

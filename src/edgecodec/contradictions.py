@@ -1,0 +1,113 @@
+"""Settings that cannot be had together, or not with the data: found before the first stage runs.
+
+Each is told in a line that names both settings. Nothing here computes a value: it only refuses, like the types of
+:mod:`edgecodec.params`, which asks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgecodec.data import aerosense
+
+if TYPE_CHECKING:
+    from edgecodec.params import EdgeParams, Params
+
+LEAST_REACH = 0.5  # of the low-passed band, that the kept cosine bins must reach; the rest of it would be error
+SHORTEST_FILTERED = 16  # samples that the low-pass can run over both ways
+PAPER_STRIDES = 8  # samples per sample of the latent of codec paper
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What is known of the recordings before they are read, and the settings that say it."""
+
+    sample_rate_hz: float
+    rate_setting: str
+    channels: int
+    channels_setting: str
+
+
+def contradictions(params: Params) -> Iterator[str]:
+    """What contradicts what in ``params``, the most basic first."""
+    source = _source(params)
+    yield from _of_windows(params, source)
+    if params.codec == "edge":
+        yield from _of_edge(params.codecs.edge, params.window.samples, source)
+        yield from _of_band(params, source)
+    elif params.window.samples % PAPER_STRIDES:
+        yield f"codec paper needs window.samples to be a multiple of {PAPER_STRIDES}, not {params.window.samples}"
+    if params.firmware.l1_stack_bytes >= params.firmware.l1_bytes:
+        yield (f"firmware.l1_stack_bytes {params.firmware.l1_stack_bytes} leaves nothing of firmware.l1_bytes "
+               f"{params.firmware.l1_bytes}")
+
+
+def _source(params: Params) -> _Source:
+    if params.data.source != "array":
+        return _Source(aerosense.SAMPLE_RATE_HZ, f"the sample rate of data.source {params.data.source},",
+                       len(aerosense.CHANNEL_PRESETS[params.window.preset]), "window.preset")
+    array = params.data.array
+    return _Source(array.sample_rate_hz, "data.array.sample_rate_hz",
+                   array.channels if isinstance(array.channels, int) else len(array.channels), "data.array.channels")
+
+
+def _of_windows(params: Params, source: _Source) -> Iterator[str]:
+    window = params.window
+    if window.lowpass_hz >= source.sample_rate_hz / 2:
+        yield (f"window.lowpass_hz {window.lowpass_hz:g} must be less than half of {source.rate_setting} "
+               f"{source.sample_rate_hz:g}")
+    if window.samples < SHORTEST_FILTERED:
+        yield f"window.samples {window.samples} is too short for window.lowpass_hz; it takes {SHORTEST_FILTERED}"
+    rows = window.skip_first_rows + window.samples + window.skip_last_rows
+    if params.data.source == "twin" and rows > params.data.twin.seconds * source.sample_rate_hz:
+        yield (f"data.twin.seconds {params.data.twin.seconds:g} is too short for window.samples {window.samples}: with "
+               f"window.skip_first_rows and window.skip_last_rows it takes {rows / source.sample_rate_hz:g} s")
+
+
+def _of_edge(sizes: EdgeParams, samples: int, source: _Source) -> Iterator[str]:
+    """Layers that would not fit into each other."""
+    if samples % (2 * sizes.decimation):
+        yield (f"codecs.edge.decimation {sizes.decimation} does not cut window.samples {samples} into an even number "
+               "of decimated samples")
+    elif sizes.time_bins > samples // sizes.decimation:
+        yield (f"codecs.edge.time_bins {sizes.time_bins} is more than the {samples // sizes.decimation} samples that "
+               f"codecs.edge.decimation {sizes.decimation} leaves of window.samples {samples}")
+    if sizes.filter_taps < sizes.decimation or (sizes.filter_taps - sizes.decimation) % 2:
+        yield (f"codecs.edge.filter_taps {sizes.filter_taps} must be codecs.edge.decimation {sizes.decimation}, or an "
+               "even number more")
+    last = 1
+    for first, end, modes in sizes.bands:
+        if first != last or end <= first:
+            yield f"codecs.edge.bands: [{first}, {end}, {modes}] must begin at bin {last} and end behind it"
+            return
+        last = end
+        if not 1 <= modes <= source.channels:
+            yield (f"codecs.edge.bands: [{first}, {end}, {modes}] keeps {modes} spatial modes, and there are "
+                   f"{source.channels} channels in {source.channels_setting}")
+    if last > sizes.time_bins:
+        yield f"codecs.edge.bands end at bin {last}, codecs.edge.time_bins keeps {sizes.time_bins}"
+    structured = sum((end - first) * modes for first, end, modes in sizes.bands)
+    if sizes.coefficients > structured:
+        yield (f"codecs.edge.coefficients {sizes.coefficients} is more than the {structured} that codecs.edge.bands "
+               "give")
+    latent = source.channels + sizes.coefficients
+    for name, codeword in (("", sizes.codeword_samples), ("coded.", sizes.coded.codeword_samples)):
+        if codeword > latent:
+            yield (f"codecs.edge.{name}codeword_samples {codeword} is more than a latent has: {sizes.coefficients} "
+                   f"codecs.edge.coefficients and a mean for each of {source.channels} channels")
+    if sizes.codewords % sizes.regimes or sizes.codewords < 2 * sizes.regimes:
+        yield (f"codecs.edge.codewords {sizes.codewords} cannot be shared out evenly, two or more each, among "
+               f"codecs.edge.regimes {sizes.regimes}")
+
+
+def _of_band(params: Params, source: _Source) -> Iterator[str]:
+    """A window is scored below the low-pass; bins that end far below it leave the rest out, at every rate."""
+    window, sizes = params.window, params.codecs.edge
+    bin_hz = source.sample_rate_hz / (2 * window.samples)
+    kept = max((end for _, end, _ in sizes.bands), default=1)
+    if kept * bin_hz < LEAST_REACH * window.lowpass_hz:
+        yield (f"codecs.edge.time_bins and bands keep {kept} bins, which end at {kept * bin_hz:.2g} Hz with "
+               f"window.samples {window.samples}, far below window.lowpass_hz {window.lowpass_hz:g}; keep about "
+               f"{round(window.lowpass_hz / bin_hz)} bins, or lower window.samples or window.lowpass_hz")
