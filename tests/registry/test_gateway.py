@@ -55,9 +55,11 @@ def mosquitto(test: Callable[..., None]) -> Callable[..., None]:
     return pytest.mark.tools(absent(test))
 
 
-AMQTT = """
+AMQTT = (sys.executable, "-m", "amqtt.scripts.broker_script")
+AMQTT_SETTINGS = """
 listeners: {{default: {{type: tcp, bind: "127.0.0.1:{port}"}}}}
-plugins: {{amqtt.plugins.authentication.AnonymousAuthPlugin: {{allow_anonymous: true}}}}
+plugins:
+  amqtt.plugins.authentication.AnonymousAuthPlugin: {{allow_anonymous: true}}
 """
 
 
@@ -71,6 +73,9 @@ def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
 class Broker:
     """A broker that can be stopped, and started again on the same port."""
 
+    command = AMQTT if MOSQUITTO is None else (MOSQUITTO,)
+    settings = AMQTT_SETTINGS if MOSQUITTO is None else MOSQUITTO_SETTINGS
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         with socket.socket() as free:
@@ -79,9 +84,8 @@ class Broker:
 
     def start(self) -> None:
         settings = self.folder / "broker.yaml"
-        settings.write_text((AMQTT if MOSQUITTO is None else MOSQUITTO_SETTINGS).format(port=self.port))
-        command = [sys.executable, "-m", "amqtt.scripts.broker_script"] if MOSQUITTO is None else [MOSQUITTO]
-        self.process = subprocess.Popen([*command, "-c", str(settings)], stdout=subprocess.DEVNULL,
+        settings.write_text(self.settings.format(port=self.port))
+        self.process = subprocess.Popen([*self.command, "-c", str(settings)], stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
         wait_until(self._answers)
 
@@ -103,6 +107,14 @@ class Broker:
             sent.wait_for_publish(60)
         client.disconnect()
         client.loop_stop()
+
+
+class StrictBroker(Broker):
+    """Permits no topic that packets come by."""
+
+    command = AMQTT
+    settings = AMQTT_SETTINGS + (
+        '  amqtt.plugins.topic_checking.TopicAccessControlListPlugin: {{acl: {{anonymous: ["other/#"]}}}}')
 
 
 class Process:
@@ -263,6 +275,24 @@ def test_two_gateways_with_one_client_id_are_told_so(registered: Path, broker: B
     with pytest.raises(EdgeCodecError, match=r"client id same: .* another client has the same id: .* by --client-id"), \
             running(*gateways):
         wait_until(lambda: any(gateway.has_stopped for gateway in gateways))
+
+
+def test_a_broker_that_refuses_the_topic_is_named(tmp_path: Path) -> None:
+    strict = StrictBroker(tmp_path)
+    strict.start()
+    with pytest.raises(EdgeCodecError, match="refuses the topic edgecodec/"), \
+            running(gateway := gateway_on(strict, str(tmp_path / "received"))):
+        wait_until(lambda: gateway.has_stopped)
+    strict.stop()
+
+
+def test_why_there_is_no_connection_is_told(broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    broker.stop()
+    gateway = gateway_on(broker, str(tmp_path / "received"))
+    with ThreadPoolExecutor() as threads:
+        threads.submit(gateway.run)
+        wait_until(lambda: "Connection refused" in caplog.text)
+        gateway.stop()
 
 
 def test_a_retained_packet_is_kept_once(registered: Path, broker: Broker, mixed: list[bytes]) -> None:

@@ -217,7 +217,7 @@ class Gateway:
         log.info("connected to %s, topic %s, client id %s", self._broker, self._broker.topic, self._memory.client_id)
 
     def _on_connect_fail(self, _client: Client, _userdata: Any) -> None:
-        log.warning("%s does not answer (%s); trying again", self._broker, sys.exc_info()[1])
+        log.warning("cannot connect to %s (%s); trying again", self._broker, sys.exc_info()[1])
 
     @_stopping_on_failure
     def _on_disconnect(self, _client: Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
