@@ -12,7 +12,8 @@ def gateway(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the files go.")],
     broker: Annotated[str, typer.Option(metavar="HOST[:PORT]", help="The MQTT broker.")] = "localhost",
     topic: Annotated[str, typer.Option(help="One packet per message; wildcards as in MQTT.")] = "edgecodec/+/packets",
-    client_id: Annotated[str, typer.Option(help="By which the broker knows this gateway again.")] = "edgecodec-gateway",
+    client_id: Annotated[str | None, typer.Option(
+        help="By which the broker knows this gateway again. [default: FOLDER's own]", show_default=False)] = None,
     model_name: Annotated[str, typer.Option(help="The registered model.")] = "edgecodec",
     rotate_packets: Annotated[int, typer.Option(min=1, help="Begin new files after so many packets ...")] = 4096,
     rotate_seconds: Annotated[float, typer.Option(min=0.1, help="... or so many seconds.")] = 60.0,
@@ -23,7 +24,8 @@ def gateway(
 ) -> None:
     """Receive packets from MQTT until SIGTERM or Ctrl-C; write windows as Parquet, and keep what cannot be decoded.
 
-    The version of the model that has a packet's model id decodes it. Files are whole when they appear.
+    The version of the model that has a packet's model id decodes it. Files are whole when they appear. A folder belongs
+    to one gateway; several share the work with folders of their own and the topic '$share/GROUP/edgecodec/+/packets'.
     """
     import json
     import logging
@@ -40,7 +42,8 @@ def gateway(
 
     def show_window(decoded: Decoded) -> None:
         typer.echo(json.dumps({
-            "topic": decoded.received.topic, "time": decoded.received.time.isoformat(), "version": decoded.version,
+            "topic": decoded.received.topic, "time": decoded.received.time.isoformat(),
+            "retained": decoded.received.retained, "repeated": decoded.received.repeated, "version": decoded.version,
             "rate": decoded.rate, "sequence": decoded.sequence, "window": decoded.window.tolist()}))
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

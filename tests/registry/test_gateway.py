@@ -1,6 +1,7 @@
 """The gateway loses no packet, keeps none twice, and decodes to the bits of the registered model.
 
-It runs as a process of its own, on a real broker: mosquitto where it is installed, else amqtt.
+It runs on a real broker, mosquitto where it is installed, else amqtt: as a process of its own where a process is killed
+or what a user sees matters, else in this process.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import mlflow.pyfunc
@@ -29,8 +34,11 @@ from edgecodec.deploy.packet_file import read_packets
 from edgecodec.errors import EdgeCodecError
 from edgecodec.gateway.conversion import Undecoded, convert, decode
 from edgecodec.gateway.decoders import RegisteredDecoders
+from edgecodec.gateway.gateway import Broker as Address
+from edgecodec.gateway.gateway import Gateway, Rotation
 from edgecodec.gateway.journal import Journal, Received, journals, next_journal, read_journal
-from edgecodec.gateway.sequences import Sequences
+from edgecodec.gateway.memory import Memory
+from edgecodec.gateway.sequences import Sequences, Traffic
 from edgecodec.model.codec import load_model
 from edgecodec.registry.register import register
 
@@ -40,9 +48,18 @@ MOSQUITTO_SETTINGS = """
 listener {port} 127.0.0.1
 allow_anonymous true
 """
-AMQTT = """
+def mosquitto(test: Callable[..., None]) -> Callable[..., None]:
+    """Of what amqtt, a package of Python, does not do."""
+    absent = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt shares no subscription, "
+                                                          "and delivers nothing again that was not acknowledged")
+    return pytest.mark.tools(absent(test))
+
+
+AMQTT = (sys.executable, "-m", "amqtt.scripts.broker_script")
+AMQTT_SETTINGS = """
 listeners: {{default: {{type: tcp, bind: "127.0.0.1:{port}"}}}}
-plugins: {{amqtt.plugins.authentication.AnonymousAuthPlugin: {{allow_anonymous: true}}}}
+plugins:
+  amqtt.plugins.authentication.AnonymousAuthPlugin: {{allow_anonymous: true}}
 """
 
 
@@ -56,6 +73,9 @@ def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
 class Broker:
     """A broker that can be stopped, and started again on the same port."""
 
+    command = AMQTT if MOSQUITTO is None else (MOSQUITTO,)
+    settings = AMQTT_SETTINGS if MOSQUITTO is None else MOSQUITTO_SETTINGS
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         with socket.socket() as free:
@@ -64,9 +84,8 @@ class Broker:
 
     def start(self) -> None:
         settings = self.folder / "broker.yaml"
-        settings.write_text((AMQTT if MOSQUITTO is None else MOSQUITTO_SETTINGS).format(port=self.port))
-        command = [sys.executable, "-m", "amqtt.scripts.broker_script"] if MOSQUITTO is None else [MOSQUITTO]
-        self.process = subprocess.Popen([*command, "-c", str(settings)], stdout=subprocess.DEVNULL,
+        settings.write_text(self.settings.format(port=self.port))
+        self.process = subprocess.Popen([*self.command, "-c", str(settings)], stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
         wait_until(self._answers)
 
@@ -79,41 +98,66 @@ class Broker:
         with socket.socket() as asking:
             return asking.connect_ex(("127.0.0.1", self.port)) == 0
 
-    def publish(self, node: str, packets: Sequence[bytes]) -> None:
+    def publish(self, node: str, packets: Sequence[bytes], retain: bool = False) -> None:
         """Until the broker has them."""
         client = Client(CallbackAPIVersion.VERSION2)
         client.connect("127.0.0.1", self.port)
         client.loop_start()
-        for sent in [client.publish(TOPIC.format(node=node), packet, qos=1) for packet in packets]:
+        for sent in [client.publish(TOPIC.format(node=node), packet, qos=1, retain=retain) for packet in packets]:
             sent.wait_for_publish(60)
         client.disconnect()
         client.loop_stop()
 
 
-def connections() -> int:
-    """How often gateways reached the broker."""
-    log = Path("gateway.log")
-    return log.read_text().count("connected to") if log.exists() else 0
+class StrictBroker(Broker):
+    """Permits no topic that packets come by."""
+
+    command = AMQTT
+    settings = AMQTT_SETTINGS + (
+        '  amqtt.plugins.topic_checking.TopicAccessControlListPlugin: {{acl: {{anonymous: ["other/#"]}}}}')
 
 
 class Process:
-    """The gateway as a user runs it."""
+    """The gateway as a user runs it. What it says is in FOLDER.log."""
 
-    def __init__(self, broker: Broker) -> None:
-        before = connections()
-        with Path("gateway.log").open("a") as log:
+    def __init__(self, broker: Broker, folder: str = "received", *arguments: str) -> None:
+        self.log = Path(f"{folder}.log")
+        before = self.connections()
+        with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", "from edgecodec.cli import main; main()", "gateway", "received",
-                 "--broker", f"127.0.0.1:{broker.port}", "--rotate-seconds", "3600"], stderr=log)
-        wait_until(lambda: connections() > before or self.has_ended())
+                [sys.executable, "-c", "from edgecodec.cli import main; main()", "gateway", folder,
+                 "--broker", f"127.0.0.1:{broker.port}", "--rotate-seconds", "3600", *arguments], stderr=log)
+        wait_until(lambda: self.connections() > before or self.process.poll() is not None)
 
-    def has_ended(self) -> bool:
-        assert self.process.poll() is None, Path("gateway.log").read_text()
-        return False
+    def connections(self) -> int:
+        """How often gateways of this folder reached the broker."""
+        return self.log.read_text().count("connected to") if self.log.exists() else 0
 
     def end(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(120)
+
+
+def gateway_on(broker: Broker, folder: str = "received", topic: str = "edgecodec/+/packets",
+               client_id: str | None = None, kind: type[Gateway] = Gateway) -> Gateway:
+    return kind(Address("127.0.0.1", broker.port, topic, client_id), Path(folder), RegisteredDecoders("edgecodec"),
+                Rotation(packets=4096, seconds=3600))
+
+
+@contextmanager
+def running(*gateways: Gateway) -> Iterator[None]:
+    """Run in this process until they have connected and the caller is done; raises what they raise."""
+    with ThreadPoolExecutor() as threads:
+        runs = [threads.submit(gateway.run) for gateway in gateways]
+        try:
+            for gateway, run in zip(gateways, runs, strict=True):
+                wait_until(lambda gateway=gateway, run=run: gateway.is_subscribed or run.done())
+            yield
+        finally:
+            for gateway in gateways:
+                gateway.stop()
+        for run in runs:
+            run.result()
 
 
 @pytest.fixture
@@ -136,14 +180,14 @@ def expected_windows(packets: Sequence[bytes], version: str = "1") -> NDArray[np
     return np.stack(model.predict(pd.DataFrame({"packet": list(packets)}))["window"])
 
 
-def kept(kind: str) -> pd.DataFrame:
+def kept(kind: str, folder: str = "received") -> pd.DataFrame:
     """All rows of the gateway's files of a kind."""
-    paths = sorted(Path("received").glob(f"*.{kind}.parquet"))
+    paths = sorted(Path(folder).glob(f"*.{kind}.parquet"))
     return pd.concat([pd.DataFrame({"packet": []}), *map(pd.read_parquet, paths)])
 
 
-def journaled() -> int:
-    return sum(len(list(read_journal(path))) for path in journals(Path("received")))
+def journaled(folder: str = "received") -> int:
+    return sum(len(list(read_journal(path))) for path in journals(Path(folder)))
 
 
 def of_unknown_model(packet: bytes) -> bytes:
@@ -156,11 +200,12 @@ def test_packets_become_windows(registered: Path, broker: Broker, mixed: list[by
     gateway = Process(broker)
     broker.publish("a", [*mixed[6:], *mixed[:4], mixed[2], damaged, unknown])  # late, lost, repeated, damaged, foreign
     broker.publish("b", mixed)
-    wait_until(lambda: journaled() == 10 + 2 + 12)
+    wait_until(lambda: journaled() == 11 + 2 + 12)
     assert gateway.end() == 0
 
     windows = kept("windows")
-    assert windows["topic"].value_counts().to_dict() == {TOPIC.format(node="a"): 10, TOPIC.format(node="b"): 12}
+    assert windows["topic"].value_counts().to_dict() == {TOPIC.format(node="a"): 11, TOPIC.format(node="b"): 12}
+    assert windows.loc[windows["repeated"], "packet"].tolist() == [mixed[2]]
     np.testing.assert_array_equal(np.stack(windows["window"]), expected_windows(windows["packet"]))
     assert set(windows["packet"]) == set(mixed)
     assert set(windows["version"]) == {"1"}
@@ -169,12 +214,11 @@ def test_packets_become_windows(registered: Path, broker: Broker, mixed: list[by
     assert "damaged or cut short" in undecoded["reason"].iloc[0]
     assert "no version of edgecodec has the model id ffffffff" in undecoded["reason"].iloc[1]
     assert read_packets(next(Path("received").glob("*.undecoded.parquet"))) == [damaged, unknown]
-    assert "25 packets, 1 repeated" in Path("gateway.log").read_text()
+    assert "25 packets, 1 repeated" in gateway.log.read_text()
     assert journals(Path("received")) == []
 
 
-@pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt does not deliver again what a client "
-                                              "has not acknowledged")
+@mosquitto
 def test_nothing_is_lost_or_doubled_by_kills_and_by_a_gateway_that_is_away(
         registered: Path, broker: Broker, mixed: list[bytes]) -> None:
     gateway = Process(broker)
@@ -194,14 +238,137 @@ def test_a_broker_that_comes_back_is_found_again(registered: Path, broker: Broke
     gateway = Process(broker)
     broker.publish("a", mixed[:6])
     wait_until(lambda: journaled() == 6)
-    before = connections()
+    before = gateway.connections()
     broker.stop()
     broker.start()
-    wait_until(lambda: connections() > before)
-    broker.publish("a", mixed)
+    wait_until(lambda: gateway.connections() > before)
+    broker.publish("a", mixed[6:])
     wait_until(lambda: journaled() == len(mixed))
     assert gateway.end() == 0
     assert sorted(kept("windows")["packet"]) == sorted(mixed)
+
+
+def test_a_folder_belongs_to_one_gateway(registered: Path, broker: Broker, mixed: list[bytes]) -> None:
+    with running(gateway_on(broker, client_id="first")):
+        broker.publish("a", mixed[:6])
+        wait_until(lambda: journaled() == 6)
+        second = Process(broker, "received", "--client-id", "second")
+        assert second.process.wait() == 1
+        (said,) = second.log.read_text().splitlines()
+        assert said.startswith(f"error: received: belongs to the gateway of process {os.getpid()} on "
+                               f"{socket.gethostname()}, client id first, since ")
+        broker.publish("a", mixed[6:])
+        wait_until(lambda: journaled() == len(mixed))
+    assert sorted(kept("windows")["packet"]) == sorted(mixed)
+
+
+def test_gateways_of_two_folders_do_not_drive_each_other_out(registered: Path, broker: Broker, mixed: list[bytes],
+                                                             caplog: pytest.LogCaptureFixture) -> None:
+    with running(gateway_on(broker, "one"), gateway_on(broker, "other")):
+        broker.publish("a", mixed)
+        wait_until(lambda: journaled("one") == journaled("other") == len(mixed))
+    assert "connection lost" not in caplog.text
+
+
+def test_two_gateways_with_one_client_id_are_told_so(registered: Path, broker: Broker) -> None:
+    gateways = gateway_on(broker, "one", client_id="same"), gateway_on(broker, "other", client_id="same")
+    with pytest.raises(EdgeCodecError, match=r"client id same: .* another client has the same id: .* by --client-id"), \
+            running(*gateways):
+        wait_until(lambda: any(gateway.has_stopped for gateway in gateways))
+
+
+def test_a_broker_that_refuses_the_topic_is_named(tmp_path: Path) -> None:
+    strict = StrictBroker(tmp_path)
+    strict.start()
+    with pytest.raises(EdgeCodecError, match="refuses the topic edgecodec/"), \
+            running(gateway := gateway_on(strict, str(tmp_path / "received"))):
+        wait_until(lambda: gateway.has_stopped)
+    strict.stop()
+
+
+def test_why_there_is_no_connection_is_told(broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    broker.stop()
+    gateway = gateway_on(broker, str(tmp_path / "received"))
+    with ThreadPoolExecutor() as threads:
+        threads.submit(gateway.run)
+        wait_until(lambda: "Connection refused" in caplog.text)
+        gateway.stop()
+
+
+def test_a_retained_packet_is_kept_once(registered: Path, broker: Broker, mixed: list[bytes]) -> None:
+    broker.publish("early", mixed[:1], retain=True)
+    with running(gateway_on(broker)):
+        broker.publish("live", mixed[1:2], retain=True)
+        wait_until(lambda: journaled() == 2)
+    for number in range(2, 5):
+        with running(gateway_on(broker)):
+            broker.publish("live", mixed[number : number + 1])
+            wait_until(lambda: journaled() == 1)
+    windows = kept("windows")
+    assert sorted(windows["packet"]) == sorted(mixed[:5])
+    assert windows.loc[windows["retained"], "packet"].tolist() == mixed[:1]
+
+
+def test_a_node_that_starts_anew_loses_no_packet(registered: Path, broker: Broker, mixed: list[bytes]) -> None:
+    gateway = gateway_on(broker)
+    with running(gateway):
+        broker.publish("a", mixed)
+        broker.publish("a", mixed)
+        wait_until(lambda: journaled() == 2 * len(mixed))
+    windows = kept("windows")
+    assert sorted(windows["packet"]) == sorted(2 * mixed)
+    assert windows["repeated"].sum() == len(mixed)
+
+
+class Crashing(Gateway):
+    """Its power fails between keeping a packet and acknowledging it."""
+
+    def receive(self, received: Received, delivered_again: bool = False) -> None:
+        super().receive(received, delivered_again)
+        raise EdgeCodecError("power failure")
+
+
+@mosquitto
+def test_what_was_kept_and_not_acknowledged_is_not_kept_again(registered: Path, broker: Broker,
+                                                              mixed: list[bytes]) -> None:
+    with pytest.raises(EdgeCodecError, match="power failure"), running(gateway_on(broker, kind=Crashing)):
+        broker.publish("a", mixed[:4])
+    assert len(kept("windows")) == 1
+    gateway = gateway_on(broker)
+    with running(gateway):
+        wait_until(lambda: journaled() == 3)
+    assert sorted(kept("windows")["packet"]) == sorted(mixed[:4])
+    assert gateway.sequences.traffic.known == 1
+
+
+@mosquitto
+def test_gateways_that_share_a_subscription_lose_and_double_nothing(registered: Path, broker: Broker,
+                                                                    mixed: list[bytes]) -> None:
+    topic, folders = "$share/group/edgecodec/+/packets", ("one", "other")
+    sent = [*mixed, *(b"packet %d" % number for number in range(188))]
+    with running(gateway_on(broker, "one", topic)):
+        other = Process(broker, "other", "--topic", topic)
+        broker.publish("a", sent[:100])
+        other.end(signal.SIGKILL)
+        broker.publish("a", sent[100:150])
+        other = Process(broker, "other", "--topic", topic)
+        broker.publish("a", sent[150:])
+        wait_until(lambda: sum(map(journaled, folders)) >= len(sent))
+        assert other.end() == 0
+    packets = {folder: [*kept("windows", folder)["packet"], *kept("undecoded", folder)["packet"]] for folder in folders}
+    assert all(packets.values())
+    assert sorted(packets["one"] + packets["other"]) == sorted(sent)
+
+
+@mosquitto
+def test_another_topic_replaces_the_one_before(registered: Path, broker: Broker, mixed: list[bytes]) -> None:
+    with running(gateway_on(broker)):
+        pass
+    with running(gateway_on(broker, topic="$share/group/edgecodec/+/packets")):
+        broker.publish("a", mixed)
+        broker.publish("end", mixed[:1])
+        wait_until(lambda: journaled() > len(mixed))
+    assert len(kept("windows")) == len(mixed) + 1
 
 
 def received(packets: Sequence[bytes]) -> list[Received]:
@@ -265,6 +432,7 @@ def test_a_line_cut_short_by_a_crash_is_left_to_the_broker(tmp_path: Path) -> No
     ([1, 3, 2], 0, 1),
     ([65534, 65535, 1], 1, 0),
     ([65535, 1, 0], 0, 1),
+    ([1, 2, 1], 0, 0),
 ])
 def test_sequence_numbers_tell_what_is_missing_or_late(numbers: list[int], missing: int, late: int) -> None:
     sequences = Sequences()
@@ -273,7 +441,57 @@ def test_sequence_numbers_tell_what_is_missing_or_late(numbers: list[int], missi
     assert (sequences.traffic.missing, sequences.traffic.late) == (missing, late)
 
 
-def test_only_the_same_packet_on_the_same_topic_is_a_repetition() -> None:
+@pytest.mark.parametrize("newest", [5, 40000])
+def test_a_node_that_starts_anew_misses_nothing(newest: int) -> None:
     sequences = Sequences()
-    arrivals = [("a", b"1"), ("b", b"1"), ("a", b"2"), ("a", b"1")]
-    assert [sequences.is_repeated(*arrival) for arrival in arrivals] == [False, False, False, True]
+    for number in (newest - 1, newest, 0, 1):
+        sequences.follow("a", number)
+    assert sequences.traffic == Traffic(restarts=1)
+
+
+KEPT = Received("a", datetime(2030, 1, 1, tzinfo=UTC), b"1", session="first", message=7)
+
+
+@pytest.mark.parametrize(("arrival", "delivered_again", "known"), [
+    (KEPT, True, True),
+    (KEPT, False, False),  # a new message that has the id of one that was acknowledged
+    (replace(KEPT, message=8), True, False),
+    (replace(KEPT, packet=b"2"), True, False),
+    (replace(KEPT, topic="b"), True, False),
+    (replace(KEPT, session="second"), True, False),  # the broker has forgotten the session, and counts anew
+    (replace(KEPT, message=8, retained=True), False, True),
+    (replace(KEPT, message=8, retained=True, topic="b"), False, False),
+])
+@pytest.mark.parametrize("crash", [False, True])
+def test_only_what_mqtt_proves_is_known_again(arrival: Received, delivered_again: bool, known: bool, crash: bool,
+                                              tmp_path: Path) -> None:
+    memory = Memory.open(tmp_path, None)
+    if crash:
+        next_journal(tmp_path).append(KEPT)
+    else:
+        memory.remember(KEPT)
+        memory.save(tmp_path)
+    assert Memory.open(tmp_path, None).knows(arrival, delivered_again) == known
+
+
+def test_a_retained_packet_is_known_after_any_number_of_others(tmp_path: Path) -> None:
+    memory = Memory.open(tmp_path, None)
+    retained = replace(KEPT, retained=True)
+    for received in [retained, *(replace(KEPT, packet=b"packet %d" % number) for number in range(2000))]:
+        memory.remember(received)
+    assert memory.knows(retained, delivered_again=False)
+
+
+def test_numbers_of_files_that_were_moved_away_do_not_come_again(tmp_path: Path) -> None:
+    journal = next_journal(tmp_path, newest=6)
+    Memory.open(tmp_path, None)
+    journal.path.unlink()
+    Gateway(Address("127.0.0.1", 1883, TOPIC), tmp_path, RegisteredDecoders("edgecodec"), Rotation(1, 1))
+    assert [path.name for path in journals(tmp_path)] == ["00000008.journal"]
+
+
+def test_a_removed_journal_takes_no_packet(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "00000001.journal")
+    journal.path.unlink()
+    with pytest.raises(FileNotFoundError, match="somebody removed the open journal"):
+        journal.append(KEPT)

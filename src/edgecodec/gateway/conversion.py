@@ -1,7 +1,7 @@
 """A journal becomes files: the windows that were decoded, and the packets that could not be.
 
-    00000007.windows.parquet      topic, time, version, rate, sequence, window, packet
-    00000007.undecoded.parquet    topic, time, reason, packet
+    00000007.windows.parquet      topic, time, retained, repeated, version, rate, sequence, window, packet
+    00000007.undecoded.parquet    topic, time, retained, repeated, reason, packet
 
 Either file is whole or absent, and the journal goes last. A packet of a model that is registered later can be decoded
 from its file, by ``edgecodec decode`` or in Spark: the column ``packet`` is what they read.
@@ -24,11 +24,12 @@ from numpy.typing import NDArray
 from edgecodec.deploy.packet import read_header
 from edgecodec.errors import EdgeCodecError
 from edgecodec.gateway.decoders import RegisteredDecoder, RegisteredDecoders
+from edgecodec.gateway.durable import replacing_durably
 from edgecodec.gateway.journal import Received, read_journal
-from edgecodec.storage import replacing_file
 
 TOGETHER = 256  # packets that are decoded and written at a time
-RECEIVED = [("topic", pyarrow.string()), ("time", pyarrow.timestamp("us", tz="UTC"))]
+RECEIVED = [("topic", pyarrow.string()), ("time", pyarrow.timestamp("us", tz="UTC")), ("retained", pyarrow.bool_()),
+            ("repeated", pyarrow.bool_())]
 WINDOWS = pyarrow.schema([
     *RECEIVED, ("version", pyarrow.string()), ("rate", pyarrow.int32()), ("sequence", pyarrow.int64()),
     ("window", pyarrow.list_(pyarrow.float32())), ("packet", pyarrow.binary())])
@@ -103,7 +104,8 @@ def _undecoded_tables(undecoded: Sequence[Undecoded]) -> Iterator[pyarrow.Table]
 
 
 def _columns(received: Received) -> dict[str, object]:
-    return {"topic": received.topic, "time": received.time, "packet": received.packet}
+    return {"topic": received.topic, "time": received.time, "retained": received.retained,
+            "repeated": received.repeated, "packet": received.packet}
 
 
 def _write(path: Path, schema: pyarrow.Schema, tables: Iterator[pyarrow.Table]) -> int:
@@ -112,7 +114,7 @@ def _write(path: Path, schema: pyarrow.Schema, tables: Iterator[pyarrow.Table]) 
     if first is None:
         return 0
     rows = 0
-    with replacing_file(path) as temporary, pyarrow.parquet.ParquetWriter(temporary, schema) as file:
+    with replacing_durably(path) as temporary, pyarrow.parquet.ParquetWriter(temporary, schema) as file:
         for table in chain([first], tables):
             file.write_table(table)
             rows += len(table)

@@ -2,20 +2,24 @@
 
 A packet is acknowledged to the broker when it is in the journal, not before, and the session with the broker outlives
 a connection: what the gateway has not acknowledged, and what came while it was away, the broker delivers again.
+
+It speaks MQTT 3.1.1, which every broker understands.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
@@ -23,11 +27,16 @@ from edgecodec.deploy.packet import read_header
 from edgecodec.errors import EdgeCodecError
 from edgecodec.gateway.conversion import Decoded, convert
 from edgecodec.gateway.decoders import RegisteredDecoders
-from edgecodec.gateway.journal import Received, journals, next_journal, read_journal
+from edgecodec.gateway.journal import Journal, Received, journals, next_journal, number_of
+from edgecodec.gateway.memory import Memory
+from edgecodec.gateway.ownership import OWN, Ownership
 from edgecodec.gateway.sequences import Sequences
 
-QOS = 1  # at least once: the gateway recognises repetitions
+QOS = 1  # at least once: what comes twice MQTT marks, and the gateway remembers. Of QoS 2 the client forgets in a crash
 RECONNECT_SECONDS = 30  # at most, between attempts to reach the broker
+BRIEF_SECONDS = 5  # a connection that ends sooner was brief;
+BRIEF_CONNECTIONS = 5  # so many in a row: two clients that drive each other out by the same client id
+SHARED = "$share/"  # begins the topic of a shared subscription: $share/GROUP/TOPIC
 log = logging.getLogger("edgecodec.gateway")
 
 
@@ -35,11 +44,14 @@ log = logging.getLogger("edgecodec.gateway")
 class Broker:
     host: str
     port: int
-    topic: str  # may have wildcards
-    client_id: str  # by which the broker knows the gateway again
+    topic: str  # may have wildcards, and be shared
+    client_id: str | None = None  # by which the broker knows the gateway again; None: the folder's own
     tls: bool = False
     username: str | None = None
     password: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True)
@@ -50,8 +62,23 @@ class Rotation:
     seconds: float
 
 
+def _stopping_on_failure(callback: Callable[..., None]) -> Callable[..., None]:
+    """An exception would end the network's thread, and nobody would hear of it: it stops the gateway instead."""
+    @wraps(callback)
+    def guarded(gateway: Gateway, *arguments: Any) -> None:
+        try:
+            callback(gateway, *arguments)
+        except Exception as failure:
+            gateway._fail(failure)
+    return guarded
+
+
 class Gateway:
-    """Receives packets from ``broker`` into files in ``folder``."""
+    """Receives packets from ``broker`` into files in ``folder``, which it owns until :meth:`run` ends.
+
+    Raises:
+        EdgeCodecError: another gateway owns ``folder``, or what it remembers is damaged.
+    """
 
     def __init__(self, broker: Broker, folder: Path, decoders: RegisteredDecoders, rotation: Rotation,
                  show: Callable[[Decoded], None] = lambda decoded: None) -> None:
@@ -62,11 +89,27 @@ class Gateway:
         self._show = show
         self._lock = threading.Lock()  # the broker's thread appends while this one rotates
         self._stop = threading.Event()
-        self._failure: OSError | None = None
+        self._subscribed = threading.Event()
+        self._failure: Exception | None = None
+        self._connected_since: float | None = None
+        self._brief_connections = 0
         self.sequences = Sequences()
-        folder.mkdir(parents=True, exist_ok=True)
-        self._remember_packets()
-        self._journal = next_journal(folder)
+        self._ownership = Ownership(folder)
+        self._memory = Memory.open(folder, broker.client_id)
+        self._ownership.sign(self._memory.client_id)
+        for abandoned in [*folder.glob(".*.part"), *(folder / OWN).glob(".*.part")]:  # by a gateway that was killed
+            abandoned.unlink()
+        self._journal = self._next_journal()
+
+    @property
+    def is_subscribed(self) -> bool:
+        """Whether the broker has accepted the topic since the gateway started."""
+        return self._subscribed.is_set()
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether :meth:`run` ends, or has ended."""
+        return self._stop.is_set()
 
     def stop(self) -> None:
         """End :meth:`run`, from a signal handler or another thread."""
@@ -76,35 +119,57 @@ class Gateway:
         """Receive until :meth:`stop`; then turn into files what was received.
 
         Raises:
-            EdgeCodecError: packets cannot be kept, for instance because the disk is full.
+            EdgeCodecError: packets cannot be kept, for instance because the disk is full; the broker refuses the
+                topic; another client has the same client id.
         """
-        with self._connected():
-            while not self._stop.wait(0.1):
-                age = (datetime.now(UTC) - self._journal.opened).total_seconds()
-                if self._journal.packets >= self._rotation.packets or age >= self._rotation.seconds:
-                    self._rotate()
-        self._journal.close()
-        self._convert_all(journals(self._folder))
-        log.info("stopped: %s", self.sequences.traffic)
-        if self._failure is not None:
-            raise EdgeCodecError(f"{self._folder}: {self._failure.strerror}; the broker keeps what follows, make room "
-                                 "and start the gateway again") from None
+        try:
+            with self._connected():
+                while not self._stop.wait(0.1):
+                    age = (datetime.now(UTC) - self._journal.opened).total_seconds()
+                    if self._journal.packets >= self._rotation.packets or age >= self._rotation.seconds:
+                        self._rotate()
+            try:
+                self._journal.close()
+            except OSError as failure:
+                self._fail(failure)
+            if isinstance(self._failure, OSError):
+                raise EdgeCodecError(f"{self._folder}: {self._failure.strerror}; the broker keeps what follows, mend "
+                                     "this and start the gateway again") from self._failure
+            self._convert_all(journals(self._folder))
+            log.info("stopped: %s", self.sequences.traffic)
+            if self._failure is not None:
+                raise self._failure
+        finally:
+            self._ownership.release()
 
-    def receive(self, topic: str, packet: bytes) -> None:
-        """Keep a packet, unless it is there already."""
+    def receive(self, received: Received, delivered_again: bool = False) -> None:
+        """Keep a packet, unless MQTT proves that it is there already."""
         with self._lock:
-            self.sequences.traffic.packets += 1
-            if self.sequences.is_repeated(topic, packet):
-                return
-            self._journal.append(Received(topic, datetime.now(UTC), packet))
+            traffic = self.sequences.traffic
+            traffic.packets += 1
+            if self._memory.knows(received, delivered_again):
+                traffic.known += 1
+            else:
+                received = replace(received, repeated=self._memory.has_equal(received))
+                self._journal.append(received)
+                traffic.repeated += received.repeated
+                self._follow(received)
+            self._memory.remember(received)
+
+    def _follow(self, received: Received) -> None:
+        """Of a shared subscription others get their part: what is missing here says nothing."""
+        if not self._broker.topic.startswith(SHARED):
             with suppress(EdgeCodecError):  # a damaged packet is kept all the same; its conversion tells what is wrong
-                self.sequences.follow(topic, read_header(packet).sequence)
+                self.sequences.follow(received.topic, read_header(received.packet).sequence)
 
     @contextmanager
     def _connected(self) -> Iterator[None]:
-        client = Client(CallbackAPIVersion.VERSION2, self._broker.client_id, clean_session=False, manual_ack=True)
-        client.on_connect = self._subscribe
-        client.on_disconnect = self._tell_why
+        client = Client(CallbackAPIVersion.VERSION2, self._memory.client_id, clean_session=False, manual_ack=True)
+        client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+        client.on_unsubscribe = self._on_unsubscribe
         client.on_message = self._on_message
         client.reconnect_delay_set(1, RECONNECT_SECONDS)
         if self._broker.username is not None:
@@ -119,36 +184,85 @@ class Gateway:
             client.disconnect()
             client.loop_stop()
 
-    def _subscribe(self, client: Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+    @_stopping_on_failure
+    def _on_connect(self, client: Client, _userdata: Any, flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
-            log.error("%s:%d refuses the gateway: %s", self._broker.host, self._broker.port, reason)
+            log.error("%s refuses the gateway: %s", self._broker, reason)
             return
+        self._connected_since = time.monotonic()
+        if not flags.session_present:
+            with self._lock:
+                self._memory.begin_session()
+                self._memory.save(self._folder)
         client.subscribe(self._broker.topic, QOS)
-        log.info("connected to %s:%d, topic %s", self._broker.host, self._broker.port, self._broker.topic)
 
-    def _tell_why(self, _client: Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        if not self._stop.is_set():
-            log.warning("connection lost (%s); trying again", reason)
+    @_stopping_on_failure
+    def _on_subscribe(self, client: Client, _userdata: Any, _mid: Any, reasons: Any, _properties: Any) -> None:
+        """The session may be subscribed to what an earlier start was given; each packet would come by both ways."""
+        if reasons[0].is_failure:
+            raise EdgeCodecError(f"{self._broker} refuses the topic {self._broker.topic} to client id "
+                                 f"{self._memory.client_id}; give another --topic, or permit it in the broker")
+        if self._memory.topic in ("", self._broker.topic):
+            self._on_unsubscribe()
+        else:
+            client.unsubscribe(self._memory.topic)
 
+    @_stopping_on_failure
+    def _on_unsubscribe(self, *_: Any) -> None:
+        """The session subscribes to nothing but the topic."""
+        with self._lock:
+            self._memory.topic = self._broker.topic
+            self._memory.save(self._folder)
+        self._subscribed.set()
+        log.info("connected to %s, topic %s, client id %s", self._broker, self._broker.topic, self._memory.client_id)
+
+    def _on_connect_fail(self, _client: Client, _userdata: Any) -> None:
+        log.warning("cannot connect to %s (%s); trying again", self._broker, sys.exc_info()[1])
+
+    @_stopping_on_failure
+    def _on_disconnect(self, _client: Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if self._stop.is_set():
+            return
+        if self._connected_since is not None:
+            is_brief = time.monotonic() - self._connected_since < BRIEF_SECONDS
+            self._brief_connections = self._brief_connections + 1 if is_brief else 0
+            self._connected_since = None
+        if self._brief_connections == BRIEF_CONNECTIONS:
+            raise EdgeCodecError(
+                f"client id {self._memory.client_id}: {self._broker} ended {BRIEF_CONNECTIONS} connections in a row "
+                f"within {BRIEF_SECONDS} s; most likely another client has the same id: stop it, or give this gateway "
+                "another by --client-id")
+        log.warning("connection lost (%s); trying again", reason)
+
+    @_stopping_on_failure
     def _on_message(self, client: Client, _userdata: Any, message: MQTTMessage) -> None:
         if self._failure is not None:
             return
-        try:
-            self.receive(message.topic, bytes(message.payload))
-        except OSError as failure:
-            self._failure = failure
-            self.stop()
-        else:
-            client.ack(message.mid, message.qos)
+        self.receive(Received(message.topic, datetime.now(UTC), bytes(message.payload), retained=message.retain,
+                              session=self._memory.session, message=message.mid), delivered_again=message.dup)
+        client.ack(message.mid, message.qos)
+
+    def _fail(self, failure: Exception) -> None:
+        """Stop for the first failure; what is not acknowledged stays with the broker."""
+        self._failure = self._failure or failure
+        self.stop()
+
+    def _next_journal(self) -> Journal:
+        journal = next_journal(self._folder, self._memory.newest_journal)
+        self._memory.newest_journal = number_of(journal.path)
+        return journal
 
     def _rotate(self) -> None:
         with self._lock:
             self._journal.close()
-            self._journal = next_journal(self._folder)
+            self._journal = self._next_journal()
         self._convert_all([path for path in journals(self._folder) if path != self._journal.path])
 
     def _convert_all(self, finished: list[Path]) -> None:
         """What cannot be converted now, because the registry is out of reach, is tried again at the next rotation."""
+        if finished:
+            with self._lock:
+                self._memory.save(self._folder)
         for path in finished:
             try:
                 done = convert(path, self._decoders, self._show)
@@ -160,12 +274,3 @@ class Gateway:
                      self.sequences.traffic)
             for reason in sorted({each.reason for each in done.undecoded}):
                 log.warning("%s.undecoded.parquet: %s", path.stem, reason)
-
-    def _remember_packets(self) -> None:
-        """Packets of the last files and of journals that a crash has left: the broker may deliver them again."""
-        for path in sorted(self._folder.glob("*.parquet"))[-2:]:
-            for row in pyarrow.parquet.read_table(path, columns=["topic", "packet"]).to_pylist():
-                self.sequences.remember(row["topic"], row["packet"])
-        for path in journals(self._folder):
-            for received in read_journal(path):
-                self.sequences.remember(received.topic, received.packet)

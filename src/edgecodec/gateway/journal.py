@@ -6,12 +6,16 @@ become them once more and nothing is there twice.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from edgecodec.errors import EdgeCodecError
+from edgecodec.gateway.durable import synchronize
 
 SUFFIX = ".journal"
 
@@ -21,8 +25,12 @@ class Received:
     """A packet as it came in; nothing about it is checked yet."""
 
     topic: str
-    time: datetime
+    time: datetime  # of its arrival here
     packet: bytes
+    retained: bool = False  # the broker had kept it, nobody knows for how long
+    repeated: bool = False  # equal to a packet that came before on this topic
+    session: str = ""  # with the broker; in it ...
+    message: int = 0  # ... the message's id; 0 at QoS 0, where nothing is delivered again
 
 
 class Journal:
@@ -33,37 +41,67 @@ class Journal:
         self.opened = datetime.now(UTC)
         self.packets = 0
         self._file = path.open("x", encoding="utf-8")
+        synchronize(path.parent)
 
     def append(self, received: Received) -> None:
-        """Write ``received``; when this returns, it survives a loss of power."""
-        line = {"topic": received.topic, "time": received.time.isoformat(), "packet": received.packet.hex()}
+        """Write ``received``; when this returns, it survives a loss of power.
+
+        Raises:
+            OSError: it cannot be written, or somebody removed the file.
+        """
+        line = asdict(received) | {"time": received.time.isoformat(), "packet": received.packet.hex()}
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
         os.fsync(self._file.fileno())
+        self._check_that_it_is_there()
         self.packets += 1
 
     def close(self) -> None:
-        """Nothing follows. A journal without packets is removed."""
+        """Nothing follows. A journal without packets is removed.
+
+        Raises:
+            OSError: somebody removed the file.
+        """
+        if self.packets:
+            self._check_that_it_is_there()
         self._file.close()
         if not self.packets:
-            self.path.unlink()
+            self.path.unlink(missing_ok=True)
+
+    def _check_that_it_is_there(self) -> None:
+        if os.fstat(self._file.fileno()).st_nlink == 0:
+            raise FileNotFoundError(errno.ENOENT, "somebody removed the open journal", str(self.path))
 
 
 def journals(folder: Path) -> list[Path]:
     """All journals in ``folder``, the oldest first."""
-    return sorted(folder.glob(f"*{SUFFIX}"))
+    return sorted(folder.glob(f"{'[0-9]' * 8}{SUFFIX}"))
 
 
-def next_journal(folder: Path) -> Journal:
-    """A new journal, numbered behind everything that is in ``folder``."""
-    numbers = [int(path.name.split(".")[0]) for path in folder.iterdir() if path.name.split(".")[0].isdigit()]
-    return Journal(folder / f"{max(numbers, default=0) + 1:08d}{SUFFIX}")
+def next_journal(folder: Path, newest: int = 0) -> Journal:
+    """A new journal, numbered behind ``newest`` and everything that is in ``folder``."""
+    numbers = [number_of(path) for path in folder.iterdir() if path.name.split(".")[0].isdigit()]
+    return Journal(folder / f"{max(newest, *numbers, 0) + 1:08d}{SUFFIX}")
+
+
+def number_of(path: Path) -> int:
+    """The number of a journal or of a file that it became."""
+    return int(path.name.split(".")[0])
 
 
 def read_journal(path: Path) -> Iterator[Received]:
-    """The packets of a journal. A last line that was cut short is left out: the broker still has that packet."""
+    """The packets of a journal. A last line that was cut short is left out: the broker still has that packet.
+
+    Raises:
+        EdgeCodecError: a line is not as a gateway writes it.
+    """
     with path.open(encoding="utf-8") as file:
-        for line in file:
+        for number, line in enumerate(file, 1):
             if line.endswith("\n"):
-                entry = json.loads(line)
-                yield Received(entry["topic"], datetime.fromisoformat(entry["time"]), bytes.fromhex(entry["packet"]))
+                try:
+                    entry = json.loads(line)
+                    yield Received(**entry | {"time": datetime.fromisoformat(entry["time"]),
+                                              "packet": bytes.fromhex(entry["packet"])})
+                except (ValueError, TypeError, KeyError):
+                    raise EdgeCodecError(f"{path}: line {number} is damaged; move this line to a file elsewhere, then "
+                                         "start the gateway again") from None

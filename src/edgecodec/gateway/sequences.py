@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 
-REMEMBERED = 65536  # packets by which a repetition is recognised
-
-Key = tuple[str, bytes]  # topic and packet
+HALF = 32768  # numbers ahead; as many are behind (serial number arithmetic, RFC 1982)
 
 
 @dataclass
@@ -15,14 +12,23 @@ class Traffic:
     """Figures since the gateway started."""
 
     packets: int = 0
-    repeated: int = 0  # came again: a broker may deliver twice
+    known: int = 0  # delivered again by the broker, or kept by it; not kept here a second time
+    repeated: int = 0  # kept, and marked: equal to a packet before
     missing: int = 0  # sequence numbers that have not come
     late: int = 0  # came behind a packet that was sent after them
+    restarts: int = 0  # nodes that began to count anew
     undecoded: int = 0  # kept as they are
 
     def __str__(self) -> str:
-        return (f"{self.packets} packets, {self.repeated} repeated, {self.missing} missing, {self.late} late, "
-                f"{self.undecoded} not decoded")
+        return ", ".join([f"{self.packets} packets", *(f"{count} {what}" for what, count in (
+            ("delivered again", self.known), ("repeated", self.repeated), ("missing", self.missing),
+            ("late", self.late), ("restarts", self.restarts), ("not decoded", self.undecoded)) if count)])
+
+
+@dataclass
+class _Node:
+    newest: int
+    absent: set[int] = field(default_factory=set)  # numbers before the newest that have not come
 
 
 @dataclass
@@ -30,29 +36,27 @@ class Sequences:
     """Follows the sequence numbers of every topic."""
 
     traffic: Traffic = field(default_factory=Traffic)
-    _seen: OrderedDict[Key, None] = field(default_factory=OrderedDict)
-    _newest: dict[str, int] = field(default_factory=dict)
-
-    def is_repeated(self, topic: str, packet: bytes) -> bool:
-        """Whether this very packet came before on this topic; remembers it."""
-        repeated = (topic, packet) in self._seen
-        self.traffic.repeated += repeated
-        self.remember(topic, packet)
-        return repeated
-
-    def remember(self, topic: str, packet: bytes) -> None:
-        """Recognise this packet when it comes again."""
-        self._seen[topic, packet] = None
-        if len(self._seen) > REMEMBERED:
-            self._seen.popitem(last=False)
+    _nodes: dict[str, _Node] = field(default_factory=dict)
 
     def follow(self, topic: str, sequence: int) -> None:
-        """Count what is missing or late by serial number arithmetic (RFC 1982)."""
-        newest = self._newest.get(topic)
-        ahead = 1 if newest is None else (sequence - newest) % 65536
-        if 0 < ahead < 32768:
-            self.traffic.missing += ahead - 1
-            self._newest[topic] = sequence
-        else:
+        """Count what is missing, late, or a node's new start.
+
+        A node counts from 0: a 0 that is neither next nor late tells that it started anew.
+        """
+        node = self._nodes.get(topic)
+        if node is None:
+            self._nodes[topic] = _Node(sequence)
+            return
+        ahead = (sequence - node.newest) % 65536
+        if sequence == 0 and ahead > 1 and (ahead < HALF or 0 not in node.absent):
+            self.traffic.restarts += 1
+            self._nodes[topic] = _Node(0)
+        elif 0 < ahead < HALF:
+            passed = {(node.newest + step) % 65536 for step in range(1, ahead)}
+            self.traffic.missing += len(passed)
+            node.absent = (node.absent | passed) - {sequence}
+            node.newest = sequence
+        elif sequence in node.absent:
             self.traffic.late += 1
-            self.traffic.missing = max(0, self.traffic.missing - 1)
+            self.traffic.missing -= 1
+            node.absent.remove(sequence)
