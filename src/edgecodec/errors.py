@@ -10,6 +10,7 @@ from pathlib import Path
 
 DEBUG = "--debug"  # anywhere behind a program's name: the traceback of what ends it
 DEBUG_VARIABLE = "EDGECODEC_DEBUG"  # the same, for stages that dvc runs
+LONGEST_CAUSE = 200  # characters of what a library says
 
 
 class EdgeCodecError(Exception):
@@ -58,7 +59,9 @@ def _told(error: Exception) -> str:
 
 
 def _cause(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    text = " ".join(str(error).split())
+    shown = text if len(text) <= LONGEST_CAUSE else f"{text[:LONGEST_CAUSE]} ..."
+    return f"{type(error).__name__}: {shown}" if text else type(error).__name__
 
 
 def _print_error(text: str) -> None:
