@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecodec.errors import exit_with_one_line
+from edgecodec.temporary import gather_temporary_files
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,10 +70,18 @@ _fix_choices()
 
 
 def run_program(program: Callable[[], None]) -> None:
-    """Run a program whose first import this module is; bad input is one line and exit status 1."""
+    """Run a program whose first import this module is; bad input is one line and exit status 1.
+
+    Its temporary files lie in one folder; after a kill the next program removes it.
+    """
     if "torch" in sys.modules:
         settle_torch()
-    exit_with_one_line(program)
+
+    def run() -> None:
+        gather_temporary_files()
+        program()
+
+    exit_with_one_line(run)
 
 
 @cache

@@ -1,47 +1,42 @@
-"""Files that are either wholly there or not there at all: write to a temporary name, then rename."""
+"""Files that are either wholly there or not there at all: written to a temporary folder beside, then renamed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
-import shutil
-import uuid
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from edgecodec.errors import EdgeCodecError
+from edgecodec.temporary import temporary_folder
 
 Kind = TypeVar("Kind")
 
 
 @contextmanager
 def replacing_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; rename it to ``path`` on success, remove it on failure."""
+    """Yield a temporary path; what is written there becomes ``path`` on success, and is removed on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with temporary_folder(path.parent, path.name) as folder:
+        yield folder / path.name
+        (folder / path.name).replace(path)
 
 
 @contextmanager
 def replacing_directory(path: Path) -> Iterator[Path]:
-    """Yield an empty temporary folder beside ``path``; swap it in on success, remove it on failure."""
+    """Yield an empty temporary folder; it takes the place of ``path`` on success, and is removed on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    temporary.mkdir()
-    try:
-        yield temporary
-        if path.exists():
-            shutil.rmtree(path)
-        temporary.replace(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with temporary_folder(path.parent, path.name) as folder:
+        new = folder / path.name
+        new.mkdir()
+        yield new
+        if os.path.lexists(path):
+            path.rename(folder / f"old {path.name}")  # a rename takes no time; to remove it takes some
+        new.rename(path)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import struct
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ from raw_data import RawData
 
 from edgecodec.data import aerosense
 from edgecodec.data.acquisition import acquire
+from edgecodec.data.archive import extract
 from edgecodec.data.arrays import acquire_array
 from edgecodec.data.recordings import RecordingList, read_samples
 from edgecodec.errors import EdgeCodecError
@@ -46,7 +49,7 @@ def test_twin_lays_out_raw_files_and_labbook(twin_raw: Path, twin_list: Recordin
     kinds = [recording.kind for recording in twin_list.recordings]
     assert kinds.count("wind") == 72
     assert kinds.count("zeroing") == 42
-    labbook = aerosense.read_labbook(twin_raw / aerosense.LABBOOK_NAMES[0])
+    labbook = aerosense.read_labbook(twin_raw / aerosense.LABBOOK_NAMES[0], "labbook")
     assert len(labbook) == 114
 
 
@@ -107,6 +110,65 @@ def test_zip_bomb_is_refused(raw_data: RawData, small_params: Params, tmp_path: 
         acquire(aerosense_params(small_params, archive), 0, tmp_path / "out")
 
 
+@pytest.mark.parametrize(("method", "said"), [
+    (9, "member .* is packed by Deflate64, which"), (99, "member .* is packed by AES, which"),
+    (98, "packed in a way that"),
+])
+def test_zip_of_a_method_that_python_lacks_says_what_to_do(
+    raw_data: RawData, small_params: Params, tmp_path: Path, method: int, said: str
+) -> None:
+    archive = zip_of(raw_data.folder, tmp_path / "real.zip")
+    packed = struct.pack("<H", method)
+    content = archive.read_bytes()
+    for header, at in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):  # where each member's method stands
+        content = re.sub(re.escape(header) + b"(.{%d}).." % (at - 4), re.escape(header) + rb"\g<1>" + packed, content,
+                         flags=re.DOTALL)
+    archive.write_bytes(content)
+    with pytest.raises(EdgeCodecError, match=rf"real\.zip: {said} Python cannot read.*; unpack it and give the folder"):
+        acquire(aerosense_params(small_params, archive), 0, tmp_path / "out")
+
+
+def test_encrypted_zip_says_what_to_do(raw_data: RawData, small_params: Params, tmp_path: Path) -> None:
+    archive = zip_of(raw_data.folder, tmp_path / "real.zip")
+    content = bytearray(archive.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1  # as AES and older ciphers do
+    archive.write_bytes(content)
+    with pytest.raises(EdgeCodecError, match=r"real\.zip: member .* is encrypted; unpack it and give the folder"):
+        acquire(aerosense_params(small_params, archive), 0, tmp_path / "out")
+
+
+def test_zip_with_backslashes_is_read(raw_data: RawData, small_params: Params, tmp_path: Path) -> None:
+    archive = tmp_path / "real.zip"
+    with zipfile.ZipFile(archive, "w") as opened:
+        for path in sorted(raw_data.folder.rglob("*.csv")):
+            opened.writestr(str(PureWindowsPath("AeroSense", path.relative_to(raw_data.folder))), path.read_bytes())
+    acquire(aerosense_params(small_params, archive), 0, tmp_path / "out")
+    copied = tmp_path / "out" / aerosense.RAW_FOLDER / raw_data.recording(3).name
+    assert copied.read_bytes() == raw_data.recording(3).read_bytes()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_errors_name_the_users_labbook(raw_data: RawData, small_params: Params, tmp_path: Path, packed: bool) -> None:
+    raw_data.labbook.write_text("AoA,Experiment_number\n0,3\n")
+    source = zip_of(raw_data.folder, tmp_path / "real.zip") if packed else raw_data.folder
+    named = f"{source}: AeroSense-WT-EPFL/{raw_data.labbook.name}" if packed else str(raw_data.labbook)
+    with pytest.raises(EdgeCodecError, match=f"^{re.escape(named)}: column Zeroing is absent"):
+        acquire(aerosense_params(small_params, source), 0, tmp_path / "out")
+
+
+@pytest.mark.parametrize("source", ["aerosense", "array"])
+def test_home_in_the_path_is_found(raw_data: RawData, small_params: Params, tmp_path: Path, source: str,
+                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "array").mkdir()
+    np.save(tmp_path / "array" / "one.npy", np.zeros((300, 8)))
+    path = Path("~") / ("array" if source == "array" else raw_data.folder.relative_to(tmp_path))
+    params = small_params.data.model_copy(update={"source": source, "path": path, "array": array_params()})
+    assert acquire(params, 0, tmp_path / "out").recordings
+    with pytest.raises(EdgeCodecError, match=r"data\.path: ~nobody-here/data names nobody's home"):
+        acquire(params.model_copy(update={"path": Path("~nobody-here/data")}), 0, tmp_path / "out")
+
+
 @pytest.mark.parametrize("damage", ["cut", "flip"])
 def test_damaged_zip_is_refused_in_one_line_and_leaves_nothing(
     raw_data: RawData, small_params: Params, tmp_path: Path, damage: str
@@ -121,6 +183,29 @@ def test_damaged_zip_is_refused_in_one_line_and_leaves_nothing(
     with pytest.raises(EdgeCodecError, match="truncated or damaged zip"):
         acquire(aerosense_params(small_params, archive), 0, tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["aerosense", "real.zip"]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_no_damage_to_a_zip_ends_in_anything_but_one_line(tmp_path: Path, method: int) -> None:
+    archive = tmp_path / "real.zip"
+    with zipfile.ZipFile(archive, "w", method) as opened:
+        for name in "ab":
+            opened.writestr(f"folder/{name}.csv", ",".join(map(str, range(300))))
+    whole = archive.read_bytes()
+    generator = np.random.default_rng(method)
+    refused = []
+    for number in range(200):
+        content = bytearray(whole)
+        content[generator.integers(len(content))] = generator.integers(256)
+        archive.write_bytes(content)
+        target = tmp_path / str(number)
+        target.mkdir()
+        try:
+            extract(archive, lambda name: name.endswith(".csv"), target)
+        except EdgeCodecError as error:
+            refused.append(str(error))
+    assert len(refused) > 20
+    assert all(text.startswith(f"{archive}: ") for text in refused)
 
 
 def test_failure_keeps_what_was_there(raw_data: RawData, small_params: Params, tmp_path: Path) -> None:

@@ -86,6 +86,31 @@ def everything_in(store: MlflowClient, run_id: str) -> list[Any]:
             len(run.inputs.dataset_inputs), len(run.outputs.model_outputs)]
 
 
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.usefixtures("project")
+def test_an_interrupted_registration_is_completed_and_leaves_no_second_model(
+    params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each thing in turn that it writes into the store."""
+    def killed(*arguments: object, **named: object) -> None:
+        raise KilledError
+
+    for step in ("log_model_artifacts", "finalize_logged_model", "log_outputs", "create_registered_model",
+                 "create_model_version", "set_registered_model_alias"):
+        with monkeypatch.context() as patch:
+            patch.setattr(MlflowClient, step, killed)
+            with pytest.raises(KilledError):
+                register(params, HERE)
+    registration = register(params, HERE)
+    assert number(registration) == "1"
+    assert len(list(Path("mlartifacts/models").iterdir())) == 1
+    assert client().get_model_version_by_alias("edgecodec", "candidate").version == 1
+    assert len(client().get_run(registration.run_id).outputs.model_outputs) == 1
+
+
 @pytest.mark.usefixtures("project")
 def test_the_run_shows_parameters_metrics_curves_data_and_plots(params: Params) -> None:
     run = client().get_run(register(params, HERE).run_id)

@@ -31,13 +31,22 @@ def acquire(params: DataParams, seed: int, folder: Path) -> RecordingList:
         if params.source == "twin":
             listed = acquire_twin(params.twin, seed, temporary)
         else:
-            assert params.path is not None, "checked with the parameters"
+            source = _source(params)
             if params.source == "aerosense":
-                listed = acquire_aerosense(params.path, temporary)
+                listed = acquire_aerosense(source, temporary)
             else:
-                listed = acquire_array(params.path, params.array, temporary)
+                listed = acquire_array(source, params.array, temporary)
         listed.write(temporary)
     return listed
+
+
+def _source(params: DataParams) -> Path:
+    assert params.path is not None, "checked with the parameters"
+    try:
+        return params.path.expanduser()
+    except RuntimeError:
+        raise EdgeCodecError(f"params.yaml: data.path: {params.path} names nobody's home here; write the folder "
+                             "out") from None
 
 
 def acquire_twin(params: TwinParams, seed: int, folder: Path) -> RecordingList:
@@ -52,8 +61,9 @@ def acquire_twin(params: TwinParams, seed: int, folder: Path) -> RecordingList:
         table = pyarrow.table([twin.time_seconds(experiment, counts.shape[1]), *counts], names=names)
         path = folder / aerosense.RAW_FOLDER / aerosense.raw_name(params.angle_of_attack, experiment)
         pyarrow.csv.write_csv(table, path, without_header)
-    labbook.to_csv(folder / aerosense.LABBOOK_NAMES[0], index=False)
-    return list_aerosense(folder)
+    written = folder / aerosense.LABBOOK_NAMES[0]
+    labbook.to_csv(written, index=False)
+    return list_aerosense(folder, str(written))
 
 
 def acquire_aerosense(source: Path, folder: Path) -> RecordingList:
@@ -65,30 +75,43 @@ def acquire_aerosense(source: Path, folder: Path) -> RecordingList:
     recordings = folder / aerosense.RAW_FOLDER
     recordings.mkdir()
     if source.is_dir():
-        found = [path for path in sorted(source.rglob("*.csv")) if _belongs(path.name)]
-        for path in progress(found, "Copying recordings"):
-            if (recordings / path.name).exists():
-                raise EdgeCodecError(f"{source}: holds {path.name} twice; keep one")
-            shutil.copyfile(path, recordings / path.name)
+        origins = _copy(source, recordings)
     elif source.is_file():
-        extract(source, _belongs, recordings)
+        origins = extract(source, _belongs, recordings)
     else:
         raise EdgeCodecError(f"{source}: not found; set data.path to the AeroSense folder or zip")
-    labbooks = [recordings / name for name in aerosense.LABBOOK_NAMES if (recordings / name).exists()]
+    labbooks = [name for name in aerosense.LABBOOK_NAMES if name in origins]
     if not labbooks:
         raise EdgeCodecError(f"{source}: holds no labbook ({' or '.join(aerosense.LABBOOK_NAMES)})")
-    labbooks[0].rename(folder / aerosense.LABBOOK_NAMES[0])
+    (recordings / labbooks[0]).rename(folder / aerosense.LABBOOK_NAMES[0])
     for other in labbooks[1:]:
-        other.unlink()
-    listed = list_aerosense(folder)
+        (recordings / other).unlink()
+    listed = list_aerosense(folder, origins[labbooks[0]])
     if not listed.recordings:
         raise EdgeCodecError(f"{source}: holds no recording like {aerosense.raw_name(0, 3)}")
     return listed
 
 
-def list_aerosense(folder: Path) -> RecordingList:
-    """What the labbook and the numbering say about each raw recording in ``folder``."""
-    labbook = aerosense.read_labbook(folder / aerosense.LABBOOK_NAMES[0]).set_index(["AoA", "Experiment_number"])
+def _copy(source: Path, folder: Path) -> dict[str, str]:
+    """Copy labbook and recordings from anywhere in ``source``; their names, each with where it comes from."""
+    origins: dict[str, str] = {}
+    found = [path for path in sorted(source.rglob("*.csv")) if _belongs(path.name)]
+    for path in progress(found, "Copying recordings"):
+        if path.name in origins:
+            raise EdgeCodecError(f"{source}: holds {path.name} twice; keep one")
+        shutil.copyfile(path, folder / path.name)
+        origins[path.name] = str(path)
+    return origins
+
+
+def list_aerosense(folder: Path, labbook_origin: str) -> RecordingList:
+    """What the labbook and the numbering say about each raw recording in ``folder``.
+
+    Args:
+        labbook_origin: what errors call the labbook.
+    """
+    labbook = aerosense.read_labbook(folder / aerosense.LABBOOK_NAMES[0], labbook_origin)
+    labbook = labbook.set_index(["AoA", "Experiment_number"])
     paths = sorted((folder / aerosense.RAW_FOLDER).iterdir())
     recordings = [_describe(path, labbook) for path in paths]
     return RecordingList(

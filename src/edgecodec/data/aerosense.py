@@ -102,10 +102,13 @@ def pressure_coefficient(
     return (counts * PASCALS_PER_COUNT - zero_pascals[:, None]) / dynamic_pressure(wind)
 
 
-def read_labbook(path: Path) -> pd.DataFrame:
+def read_labbook(path: Path, origin: str) -> pd.DataFrame:
     """The labbook's columns ``LABBOOK_COLUMNS`` as integers, one row per angle and experiment, in order.
 
     Lines without angle or number are notes; an empty ``Zeroing`` or ``Wind_speed`` is 0.
+
+    Args:
+        origin: what errors call the file: where the user has it.
 
     Raises:
         EdgeCodecError: no CSV, a column is absent, a value is no number, or two lines contradict each other.
@@ -113,21 +116,21 @@ def read_labbook(path: Path) -> pd.DataFrame:
     try:
         labbook = pd.read_csv(path, skipinitialspace=True)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise EdgeCodecError(f"{path}: not a readable CSV: {error}") from None
+        raise EdgeCodecError(f"{origin}: not a readable CSV: {error}") from None
     absent = [name for name in LABBOOK_COLUMNS if name not in labbook.columns]
     if absent:
-        raise EdgeCodecError(f"{path}: column {absent[0]} is absent; the labbook needs {', '.join(LABBOOK_COLUMNS)}")
+        raise EdgeCodecError(f"{origin}: column {absent[0]} is absent; the labbook needs {', '.join(LABBOOK_COLUMNS)}")
     texts = labbook[list(LABBOOK_COLUMNS)].dropna(subset=["AoA", "Experiment_number"])
-    numbers = texts.apply(pd.to_numeric, errors="coerce")
+    numbers = texts.apply(pd.to_numeric, errors="coerce").replace([np.inf, -np.inf], np.nan)
     for name in LABBOOK_COLUMNS:
         bad = texts.index[numbers[name].isna() & texts[name].notna()]
         if len(bad):
-            raise EdgeCodecError(f"{path}: line {bad[0] + 2}: {name} is not a number; correct the line")
+            raise EdgeCodecError(f"{origin}: line {bad[0] + 2}: {name} is not a number; correct the line")
     rows = numbers.fillna(0).astype(int).drop_duplicates()
     key = ["AoA", "Experiment_number"]
     twice = rows[rows.duplicated(key)]
     if len(twice):
         angle, experiment = twice.iloc[0][key]
-        raise EdgeCodecError(f"{path}: experiment {experiment} at {angle} deg has two different lines; keep one")
+        raise EdgeCodecError(f"{origin}: experiment {experiment} at {angle} deg has two different lines; keep one")
     ordered: pd.DataFrame = rows.sort_values(key).reset_index(drop=True)
     return ordered

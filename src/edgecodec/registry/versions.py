@@ -11,7 +11,7 @@ from pathlib import Path
 
 import mlflow.pyfunc
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Metric
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
@@ -93,8 +93,9 @@ def aliases_of(client: MlflowClient, name: str) -> dict[str, str]:
 
 def _create(run: Run, bundle: Bundle, name: str, description: str, tags: Mapping[str, str]) -> str:
     client = run.client
-    logged = client.create_logged_model(run.experiment_id, name="packet-decoder", source_run_id=run.id,
-                                        params=client.get_run(run.id).data.params, model_type="pyfunc")
+    logged = _begun(run, name) or client.create_logged_model(
+        run.experiment_id, name="packet-decoder", source_run_id=run.id, params=client.get_run(run.id).data.params,
+        model_type="pyfunc")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "model"
         _save(bundle, folder, Model(artifact_path=logged.artifact_location, run_id=run.id, model_id=logged.model_id,
@@ -102,7 +103,8 @@ def _create(run: Run, bundle: Bundle, name: str, description: str, tags: Mapping
         client.log_model_artifacts(logged.model_id, str(folder))
         loader = loader_sha256(folder)
     client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
-    client.log_outputs(run.id, models=[LoggedModelOutput(logged.model_id, step=0)])
+    if all(output.model_id != logged.model_id for output in client.get_run(run.id).outputs.model_outputs):
+        client.log_outputs(run.id, models=[LoggedModelOutput(logged.model_id, step=0)])
     client.log_batch(run.id, metrics=[
         Metric(point.key, point.value, point.timestamp, point.step, model_id=logged.model_id, run_id=run.id)
         for point in run.summary_points()
@@ -116,6 +118,14 @@ def _create(run: Run, bundle: Bundle, name: str, description: str, tags: Mapping
         name, logged.artifact_location, run.id, tags={**tags, BUNDLE: bundle.sha256, LOADER_FILES: loader},
         description=description, model_id=logged.model_id)
     return str(version.version)
+
+
+def _begun(run: Run, name: str) -> LoggedModel | None:
+    """The model that an interrupted registration of this run has logged, of which there is no version."""
+    versions = run.client.search_model_versions(f"name = '{name}' and run_id = '{run.id}'")
+    registered = {version.model_id for version in versions}
+    logged = run.client.search_logged_models([run.experiment_id], f"source_run_id = '{run.id}'")
+    return next((model for model in logged if model.model_id not in registered), None)
 
 
 def _save(bundle: Bundle, folder: Path, model: Model) -> None:

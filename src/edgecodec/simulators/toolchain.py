@@ -12,7 +12,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +20,7 @@ from typing import Literal, get_args
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.params import CompilerName
+from edgecodec.temporary import shared_folder
 
 CortexM = Literal["cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"]
 Machine = Literal["host", "riscv32"] | CortexM
@@ -212,5 +212,5 @@ def _output(command: tuple[str, ...]) -> str:
 
 def _environment() -> dict[str, str]:
     """zig keeps compiled run-time libraries in a cache folder; the home folder may not be writable."""
-    folder = Path(tempfile.gettempdir()) / f"edgecodec-zig-{os.getuid()}"
+    folder = shared_folder() / f"edgecodec-zig-{os.getuid()}"
     return {"ZIG_GLOBAL_CACHE_DIR": str(folder), **os.environ}
