@@ -18,7 +18,7 @@ help: $(READY)  ## list the targets
 repro: $(READY) without-git  ## run the pipeline: recordings to a registered model
 	dvc repro
 
-studies: $(READY)  ## what the codec is made of: the paper's networks and exploration, limits, stateful mode
+studies: $(READY)  ## what the codec is made of: the paper's networks and exploration, limits
 	dvc repro studies/dvc.yaml
 
 deps: $(READY)  ## list anew what code is behind every stage; `make repro` does so, too

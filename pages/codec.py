@@ -104,47 +104,6 @@ def paper(comparison: Any) -> Iterator[str]:
     return table(*rows)
 
 
-def saving(stateful: Any) -> Iterator[str]:
-    """Bits of stateful mode for the errors of packets that stand alone."""
-    intervals = sorted(stateful["stateful"], key=int)
-    rows = [("packets that stand alone", "bits", "error",
-             *(f"same error, a key packet in {every}: bits" for every in intervals))]
-    for kind, title in (("fixed", "fixed length"), ("coded", "coded")):
-        for rate, point in stateful["stateless"][kind].items():
-            same = (stateful["bits_at_error_of"][kind][rate][every] for every in intervals)
-            rows.append((title, f"{point['bits_per_window']:.0f}", f"{point['error_percent']:.2f} %",
-                         *("-" if bits is None else f"{bits:.0f}" for bits in same)))
-    return table(*rows)
-
-
-def losses(stateful: Any) -> Iterator[str]:
-    """What a key interval costs, in bits and in lost windows, at the lowest rate."""
-    shares = list(stateful["lost"])
-    rows = [("a key packet in", "bits", "error",
-             *(f"windows lost, {100 * float(share):g} % of packets lost" for share in shares))]
-    for every, by_rate in sorted(stateful["stateful"].items(), key=lambda found: int(found[0])):
-        expected = stateful["expected_loss"][every]
-        lost = [percent(expected[share]) + (f" (measured {percent(stateful['lost'][share])})"
-                if int(every) == stateful["key_every"] else "") for share in shares]
-        low = by_rate["1"]
-        rows.append((every, f"{low['bits_per_window']:.0f}", f"{low['error_percent']:.2f} %", *lost))
-    return table(*rows)
-
-
-def reach(stateful: Any) -> Iterator[str]:
-    """Half the bits for the same error?"""
-    every = str(stateful["key_every"])
-    for kind, title in (("fixed", "fixed-length packets"), ("coded", "coded packets")):
-        bits, same = stateful["stateless"][kind]["1"]["bits_per_window"], stateful["bits_at_error_of"][kind]["1"]
-        enough = min((int(each) for each, needed in same.items() if needed is not None and 2 * needed <= bits),
-                     default=None)
-        yield (f"- The error of {title} at {bits:.0f} bits takes {same[every]:.0f} bits with a key packet in {every}. "
-               + (f"Half their bits are enough with one in {enough} ({same[str(enough)]:.1f} bits)." if enough else
-                  "No interval makes do with half their bits."))
-    changes = stateful["key_share"] - 1 / stateful["key_every"]
-    yield (f"- Changes of regime make {percent(changes)} of the packets key packets, beyond those of the interval. "
-           f"The tables take {stateful['table_bytes'] / 1e6:.2f} MB beside the codec's own.")
-
 
 def sizes(exploration: Any) -> Iterator[str]:
     """What each number of codewords does in both codecs, over the numbers of stages."""

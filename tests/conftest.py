@@ -15,15 +15,11 @@ import hypothesis
 import pytest
 
 from edgecodec.data.acquisition import acquire
-from edgecodec.data.chains import ChainSource, chain_source
 from edgecodec.data.windows import WindowSet, write_windows
 from edgecodec.model.codec import Codec
-from edgecodec.model.stateful import StatefulCodec
 from edgecodec.params import Params, load_params
 from edgecodec.simulators.toolchain import DEFAULT, Toolchain, choose_toolchain
 from edgecodec.training.loop import Trainer
-from edgecodec.training.offsets import ProfileExchange
-from edgecodec.training.stateful import fit_stateful
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -88,23 +84,6 @@ def validation(small_windows: Path) -> WindowSet:
 def codec(small_params: Params, train: WindowSet, validation: WindowSet,
           tmp_path_factory: pytest.TempPathFactory) -> Codec:
     return Trainer(small_params, train, validation, tmp_path_factory.mktemp("checkpoints")).run().codec
-
-
-@pytest.fixture(scope="session")
-def training_chains(small_params: Params, train: WindowSet, small_windows: Path) -> ChainSource:
-    return chain_source(small_params, small_windows.parent / "raw", frozenset(), train,
-                        small_params.stateful.fit.chain_windows)
-
-
-@pytest.fixture(scope="session")
-def validation_chains(small_params: Params, validation: WindowSet, small_windows: Path) -> ChainSource:
-    return chain_source(small_params, small_windows.parent / "raw", frozenset(), validation,
-                        small_params.stateful.measure.chain_windows)
-
-
-@pytest.fixture(scope="session")
-def stateful(codec: Codec, small_params: Params, train: WindowSet, training_chains: ChainSource) -> StatefulCodec:
-    return fit_stateful(codec, training_chains, ProfileExchange.of_recordings(train), small_params.stateful, seed=1)
 
 
 class Clone:

@@ -19,8 +19,7 @@ from edgecodec.params import load_params
 if TYPE_CHECKING:
     from conftest import Clone
 
-STUDIES = ("paper_training", "paper_comparison", "exploration", "limits", "seeds", "stateful",
-           "benchmark")
+STUDIES = ("paper_training", "paper_comparison", "exploration", "limits", "seeds", "benchmark")
 METRICS = ("validation", "windows", "training", "codebooks", "rate_distortion", "damage", "float16", "firmware",
            "verification")
 

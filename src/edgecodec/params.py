@@ -199,42 +199,6 @@ class RepeatParams(Section):
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 
 
-class StatefulFitParams(Section):
-    """What stateful mode is fitted to."""
-
-    chains: Count  # of training runs, at most
-    chain_windows: Annotated[int, Field(ge=2)]  # windows of a run that follow each other
-    profiles: Count  # every chain is taken with so many mean profiles, its own first
-    rounds: Count  # chains are sent with what was fitted, and it is fitted anew to what came of it
-
-
-class StatefulMeasureParams(Section):
-    """What stateful mode is measured on."""
-
-    chains: Count  # of validation runs, at most
-    chain_windows: Annotated[int, Field(ge=2)]
-    key_intervals: Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)]
-    packet_loss: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], Field(min_length=1)]
-
-
-class StatefulParams(Section):
-    """Packets that build on the packet before, as an option of the host."""
-
-    key_every: Annotated[int, Field(ge=2)]  # windows from one key packet to the next
-    line_coordinates: Annotated[int, Field(ge=2)]  # of the heave line, that the dynamics are predicted from
-    coded: CodedParams  # of the differences
-    bits_of_rate: tuple[Positive, ...]  # mean bits of a stateful packet, rising; one per rate
-    fit: StatefulFitParams
-    measure: StatefulMeasureParams
-
-    @model_validator(mode="after")
-    def _every_rate_has_bits(self) -> StatefulParams:
-        rates = len(self.coded.stages_of_rate)
-        for name, values in (("coded.stages_of_rate", self.coded.stages_of_rate), ("bits_of_rate", self.bits_of_rate)):
-            if len(values) != rates or any(more <= fewer for fewer, more in pairwise(values)):
-                raise ValueError(f"{name} must be {rates} rising numbers, one per rate")
-        return self
-
 
 class FirmwareParams(Section):
     arithmetic: Literal["dotpex", "lanes"]  # how the target adds products of float16
@@ -279,7 +243,6 @@ class Params(Section):
     analyze: AnalyzeParams
     explore: ExploreParams
     repeat: RepeatParams
-    stateful: StatefulParams
     firmware: FirmwareParams
     verify: VerifyParams
     gates: GatesParams
