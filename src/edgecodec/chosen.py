@@ -9,12 +9,12 @@ SHORTENED = ("warmup_steps", "joint_steps", "decoder_steps", "codebook_windows")
 
 def sizes(params: Params) -> EdgeParams | PaperParams:
     """Of the chosen codec."""
-    return params.codecs.edge if params.codec == "edge" else params.codecs.paper
+    return getattr(params.codecs, params.codec)  # type: ignore[no-any-return]
 
 
 def schedule(params: Params) -> TrainParams:
     """By which the chosen codec is trained in the chosen profile."""
-    full = params.train.edge if params.codec == "edge" else params.train.paper
+    full: TrainParams = getattr(params.train, params.codec)
     if params.train.profile == "full":
         return full
     return full.model_copy(update={name: -(-getattr(full, name) // params.train.quick_divisor) for name in SHORTENED})

@@ -6,7 +6,7 @@ Each is told in a line that names both settings. Nothing here computes a value: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,11 +34,7 @@ def contradictions(params: Params) -> Iterator[str]:
     """What contradicts what in ``params``, the most basic first."""
     source = _source(params)
     yield from _of_windows(params, source)
-    if params.codec == "edge":
-        yield from _of_edge(params.codecs.edge, params.window.samples, source)
-        yield from _of_band(params, source)
-    elif params.window.samples % PAPER_STRIDES:
-        yield f"codec paper needs window.samples to be a multiple of {PAPER_STRIDES}, not {params.window.samples}"
+    yield from OF_KIND[params.codec](params, source)
     if params.firmware.l1_stack_bytes >= params.firmware.l1_bytes:
         yield (f"firmware.l1_stack_bytes {params.firmware.l1_stack_bytes} leaves nothing of firmware.l1_bytes "
                f"{params.firmware.l1_bytes}")
@@ -66,7 +62,20 @@ def _of_windows(params: Params, source: _Source) -> Iterator[str]:
                f"window.skip_first_rows and window.skip_last_rows it takes {rows / source.sample_rate_hz:g} s")
 
 
-def _of_edge(sizes: EdgeParams, samples: int, source: _Source) -> Iterator[str]:
+def _of_paper(params: Params, source: _Source) -> Iterator[str]:
+    if params.window.samples % PAPER_STRIDES:
+        yield f"codec paper needs window.samples to be a multiple of {PAPER_STRIDES}, not {params.window.samples}"
+
+
+def _of_edge(params: Params, source: _Source) -> Iterator[str]:
+    yield from _of_layers(params.codecs.edge, params.window.samples, source)
+    yield from _of_band(params, source)
+
+
+OF_KIND: Mapping[str, Callable[[Params, _Source], Iterator[str]]] = {"edge": _of_edge, "paper": _of_paper}
+
+
+def _of_layers(sizes: EdgeParams, samples: int, source: _Source) -> Iterator[str]:
     """Layers that would not fit into each other."""
     if samples % (2 * sizes.decimation):
         yield (f"codecs.edge.decimation {sizes.decimation} does not cut window.samples {samples} into an even number "

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.damage import HeaveMode, classify, damages_of
-from edgecodec.model.codec import Codec, WindowFormat, codec_from_params, save_model
+from edgecodec.model.codec import Codec, codec_from_params, save_model
 from edgecodec.model.edge import fit_to
+from edgecodec.model.kind import WindowFormat
 from edgecodec.params import Params
 from edgecodec.storage import read_json
 

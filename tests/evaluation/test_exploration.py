@@ -9,7 +9,8 @@ from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.exploration import Cell, Exploration, exploration_table, explore
 from edgecodec.evaluation.exploration_plots import draw_exploration
-from edgecodec.model.codec import Codec, WindowFormat, codec_from_params
+from edgecodec.model.codec import Codec, codec_from_params
+from edgecodec.model.kind import WindowFormat
 from edgecodec.params import Params
 
 

@@ -20,7 +20,8 @@ from edgecodec.deploy.export_receiver import export_receiver
 from edgecodec.deploy.network import load_codec, save_codec
 from edgecodec.dvc_files import dvc_md5
 from edgecodec.evaluation.rivals.lineup import fit_rivals, save_rivals
-from edgecodec.model.codec import Codec, WindowFormat, codec_from_params, save_model
+from edgecodec.model.codec import Codec, codec_from_params, save_model
+from edgecodec.model.kind import WindowFormat
 from edgecodec.params import Params, load_params
 from edgecodec.registry.bundle import PARTS
 from edgecodec.storage import write_json, write_text

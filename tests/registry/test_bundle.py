@@ -16,7 +16,6 @@ import pytest
 import yaml
 from small_project import small_params
 
-from edgecodec.deploy.export import quantizers_of
 from edgecodec.deploy.packet import unpack
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import Codec, load_model
@@ -106,7 +105,7 @@ def decoder(project: Path) -> PacketDecoder:
 def codec(project: Path) -> Codec:
     """The trained codec, with the float16 codebooks that node and receiver share."""
     codec = load_model(project / "artifacts/model")
-    for quantizer in quantizers_of(codec):
+    for quantizer in codec.quantizer.quantizers:
         for codebook in quantizer.codebooks:
             codebook.copy_(codebook.half())
     codec.coded.codewords.copy_(codec.coded.codewords.half())

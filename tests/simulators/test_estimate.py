@@ -89,7 +89,7 @@ def test_a_damaged_file_names_the_field(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["edge_4x160", "paper_16x64"])
 def test_a_drawn_codec_is_the_same_again_and_fits(name: str, repository: Path) -> None:
     params, shape = load_params(repository / "params.yaml"), SHAPES[name]
-    training = params.train.edge if name.startswith("edge") else params.train.paper
+    training = getattr(params.train, shape.codec)
     one, same, other = (shape.draw(seed, training, "dotpex") for seed in (1, 1, 2))
     assert one.model_hash == same.model_hash != other.model_hash
     assert np.array_equal(noise(one, 1), noise(same, 1))

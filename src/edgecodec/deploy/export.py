@@ -6,6 +6,7 @@ in which the firmware runs them.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -37,7 +38,6 @@ from edgecodec.model.coded import CodedQuantizer
 from edgecodec.model.edge import EdgeEncoder
 from edgecodec.model.entropy import PRECISION_BITS
 from edgecodec.model.paper import PaperEncoder, SameConv
-from edgecodec.model.quantizer import ResidualQuantizer
 from edgecodec.model.regimes import RegimeQuantizer
 
 
@@ -52,22 +52,12 @@ def export_codec(codec: Codec, arithmetic: Arithmetic = "dotpex") -> ExportedCod
         EdgeCodecError: a weight is NaN or Inf or does not fit float16; the text names the layer.
     """
     window = codec.window
-    if isinstance(codec.encoder, PaperEncoder):
-        layers, latent = _paper_layers(codec, codec.encoder)
-    elif isinstance(codec.encoder, EdgeEncoder):
-        layers, latent = _edge_layers(codec, codec.encoder)
-    else:
-        raise EdgeCodecError(f"export: encoder {type(codec.encoder).__name__} is of no known kind")
+    layers, latent = LAYERS[codec.name](codec)
     return ExportedCodec(
         codec=codec.name, channels=window.channels, samples=window.samples, sample_rate_hz=window.sample_rate_hz,
         channel_names=window.channel_names, layers=tuple(layers), quantizer=_quantizer(codec, latent),
         coded=None if codec.coded is None else _coded(codec.coded, latent), arithmetic=arithmetic,
     )
-
-
-def quantizers_of(codec: Codec) -> list[ResidualQuantizer]:
-    """The quantizer of every regime; codec paper has one."""
-    return codec.quantizer.quantizers if isinstance(codec.quantizer, RegimeQuantizer) else [codec.quantizer]
 
 
 @dataclass
@@ -102,9 +92,9 @@ class LayerList:
         return output
 
 
-def _paper_layers(codec: Codec, encoder: PaperEncoder) -> tuple[list[Layer], View]:
+def _paper_layers(codec: Codec) -> tuple[list[Layer], View]:
     """Two buffers take turns; a residual unit adds into the very view that it read."""
-    network = LayerList()
+    network, encoder = LayerList(), cast(PaperEncoder, codec.encoder)
     samples = codec.window.samples
     x = View("a", samples, even(codec.window.channels))
     network.layers.append(Normalize("normalize", x, codec.offset.numpy().copy(), codec.scale.numpy().copy()))
@@ -125,8 +115,8 @@ def _paper_layers(codec: Codec, encoder: PaperEncoder) -> tuple[list[Layer], Vie
     return network.layers, latent
 
 
-def _edge_layers(codec: Codec, encoder: EdgeEncoder) -> tuple[list[Layer], View]:
-    network = LayerList()
+def _edge_layers(codec: Codec) -> tuple[list[Layer], View]:
+    network, encoder = LayerList(), cast(EdgeEncoder, codec.encoder)
     channels, rows = even(codec.window.channels), encoder.time_transform.in_features
     by_channel = View("by_channel", channels, even(rows))
     network.layers.append(Filter(
@@ -149,6 +139,9 @@ def _edge_layers(codec: Codec, encoder: EdgeEncoder) -> tuple[list[Layer], View]
                         _rotation_of_padded_modes(encoder)[:, :, None], encoder.rotation.bias)
     regimes, latent = _regimes(encoder, cast(RegimeQuantizer, codec.quantizer), View("latent", 1, means + coefficients))
     return [*network.layers, regimes], latent
+
+
+LAYERS: Mapping[str, Callable[[Codec], tuple[list[Layer], View]]] = {"edge": _edge_layers, "paper": _paper_layers}
 
 
 def _rotation_of_padded_modes(encoder: EdgeEncoder) -> Tensor:
@@ -178,7 +171,7 @@ def _regimes(encoder: EdgeEncoder, quantizer: RegimeQuantizer, latent: View) -> 
 
 
 def _quantizer(codec: Codec, latent: View) -> Quantizer:
-    of_regimes = quantizers_of(codec)
+    of_regimes = codec.quantizer.quantizers
     stages = []
     for number in range(codec.quantizer.stages_of_rate[-1]):
         codebooks = torch.stack([quantizer.codebooks[number] for quantizer in of_regimes])

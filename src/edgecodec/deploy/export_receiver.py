@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from edgecodec.deploy.network import ExportedCodec
 from edgecodec.deploy.receiver import DESCRIPTION, NETWORK
 from edgecodec.model.codec import Codec
-from edgecodec.model.regimes import RegimeQuantizer
 from edgecodec.storage import sha256_of_file, write_json
 
 
@@ -45,7 +44,5 @@ class ReceiverNetwork(nn.Module):
     def forward(self, sums: Tensor, regime: Tensor) -> Tensor:
         codec = self.codec
         latent = sums[..., : codec.quantizer.dimension]  # the export pads an odd dimension
-        if isinstance(codec.quantizer, RegimeQuantizer):
-            back = codec.quantizer.rotation.transpose(1, 2)[regime]  # [n, dimension, dimension]
-            latent = latent @ back + codec.quantizer.centre[regime][:, None]
+        latent = codec.quantizer.to_latent(latent, regime)
         return codec.decoder(latent) / codec.scale[:, None] + codec.offset[:, None]  # type: ignore[no-any-return]

@@ -241,7 +241,7 @@ class CodedQuantizer:
 class ExportedCodec:
     """Encoder, quantizers, and what the window must look like."""
 
-    codec: str  # "edge" or "paper"
+    codec: str  # a name of the kinds of codec
     channels: int  # of the window
     samples: int  # of the window
     sample_rate_hz: float

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edgecodec.model.codec import Codec
-from edgecodec.model.edge import EdgeEncoder
 
 Floats = NDArray[np.float32]
 
@@ -19,15 +18,3 @@ def quantized_latents_of(codec: Codec, windows: Floats) -> dict[int, Tensor]:
     indices = torch.from_numpy(codec.encode(windows).astype(np.int64))
     return {rate: codec.quantizer.decode(indices[:, :stages])
             for rate, stages in zip(codec.rates, codec.quantizer.stages_of_rate, strict=True)}
-
-
-def coefficient_groups(codec: Codec) -> dict[str, slice]:
-    """What the entries of a flattened latent stand for; empty where they stand for nothing in particular."""
-    if not isinstance(codec.encoder, EdgeEncoder):
-        return {}
-    channels = codec.window.channels
-    return {
-        "common offset": slice(0, 1),  # the strongest mode of the means: nearly the same on all channels
-        "other means": slice(1, channels),
-        "dynamics": slice(channels, codec.quantizer.dimension),
-    }

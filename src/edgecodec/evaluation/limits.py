@@ -20,7 +20,7 @@ from torch import Tensor
 
 from edgecodec.data.aerosense import damage_in
 from edgecodec.data.windows import WindowSet
-from edgecodec.evaluation.latents import coefficient_groups, quantized_latents_of
+from edgecodec.evaluation.latents import quantized_latents_of
 from edgecodec.evaluation.metrics import central, relative_error_percent
 from edgecodec.evaluation.water_filling import GaussianModel
 from edgecodec.progress import progress
@@ -152,7 +152,7 @@ class _Measurement:
         arrived = self.quantized[rate]
         scores = self._decoded(arrived)
         if_exact = {}
-        for name, group in coefficient_groups(self.codec).items():
+        for name, group in self.codec.coefficient_groups.items():
             partly = arrived.clone()
             partly[..., group] = self.latents[..., group]
             if_exact[name] = self._decoded(partly)
@@ -163,7 +163,7 @@ class _Measurement:
             equivalent_bits=_bits_for(scores[ALL], curve),
             components_sent=self.by_wind.components_sent(bits),
             bits_by_coefficients={name: float(coefficient_bits[group].sum())
-                                  for name, group in coefficient_groups(self.codec).items()},
+                                  for name, group in self.codec.coefficient_groups.items()},
             if_exact=if_exact,
         )
 

@@ -19,30 +19,15 @@ from torch import Tensor, nn
 from edgecodec import chosen
 from edgecodec.errors import EdgeCodecError, naming
 from edgecodec.model.coded import CodedQuantizer
-from edgecodec.model.edge import EdgeDecoder, EdgeEncoder
 from edgecodec.model.entropy import ManyWindowIndices
-from edgecodec.model.paper import LATENT_SAMPLES_PER_WINDOW_SAMPLE, PaperDecoder, PaperEncoder
-from edgecodec.model.quantizer import Quantized, ResidualQuantizer
+from edgecodec.model.kind import Parts, WindowFormat
+from edgecodec.model.kinds import KINDS
+from edgecodec.model.quantizer import Quantized
 from edgecodec.model.regimes import RegimeQuantizer
-from edgecodec.params import CodebookParams, EdgeParams, PaperParams, Params
+from edgecodec.params import CodebookParams, Params, Section
 from edgecodec.storage import read_json, write_json
 
-Quantizer = ResidualQuantizer | RegimeQuantizer
 BATCH = 256  # windows that encode and decode take at a time
-
-
-@dataclass(frozen=True)
-class WindowFormat:
-    """What a window of this codec looks like."""
-
-    channel_names: tuple[str, ...]
-    samples: int
-    sample_rate_hz: float
-    lowpass_hz: float
-
-    @property
-    def channels(self) -> int:
-        return len(self.channel_names)
 
 
 @dataclass(frozen=True)
@@ -59,15 +44,16 @@ class Codec(nn.Module):
     offset: Tensor  # [channels]
     scale: Tensor  # [channels]
 
-    def __init__(self, name: str, window: WindowFormat, encoder: nn.Module, quantizer: Quantizer,
-                 decoder: nn.Module, coded: CodedQuantizer | None = None) -> None:
+    def __init__(self, name: str, window: WindowFormat, parts: Parts) -> None:
         super().__init__()
         self.name = name
         self.window = window
-        self.encoder = encoder
-        self.quantizer = quantizer
-        self.decoder = decoder
-        self.coded = coded  # for packets of variable length
+        self.encoder = parts.encoder
+        self.quantizer = parts.quantizer
+        self.decoder = parts.decoder
+        self.coded = parts.coded
+        self.tokens = parts.tokens
+        self.coefficient_groups = parts.coefficient_groups
         self.register_buffer("offset", torch.zeros(window.channels))
         self.register_buffer("scale", torch.ones(window.channels))
 
@@ -90,10 +76,6 @@ class Codec(nn.Module):
     @property
     def has_coded_packets(self) -> bool:
         return self.coded is not None
-
-    @property
-    def tokens(self) -> int:
-        return self.encoder.latent_channels if isinstance(self.encoder, PaperEncoder) else 1
 
     @property
     def index_bits(self) -> int:
@@ -150,7 +132,7 @@ class Codec(nn.Module):
             EdgeCodecError: wrong shape, NaN or Inf in a window, or a codec without coded packets.
         """
         self.eval()
-        quantizer, coded = self._for_coded()
+        quantizer, coded = self.for_coded()
         regimes = np.zeros(len(windows), np.uint16)
         indices = np.zeros((len(windows), coded.stages_of_rate[-1]), np.uint16)
         for start in range(0, len(windows), BATCH):
@@ -175,7 +157,7 @@ class Codec(nn.Module):
             EdgeCodecError: no such rate, or a codec without coded packets.
         """
         self._stages(rate)
-        quantizer, coded = self._for_coded()
+        quantizer, coded = self.for_coded()
         latent = torch.zeros(len(sent.regimes), 1, quantizer.dimension)
         for number in np.unique(sent.regimes):
             mine = np.flatnonzero(sent.regimes == number)
@@ -186,13 +168,18 @@ class Codec(nn.Module):
     def coded_payloads(self, sent: ManyWindowIndices, rate: int) -> list[bytes]:
         """What coded packets at ``rate`` carry, one per window."""
         self._stages(rate)
-        _, coded = self._for_coded()
+        _, coded = self.for_coded()
         return coded.tables.encode_many(sent.regimes, sent.indices[:, : coded.stages_of_rate[rate - 1]])
 
-    def _for_coded(self) -> tuple[RegimeQuantizer, CodedQuantizer]:
-        if self.coded is None or not isinstance(self.quantizer, RegimeQuantizer):
+    def for_coded(self) -> tuple[RegimeQuantizer, CodedQuantizer]:
+        """What coded packets are made with.
+
+        Raises:
+            EdgeCodecError: the codec has none.
+        """
+        if self.coded is None:
             raise EdgeCodecError(f"codec {self.name}: has no coded packets; send fixed-length ones")
-        return self.quantizer, self.coded
+        return cast(RegimeQuantizer, self.quantizer), self.coded
 
     @torch.no_grad()
     def latents(self, windows: NDArray[np.float32]) -> Tensor:
@@ -230,44 +217,9 @@ class Codec(nn.Module):
         return np.ascontiguousarray(windows, dtype=np.float32)
 
 
-def build_codec(name: str, window: WindowFormat, sizes: EdgeParams | PaperParams, codebooks: CodebookParams) -> Codec:
-    """An untrained codec.
-
-    Raises:
-        EdgeCodecError: the window cannot be cut as the codec's sizes ask.
-    """
-    encoder: nn.Module
-    decoder: nn.Module
-    quantizer: Quantizer
-    coded = None
-    if isinstance(sizes, EdgeParams):
-        if window.samples % (2 * sizes.decimation):
-            raise EdgeCodecError(f"params.yaml: codecs.edge.decimation: {sizes.decimation} does not cut window.samples "
-                                 f"{window.samples} into an even number of decimated samples")
-        if sizes.time_bins > window.samples // sizes.decimation:
-            raise EdgeCodecError(f"params.yaml: codecs.edge.time_bins: {sizes.time_bins} is more than the "
-                                 f"{window.samples // sizes.decimation} decimated samples of a window")
-        encoder = EdgeEncoder(window.channels, window.samples, sizes)
-        decoder = EdgeDecoder(window.channels, window.samples, sizes)
-        quantizer = RegimeQuantizer(
-            sizes.regimes, window.channels + sizes.coefficients, sizes.codeword_samples, sizes.codewords,
-            tuple(sizes.stages_per_rate * rate for rate in range(1, sizes.rates + 1)),
-            codebooks.ema_decay, codebooks.dead_codeword_threshold, codebooks.codebook_iterations,
-        )
-        coded = CodedQuantizer(sizes.regimes, quantizer.dimension, sizes.coded.codewords, sizes.coded.codeword_samples,
-                               sizes.coded.stages_of_rate)
-    else:
-        if window.samples % LATENT_SAMPLES_PER_WINDOW_SAMPLE:
-            raise EdgeCodecError(f"params.yaml: window.samples: codec paper needs a multiple of "
-                                 f"{LATENT_SAMPLES_PER_WINDOW_SAMPLE}, got {window.samples}")
-        encoder = PaperEncoder(window.channels, sizes.latent_channels)
-        decoder = PaperDecoder(window.channels, sizes.latent_channels, window.samples)
-        dimension = window.samples // LATENT_SAMPLES_PER_WINDOW_SAMPLE  # a codeword is a whole token
-        quantizer = ResidualQuantizer(
-            dimension, dimension, sizes.codewords, tuple(range(1, sizes.rates + 1)),
-            codebooks.ema_decay, codebooks.dead_codeword_threshold, codebooks.codebook_iterations,
-        )
-    return Codec(name, window, encoder, quantizer, decoder, coded)
+def build_codec(name: str, window: WindowFormat, sizes: Section, codebooks: CodebookParams) -> Codec:
+    """An untrained codec of the kind ``name``; its sizes must suit the window (:mod:`edgecodec.contradictions`)."""
+    return Codec(name, window, KINDS[name].build(window, sizes, codebooks))
 
 
 def codec_from_params(params: Params, window: WindowFormat) -> Codec:
@@ -303,7 +255,7 @@ def _load_model(folder: Path) -> Codec:
     if not weights.is_file():
         raise EdgeCodecError(f"{weights}: not found; run the stage train")
     window = WindowFormat(**{**described["window"], "channel_names": tuple(described["window"]["channel_names"])})
-    sizes = (EdgeParams if described["codec"] == "edge" else PaperParams).model_validate(described["sizes"])
+    sizes = KINDS[described["codec"]].sizes.model_validate(described["sizes"])
     codebooks = CodebookParams(**{name: described["training"][name] for name in CodebookParams.model_fields})
     codec = build_codec(described["codec"], window, sizes, codebooks)
     try:

@@ -16,7 +16,9 @@ transforms, least squares), fitted by :func:`fit_to`; training refines them from
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import scipy.fft
@@ -25,8 +27,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from edgecodec.model.coded import CodedQuantizer
 from edgecodec.model.karhunen_loeve import karhunen_loeve
-from edgecodec.params import EdgeParams
+from edgecodec.model.kind import Floats, Kind, Parts, WindowFormat
+from edgecodec.model.regimes import RegimeQuantizer
+from edgecodec.params import CodebookParams, EdgeParams
+from edgecodec.storage import rounded
 
 Array = NDArray[np.float64]
 
@@ -167,3 +173,27 @@ def _assign(layer: nn.Module, weight: Array, bias: Array | None = None) -> None:
     parameters["weight"].data.copy_(torch.from_numpy(np.ascontiguousarray(weight)))
     if bias is not None:
         parameters["bias"].data.copy_(torch.from_numpy(np.ascontiguousarray(bias)))
+
+
+def _build(window: WindowFormat, sizes: EdgeParams, codebooks: CodebookParams) -> Parts:
+    encoder = EdgeEncoder(window.channels, window.samples, sizes)
+    decoder = EdgeDecoder(window.channels, window.samples, sizes)
+    quantizer = RegimeQuantizer(
+        sizes.regimes, window.channels + sizes.coefficients, sizes.codeword_samples, sizes.codewords,
+        tuple(sizes.stages_per_rate * rate for rate in range(1, sizes.rates + 1)),
+        codebooks.ema_decay, codebooks.dead_codeword_threshold, codebooks.codebook_iterations)
+    coded = CodedQuantizer(sizes.regimes, quantizer.dimension, sizes.coded.codewords, sizes.coded.codeword_samples,
+                           sizes.coded.stages_of_rate)
+    return Parts(encoder, decoder, quantizer, 1, coded, {
+        "common offset": slice(0, 1),  # the strongest mode of the means: nearly the same on all channels
+        "other means": slice(1, window.channels),
+        "dynamics": slice(window.channels, quantizer.dimension),
+    })
+
+
+def _start(encoder: nn.Module, decoder: nn.Module, draw: Callable[[], tuple[Floats, Floats]]) -> dict[str, float]:
+    fit = fit_to(cast(EdgeEncoder, encoder), cast(EdgeDecoder, decoder), *draw())
+    return {key: rounded(value) for key, value in vars(fit).items()}
+
+
+KIND = Kind(EdgeParams, _build, _start)

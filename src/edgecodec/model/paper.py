@@ -7,11 +7,16 @@ The public code registers every convolution twice and counts 58,095 encoder para
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from edgecodec.model.kind import Floats, Kind, Parts, WindowFormat
+from edgecodec.model.quantizer import ResidualQuantizer
+from edgecodec.params import CodebookParams, PaperParams
 
 LATENT_SAMPLES_PER_WINDOW_SAMPLE = 8  # three strides of 2
 
@@ -188,3 +193,22 @@ class Discriminator(nn.Module):
         for convolution in self.convolutions:
             x = F.leaky_relu(convolution(x), 0.2)  # [n, 64, 800] > [n, 128, 400] > [n, 256, 200] > [n, 512, 100]
         return cast(Tensor, self.logit(x.mean(dim=-1)))  # [n, 1]
+
+
+def _build(window: WindowFormat, sizes: PaperParams, codebooks: CodebookParams) -> Parts:
+    encoder = PaperEncoder(window.channels, sizes.latent_channels)
+    decoder = PaperDecoder(window.channels, sizes.latent_channels, window.samples)
+    dimension = window.samples // LATENT_SAMPLES_PER_WINDOW_SAMPLE  # a codeword is a whole token
+    quantizer = ResidualQuantizer(
+        dimension, dimension, sizes.codewords, tuple(range(1, sizes.rates + 1)),
+        codebooks.ema_decay, codebooks.dead_codeword_threshold, codebooks.codebook_iterations)
+    return Parts(encoder, decoder, quantizer, sizes.latent_channels)
+
+
+def _start(encoder: nn.Module, decoder: nn.Module, draw: Callable[[], tuple[Floats, Floats]]) -> dict[str, float]:
+    for network in (encoder, decoder):
+        network.apply(start_linear)
+    return {}
+
+
+KIND = Kind(PaperParams, _build, _start)

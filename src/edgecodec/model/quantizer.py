@@ -55,6 +55,11 @@ class ResidualQuantizer(nn.Module):
         )
 
     @property
+    def quantizers(self) -> list[ResidualQuantizer]:
+        """Of every regime: there is one."""
+        return [self]
+
+    @property
     def codebooks(self) -> list[Tensor]:
         """Per stage [codewords, codeword samples]."""
         return [cast(Tensor, stage.codebook) for stage in self.stages]
@@ -123,6 +128,10 @@ class ResidualQuantizer(nn.Module):
     def word_numbers(self, indices: Tensor) -> Tensor:
         """Which of :attr:`codebooks`' words ``indices`` name: themselves."""
         return indices
+
+    def to_latent(self, sums: Tensor, regime: Tensor) -> Tensor:
+        """The latents of sums of codewords [n, tokens, dimension]: themselves, whatever the one ``regime`` [n]."""
+        return sums
 
     def decode(self, indices: Tensor) -> Tensor:
         """Sum the codewords of ``indices`` [n, stages sent, tokens] onto their coordinates: [n, tokens, dimension]."""

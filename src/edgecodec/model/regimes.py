@@ -130,6 +130,10 @@ class RegimeQuantizer(nn.Module):
             for number, quantizer in enumerate(self.quantizers)
         ]).argmin(dim=0)
 
+    def to_latent(self, sums: Tensor, regime: Tensor) -> Tensor:
+        """The latents [n, 1, dimension] of sums of codewords [n, 1, dimension], each in its ``regime`` [n]."""
+        return sums @ self.rotation.transpose(1, 2)[regime] + self.centre[regime][:, None]
+
     def decode(self, indices: Tensor) -> Tensor:
         """The latents [n, 1, dimension] of ``indices`` [n, stages sent, 1]."""
         latent = torch.zeros(len(indices), 1, self.dimension)

@@ -40,7 +40,8 @@ def measured_error_percent(bundle: Path, windows: WindowSet) -> dict[int, float]
     Raises:
         EdgeCodecError: the bundle's files do not belong together, or its codec takes other windows.
     """
-    from edgecodec.model.codec import WindowFormat, load_model  # torch takes seconds to import
+    from edgecodec.model.codec import load_model  # torch takes seconds to import
+    from edgecodec.model.kind import WindowFormat
 
     codec = load_model(bundle / "decoder")
     if codec.window != WindowFormat(windows.channel_names, windows.samples, windows.sample_rate_hz,

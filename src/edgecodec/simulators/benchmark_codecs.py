@@ -19,12 +19,14 @@ from edgecodec.deploy.memory import arena_bytes
 from edgecodec.deploy.network import Arithmetic, ExportedCodec, load_codec
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import load_model
-from edgecodec.params import EdgeParams, Params, load_params
+from edgecodec.params import Params, load_params
 from edgecodec.simulators.benchmark import Bench, FirmwareBenchmark
 from edgecodec.simulators.drawn_codecs import SHAPES, Shape, noise
 from edgecodec.simulators.estimate import CYCLE_TABLE, CycleTable, miss, prices_of
 from edgecodec.simulators.gvsoc import CLUSTER_CORES, GvsocSimulator
 from edgecodec.simulators.toolchain import Toolchain, choose_toolchain
+
+BASELINE = "paper"  # the codec that firmware is compared with
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,10 @@ class BenchmarkCodecs:
         window = WindowSet.open(artifacts / "windows/validation").inputs(slice(0, 1))[0].T.copy()
         exported = load_codec(artifacts / "float16")
         codecs = {exported.codec: exported}
-        if exported.codec != "paper":
+        if BASELINE not in codecs:
             trained = artifacts / "paper/sound"
-            shape = Shape(exported.channels, exported.samples, params.codecs.paper)
-            codecs["paper"] = (export_codec(load_model(trained), exported.arithmetic) if trained.is_dir()
+            shape = Shape(BASELINE, exported.channels, exported.samples, params.codecs.paper)
+            codecs[BASELINE] = (export_codec(load_model(trained), exported.arithmetic) if trained.is_dir()
                                else shape.draw(params.seed, params.train.paper, exported.arithmetic))
         return cls(codecs, window)
 
@@ -77,13 +79,12 @@ def count_estimates(artifacts: Path) -> CycleTable:
         EdgeCodecError: there is no GVSOC, or a firmware does not fit, run, or equal the oracle.
     """
     params = load_params()
-    priced = {"edge": Shape(36, 800, params.codecs.edge), "paper": Shape(36, 800, params.codecs.paper)}
+    priced = {name: Shape(name, 36, 800, sizes) for name, sizes in params.codecs}
     gvsoc = GvsocSimulator.find(choose_toolchain(params.verify.compiler, "riscv32"), params.firmware.l1_stack_bytes)
     with _bench(artifacts, params) as bench:
         counted = {}
         for seed, (name, shape) in enumerate({**priced, **SHAPES}.items()):
-            training = params.train.edge if isinstance(shape.sizes, EdgeParams) else params.train.paper
-            codec = shape.draw(seed, training, params.firmware.arithmetic)
+            codec = shape.draw(seed, getattr(params.train, shape.codec), params.firmware.arithmetic)
             found = bench.measure(codec, noise(codec, seed), cores=(CLUSTER_CORES,))
             counted[name] = codec, found.cycles[CLUSTER_CORES]
     prices = prices_of([counted.pop(name) for name in priced])

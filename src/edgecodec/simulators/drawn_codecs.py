@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from edgecodec.deploy.export import export_codec, quantizers_of
+from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.network import Arithmetic, ExportedCodec
-from edgecodec.model.codec import WindowFormat, build_codec
+from edgecodec.model.codec import build_codec
+from edgecodec.model.kind import WindowFormat
 from edgecodec.params import CodedParams, EdgeParams, PaperParams, TrainParams
 
 SAMPLE_RATE_HZ, LOWPASS_HZ = 100.0, 5.0  # no step depends on them
@@ -21,6 +22,7 @@ SAMPLE_RATE_HZ, LOWPASS_HZ = 100.0, 5.0  # no step depends on them
 class Shape:
     """A window, and the networks and codebooks for it."""
 
+    codec: str
     channels: int
     samples: int
     sizes: EdgeParams | PaperParams
@@ -36,8 +38,8 @@ class Shape:
         window = WindowFormat(names, self.samples, SAMPLE_RATE_HZ, LOWPASS_HZ)
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(seed)
-            codec = build_codec("edge" if isinstance(self.sizes, EdgeParams) else "paper", window, self.sizes, training)
-            for quantizer in quantizers_of(codec):
+            codec = build_codec(self.codec, window, self.sizes, training)
+            for quantizer in codec.quantizer.quantizers:
                 for codebook, coordinates in zip(quantizer.codebooks, quantizer.coordinates, strict=True):
                     codebook.normal_(std=0.5)
                     _draw_coordinates(coordinates, quantizer.dimension)
@@ -70,10 +72,10 @@ def _edge(codewords: int, stages_per_rate: int, codeword_samples: int, regimes: 
 
 
 SHAPES: Mapping[str, Shape] = {
-    "edge_4x160": Shape(4, 160, _edge(16, 5, 2, 1, 4, 16, ((1, 10, 4), (10, 36, 2)), 30, (8, 2, 6))),
-    "edge_9x560": Shape(9, 560, _edge(24, 7, 4, 2, 14, 84, ((1, 8, 8), (8, 36, 2)), 40, (16, 2, 9))),
-    "edge_10x1200": Shape(10, 1200, _edge(80, 6, 6, 2, 12, 72, ((1, 24, 6), (24, 80, 2)), 72, (40, 4, 8))),
-    "edge_48x512": Shape(48, 512, _edge(40, 16, 2, 5, 8, 40, ((1, 8, 12), (8, 60, 2)), 150, (20, 2, 24))),
-    "paper_16x64": Shape(16, 64, PaperParams(codewords=700, rates=4, latent_channels=8)),
-    "paper_36x200": Shape(36, 200, PaperParams(codewords=256, rates=2, latent_channels=9)),
+    "edge_4x160": Shape("edge", 4, 160, _edge(16, 5, 2, 1, 4, 16, ((1, 10, 4), (10, 36, 2)), 30, (8, 2, 6))),
+    "edge_9x560": Shape("edge", 9, 560, _edge(24, 7, 4, 2, 14, 84, ((1, 8, 8), (8, 36, 2)), 40, (16, 2, 9))),
+    "edge_10x1200": Shape("edge", 10, 1200, _edge(80, 6, 6, 2, 12, 72, ((1, 24, 6), (24, 80, 2)), 72, (40, 4, 8))),
+    "edge_48x512": Shape("edge", 48, 512, _edge(40, 16, 2, 5, 8, 40, ((1, 8, 12), (8, 60, 2)), 150, (20, 2, 24))),
+    "paper_16x64": Shape("paper", 16, 64, PaperParams(codewords=700, rates=4, latent_channels=8)),
+    "paper_36x200": Shape("paper", 36, 200, PaperParams(codewords=256, rates=2, latent_channels=9)),
 }

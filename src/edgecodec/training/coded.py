@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from edgecodec.model.codec import Codec
-from edgecodec.model.regimes import RegimeQuantizer
 from edgecodec.progress import progress
 
 
@@ -21,19 +20,18 @@ def fit_coded(codec: Codec, batches: Iterable[tuple[Tensor, Tensor]], relative: 
         relative: [channels], what turns a normalised error into a relative one.
     """
     codec.eval()
-    assert codec.coded is not None
-    assert isinstance(codec.quantizer, RegimeQuantizer)
+    quantizer, coded = codec.for_coded()
     latents, regimes, errors = [], [], []
     for inputs, targets in batches:
         latent = codec.encoder(inputs)  # [n, 1, dimension]
-        rebuilt = codec.decoder(codec.quantizer(latent).latent)
+        rebuilt = codec.decoder(quantizer(latent).latent)
         latents.append(latent)
-        regimes.append(codec.quantizer.choose(latent))
+        regimes.append(quantizer.choose(latent))
         errors.append(((rebuilt - targets).abs() * relative[:, None]).mean(dim=(1, 2)))
     latent, regime, error = torch.cat(latents), torch.cat(regimes), torch.cat(errors)
-    of_regime = [regime == number for number in range(len(codec.quantizer.regimes))]
-    codec.coded.fit(
-        [codec.quantizer.into(number, latent[mine])[:, 0] for number, mine in enumerate(of_regime)],
+    of_regime = [regime == number for number in range(len(quantizer.regimes))]
+    coded.fit(
+        [quantizer.into(number, latent[mine])[:, 0] for number, mine in enumerate(of_regime)],
         [float(error[mine].mean() / error.mean()) for mine in of_regime],
         [float(codec.bits(rate)) for rate in codec.rates], seed,
         lambda numbers: progress(numbers, "coded packets"),

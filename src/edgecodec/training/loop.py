@@ -33,9 +33,10 @@ from edgecodec import chosen
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.metrics import errors
-from edgecodec.model.codec import BATCH, Codec, WindowFormat, codec_from_params
-from edgecodec.model.edge import EdgeDecoder, EdgeEncoder, fit_to
-from edgecodec.model.paper import Discriminator, PaperDecoder, start_linear
+from edgecodec.model.codec import BATCH, Codec, codec_from_params
+from edgecodec.model.kind import Floats, WindowFormat
+from edgecodec.model.kinds import KINDS
+from edgecodec.model.paper import Discriminator
 from edgecodec.params import Params
 from edgecodec.progress import progress
 from edgecodec.storage import rounded
@@ -99,8 +100,9 @@ class Trainer:
         self.report, self.processes = report, processes
         self.codec = codec_from_params(params, WindowFormat(
             tuple(train.channel_names), train.samples, train.sample_rate_hz, train.lowpass_hz))
-        if isinstance(self.codec.decoder, PaperDecoder):
-            self.codec.decoder.dropout.p = self.recipe.decoder_dropout
+        for module in self.codec.decoder.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = self.recipe.decoder_dropout
         processes.join_latents(self.codec.quantizer)
         self.exchange = ProfileExchange.of_recordings(train)
         self.discriminator = Discriminator(train.channels) if self.schedule.loss.adversarial else None
@@ -250,12 +252,12 @@ class Trainer:
             self.codec.scale.copy_(torch.from_numpy(weight / spread))
         if self.recipe.start == "random":
             return {}
-        if not (isinstance(self.codec.encoder, EdgeEncoder) and isinstance(self.codec.decoder, EdgeDecoder)):
-            self.codec.apply(start_linear)
-            return {}
-        batch = self._draw(generator, min(FIT_WINDOWS, 4 * len(self.train)))
-        fit = fit_to(self.codec.encoder, self.codec.decoder, batch.inputs.numpy(), batch.targets.numpy())
-        return {key: rounded(value) for key, value in vars(fit).items()}
+
+        def draw() -> tuple[Floats, Floats]:
+            batch = self._draw(generator, min(FIT_WINDOWS, 4 * len(self.train)))
+            return batch.inputs.numpy(), batch.targets.numpy()
+
+        return KINDS[self.params.codec].start(self.codec.encoder, self.codec.decoder, draw)
 
     def _relative(self) -> Tensor:
         return 1 / (self.codec.scale * torch.from_numpy(self.magnitude).float())
