@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pressure import pressure_coefficient
 
 from edgecodec.data import aerosense
 from edgecodec.data.recordings import read_samples
@@ -20,7 +21,7 @@ def test_real_counts_become_the_expected_pressure_coefficients(real_windows: Pat
     expected = np.load(raw.with_name(f"{raw.stem}_expected_cp36_minus_first.npy"))
     samples = read_samples(raw)
     channels = [aerosense.SENSORS.index(name) for name in aerosense.CHANNEL_PRESETS["edgecodec36"]]
-    cp = aerosense.pressure_coefficient(samples.values[channels].astype(np.float64), np.zeros(36), wind=10)
+    cp = pressure_coefficient(samples.values[channels].astype(np.float64), np.zeros(36), wind=10)
 
     assert samples.columns == 41
     assert samples.rows == 800

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pressure import pressure_coefficient
 from scipy import signal
 
 from edgecodec.data import aerosense
@@ -38,7 +39,7 @@ def cp_of(twin: Twin, experiment: int) -> NDArray[np.float64]:
     first = next(first for first in (16, 12, 7, 3) if block >= first)
     references = [twin.counts(experiment - block + first + step)[PRESET].mean(axis=1) for step in (-1, 3)]
     zero = np.mean(references, axis=0) * aerosense.PASCALS_PER_COUNT
-    return aerosense.pressure_coefficient(twin.counts(experiment)[PRESET], zero + twin.drift(experiment)[PRESET],
+    return pressure_coefficient(twin.counts(experiment)[PRESET], zero + twin.drift(experiment)[PRESET],
                                           condition.wind)
 
 

@@ -11,6 +11,7 @@ import pyarrow.parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pressure import pressure_coefficient
 
 from edgecodec.data import aerosense
 from edgecodec.data.recordings import Recording, RecordingList, read_samples
@@ -70,7 +71,7 @@ def test_a_window_is_zeroed_counts_over_dynamic_pressure(
     counts, before, after = (read_samples(twin_raw / each.path).values[channels].astype(np.float64) for each in (
         recording, *twin_list.zeroing_references(recording, NONE)))
     zero = (before.mean(axis=1) + after.mean(axis=1)) / 2 * aerosense.PASCALS_PER_COUNT
-    cp = aerosense.pressure_coefficient(counts, zero, 20)
+    cp = pressure_coefficient(counts, zero, 20)
     start = small_params.window.skip_first_rows + small_params.window.train_stride
     np.testing.assert_allclose(train.inputs(which)[1], cp[:, start:start + 800], atol=1e-6)
     assert train.inputs(which).dtype == np.float32

@@ -20,7 +20,6 @@ from edgecodec.deploy.packet import (
     compression_ratios,
     open_packet,
     pack,
-    truncate,
     unpack,
 )
 from edgecodec.errors import EdgeCodecError
@@ -106,15 +105,10 @@ def test_index_without_codeword_is_refused_on_both_sides() -> None:
     assert unpack(PAPER, pack(PAPER, 2, 0, indices)).rate == 2  # the stage is not sent
 
 
-def test_a_lower_rate_is_the_same_packet_without_its_last_stages() -> None:
+def test_a_lower_rate_is_without_the_last_stages() -> None:
     indices = random_indices(PAPER, 3)
-    full = pack(PAPER, 4, 9, indices)
     for rate in PAPER.rates:
-        assert truncate(PAPER, full, rate) == pack(PAPER, rate, 9, indices)
-    with pytest.raises(EdgeCodecError, match="of rate 2; it cannot be raised to 3"):
-        truncate(PAPER, truncate(PAPER, full, 2), 3)
-    with pytest.raises(EdgeCodecError, match="damaged"):
-        truncate(PAPER, full[:-1] + b"x", 1)
+        np.testing.assert_array_equal(unpack(PAPER, pack(PAPER, rate, 9, indices)).indices, indices[:rate])
 
 
 @pytest.mark.parametrize(("rate", "sequence", "stages", "said"), [
@@ -151,7 +145,6 @@ def test_the_regime_is_part_of_the_first_index() -> None:
     for indices in encode(codec, random_windows(codec, 20)).indices:
         packet = pack(form, 2, 7, indices)
         np.testing.assert_array_equal(unpack(form, packet).indices, indices)
-        np.testing.assert_array_equal(unpack(form, truncate(form, packet, 1)).indices, indices[:1])
 
 
 def test_tokens_of_several_regimes_are_refused_on_both_sides() -> None:
@@ -180,14 +173,12 @@ def test_coded_indices_come_back_at_every_rate(
     form = with_coded(seed, regimes, alphabets)
     counts = [regimes * alphabets[0], *alphabets[1:]]
     indices = np.array([[data.draw(st.integers(0, count - 1))] for count in counts], np.uint16)
-    full = pack(form, len(alphabets), 77, indices, CODED)
     for rate in form.rates:
         packet = pack(form, rate, 77, indices, CODED)
         assert len(packet) <= form.packet_bytes_max(rate)
         received = unpack(form, packet)
         assert (received.kind, received.sequence, received.rate) == (CODED, 77, rate)
         np.testing.assert_array_equal(received.indices, indices[:rate])
-        assert truncate(form, full, rate) == packet
 
 
 def test_golden_coded_packet() -> None:

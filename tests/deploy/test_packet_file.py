@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edgecodec.deploy.packet_file import read_packets, write_packets
+from edgecodec.deploy.packet_file import packets_in, write_packets
 from edgecodec.errors import EdgeCodecError
 
 
@@ -16,7 +16,7 @@ from edgecodec.errors import EdgeCodecError
 @given(packets=st.lists(st.binary(max_size=80), max_size=20))
 def test_packets_come_back_as_they_were(packets: list[bytes], tmp_path: Path) -> None:
     write_packets(tmp_path / "packets", packets)
-    assert read_packets(tmp_path / "packets") == packets
+    assert list(packets_in(tmp_path / "packets")) == packets
 
 
 @pytest.mark.parametrize(("kept", "packet"),
@@ -25,24 +25,24 @@ def test_a_file_cut_short_is_refused_by_the_packets_number(kept: int, packet: in
     write_packets(tmp_path / "packets", [b"first", b"second"])
     (tmp_path / "packets").write_bytes((tmp_path / "packets").read_bytes()[:kept])
     with pytest.raises(EdgeCodecError, match=f"cut short within packet {packet}"):
-        read_packets(tmp_path / "packets")
+        list(packets_in(tmp_path / "packets"))
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"ECP"])
 def test_another_file_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "packets").write_bytes(content)
     with pytest.raises(EdgeCodecError, match="not a packet file"):
-        read_packets(tmp_path / "packets")
+        list(packets_in(tmp_path / "packets"))
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(EdgeCodecError, match="packets: not found"):
-        read_packets(tmp_path / "packets")
+        list(packets_in(tmp_path / "packets"))
 
 
 def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
     write_packets(tmp_path / "packets", [b"old"])
     with pytest.raises(ZeroDivisionError):
         write_packets(tmp_path / "packets", (bytes(1 // (1 - number)) for number in range(3)))
-    assert read_packets(tmp_path / "packets") == [b"old"]
+    assert list(packets_in(tmp_path / "packets")) == [b"old"]
     assert [path.name for path in tmp_path.iterdir()] == ["packets"]

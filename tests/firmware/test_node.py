@@ -22,7 +22,7 @@ from edgecodec.deploy.export_receiver import export_receiver
 from edgecodec.deploy.network import ExportedCodec, save_codec
 from edgecodec.deploy.oracle import encode
 from edgecodec.deploy.packet import PacketFormat, PacketKind, pack, unpack
-from edgecodec.deploy.packet_file import read_packets, write_packets
+from edgecodec.deploy.packet_file import packets_in, write_packets
 from edgecodec.evaluation.evaluate import read_windows
 from edgecodec.model.codec import Codec
 from edgecodec.registry.packet_decoder import PacketDecoder
@@ -65,7 +65,7 @@ def node(generate: Generate, toolchain: Toolchain, tmp_path: Path) -> Callable[[
 
 
 def rates_of(codec: ExportedCodec, packets: Path) -> list[int]:
-    return [unpack(PacketFormat.of(codec), packet).rate for packet in read_packets(packets)]
+    return [unpack(PacketFormat.of(codec), packet).rate for packet in packets_in(packets)]
 
 
 @pytest.fixture(params=["validation", "real"])
@@ -130,7 +130,7 @@ def test_a_refused_window_leaves_a_gap_in_the_sequence(node: Callable[[ExportedC
     windows[2, 7, 1] = np.nan
     assert a_node.run(windows, PERFECT) == "node: 5 windows, 1 refused\n"
     form = PacketFormat.of(CODEC)
-    assert [unpack(form, packet).sequence for packet in read_packets(a_node.packets)] == [0, 1, 3, 4]
+    assert [unpack(form, packet).sequence for packet in packets_in(a_node.packets)] == [0, 1, 3, 4]
 
 
 def test_a_frame_limits_the_packets(node: Callable[[ExportedCodec], Node]) -> None:
@@ -138,13 +138,13 @@ def test_a_frame_limits_the_packets(node: Callable[[ExportedCodec], Node]) -> No
     a_node.run(windows, PERFECT, "--frame", str(form.packet_bytes(3) - 1))
     assert rates_of(CODEC, a_node.packets) == [min(rate, 2) for rate in CLIMBING]
     a_node.run(windows, PERFECT, "--coded", "--frame", str(form.packet_bytes_max(2)))
-    received = [unpack(form, packet) for packet in read_packets(a_node.packets)]
+    received = [unpack(form, packet) for packet in packets_in(a_node.packets)]
     assert [packet.rate for packet in received] == list(CLIMBING)
     for packet in received:  # coded while the longest coded packet would fit
         assert packet.kind is (PacketKind.CODED if packet.rate <= 2 else PacketKind.FIXED_LENGTH)
     said = a_node.run(windows, PERFECT, "--frame", str(form.packet_bytes(1) - 1))
     assert said == f"node: {len(windows)} windows, {len(windows)} refused\n"
-    assert read_packets(a_node.packets) == []
+    assert list(packets_in(a_node.packets)) == []
 
 
 def test_a_model_without_coded_packets_sends_the_others(node: Callable[[ExportedCodec], Node]) -> None:

@@ -18,7 +18,7 @@ from small_project import random_windows, save_results, small_params, train_smal
 from edgecodec.cli import main
 from edgecodec.deploy.network import load_codec
 from edgecodec.deploy.packet import PacketFormat, PacketKind, pack, unpack
-from edgecodec.deploy.packet_file import read_packets, write_packets
+from edgecodec.deploy.packet_file import packets_in, write_packets
 from edgecodec.model.codec import load_model
 from edgecodec.storage import read_json, write_json
 
@@ -76,7 +76,8 @@ def test_windows_go_through_packets(edgecodec: Command, rate: int) -> None:
         assert rebuilt["x"].shape == (5, 6, 64)
         assert rebuilt["rate"].tolist() == [rate] * 5
         assert rebuilt["sequence"].tolist() == [65534, 65535, 0, 1, 2]
-        expected = load_model(Path("artifacts/model")).reconstruct(random_windows(5, seed=3), rate)
+        codec = load_model(Path("artifacts/model"))
+        expected = codec.decode(codec.encode(random_windows(5, seed=3)), rate)
         assert np.abs(rebuilt["x"] - expected).mean() < 0.05 * np.abs(expected).mean()  # float16 against float32
 
 
@@ -84,13 +85,13 @@ def test_packets_are_as_short_as_the_rate_says(edgecodec: Command) -> None:
     form = PacketFormat.of(load_codec(Path("artifacts/float16")))
     for rate in form.rates:
         told = edgecodec("encode", "windows.npz", "packets.ecp", "--rate", rate).out
-        assert {len(packet) for packet in read_packets(Path("packets.ecp"))} == {form.packet_bytes(rate)}
+        assert {len(packet) for packet in packets_in(Path("packets.ecp"))} == {form.packet_bytes(rate)}
         assert f"5 packets of {form.packet_bytes(rate)} bytes" in told
 
 
 def test_windows_go_through_coded_packets(edgecodec: Command) -> None:
     told = edgecodec("encode", "windows.npz", "packets.ecp", "--coded").out
-    packets, form = read_packets(Path("packets.ecp")), PacketFormat.of(load_codec(Path("artifacts/float16")))
+    packets, form = list(packets_in(Path("packets.ecp"))), PacketFormat.of(load_codec(Path("artifacts/float16")))
     assert {unpack(form, packet).kind for packet in packets} == {PacketKind.CODED}
     assert f"5 packets of {sum(map(len, packets)) / 5:.1f} bytes on average" in told
     assert edgecodec("decode", "packets.ecp", "rebuilt.npz").status == 0
@@ -103,7 +104,7 @@ def test_windows_go_through_coded_packets(edgecodec: Command) -> None:
 def test_the_highest_rate_is_the_default(edgecodec: Command) -> None:
     edgecodec("encode", "windows.npz", "packets.ecp")
     form = PacketFormat.of(load_codec(Path("artifacts/float16")))
-    assert unpack(form, read_packets(Path("packets.ecp"))[0]).rate == 2
+    assert unpack(form, next(packets_in(Path("packets.ecp")))).rate == 2
 
 
 def refused(finished: Finished, told: str) -> bool:
@@ -151,7 +152,7 @@ def test_what_is_absent_is_named(edgecodec: Command) -> None:
 ])
 def test_a_packet_that_cannot_be_decoded_is_refused(edgecodec: Command, damage: object, told: str) -> None:
     edgecodec("encode", "windows.npz", "packets")
-    packets = read_packets(Path("packets"))
+    packets = list(packets_in(Path("packets")))
     packets[1] = damage(packets[1])  # type: ignore[operator]
     write_packets(Path("packets"), packets)
     assert refused(edgecodec("decode", "packets", "rebuilt.npz"), f"packets: {told}")
@@ -204,7 +205,7 @@ def test_help_lists_every_command(edgecodec: Command) -> None:
 
 def test_packets_and_windows_may_be_parquet(edgecodec: Command) -> None:
     edgecodec("encode", "windows.npz", "packets.ecp")
-    table = pyarrow.table({"packet": pyarrow.array(read_packets(Path("packets.ecp")), pyarrow.binary())})
+    table = pyarrow.table({"packet": pyarrow.array(list(packets_in(Path("packets.ecp"))), pyarrow.binary())})
     pyarrow.parquet.write_table(table, "packets.parquet")
     assert edgecodec("decode", "packets.parquet", "rebuilt.npz").status == 0
     assert edgecodec("decode", "packets.ecp", "rebuilt.parquet").out == "rebuilt.parquet: 5 windows\n"
@@ -220,7 +221,7 @@ def test_what_is_written_is_what_its_name_says(edgecodec: Command) -> None:
     assert edgecodec("encode", "windows.npz", "packets.parquet").status == 0
     (column,) = pyarrow.parquet.read_table("packets.parquet").columns
     edgecodec("encode", "windows.npz", "some.ecp")
-    assert column.to_pylist() == read_packets(Path("some.ecp"))
+    assert column.to_pylist() == list(packets_in(Path("some.ecp")))
 
     told = "rebuilt.csv: decoded windows cannot be written as .csv; call it .npz or .parquet"
     assert refused(edgecodec("decode", "packets.parquet", "rebuilt.csv"), told)
@@ -233,7 +234,7 @@ def test_what_is_written_is_what_its_name_says(edgecodec: Command) -> None:
 
 def test_packets_in_the_folder_that_spark_writes_are_read(edgecodec: Command) -> None:
     edgecodec("encode", "windows.npz", "some.ecp")
-    packets = read_packets(Path("some.ecp"))
+    packets = list(packets_in(Path("some.ecp")))
     folder = Path("packets.parquet")
     folder.mkdir()
     for number, some in enumerate((packets[:2], packets[2:])):
@@ -249,7 +250,7 @@ def test_packets_in_the_folder_that_spark_writes_are_read(edgecodec: Command) ->
 
 def test_a_row_without_a_packet_is_refused_by_its_number(edgecodec: Command) -> None:
     edgecodec("encode", "windows.npz", "packets.ecp")
-    pyarrow.parquet.write_table(pyarrow.table({"packet": [*read_packets(Path("packets.ecp")), None]}), "some.parquet")
+    pyarrow.parquet.write_table(pyarrow.table({"packet": [*packets_in(Path("packets.ecp")), None]}), "some.parquet")
     Path("packets.ecp").unlink()
     assert refused(edgecodec("decode", "some.parquet", "rebuilt.npz"), "some.parquet: packet 5: no packet")
 
@@ -258,11 +259,11 @@ def test_decoded_windows_may_be_encoded_again_with_channels_in_any_order(edgecod
     edgecodec("encode", "windows.npz", "packets.ecp")
     edgecodec("decode", "packets.ecp", "decoded.npz")
     edgecodec("encode", "decoded.npz", "packets.ecp")
-    expected = read_packets(Path("packets.ecp"))
+    expected = list(packets_in(Path("packets.ecp")))
     with np.load("decoded.npz") as decoded:
         np.savez("turned.npz", x=decoded["x"][:, ::-1], channels=decoded["channels"][::-1])
     edgecodec("encode", "turned.npz", "packets.ecp")
-    assert read_packets(Path("packets.ecp")) == expected
+    assert list(packets_in(Path("packets.ecp"))) == expected
 
 
 @pytest.mark.parametrize("command", [("encode", "windows.npz", "packets.ecp"), ("evaluate", "windows.npz")])
@@ -298,7 +299,7 @@ def test_a_table_without_packets_is_refused(edgecodec: Command) -> None:
 
 def test_half_decoded_windows_are_not_left_behind(edgecodec: Command) -> None:
     edgecodec("encode", "windows.npz", "packets")
-    write_packets(Path("packets"), [*read_packets(Path("packets")) * 100, b"damaged"])
+    write_packets(Path("packets"), [*list(packets_in(Path("packets"))) * 100, b"damaged"])
     assert refused(edgecodec("decode", "packets", "rebuilt.npz"), "packets: packet 500: cut short")
     assert refused(edgecodec("decode", "packets", "rebuilt.parquet"), "packets: packet 500: cut short")
     assert not Path("rebuilt.parquet").exists()

@@ -30,7 +30,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 from small_project import save_results, small_params
 
-from edgecodec.deploy.packet_file import read_packets
+from edgecodec.deploy.packet_file import packets_in
 from edgecodec.errors import EdgeCodecError
 from edgecodec.gateway.conversion import Undecoded, convert, decode
 from edgecodec.gateway.decoders import RegisteredDecoders
@@ -213,7 +213,7 @@ def test_packets_become_windows(registered: Path, broker: Broker, mixed: list[by
     assert undecoded["packet"].tolist() == [damaged, unknown]
     assert "damaged or cut short" in undecoded["reason"].iloc[0]
     assert "no version of edgecodec has the model id ffffffff" in undecoded["reason"].iloc[1]
-    assert read_packets(next(Path("received").glob("*.undecoded.parquet"))) == [damaged, unknown]
+    assert list(packets_in(next(Path("received").glob("*.undecoded.parquet")))) == [damaged, unknown]
     assert "25 packets, 1 repeated" in gateway.log.read_text()
     assert journals(Path("received")) == []
 

@@ -10,9 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from edgecodec.errors import EdgeCodecError
 
@@ -93,13 +91,6 @@ def parse_raw_name(name: str) -> tuple[int, int] | None:
 def dynamic_pressure(wind: float) -> float:
     """q in Pa at a set wind speed in m/s."""
     return 0.5 * AIR_DENSITY * (TRUE_SPEED_PER_SET_SPEED * wind) ** 2
-
-
-def pressure_coefficient(
-    counts: NDArray[np.floating] | NDArray[np.integer], zero_pascals: NDArray[np.floating], wind: float
-) -> NDArray[np.float64]:
-    """Cp [channels, samples] of counts [channels, samples], given the zeroing reference [channels] in Pa."""
-    return (counts * PASCALS_PER_COUNT - zero_pascals[:, None]) / dynamic_pressure(wind)
 
 
 def read_labbook(path: Path, origin: str) -> pd.DataFrame:

@@ -314,18 +314,6 @@ def read_header(data: bytes) -> Header:
     return Header(first >> 4, (first & 15) + 1, model_id, sequence)
 
 
-def truncate(form: PacketFormat, data: bytes, rate: int) -> bytes:
-    """The same packet at a lower rate: fewer stages, sealed anew. It is what the node would have sent.
-
-    Raises:
-        EdgeCodecError: the packet does not unpack, or has a lower rate already.
-    """
-    packet = unpack(form, data)
-    if rate > packet.rate:
-        raise EdgeCodecError(f"packet: of rate {packet.rate}; it cannot be raised to {rate}")
-    return pack(form, rate, packet.sequence, packet.indices, packet.kind)
-
-
 def _stages(stages_of_rate: tuple[int, ...], rate: int) -> int:
     if not 1 <= rate <= len(stages_of_rate):
         raise EdgeCodecError(f"rate {rate}: the model has rates 1 to {len(stages_of_rate)}")

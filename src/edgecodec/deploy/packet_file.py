@@ -58,11 +58,6 @@ def _write_parquet(path: Path, packets: Iterable[bytes]) -> None:
         pyarrow.parquet.write_table(table, temporary)
 
 
-def read_packets(path: Path) -> list[bytes | None]:
-    """The packets in ``path``, unopened. Errors as of :func:`packets_in`."""
-    return list(packets_in(path))
-
-
 def packets_in(path: Path) -> Iterator[bytes | None]:
     """The packets in ``path``, unopened, one after the other; None where a table has no packet in its row.
 

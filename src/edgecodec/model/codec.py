@@ -120,10 +120,6 @@ class Codec(nn.Module):
         wanted = torch.from_numpy(indices[:, :stages].astype(np.int64))
         return self.windows_of(self.quantizer.decode(wanted))
 
-    def reconstruct(self, windows: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
-        """What a receiver sees of ``windows`` [n, channels, samples] at ``rate``."""
-        return self.decode(self.encode(windows), rate)
-
     @torch.no_grad()
     def encode_coded(self, windows: NDArray[np.float32]) -> ManyWindowIndices:
         """What coded packets of ``windows`` [n, channels, samples] hold, for the highest rate.
