@@ -1,4 +1,4 @@
-"""Write README.md, docs/codec.md and docs/sweeps.md with the figures of docs/figures: `make figures`.
+"""Write the pages with the figures of docs/figures: `make figures`.
 
 What stands in a page between the lines ``<!-- figures: NAME -->`` and ``<!-- end -->`` is made by ``FIGURES[NAME]``.
 """
@@ -11,7 +11,8 @@ from edgecodec.storage import write_text
 from pages.figures import FIGURES
 
 SNAPSHOT = Path("docs/figures")
-PAGES = (Path("README.md"), Path("docs/codec.md"), Path("docs/sweeps.md"))
+PAGES = (Path("README.md"), *(Path("docs") / f"{name}.md" for name in (
+    "codec", "decoding", "development", "firmware", "sweeps")))
 BLOCK = re.compile(r"^(?P<begin><!-- figures: (?P<name>\w+) -->\n)(?P<text>(?:(?!<!--).*\n)*)(?P<end><!-- end -->\n)?",
                    re.MULTILINE)
 

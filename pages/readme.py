@@ -1,4 +1,4 @@
-"""The figures of README.md."""
+"""The figures of README.md and of the pages on firmware, decoding and development."""
 
 from collections.abc import Iterator
 from textwrap import wrap
