@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from edgecodec.data.aerosense import DAMAGES
+from edgecodec.aerosense import DAMAGES
 from pages.markdown import percent, table
 
 COEFFICIENTS = ("common offset", "other means", "dynamics")

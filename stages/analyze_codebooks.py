@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from edgecodec.data.offsets import ProfileExchange
 from edgecodec.data.windows import WindowSet
 from edgecodec.evaluation import plots
 from edgecodec.evaluation.codebooks import Indices, usage_table, utilization
@@ -27,7 +28,6 @@ from edgecodec.model.codec import Codec, load_model
 from edgecodec.params import load_params
 from edgecodec.progress import progress
 from edgecodec.storage import read_json, replacing_directory, write_json
-from edgecodec.training.offsets import ProfileExchange
 
 WINDOWS = Path("artifacts/windows")
 MODEL = Path("artifacts/model")

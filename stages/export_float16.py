@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
-from edgecodec.deploy.network import Arithmetic, ExportedCodec, save_codec
 from edgecodec.deploy.oracle import Encoding, encode
-from edgecodec.deploy.packet import PacketFormat
-from edgecodec.evaluation.metrics import errors
+from edgecodec.metrics import errors
 from edgecodec.model.codec import Codec, load_model
+from edgecodec.packets.network import Arithmetic, ExportedCodec, save_codec
+from edgecodec.packets.packet import PacketFormat
 from edgecodec.params import load_params
 from edgecodec.storage import replacing_directory, rounded, write_json
 

@@ -5,8 +5,8 @@ from edgecodec.same_bits import run_program  # first: before numpy and torch
 from pathlib import Path
 
 from edgecodec.deploy.export_receiver import export_receiver
-from edgecodec.deploy.network import load_codec
 from edgecodec.model.codec import load_model
+from edgecodec.packets.network import load_codec
 from edgecodec.storage import replacing_directory
 
 MODEL = Path("artifacts/model")

@@ -9,7 +9,7 @@ import numpy as np
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.emit import firmware_metrics, write_firmware
 from edgecodec.deploy.memory import arena_bytes
-from edgecodec.deploy.network import load_codec
+from edgecodec.packets.network import load_codec
 from edgecodec.params import load_params
 from edgecodec.storage import write_json
 

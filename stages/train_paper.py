@@ -7,7 +7,7 @@ from typing import Any
 
 from edgecodec import chosen
 from edgecodec.data.windows import WindowSet
-from edgecodec.evaluation.metrics import errors
+from edgecodec.metrics import errors
 from edgecodec.model.codec import save_model
 from edgecodec.params import Params, load_params
 from edgecodec.storage import replacing_directory, write_json

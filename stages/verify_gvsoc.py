@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from edgecodec.deploy.memory import arena_bytes
-from edgecodec.deploy.network import load_codec
+from edgecodec.packets.network import load_codec
 from edgecodec.params import load_params
 from edgecodec.simulators.estimate import CYCLE_TABLE
 from edgecodec.simulators.measurement import add, read_measurements, write_measurements

@@ -67,6 +67,7 @@ def edge(content: dict[str, Any], **sizes: object) -> None:
     (lambda content: content["window"].update(lowpass_hz=50.0), "lowpass_hz 50 .* the sample rate of data.source twin"),
     (lambda content: content["window"].update(samples=10), "window.samples 10 is too short for window.lowpass_hz"),
     (lambda content: content["window"].update(samples=1840), "data.twin.seconds 42 is too short for window.samples"),
+    (lambda content: content.update(codec="neural"), "codec neural is none of edge, paper"),
     (lambda content: content["window"].update(samples=804), "decimation 8 does not cut window.samples 804"),
     (lambda content: content["window"].update(samples=640), "time_bins 88 is more than the 80 samples that .*samples"),
     (lambda content: edge(content, filter_taps=63), "filter_taps 63 must be codecs.edge.decimation 8, or an even"),

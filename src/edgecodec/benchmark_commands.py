@@ -74,8 +74,8 @@ def instructions(
     from rich.table import Table
 
     from edgecodec.console import standard_output
-    from edgecodec.deploy.network import load_codec
     from edgecodec.errors import EdgeCodecError
+    from edgecodec.packets.network import load_codec
     from edgecodec.params import load_params
     from edgecodec.simulators.instruction_counts import count_instructions
     from edgecodec.simulators.toolchain import choose_toolchain

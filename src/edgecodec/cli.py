@@ -79,9 +79,9 @@ def encode(
 
     from edgecodec.data.window_reader import Trained, read_windows
     from edgecodec.deploy import oracle
-    from edgecodec.deploy.network import load_codec
-    from edgecodec.deploy.packet import OVERHEAD_BYTES, PacketFormat, PacketKind, pack
-    from edgecodec.deploy.packet_file import writer_of
+    from edgecodec.packets.network import load_codec
+    from edgecodec.packets.packet import OVERHEAD_BYTES, PacketFormat, PacketKind, pack
+    from edgecodec.packets.packet_file import writer_of
     from edgecodec.params import load_params
     from edgecodec.progress import progress
 
@@ -120,10 +120,10 @@ def decode(
     artifacts: Artifacts = Path("artifacts"),
 ) -> None:
     """Rebuild the windows of a packet file. Rates may mix; a damaged packet is refused, never guessed."""
-    from edgecodec.deploy.packet_file import packets_in
+    from edgecodec.packets.decoder import PacketDecoder
+    from edgecodec.packets.packet_file import packets_in
+    from edgecodec.packets.window_files import kind_of_windows, write_npz, write_parquet
     from edgecodec.progress import progress
-    from edgecodec.registry.packet_decoder import PacketDecoder
-    from edgecodec.registry.window_files import kind_of_windows, write_npz, write_parquet
 
     kind = kind_of_windows(windows)
     decoder = PacketDecoder.open(artifacts / "receiver", artifacts / "float16")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgecodec.data import aerosense
+from edgecodec import aerosense
 
 if TYPE_CHECKING:
     from edgecodec.params import EdgeParams, Params
@@ -32,6 +32,9 @@ class _Source:
 
 def contradictions(params: Params) -> Iterator[str]:
     """What contradicts what in ``params``, the most basic first."""
+    if params.codec not in OF_KIND:
+        yield f"codec {params.codec} is none of {', '.join(OF_KIND)}"
+        return
     source = _source(params)
     yield from _of_windows(params, source)
     yield from OF_KIND[params.codec](params, source)

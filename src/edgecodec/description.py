@@ -10,8 +10,8 @@ from pathlib import Path
 
 from rich.table import Table
 
-from edgecodec.deploy.network import ExportedCodec, load_codec
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import ExportedCodec, load_codec
 from edgecodec.params import Params
 from edgecodec.registry.measurements import Measurements
 from edgecodec.registry.rate_figures import figures_of_rates

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edgecodec.errors import EdgeCodecError
 
@@ -247,13 +247,6 @@ class Params(Section):
     verify: VerifyParams
     gates: GatesParams
     registry: RegistryParams
-
-    @field_validator("codec")
-    @classmethod
-    def _codec_has_a_section(cls, codec: str) -> str:
-        if codec not in CodecsParams.model_fields:
-            raise ValueError(f"must be one of {', '.join(CodecsParams.model_fields)}")
-        return codec
 
     @model_validator(mode="after")
     def _path_belongs_to_source(self) -> Params:

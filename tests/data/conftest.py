@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from raw_data import RawData
 
-from edgecodec.data import aerosense
+from edgecodec import aerosense
 from edgecodec.data.acquisition import acquire_twin
 from edgecodec.data.recordings import RecordingList
 from edgecodec.params import Params

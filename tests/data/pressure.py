@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.data import aerosense
+from edgecodec import aerosense
 
 
 def pressure_coefficient(counts: NDArray[np.generic], zero_pascals: NDArray[np.floating],

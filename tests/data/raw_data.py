@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from edgecodec.data import aerosense
+from edgecodec import aerosense
 
 
 @dataclass(frozen=True)

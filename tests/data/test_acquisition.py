@@ -15,7 +15,7 @@ import pytest
 import yaml
 from raw_data import RawData
 
-from edgecodec.data import aerosense
+from edgecodec import aerosense
 from edgecodec.data.acquisition import acquire
 from edgecodec.data.archive import extract
 from edgecodec.data.arrays import acquire_array

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pressure import pressure_coefficient
 
-from edgecodec.data import aerosense
+from edgecodec import aerosense
 from edgecodec.data.recordings import read_samples
 from edgecodec.errors import EdgeCodecError
 

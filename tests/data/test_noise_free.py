@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgecodec.data import aerosense
+from edgecodec import aerosense
 from edgecodec.data.noise_free import noise_free_targets
 from edgecodec.data.recordings import RecordingList
 from edgecodec.data.twin import Twin

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pressure import pressure_coefficient
 from scipy import signal
 
-from edgecodec.data import aerosense
+from edgecodec import aerosense
 from edgecodec.data.recordings import RecordingList, read_samples
 from edgecodec.data.twin import Twin
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pressure import pressure_coefficient
 
-from edgecodec.data import aerosense
+from edgecodec import aerosense
 from edgecodec.data.recordings import Recording, RecordingList, read_samples
 from edgecodec.data.windows import WindowSet, lowpass, write_windows
 from edgecodec.errors import EdgeCodecError

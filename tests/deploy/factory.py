@@ -7,10 +7,11 @@ from typing import get_args
 
 import numpy as np
 from hypothesis import strategies as st
-from model.entropy_tables import random_tables
 from numpy.typing import NDArray
+from packets.entropy_tables import random_tables
 
-from edgecodec.deploy.network import (
+from edgecodec.deploy.oracle import dot
+from edgecodec.packets.network import (
     Arithmetic,
     CodedQuantizer,
     Convolution,
@@ -25,7 +26,6 @@ from edgecodec.deploy.network import (
     Transpose,
     View,
 )
-from edgecodec.deploy.oracle import dot
 
 L1_STACK_BYTES = 9216
 

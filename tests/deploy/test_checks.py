@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 from deploy.factory import Sizes, edge_like, paper_like, with_layer
-from model.entropy_tables import random_tables
+from packets.entropy_tables import random_tables
 
 from edgecodec.deploy.checks import check_codec
-from edgecodec.deploy.network import ExportedCodec, Layer, View
 from edgecodec.deploy.oracle import dot
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import ExportedCodec, Layer, View
 
 PAPER, EDGE = paper_like(Sizes()), edge_like(Sizes())
 

@@ -14,8 +14,8 @@ from deploy.factory import L1_STACK_BYTES, Sizes, edge_like, paper_like, random_
 
 from edgecodec.deploy.emit import firmware_hash, firmware_metrics, write_firmware
 from edgecodec.deploy.oracle import encode
-from edgecodec.deploy.packet import PacketFormat, PacketKind, unpack
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.packet import PacketFormat, PacketKind, unpack
 from edgecodec.simulators.toolchain import Toolchain
 
 SIZES = Sizes(seed=3, regimes=3, coded_codewords=8)

@@ -10,12 +10,12 @@ import torch
 
 from edgecodec.deploy.checks import check_codec
 from edgecodec.deploy.export import export_codec
-from edgecodec.deploy.network import load_codec, save_codec
 from edgecodec.deploy.oracle import encode
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import Codec, codec_from_params
 from edgecodec.model.kind import WindowFormat
 from edgecodec.model.regimes import RegimeQuantizer
+from edgecodec.packets.network import load_codec, save_codec
 from edgecodec.params import Params, load_params
 
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgecodec.deploy.memory import ALIGNMENT, CLUSTER_WORKERS, FETCH_BYTES, fetch_in_blocks, plan_memory
-from edgecodec.deploy.network import Convolution, ExportedCodec, Normalize, Quantizer, Stage, Transpose, View
 from edgecodec.deploy.panels import Panels, panel_bytes, panel_count
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import Convolution, ExportedCodec, Normalize, Quantizer, Stage, Transpose, View
 from edgecodec.params import load_params
 
 

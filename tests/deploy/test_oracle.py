@@ -11,9 +11,9 @@ from deploy.factory import Sizes, edge_like, paper_like, random_windows, with_la
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecodec.deploy.network import Arithmetic, Convolution, ExportedCodec, Filter, Normalize, Quantizer, Stage, View
 from edgecodec.deploy.oracle import dot, encode, fnv1a, quantize
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import Arithmetic, Convolution, ExportedCodec, Filter, Normalize, Quantizer, Stage, View
 
 f16, f32 = np.float16, np.float32
 ZERO = f32(0)

@@ -12,7 +12,7 @@ from edgecodec.data.noise_free import noise_free_targets
 from edgecodec.data.windows import WindowSet
 from edgecodec.evaluation import limit_plots
 from edgecodec.evaluation.limits import Limits, measure_limits
-from edgecodec.evaluation.metrics import errors
+from edgecodec.metrics import errors
 from edgecodec.model.codec import Codec
 from edgecodec.params import Params
 

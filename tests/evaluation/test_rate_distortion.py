@@ -6,7 +6,6 @@ import pytest
 
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
-from edgecodec.evaluation.metrics import ErrorTable, errors
 from edgecodec.evaluation.rate_distortion import (
     CODEC,
     CODED,
@@ -23,6 +22,7 @@ from edgecodec.evaluation.rivals.klt_dct import fit_klt_dct
 from edgecodec.evaluation.rivals.klt_dct_plain import fit_klt_dct_plain
 from edgecodec.evaluation.rivals.lineup import NAMES, fit_rivals
 from edgecodec.evaluation.rivals.rival import Rival
+from edgecodec.metrics import ErrorTable, errors
 from edgecodec.model.codec import Codec
 from edgecodec.params import Params
 from edgecodec.training.loop import Trainer

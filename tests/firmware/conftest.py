@@ -10,7 +10,7 @@ from deploy.factory import L1_STACK_BYTES, random_windows
 from firmware.library import Library
 
 from edgecodec.deploy.emit import write_firmware
-from edgecodec.deploy.network import ExportedCodec, Single
+from edgecodec.packets.network import ExportedCodec, Single
 from edgecodec.simulators.firmware import Firmware
 from edgecodec.simulators.host import HostSimulator
 from edgecodec.simulators.simulator import Image

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.deploy.memory import ALIGNMENT
-from edgecodec.deploy.network import ExportedCodec
+from edgecodec.packets.network import ExportedCodec
 
 NAMES = ("OK", "NULL", "ALIGNMENT", "ARENA", "MODEL", "CONTEXT", "TEAM", "RATE", "WINDOW", "OVERFLOW", "INDEX",
          "CAPACITY", "CODED")

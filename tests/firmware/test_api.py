@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgecodec.deploy.network import ExportedCodec
 from edgecodec.deploy.oracle import encode
-from edgecodec.deploy.packet import OVERHEAD_BYTES, PacketFormat, PacketKind, pack, unpack
+from edgecodec.packets.network import ExportedCodec
+from edgecodec.packets.packet import OVERHEAD_BYTES, PacketFormat, PacketKind, pack, unpack
 
 CODEC = paper_like(Sizes(seed=9, codewords=20, rates=3, stages_per_rate=2))
 

@@ -14,9 +14,9 @@ from firmware.conftest import RunOnHost
 from hypothesis import HealthCheck, Phase, given, settings
 
 from edgecodec.deploy.memory import plan_memory
-from edgecodec.deploy.network import Arithmetic, ExportedCodec, Stage
 from edgecodec.deploy.oracle import dot
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import Arithmetic, ExportedCodec, Stage
 from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.toolchain import Toolchain
 

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.export_receiver import export_receiver
-from edgecodec.deploy.network import Arithmetic, ExportedCodec, save_codec
 from edgecodec.deploy.oracle import encode
-from edgecodec.deploy.packet import PacketFormat, PacketKind, pack
 from edgecodec.evaluation.evaluate import read_windows
 from edgecodec.model.codec import Codec
-from edgecodec.registry.packet_decoder import PacketDecoder
+from edgecodec.packets.decoder import PacketDecoder
+from edgecodec.packets.network import Arithmetic, ExportedCodec, save_codec
+from edgecodec.packets.packet import PacketFormat, PacketKind, pack
 from edgecodec.simulators.comparison import compare_with_oracle
 
 RATES = (1, 2, 3, 4)

@@ -11,10 +11,10 @@ from firmware import test_bits
 from firmware.library import NAMES
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model.entropy_tables import likely_windows, random_tables
 from numpy.typing import NDArray
+from packets.entropy_tables import likely_windows, random_tables
 
-from edgecodec.model.entropy import SYMBOLS_MAX, EntropyTables, cumulative_frequencies
+from edgecodec.packets.entropy import SYMBOLS_MAX, EntropyTables, cumulative_frequencies
 from edgecodec.simulators.toolchain import Toolchain
 
 sanitizing = test_bits.sanitizing

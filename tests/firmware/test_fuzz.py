@@ -9,8 +9,8 @@ from compilers import installed_compilers
 from deploy.factory import Sizes, edge_like, paper_like
 from firmware.conftest import Generate
 
-from edgecodec.deploy.network import ExportedCodec
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import ExportedCodec
 from edgecodec.simulators.firmware import Firmware
 from edgecodec.simulators.toolchain import Toolchain
 

@@ -19,13 +19,13 @@ from edgecodec.cli import app
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.export_receiver import export_receiver
-from edgecodec.deploy.network import ExportedCodec, save_codec
 from edgecodec.deploy.oracle import encode
-from edgecodec.deploy.packet import PacketFormat, PacketKind, pack, unpack
-from edgecodec.deploy.packet_file import packets_in, write_packets
 from edgecodec.evaluation.evaluate import read_windows
 from edgecodec.model.codec import Codec
-from edgecodec.registry.packet_decoder import PacketDecoder
+from edgecodec.packets.decoder import PacketDecoder
+from edgecodec.packets.network import ExportedCodec, save_codec
+from edgecodec.packets.packet import PacketFormat, PacketKind, pack, unpack
+from edgecodec.packets.packet_file import packets_in, write_packets
 from edgecodec.simulators.firmware import Firmware
 from edgecodec.simulators.toolchain import CortexM, Machine, Toolchain
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from small_project import random_windows, write_project
 
-from edgecodec.deploy.network import load_codec
 from edgecodec.deploy.oracle import encode
-from edgecodec.deploy.packet import PacketFormat, PacketKind, pack
 from edgecodec.model.codec import load_model
+from edgecodec.packets.network import load_codec
+from edgecodec.packets.packet import PacketFormat, PacketKind, pack
 from edgecodec.registry.store import open_store
 
 

@@ -17,11 +17,11 @@ from edgecodec.data.windows import Description, Segment, lowpass
 from edgecodec.deploy.emit import firmware_hash, write_firmware
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.export_receiver import export_receiver
-from edgecodec.deploy.network import load_codec, save_codec
 from edgecodec.dvc_files import dvc_md5
 from edgecodec.evaluation.rivals.lineup import fit_rivals, save_rivals
 from edgecodec.model.codec import Codec, codec_from_params, save_model
 from edgecodec.model.kind import WindowFormat
+from edgecodec.packets.network import load_codec, save_codec
 from edgecodec.params import Params, load_params
 from edgecodec.registry.bundle import PARTS
 from edgecodec.storage import write_json, write_text

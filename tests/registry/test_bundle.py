@@ -16,13 +16,13 @@ import pytest
 import yaml
 from small_project import small_params
 
-from edgecodec.deploy.packet import unpack
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import Codec, load_model
+from edgecodec.packets.decoder import STREAMED, PacketDecoder
+from edgecodec.packets.packet import unpack
 from edgecodec.registry.bundle import REQUIREMENTS, build_bundle, decoding_modules
 from edgecodec.registry.lineage import read_lineage
 from edgecodec.registry.manifest import MANIFEST, Bundle, verify_bundle
-from edgecodec.registry.packet_decoder import STREAMED, PacketDecoder
 from edgecodec.registry.register import register
 from edgecodec.storage import read_json, write_json
 

@@ -16,10 +16,10 @@ import pytest
 from small_project import random_windows, save_results, small_params, train_small_codec
 
 from edgecodec.cli import main
-from edgecodec.deploy.network import load_codec
-from edgecodec.deploy.packet import PacketFormat, PacketKind, pack, unpack
-from edgecodec.deploy.packet_file import packets_in, write_packets
 from edgecodec.model.codec import load_model
+from edgecodec.packets.network import load_codec
+from edgecodec.packets.packet import PacketFormat, PacketKind, pack, unpack
+from edgecodec.packets.packet_file import packets_in, write_packets
 from edgecodec.storage import read_json, write_json
 
 

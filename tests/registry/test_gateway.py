@@ -30,7 +30,6 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 from small_project import save_results, small_params
 
-from edgecodec.deploy.packet_file import packets_in
 from edgecodec.errors import EdgeCodecError
 from edgecodec.gateway.conversion import Undecoded, convert, decode
 from edgecodec.gateway.decoders import RegisteredDecoders
@@ -40,6 +39,7 @@ from edgecodec.gateway.journal import Journal, Received, journals, next_journal,
 from edgecodec.gateway.memory import Memory
 from edgecodec.gateway.sequences import Sequences, Traffic
 from edgecodec.model.codec import load_model
+from edgecodec.packets.packet_file import packets_in
 from edgecodec.registry.register import register
 
 TOPIC = "edgecodec/{node}/packets"

@@ -24,9 +24,9 @@ from test_cli import Command, edgecodec  # noqa: F401  (a fixture)
 
 from edgecodec.deploy.emit import write_firmware
 from edgecodec.deploy.memory import arena_bytes, plan_memory
-from edgecodec.deploy.network import load_codec
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import save_model
+from edgecodec.packets.network import load_codec
 from edgecodec.params import Params
 from edgecodec.registry.register import register
 from edgecodec.simulators.estimate import CYCLE_TABLE, CycleTable, estimate

@@ -16,9 +16,9 @@ import pytest
 import requests
 from small_project import random_windows, small_params
 
-from edgecodec.deploy.network import load_codec
-from edgecodec.deploy.packet import PacketFormat, pack
 from edgecodec.model.codec import load_model
+from edgecodec.packets.network import load_codec
+from edgecodec.packets.packet import PacketFormat, pack
 from edgecodec.registry.register import register
 
 

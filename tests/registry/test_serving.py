@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from small_project import small_params
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.registry.packet_decoder import PacketDecoder
+from edgecodec.packets.decoder import PacketDecoder
 from edgecodec.registry.pyfunc_model import PacketsToWindows
 from edgecodec.registry.register import register
 

@@ -8,8 +8,8 @@ import pytest
 from deploy.factory import L1_STACK_BYTES, Sizes, edge_like, paper_like, random_windows
 
 from edgecodec.deploy.emit import write_firmware
-from edgecodec.deploy.network import ExportedCodec
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import ExportedCodec
 from edgecodec.simulators.gvsoc import GvsocSimulator
 from edgecodec.simulators.qemu import QemuSimulator
 from edgecodec.simulators.toolchain import Toolchain

@@ -14,8 +14,8 @@ from elftools.elf.elffile import ELFFile
 from simulators.conftest import L1_STACK_BYTES
 
 from edgecodec.deploy.emit import write_firmware
-from edgecodec.deploy.network import Arithmetic
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import Arithmetic
 from edgecodec.simulators.bare_metal import OPTIMIZATION, build_bare_metal
 from edgecodec.simulators.code_check import API, check_code
 from edgecodec.simulators.gvsoc import check_pulp_code

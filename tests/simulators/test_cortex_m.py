@@ -8,8 +8,8 @@ from compilers import every_compiler
 from deploy.factory import L1_STACK_BYTES, Sizes, edge_like, random_windows
 
 from edgecodec.deploy.emit import write_firmware
-from edgecodec.deploy.network import ExportedCodec
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import ExportedCodec
 from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.cortex_m import BOARDS, CortexMSimulator
 from edgecodec.simulators.instruction_counts import count_instructions

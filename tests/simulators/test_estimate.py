@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgecodec.deploy.memory import arena_bytes, plan_memory
-from edgecodec.deploy.network import ExportedCodec
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import ExportedCodec
 from edgecodec.params import load_params
 from edgecodec.simulators.drawn_codecs import SHAPES, noise
 from edgecodec.simulators.estimate import CYCLE_TABLE, CycleTable, Miss, Price, Prices, estimate, miss, prices_of

@@ -8,8 +8,8 @@ from compilers import every_compiler
 from deploy.factory import random_windows
 from simulators.conftest import L1_STACK_BYTES, FakeGvsoc
 
-from edgecodec.deploy.network import ExportedCodec
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import ExportedCodec
 from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.gvsoc import CHIPS, GvsocSimulator, build_for_pulp, check_pulp_code
 from edgecodec.simulators.memory_map import memory_map, pulp_footprint

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edgecodec.deploy.emit import firmware_hash, write_firmware
 from edgecodec.deploy.memory import plan_memory
-from edgecodec.deploy.network import ExportedCodec
+from edgecodec.packets.network import ExportedCodec
 from edgecodec.simulators.program_hash import kernels_hash, program_hash, without_values
 
 L1_BYTES = 512 * 1024

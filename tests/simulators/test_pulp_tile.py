@@ -14,7 +14,7 @@ from simulators.conftest import L1_STACK_BYTES
 
 from edgecodec.deploy.c_source import arithmetic_header
 from edgecodec.deploy.emit import write_firmware
-from edgecodec.deploy.network import Arithmetic, Convolution, ExportedCodec
+from edgecodec.packets.network import Arithmetic, Convolution, ExportedCodec
 from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.gvsoc import GvsocSimulator
 from edgecodec.simulators.simulator import Image

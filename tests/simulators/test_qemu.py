@@ -6,8 +6,8 @@ import pytest
 from compilers import every_compiler
 from deploy.factory import random_windows
 
-from edgecodec.deploy.network import ExportedCodec
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import ExportedCodec
 from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.qemu import QemuSimulator
 from edgecodec.simulators.toolchain import Toolchain

@@ -13,9 +13,9 @@ from deploy.factory import Sizes, edge_like, random_windows
 from simulators.conftest import L1_STACK_BYTES
 
 from edgecodec.deploy.emit import write_firmware
-from edgecodec.deploy.network import save_codec
-from edgecodec.deploy.packet import PacketFormat
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import save_codec
+from edgecodec.packets.packet import PacketFormat
 from edgecodec.simulators.cycles import CodedCycles, Cycles
 from edgecodec.simulators.estimate import CYCLE_TABLE, CycleTable, estimate
 from edgecodec.simulators.gvsoc import GvsocSimulator

@@ -101,7 +101,7 @@ def copy(repository: Path, tmp_path: Path) -> Path:
 
 def test_an_added_import_changes_the_stages_behind_which_the_module_is(copy: Path, repository: Path) -> None:
     before = {path.stem: json.loads(path.read_text()) for path in (repository / FOLDER).glob("*.json")}
-    edited, imported = "src/edgecodec/evaluation/metrics.py", "src/edgecodec/console.py"
+    edited, imported = "src/edgecodec/metrics.py", "src/edgecodec/console.py"
     module = copy / edited
     module.write_text(module.read_text() + "\n\ndef shown() -> None:\n    from edgecodec import console  # late\n")
     after = fingerprints(copy)

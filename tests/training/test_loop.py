@@ -11,7 +11,7 @@ import torch
 from edgecodec import chosen
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
-from edgecodec.evaluation.metrics import errors
+from edgecodec.metrics import errors
 from edgecodec.model.codec import load_model, save_model
 from edgecodec.params import Params
 from edgecodec.storage import read_json, write_json

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow
 import pyarrow.csv
 
-from edgecodec.data import aerosense
+from edgecodec import aerosense
 from edgecodec.data.archive import extract
 from edgecodec.data.arrays import acquire_array
 from edgecodec.data.recordings import Kind, Recording, RecordingList

@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from edgecodec.data import aerosense
-from edgecodec.data.aerosense import Condition
+from edgecodec import aerosense
+from edgecodec.aerosense import Condition
 from edgecodec.packaged import packaged
 
 Array = NDArray[np.float64]

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from edgecodec.data.aerosense import CP_SPREAD
+from edgecodec.aerosense import CP_SPREAD
 from edgecodec.data.checks import Check, Fault, channel_checks, profiled, recording_checks
 from edgecodec.data.recordings import Recording, RecordingList, Samples, read_samples
 from edgecodec.params import ValidateParams, WindowParams

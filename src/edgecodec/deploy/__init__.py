@@ -1,1 +1,1 @@
-"""From a trained codec to verified C: float16 export, NumPy oracle, memory plan, C sources, packets."""
+"""From a trained codec to C: float16 export, NumPy oracle, memory plan, C sources."""

@@ -21,7 +21,8 @@ from edgecodec.deploy.memory import (
     stage_name,
     zeros_halfwords,
 )
-from edgecodec.deploy.network import (
+from edgecodec.deploy.panels import COLUMNS, Panels
+from edgecodec.packets.network import (
     RUN_PAIRS,
     Arithmetic,
     CodedQuantizer,
@@ -34,8 +35,7 @@ from edgecodec.deploy.network import (
     Transpose,
     View,
 )
-from edgecodec.deploy.packet import PacketFormat, index_bits
-from edgecodec.deploy.panels import COLUMNS, Panels
+from edgecodec.packets.packet import PacketFormat, index_bits
 
 _KINDS = ("", "coded_")  # what the names of the quantizers' members begin with
 

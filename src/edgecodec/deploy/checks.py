@@ -9,7 +9,9 @@ from itertools import chain
 import numpy as np
 
 from edgecodec.deploy.memory import REGIMES_MAX
-from edgecodec.deploy.network import (
+from edgecodec.deploy.oracle import dot
+from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import (
     Arithmetic,
     CodedQuantizer,
     Convolution,
@@ -22,8 +24,6 @@ from edgecodec.deploy.network import (
     Transpose,
     View,
 )
-from edgecodec.deploy.oracle import dot
-from edgecodec.errors import EdgeCodecError
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _LARGEST_RATE = 16  # the packet's header has four bits for it

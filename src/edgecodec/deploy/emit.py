@@ -30,11 +30,11 @@ from edgecodec.deploy.c_source import (
 from edgecodec.deploy.checks import check_codec
 from edgecodec.deploy.golden import expected_transcript, packets
 from edgecodec.deploy.memory import MemoryPlan, plan_memory
-from edgecodec.deploy.network import Convolution, ExportedCodec, Filter, Single
 from edgecodec.deploy.oracle import encode
 from edgecodec.deploy.package_readme import readme
-from edgecodec.deploy.packet import HEADER_BYTES, OVERHEAD_BYTES, PacketFormat, compression_ratios
 from edgecodec.packaged import packaged
+from edgecodec.packets.network import Convolution, ExportedCodec, Filter, Single
+from edgecodec.packets.packet import HEADER_BYTES, OVERHEAD_BYTES, PacketFormat, compression_ratios
 from edgecodec.storage import replacing_directory, rounded, write_json
 
 _HASHED = ("include", "src", "ports", "verify")

@@ -16,8 +16,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edgecodec.deploy import network
-from edgecodec.deploy.network import (
+from edgecodec.deploy.oracle import dot
+from edgecodec.errors import EdgeCodecError
+from edgecodec.model.codec import Codec
+from edgecodec.model.coded import CodedQuantizer
+from edgecodec.model.edge import EdgeEncoder
+from edgecodec.model.paper import PaperEncoder, SameConv
+from edgecodec.model.regimes import RegimeQuantizer
+from edgecodec.packets import network
+from edgecodec.packets.entropy import PRECISION_BITS
+from edgecodec.packets.network import (
     Arithmetic,
     Convolution,
     ExportedCodec,
@@ -31,14 +39,6 @@ from edgecodec.deploy.network import (
     Transpose,
     View,
 )
-from edgecodec.deploy.oracle import dot
-from edgecodec.errors import EdgeCodecError
-from edgecodec.model.codec import Codec
-from edgecodec.model.coded import CodedQuantizer
-from edgecodec.model.edge import EdgeEncoder
-from edgecodec.model.entropy import PRECISION_BITS
-from edgecodec.model.paper import PaperEncoder, SameConv
-from edgecodec.model.regimes import RegimeQuantizer
 
 
 def even(count: int) -> int:

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from edgecodec.deploy.network import ExportedCodec
-from edgecodec.deploy.receiver import DESCRIPTION, NETWORK
 from edgecodec.model.codec import Codec
+from edgecodec.packets.network import ExportedCodec
+from edgecodec.packets.receiver import DESCRIPTION, NETWORK
 from edgecodec.storage import sha256_of_file, write_json
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.deploy.network import ExportedCodec
 from edgecodec.deploy.oracle import Encoding, Quantized, fnv1a
-from edgecodec.deploy.packet import PacketFormat, PacketKind, pack
+from edgecodec.packets.network import ExportedCodec
+from edgecodec.packets.packet import PacketFormat, PacketKind, pack
 
 
 def expected_transcript(codec: ExportedCodec, encoding: Encoding) -> str:

@@ -12,7 +12,9 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from edgecodec.deploy.network import (
+from edgecodec.deploy.panels import panel_bytes, panel_count
+from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import (
     Convolution,
     ExportedCodec,
     Filter,
@@ -21,8 +23,6 @@ from edgecodec.deploy.network import (
     Quantizer,
     View,
 )
-from edgecodec.deploy.panels import panel_bytes, panel_count
-from edgecodec.errors import EdgeCodecError
 from edgecodec.params import FirmwareParams
 
 ALIGNMENT = 16

@@ -1,6 +1,6 @@
 """The NumPy oracle: every bit that the firmware must produce, per layer and per index.
 
-It follows the arithmetic of :mod:`edgecodec.deploy.network` one rounding at a time: every NumPy operation below is one
+It follows the arithmetic of :mod:`edgecodec.packets.network` one rounding at a time: every NumPy operation below is one
 operation of the definition, done for all windows, rows and channels at once.
 """
 
@@ -13,7 +13,8 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.deploy.network import (
+from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import (
     RUN_PAIRS,
     Arithmetic,
     Convolution,
@@ -26,7 +27,6 @@ from edgecodec.deploy.network import (
     Stage,
     View,
 )
-from edgecodec.errors import EdgeCodecError
 
 _ZERO: Single = np.zeros((), np.float32)
 Pairs = Iterator[tuple[Half, Half]]  # [..., 2] of each factor, in the order in which they are added; they broadcast

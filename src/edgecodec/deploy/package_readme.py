@@ -7,9 +7,9 @@ import re
 
 from edgecodec.deploy.c_source import index_count
 from edgecodec.deploy.memory import ALIGNMENT, CLUSTER_WORKERS, MemoryPlan
-from edgecodec.deploy.network import RUN_PAIRS, Arithmetic, CodedQuantizer, ExportedCodec, Quantizer
-from edgecodec.deploy.packet import HEADER_BYTES, PacketFormat, compression_ratios
 from edgecodec.deploy.templates import fill_template
+from edgecodec.packets.network import RUN_PAIRS, Arithmetic, CodedQuantizer, ExportedCodec, Quantizer
+from edgecodec.packets.packet import HEADER_BYTES, PacketFormat, compression_ratios
 
 _STATUS = re.compile(r"^    (EC_OK|EC_ERROR_[A-Z]+) = ([0-9]+), *(?:/\* (.+) \*/)?$", re.MULTILINE)
 

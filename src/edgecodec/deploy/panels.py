@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgecodec.deploy.network import Convolution, Half, Single, Stage
+from edgecodec.packets.network import Convolution, Half, Single, Stage
 
 COLUMNS = 4  # EC_TILE_COLUMNS
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.ensemble import ExtraTreesClassifier
 
-from edgecodec.data.aerosense import damage_in
+from edgecodec.aerosense import damage_in
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import Codec

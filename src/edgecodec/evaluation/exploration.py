@@ -21,15 +21,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from edgecodec.data.offsets import ProfileExchange
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.codebooks import Usage
-from edgecodec.evaluation.metrics import errors
+from edgecodec.metrics import errors
 from edgecodec.model.quantizer import ResidualQuantizer
 from edgecodec.params import ExploreParams
 from edgecodec.progress import progress
 from edgecodec.storage import rounded
-from edgecodec.training.offsets import ProfileExchange
 
 if TYPE_CHECKING:
     from edgecodec.model.codec import Codec

@@ -18,11 +18,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgecodec.data.aerosense import damage_in
+from edgecodec.aerosense import damage_in
 from edgecodec.data.windows import WindowSet
 from edgecodec.evaluation.latents import quantized_latents_of
-from edgecodec.evaluation.metrics import central, relative_error_percent
 from edgecodec.evaluation.water_filling import GaussianModel
+from edgecodec.metrics import central, relative_error_percent
 from edgecodec.progress import progress
 from edgecodec.storage import rounded
 

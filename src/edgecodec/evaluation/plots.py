@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from edgecodec.evaluation.codebooks import Utilization
-from edgecodec.evaluation.metrics import ErrorTable, central
 from edgecodec.evaluation.rate_distortion import CODEC, CODED, Comparison
+from edgecodec.metrics import ErrorTable, central
 
 Floats = NDArray[np.float32]
 INK, FAINT, ACCENT = "#1f2933", "#c3cbd4", "#d1495b"

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.evaluation.metrics import Errors, ErrorTable, errors
 from edgecodec.evaluation.rivals import klt_dct, klt_dct_plain
 from edgecodec.evaluation.rivals.rival import Rival
+from edgecodec.metrics import Errors, ErrorTable, errors
 from edgecodec.progress import progress
 from edgecodec.storage import rounded
 

@@ -21,11 +21,11 @@ import pyarrow
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from edgecodec.deploy.packet import read_header
 from edgecodec.errors import EdgeCodecError
 from edgecodec.gateway.decoders import RegisteredDecoder, RegisteredDecoders
 from edgecodec.gateway.durable import replacing_durably
 from edgecodec.gateway.journal import Received, read_journal
+from edgecodec.packets.packet import read_header
 
 TOGETHER = 256  # packets that are decoded and written at a time
 RECEIVED = [("topic", pyarrow.string()), ("time", pyarrow.timestamp("us", tz="UTC")), ("retained", pyarrow.bool_()),

@@ -23,7 +23,6 @@ from typing import Any
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edgecodec.deploy.packet import read_header
 from edgecodec.errors import EdgeCodecError
 from edgecodec.gateway.conversion import Decoded, convert
 from edgecodec.gateway.decoders import RegisteredDecoders
@@ -31,6 +30,7 @@ from edgecodec.gateway.journal import Journal, Received, journals, next_journal,
 from edgecodec.gateway.memory import Memory
 from edgecodec.gateway.ownership import OWN, Ownership
 from edgecodec.gateway.sequences import Sequences
+from edgecodec.packets.packet import read_header
 
 QOS = 1  # at least once: what comes twice MQTT marks, and the gateway remembers. Of QoS 2 the client forgets in a crash
 RECONNECT_SECONDS = 30  # at most, between attempts to reach the broker

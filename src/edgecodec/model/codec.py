@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from edgecodec import chosen
 from edgecodec.errors import EdgeCodecError, naming
 from edgecodec.model.coded import CodedQuantizer
-from edgecodec.model.entropy import ManyWindowIndices
 from edgecodec.model.kind import Parts, WindowFormat
 from edgecodec.model.kinds import KINDS
 from edgecodec.model.quantizer import Quantized
 from edgecodec.model.regimes import RegimeQuantizer
+from edgecodec.packets.entropy import ManyWindowIndices
 from edgecodec.params import CodebookParams, Params, Section
 from edgecodec.storage import read_json, write_json
 

@@ -21,7 +21,7 @@ import scipy.optimize
 import torch
 from torch import Tensor, nn
 
-from edgecodec.model.entropy import PRECISION_BITS, EntropyTables, quantize_frequencies
+from edgecodec.packets.entropy import PRECISION_BITS, EntropyTables, quantize_frequencies
 
 ITERATIONS = 12  # of the generalized Lloyd algorithm
 MARGIN = 1.4  # small codebooks are no ideal quantizer: late bits save this much less than the water level says

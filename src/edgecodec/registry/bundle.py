@@ -26,9 +26,9 @@ from pathlib import Path
 
 import yaml
 
-from edgecodec.deploy.network import load_codec
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packaged import PACKAGE, packaged
+from edgecodec.packets.network import load_codec
 from edgecodec.params import Params
 from edgecodec.registry.lineage import Lineage, read_lineage
 from edgecodec.registry.manifest import Bundle, verify_bundle, write_manifest

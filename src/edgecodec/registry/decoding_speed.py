@@ -11,9 +11,9 @@ from typing import Literal
 
 import numpy as np
 
-from edgecodec.deploy.network import load_codec
-from edgecodec.deploy.packet import PacketFormat, pack, unpack
-from edgecodec.registry.packet_decoder import PacketDecoder
+from edgecodec.packets.decoder import PacketDecoder
+from edgecodec.packets.network import load_codec
+from edgecodec.packets.packet import PacketFormat, pack, unpack
 
 Engine = Literal["onnxruntime", "torch"]
 Decode = Callable[[Sequence[bytes]], object]

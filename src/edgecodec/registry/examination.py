@@ -17,8 +17,8 @@ import yaml
 
 from edgecodec.deploy.emit import firmware_hash
 from edgecodec.deploy.memory import arena_bytes
-from edgecodec.deploy.network import ExportedCodec, load_codec
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import ExportedCodec, load_codec
 from edgecodec.params import Params
 from edgecodec.registry.gates import VALIDATION_DIGEST, Champion, Verdict, error_percent, judge
 from edgecodec.registry.lineage import Lineage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from edgecodec.deploy.network import ExportedCodec
+from edgecodec.packets.network import ExportedCodec
 from edgecodec.registry.measurements import Measurements
 from edgecodec.registry.rate_figures import figures_of_rates
 

@@ -25,8 +25,8 @@ class PacketsToWindows(PythonModel):  # type: ignore[misc]
     def load_context(self, context: PythonModelContext) -> None:
         bundle = Path(context.artifacts["bundle"])
         sys.path.append(str(bundle / "python" / "edgecodec.zip"))  # behind an edgecodec that is installed
+        from edgecodec.packets.decoder import PacketDecoder
         from edgecodec.registry.manifest import verify_bundle
-        from edgecodec.registry.packet_decoder import PacketDecoder
 
         verify_bundle(bundle)
         self.decoder = PacketDecoder.open(bundle / "receiver", bundle / "encoder")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgecodec.deploy.network import ExportedCodec
-from edgecodec.deploy.packet import PacketFormat, compression_ratios
+from edgecodec.packets.network import ExportedCodec
+from edgecodec.packets.packet import PacketFormat, compression_ratios
 from edgecodec.registry.measurements import Measurements
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecodec.data.windows import WindowSet
-from edgecodec.deploy.receiver import Receiver
 from edgecodec.errors import EdgeCodecError
-from edgecodec.evaluation.metrics import errors
+from edgecodec.metrics import errors
+from edgecodec.packets.receiver import Receiver
 
 VALIDATION = Path("artifacts/windows/validation")
 

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from edgecodec.deploy.emit import write_firmware
 from edgecodec.deploy.golden import expected_transcript
-from edgecodec.deploy.network import ExportedCodec
 from edgecodec.deploy.oracle import encode
-from edgecodec.deploy.packet import PacketFormat
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import ExportedCodec
+from edgecodec.packets.packet import PacketFormat
 from edgecodec.progress import progress
 from edgecodec.simulators.comparison import compare
 from edgecodec.simulators.cycles import Cycles

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.memory import arena_bytes
-from edgecodec.deploy.network import Arithmetic, ExportedCodec, load_codec
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import load_model
+from edgecodec.packets.network import Arithmetic, ExportedCodec, load_codec
 from edgecodec.params import Params, load_params
 from edgecodec.simulators.benchmark import Bench, FirmwareBenchmark
 from edgecodec.simulators.drawn_codecs import SHAPES, Shape, noise

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from edgecodec.deploy.golden import expected_transcript
-from edgecodec.deploy.network import ExportedCodec, Single
 from edgecodec.deploy.oracle import encode
+from edgecodec.packets.network import ExportedCodec, Single
 from edgecodec.simulators.transcript import (
     ChainRecord,
     ChoiceRecord,

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from edgecodec.deploy.export import export_codec
-from edgecodec.deploy.network import Arithmetic, ExportedCodec
 from edgecodec.model.codec import build_codec
 from edgecodec.model.kind import WindowFormat
+from edgecodec.packets.network import Arithmetic, ExportedCodec
 from edgecodec.params import CodedParams, EdgeParams, PaperParams, TrainParams
 
 SAMPLE_RATE_HZ, LOWPASS_HZ = 100.0, 5.0  # no step depends on them

@@ -18,8 +18,8 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 from scipy.optimize import nnls
 
-from edgecodec.deploy.network import Arithmetic, Convolution, ExportedCodec, Filter, Layer, Quantizer
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import Arithmetic, Convolution, ExportedCodec, Filter, Layer, Quantizer
 from edgecodec.simulators.cycles import CodedCycles, Cycles
 from edgecodec.storage import read_json, rounded, write_json
 

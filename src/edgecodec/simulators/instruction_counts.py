@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.deploy.network import ExportedCodec
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import ExportedCodec
 from edgecodec.progress import progress
 from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.cortex_m import BOARDS, CortexMSimulator

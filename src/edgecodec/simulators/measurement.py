@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from edgecodec.deploy.network import Arithmetic
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import Arithmetic
 from edgecodec.simulators.cycles import Cycles
 from edgecodec.simulators.memory_map import Footprint
 from edgecodec.storage import read_json, write_json

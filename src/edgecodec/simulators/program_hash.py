@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from edgecodec.deploy.c_source import network_source
 from edgecodec.deploy.memory import MemoryPlan
-from edgecodec.deploy.network import CodedQuantizer, Convolution, ExportedCodec, Layer, Quantizer, Stage
-from edgecodec.model.entropy import SLOTS, EntropyTables
+from edgecodec.packets.entropy import SLOTS, EntropyTables
+from edgecodec.packets.network import CodedQuantizer, Convolution, ExportedCodec, Layer, Quantizer, Stage
 from edgecodec.storage import sha256_of_file
 
 _Arrays = TypeVar("_Arrays", bound=Layer | Stage)

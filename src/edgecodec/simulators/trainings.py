@@ -8,9 +8,9 @@ from pathlib import Path
 from edgecodec.deploy.emit import write_firmware
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.memory import arena_bytes
-from edgecodec.deploy.network import load_codec
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import load_model
+from edgecodec.packets.network import load_codec
 from edgecodec.params import load_params
 from edgecodec.progress import progress
 from edgecodec.simulators.estimate import CYCLE_TABLE

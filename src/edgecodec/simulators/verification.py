@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from edgecodec.deploy.network import Convolution, ExportedCodec, Filter, Layer
-from edgecodec.deploy.packet import PacketFormat
+from edgecodec.packets.network import Convolution, ExportedCodec, Filter, Layer
+from edgecodec.packets.packet import PacketFormat
 from edgecodec.simulators.code_check import CodeCheck
 from edgecodec.simulators.comparison import Comparison
 from edgecodec.simulators.cycles import Cycles

@@ -11,9 +11,9 @@ import numpy as np
 from edgecodec.deploy.emit import firmware_hash
 from edgecodec.deploy.golden import expected_transcript
 from edgecodec.deploy.memory import plan_memory
-from edgecodec.deploy.network import ExportedCodec, Single
 from edgecodec.deploy.oracle import encode
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import ExportedCodec, Single
 from edgecodec.progress import progress
 from edgecodec.simulators.comparison import compare
 from edgecodec.simulators.cycles import Cycles

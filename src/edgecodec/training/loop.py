@@ -30,9 +30,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgecodec import chosen
+from edgecodec.data.offsets import ProfileExchange
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
-from edgecodec.evaluation.metrics import errors
+from edgecodec.metrics import errors
 from edgecodec.model.codec import BATCH, Codec, codec_from_params
 from edgecodec.model.kind import Floats, WindowFormat
 from edgecodec.model.kinds import KINDS
@@ -43,7 +44,6 @@ from edgecodec.storage import rounded
 from edgecodec.training.checkpoint import load_checkpoint, save_checkpoint
 from edgecodec.training.coded import fit_coded
 from edgecodec.training.losses import CodecLoss, LossParts, RelativeLoss, SumLoss, discriminator_loss
-from edgecodec.training.offsets import ProfileExchange
 from edgecodec.training.processes import Processes
 
 FIT_WINDOWS = 2000  # for normalisation and linear fit

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from edgecodec.data.windows import WindowSet
-from edgecodec.evaluation.metrics import errors
 from edgecodec.evaluation.rivals import joint_rvq
 from edgecodec.evaluation.rivals.joint_rvq import JointRvq
 from edgecodec.evaluation.rivals.rival import Floats
+from edgecodec.metrics import errors
 
 BUDGETS = (30, 99, 5)
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from edgecodec.data.windows import WindowSet
-from edgecodec.evaluation.metrics import errors
 from edgecodec.evaluation.rivals.rival import Floats, Rival
 from edgecodec.evaluation.rivals.search import FieldPreparation, Trial, best_within
 from edgecodec.evaluation.rivals.sz3 import Sz3
 from edgecodec.evaluation.rivals.zfp import Zfp
+from edgecodec.metrics import errors
 
 BUDGETS = (90, 360, 20000)
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from edgecodec.data.windows import WindowSet, lowpass
-from edgecodec.evaluation.metrics import errors
 from edgecodec.evaluation.rivals.cosine import coefficients_in_band, resample
 from edgecodec.evaluation.rivals.klt_dct import fit_klt_dct
 from edgecodec.evaluation.rivals.means import fit_means
 from edgecodec.evaluation.rivals.rival import Floats
 from edgecodec.evaluation.rivals.transform_codec import SpatialTransform, TransformCodec, TransformDesign
+from edgecodec.metrics import errors
 
 BUDGETS = (90, 180, 360)
 

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.evaluation.metrics import central
 from edgecodec.evaluation.rivals.cosine import resample
 from edgecodec.evaluation.rivals.rival import Compressed, Floats
+from edgecodec.metrics import central
 
 COMPARED_WINDOWS = 128  # behind the choice of a trial; the error that is reported is that of all windows
 

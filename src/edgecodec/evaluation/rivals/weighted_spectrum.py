@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.evaluation.metrics import central
 from edgecodec.evaluation.rivals.cosine import analyze, synthesize
 from edgecodec.evaluation.rivals.rival import Floats
+from edgecodec.metrics import central
 
 
 @dataclass(frozen=True)

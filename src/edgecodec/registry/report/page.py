@@ -10,8 +10,8 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from edgecodec.deploy.network import load_codec
 from edgecodec.packaged import packaged
+from edgecodec.packets.network import load_codec
 from edgecodec.registry.gates import Champion, Verdict
 from edgecodec.registry.measurements import Measurements
 from edgecodec.registry.rate_figures import figures_of_rates

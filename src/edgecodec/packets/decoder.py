@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.deploy.packet import CodedFormat, PacketFormat, PacketKind, SealedPacket, open_packet
-from edgecodec.deploy.receiver import Receiver
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.packet import CodedFormat, PacketFormat, PacketKind, SealedPacket, open_packet
+from edgecodec.packets.receiver import Receiver
 
 STREAMED = 256  # packets that a stream decodes at a time
 

@@ -40,7 +40,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.model.entropy import EntropyTables, cumulative_frequencies
+from edgecodec.packets.entropy import EntropyTables, cumulative_frequencies
 
 FORMAT = 4  # of codec.json
 Arithmetic = Literal["dotpex", "lanes"]

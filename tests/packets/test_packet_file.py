@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edgecodec.deploy.packet_file import packets_in, write_packets
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.packet_file import packets_in, write_packets
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # every example replaces the file

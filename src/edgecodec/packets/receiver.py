@@ -18,8 +18,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from edgecodec.deploy.network import ExportedCodec, Quantizer, load_codec
 from edgecodec.errors import EdgeCodecError, naming
+from edgecodec.packets.network import ExportedCodec, Quantizer, load_codec
 from edgecodec.storage import read_json, sha256_of_file
 
 NETWORK, DESCRIPTION = "receiver.onnx", "receiver.json"

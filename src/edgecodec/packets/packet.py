@@ -7,7 +7,7 @@
     bytes 5, 6    sequence number, little-endian
     payload       fixed-length: indices, stage by stage, token by token, most significant bit first; zero bits up to a
                   whole byte. Those of the first stage tell the window's regime, all tokens the same
-                  coded: the window's regime and indices, arithmetically coded (:mod:`edgecodec.model.entropy`); what
+                  coded: the window's regime and indices, arithmetically coded (:mod:`edgecodec.packets.entropy`); what
                   is not the one way to write a window is refused
     last 4 bytes  CRC-32 (IEEE 802.3, zlib.crc32) of everything before, little-endian
 
@@ -32,9 +32,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.deploy.network import ExportedCodec
 from edgecodec.errors import EdgeCodecError
-from edgecodec.model.entropy import PRECISION_BITS, EntropyTables, ManyWindowIndices
+from edgecodec.packets.entropy import PRECISION_BITS, EntropyTables, ManyWindowIndices
+from edgecodec.packets.network import ExportedCodec
 
 _HEADER = struct.Struct("<B4sH")
 _CHECKSUM = struct.Struct("<I")

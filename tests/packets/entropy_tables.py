@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.model.entropy import SLOTS, EntropyTables
+from edgecodec.packets.entropy import SLOTS, EntropyTables
 
 
 def random_tables(seed: int, regimes: int, alphabets: list[int], concentration: float = 0.2) -> EntropyTables:

@@ -8,11 +8,13 @@ import pytest
 from deploy.factory import Sizes, edge_like, paper_like, random_windows
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model.entropy_tables import likely_windows, random_tables
 from numpy.typing import NDArray
+from packets.entropy_tables import likely_windows, random_tables
 
 from edgecodec.deploy.oracle import encode
-from edgecodec.deploy.packet import (
+from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.entropy import EntropyTables
+from edgecodec.packets.packet import (
     OVERHEAD_BYTES,
     CodedFormat,
     PacketFormat,
@@ -22,8 +24,6 @@ from edgecodec.deploy.packet import (
     pack,
     unpack,
 )
-from edgecodec.errors import EdgeCodecError
-from edgecodec.model.entropy import EntropyTables
 
 CODED = PacketKind.CODED
 PAPER = PacketFormat("0123456789abcdef" * 4, tokens=9, codewords=(768,) * 4, stages_of_rate=(1, 2, 3, 4))

@@ -13,7 +13,7 @@ import pyarrow
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from edgecodec.registry.packet_decoder import DecodedWindows
+from edgecodec.packets.decoder import DecodedWindows
 from edgecodec.storage import kind_by_name, replacing_file
 
 SCHEMA = pyarrow.schema([("window", pyarrow.list_(pyarrow.float32())), ("rate", pyarrow.int32()),

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model.entropy_tables import likely_windows, random_tables
 from numpy.typing import NDArray
+from packets.entropy_tables import likely_windows, random_tables
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.model.entropy import SLOTS, SYMBOLS_MAX, EntropyTables, quantize_frequencies
+from edgecodec.packets.entropy import SLOTS, SYMBOLS_MAX, EntropyTables, quantize_frequencies
 
 SMALL = EntropyTables(
     np.array([3000, 1096], np.uint16),

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from deploy.factory import Sizes, edge_like
 
-from edgecodec.deploy.network import load_codec, save_codec
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.network import load_codec, save_codec
 from edgecodec.storage import read_json
 
 LANES = edge_like(Sizes(coded_codewords=5, arithmetic="lanes"))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from edgecodec.training.offsets import ProfileExchange
+from edgecodec.data.offsets import ProfileExchange
 
 
 def profiles(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

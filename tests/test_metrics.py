@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgecodec.data.windows import lowpass
 from edgecodec.errors import EdgeCodecError
-from edgecodec.evaluation.metrics import central, errors
+from edgecodec.metrics import central, errors
 
 Floats = NDArray[np.float32]
 SEEDS = st.integers(0, 2**32 - 1)
