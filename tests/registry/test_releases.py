@@ -100,7 +100,7 @@ def registered(finished_project: Path, new_store: Path, tmp_path_factory: pytest
 @pytest.fixture
 def releases(registered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Releases:
     """The releases of a copy of that project, which is the working directory."""
-    copy_project(registered, tmp_path / "project")
+    shutil.copytree(registered, tmp_path / "project")
     monkeypatch.chdir(tmp_path / "project")
     return Releases.open(small_params(), tmp_path / "project")
 
@@ -109,7 +109,7 @@ def releases(registered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def released(registered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy in which versions 1, 3 and 2 were promoted, in this order."""
     folder = tmp_path_factory.mktemp("released") / "project"
-    copy_project(registered, folder)
+    shutil.copytree(registered, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         releases = Releases.open(small_params(), folder)
@@ -121,19 +121,9 @@ def released(registered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture
 def after_three(released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Releases:
     """The releases of a copy of that, which is the working directory."""
-    copy_project(released, tmp_path / "project")
+    shutil.copytree(released, tmp_path / "project")
     monkeypatch.chdir(tmp_path / "project")
     return Releases.open(small_params(), tmp_path / "project")
-
-
-def copy_project(original: Path, folder: Path) -> None:
-    """Copy a project with its MLflow store, which names folders in full."""
-    shutil.copytree(original, folder)
-    with closing(sqlite3.connect(folder / "mlflow.db")) as database, database:
-        for column in ("model_versions.source", "model_versions.storage_location", "experiments.artifact_location",
-                       "runs.artifact_uri", "logged_models.artifact_location"):
-            table, name = column.split(".")
-            database.execute(f"update {table} set {name} = replace({name}, ?, ?)", (str(original), str(folder)))
 
 
 def aliases() -> dict[str, str]:

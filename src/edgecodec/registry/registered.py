@@ -76,7 +76,9 @@ def fetch_model(store: Store, version: RegisteredVersion, folder: Path) -> Path:
     except (MlflowException, OSError) as error:
         if isinstance(error.__context__, requests.ConnectionError | requests.Timeout):
             raise  # the server, not these files
-        raise EdgeCodecError(f"{version}: its files cannot be copied to {folder}: {_last_line(error)}") from None
+        raise EdgeCodecError(f"{version}: its files cannot be copied to {folder}: {_last_line(error)}; if they are "
+                             f"gone, run the pipeline at git commit {version.tags.get('git_commit', '?')[:10]} (make "
+                             "repro), which puts them back") from None
 
 
 def _registered(version: ModelVersion, aliases: Mapping[str, str]) -> RegisteredVersion:
