@@ -34,6 +34,7 @@ from edgecodec.storage import sha256_of_file, write_json
 METRICS = Path("artifacts/metrics")
 COMPARED = ("error_percent.", "bits_per_window.")  # figures in tags; MLflow lists all tags beside every version
 DESCRIPTION = "mlflow.note.content"  # MLflow's own tag for it
+HOW_TO_RELEASE = "Releases are made by `edgecodec releases promote`, not by this page's button \"Promote model\"."
 SHOWN = ("analysis", "validation", "verification")  # folders of artifacts/ whose reports and plots MLflow keeps
 SHOWN_KINDS = {".png", ".svg", ".html", ".md"}
 
@@ -91,9 +92,10 @@ def _register_bundle(store: Store, run: Run, measured: Measurements, verdicts: S
     champion = champion_of(run.client, params.registry.model_name)
     with tempfile.TemporaryDirectory() as temporary:
         bundle = build_bundle(Path(temporary) / "bundle", repository, params)
+        card = (bundle.folder / "README.md").read_text(encoding="utf-8")
         version = version_of(
             run, bundle, params.registry.model_name,
-            description=f"{_headline(figures, params)}\n\n{(bundle.folder / 'README.md').read_text(encoding='utf-8')}",
+            description=f"{_headline(figures, params)}\n\n{HOW_TO_RELEASE}\n\n{card}",
             tags={
                 "gates": "passed", "evidence": str(measured.entry("verification.evidence")), "codec": params.codec,
                 "profile": params.train.profile, "model_hash": bundle.model_hash,
