@@ -47,8 +47,8 @@ lint: $(READY)  ## ruff and mypy
 release-check: $(READY)  ## say which stages would run again; the results of a release are of the present code
 	python -m edgecodec.sources.current
 
-ui: $(READY)  ## the MLflow UI on http://127.0.0.1:5000
-	mlflow ui --backend-store-uri 'sqlite:///$(CURDIR)/mlflow.db' --host 127.0.0.1 --port 5000
+ui: $(READY)  ## the MLflow UI on http://127.0.0.1:5000, and the addresses to open in it
+	python -m edgecodec.registry.ui
 
 clean:  ## remove the virtual environment and caches (not the results)
 	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache

@@ -25,7 +25,8 @@ def main() -> None:
     if version is None:
         console.print(f"not registered; MLflow run {registration.run_id} has the reasons")
     else:
-        console.print(f"{version.name} version {version.number}{'' if version.is_new else ' (as before)'}"
+        known = " (MLflow had lost files of it; they are back)" if version.is_restored else " (as before)"
+        console.print(f"{version.name} version {version.number}{'' if version.is_new else known}"
                       f"{', alias candidate' if version.is_candidate else ''}; MLflow run {registration.run_id}")
 
 

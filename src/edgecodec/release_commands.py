@@ -84,6 +84,22 @@ def rollback(
 
 
 @app.command()
+def repair(reason: Reason, by: Who = None) -> None:
+    """Take versions that were deleted in MLflow out of the line of champions; the log says so.
+
+    Where the champion itself was deleted, there is none until the next promote or rollback.
+    """
+    from edgecodec.registry.releases import Request
+
+    entries = _releases().repair(Request(by or _user(), reason))
+    for entry in entries:
+        typer.echo(f"version {entry.version} is out of the line of champions (release log, entry {entry.number}); "
+                   f"champion: {entry.after.champion or 'none, promote a version or roll back'}")
+    if not entries:
+        typer.echo("MLflow has every champion that the release log names; nothing was changed")
+
+
+@app.command()
 def diff(old: Version, new: Version) -> None:
     """Where two versions differ: figures, parameters, files."""
     from edgecodec.registry import release_tables
@@ -99,16 +115,25 @@ def verify(
     version: Annotated[str, typer.Argument(metavar="[VERSION]", help="A number or an alias.")] = "champion",
     accept_estimated: AcceptEstimated = None,
 ) -> None:
-    """Check a version from its bytes, the release log, and that the aliases agree with it."""
+    """Check a version from its bytes, the release log, and that nothing was released past it."""
     from edgecodec.errors import EdgeCodecError
+    from edgecodec.registry.registered import made_by_hand
 
     releases = _releases()
     state = releases.state()
-    sealed, examination = releases.examine(version, accept_estimated)
+    failures = [*([state.astray] if state.astray else []), *made_by_hand(releases.store, releases.name)]
+    try:
+        sealed, examination = releases.examine(version, accept_estimated)
+    except EdgeCodecError as error:
+        raise EdgeCodecError("; ".join([str(error), *failures])) from None
     _show(examination)
-    failures = [*examination.failures, *([state.astray] if state.astray else [])]
+    failures = [*examination.failures, *failures]
     if failures:
         raise EdgeCodecError(f"{sealed.version} does not pass: {'; '.join(failures)}")
+    for entry in state.history.entries:
+        if entry.action == "repair":
+            typer.echo(f"entry {entry.number} is a repair by {entry.who}: version {entry.version}, which MLflow had "
+                       f"lost, was taken out of the line of champions ({entry.reason})")
     typer.echo(f"{sealed.version} passes; release log unbroken, {len(state.history.entries)} entries")
 
 

@@ -83,6 +83,29 @@ def test_the_story_of_a_release(edgecodec: Command) -> None:  # noqa: F811
     one_line(edgecodec("releases", "promote", "1", "-m", " "), "--reason: 1 characters; say why")
 
 
+@pytest.mark.usefixtures("registered")
+def test_what_was_done_past_the_releases_is_found_and_named(edgecodec: Command,  # noqa: F811
+                                                            capsys: pytest.CaptureFixture[str]) -> None:
+    client = open_store().client
+    for version in ("1", "2"):
+        assert edgecodec("releases", "promote", version, "-m", "good").status == 0
+    client.copy_model_version(f"models:/{NAME}/2", "production")  # what MLflow's button "Promote model" does
+    capsys.readouterr()
+    one_line(edgecodec("releases", "verify"), "production version 1 was made from models:/edgecodec/2 by MLflow's")
+    client.delete_registered_model("production")
+    assert edgecodec("releases", "verify").status == 0
+
+    client.delete_model_version(NAME, "2")
+    one_line(edgecodec("releases", "verify"), "the line of champions has version 2, which MLflow has no more")
+    repaired = edgecodec("releases", "repair", "-m", "deleted by mistake", "--by", "ada")
+    assert "version 2 is out of the line of champions (release log, entry 3); champion: none" in repaired.out
+    assert "nothing was changed" in edgecodec("releases", "repair", "-m", "again").out
+    one_line(edgecodec("releases", "verify"), "no version or alias champion; there are 1, @previous-champion")
+    assert edgecodec("releases", "rollback", "-m", "what is left").status == 0
+    assert "entry 3 is a repair by ada: version 2, which MLflow had lost," in edgecodec("releases", "verify").out
+    assert "repair 2" in edgecodec("releases", "history").out
+
+
 def test_two_people_at_once_leave_one_story(registered: Path) -> None:
     command = [sys.executable, "-c", "from edgecodec.cli import main; main()", "releases", "promote"]
     both = [subprocess.Popen([*command, version, "-m", "mine"], env={**os.environ, "PYTHONPATH": str(SOURCE)},

@@ -100,7 +100,7 @@ def registered(finished_project: Path, new_store: Path, tmp_path_factory: pytest
 @pytest.fixture
 def releases(registered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Releases:
     """The releases of a copy of that project, which is the working directory."""
-    copy_project(registered, tmp_path / "project")
+    shutil.copytree(registered, tmp_path / "project")
     monkeypatch.chdir(tmp_path / "project")
     return Releases.open(small_params(), tmp_path / "project")
 
@@ -109,7 +109,7 @@ def releases(registered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def released(registered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy in which versions 1, 3 and 2 were promoted, in this order."""
     folder = tmp_path_factory.mktemp("released") / "project"
-    copy_project(registered, folder)
+    shutil.copytree(registered, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         releases = Releases.open(small_params(), folder)
@@ -121,19 +121,9 @@ def released(registered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture
 def after_three(released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Releases:
     """The releases of a copy of that, which is the working directory."""
-    copy_project(released, tmp_path / "project")
+    shutil.copytree(released, tmp_path / "project")
     monkeypatch.chdir(tmp_path / "project")
     return Releases.open(small_params(), tmp_path / "project")
-
-
-def copy_project(original: Path, folder: Path) -> None:
-    """Copy a project with its MLflow store, which names folders in full."""
-    shutil.copytree(original, folder)
-    with closing(sqlite3.connect(folder / "mlflow.db")) as database, database:
-        for column in ("model_versions.source", "model_versions.storage_location", "experiments.artifact_location",
-                       "runs.artifact_uri", "logged_models.artifact_location"):
-            table, name = column.split(".")
-            database.execute(f"update {table} set {name} = replace({name}, ?, ?)", (str(original), str(folder)))
 
 
 def aliases() -> dict[str, str]:
@@ -431,6 +421,78 @@ def test_an_alias_moved_by_hand_is_named_and_put_back(after_three: Releases) -> 
     assert (entry.action, entry.before.champion) == ("restore", "5")
     assert (champion(), releases.state().astray) == ("2", None)
     assert releases.state().history.champions == ["1", "3", "2"]
+
+
+def delete_version(*numbers: str) -> None:
+    """As MLflow's page does."""
+    for number in numbers:
+        open_store().client.delete_model_version(NAME, number)
+
+
+def line(releases: Releases) -> tuple[str | None, list[str], str | None]:
+    """The champion, those to go back to, and what there is to mend."""
+    state = releases.state()
+    assert aliases().get("champion") == state.champion
+    assert aliases().get("previous-champion") == (state.earlier[-1] if state.earlier else None)
+    return state.champion, state.earlier, state.astray
+
+
+def test_a_deleted_champion_is_taken_out_and_the_way_on_is_free(after_three: Releases) -> None:
+    releases = after_three
+    delete_version("2")
+    for act in (lambda: releases.promote("3", ASKED), lambda: releases.promote("2", ASKED),
+                lambda: releases.rollback(ASKED)):
+        refused(act, "version 2|releases repair")
+    assert "releases repair" in (releases.state().astray or "")
+
+    (entry,) = releases.repair(Request("ada@ground", "someone deleted it"))
+    assert (entry.action, entry.version, entry.after, entry.reason) == (
+        "repair", "2", Aliases(None, "3"), "someone deleted it")
+    assert entry.bundle_sha256 == releases.state().history.entries[2].bundle_sha256
+    assert line(releases) == (None, ["1", "3"], None)
+    assert releases.repair(ASKED) == []
+
+    assert releases.rollback(ASKED).version == "3"
+    assert line(releases) == ("3", ["1"], None)
+    assert releases.rollback(ASKED).version == "1"
+
+
+def test_after_a_repair_any_version_that_passes_may_be_promoted(after_three: Releases) -> None:
+    delete_version("2", "1")
+    assert [entry.version for entry in after_three.repair(ASKED)] == ["1", "2"]
+    assert line(after_three) == (None, ["3"], None)
+    move_champion("5")  # by hand
+    entry = after_three.promote("3", ASKED).entry
+    assert entry is not None
+    assert (entry.action, line(after_three)) == ("promote", ("3", [], None))
+
+
+def test_a_deleted_earlier_champion_is_taken_out_and_the_champion_stays(after_three: Releases) -> None:
+    delete_version("3")
+    refused(lambda: after_three.rollback(ASKED), "line of champions has version 3, which MLflow has no more")
+    after_three.repair(ASKED)
+    assert line(after_three) == ("2", ["1"], None)
+    assert after_three.rollback(ASKED).version == "1"
+
+
+def test_a_number_that_another_model_has_by_now_is_lost(after_three: Releases) -> None:
+    refused_for = "version 1 and version 3 and version 2, which MLflow has no more"
+    open_store().client.delete_registered_model(NAME)
+    assert register_variant(after_three.repository, error(2.3)) == "1"  # counted from 1 again
+    refused(lambda: after_three.promote("1", ASKED), refused_for)
+    assert len(after_three.repair(ASKED)) == 3
+    assert line(after_three) == (None, [], None)
+    after_three.promote("1", ASKED)
+    assert line(after_three) == ("1", [], None)
+
+
+def test_a_version_deleted_before_its_release_was_completed_does_not_block_all(after_three: Releases) -> None:
+    with closing(sqlite3.connect("mlflow.db")) as database, database:
+        database.execute("delete from params where key = 'settled.0003'")
+    delete_version("2")
+    assert after_three.state().lost == ("2",)
+    after_three.repair(ASKED)
+    assert line(after_three) == (None, ["1", "3"], None)
 
 
 def test_a_champion_from_before_the_log_is_the_first_to_go_back_to(releases: Releases) -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.registry.store import open_store
+from edgecodec.registry import store
+from edgecodec.registry.store import open_store, reporting_failure
 
 
 @pytest.fixture
@@ -44,3 +50,59 @@ def test_the_store_of_a_queued_experiment_is_that_of_its_parent(tmp_path: Path,
     monkeypatch.setenv("DVC_ROOT", str(parent))
     monkeypatch.chdir(tmp_path)
     assert open_store().uri == f"sqlite:///{parent}/mlflow.db"
+
+
+def test_a_database_that_is_locked_for_a_moment_is_waited_for(project: Path) -> None:
+    with closing(sqlite3.connect("mlflow.db", check_same_thread=False)) as other:
+        other.execute("begin exclusive")
+        threading.Timer(6, other.rollback).start()  # SQLite itself, as Python opens it, waits for 5 s
+        assert open_store().client.search_experiments()
+
+
+HOLD = "import sqlite3, sys; sqlite3.connect('mlflow.db').execute('begin exclusive'); print('held'); sys.stdin.read()"
+
+
+def test_a_database_that_stays_locked_is_told_with_who_holds_it(project: Path,
+                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "DATABASE_SECONDS", 0.5)
+    with subprocess.Popen([sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True, bufsize=0) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(EdgeCodecError) as raised:
+            open_store()
+        holder.kill()
+    told = str(raised.value)
+    assert told.startswith(f"{project}/mlflow.db: locked by another process, which may be process {holder.pid} (")
+    assert "wait for that process to end" in told
+    assert not any(word in told for word in ("backup", "move", "restore"))
+
+
+def test_what_is_wrong_with_a_database_is_told_with_what_helps(project: Path) -> None:
+    def failing(error: Exception) -> str:
+        with pytest.raises(EdgeCodecError) as raised, reporting_failure():
+            raise error
+        return str(raised.value)
+
+    path = f"{project}/mlflow.db"
+    assert failing(sqlite3.OperationalError("database or disk is full")) == \
+        f"{path}: database or disk is full; free some space and try again"
+    assert failing(sqlite3.OperationalError("attempt to write a readonly database")).endswith(
+        "make it and its folder writable, and try again")
+
+
+@pytest.mark.parametrize("tracking", [None, "http://127.0.0.1:9"])
+def test_versions_elsewhere_than_their_runs_are_refused(project: Path, monkeypatch: pytest.MonkeyPatch,
+                                                        tracking: str | None) -> None:
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", f"sqlite:///{project}/other.db")
+    if tracking:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking)
+    with pytest.raises(EdgeCodecError, match=r"MLFLOW_REGISTRY_URI: sqlite:.*other\.db is not the store of the runs, "):
+        open_store()
+    assert not Path("other.db").exists()
+
+
+def test_the_local_store_may_be_named_as_mlflow_names_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+        monkeypatch.setenv(variable, "sqlite:///mlflow.db")
+    assert open_store().artifacts == project / "mlartifacts"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from rich.table import Table
 
 from edgecodec.params import GatesParams
+from edgecodec.registry.markdown import markdown_table
 from edgecodec.registry.measurements import Measurements
 
 VALIDATION_DIGEST = "windows.splits.validation.digest"  # names the windows that errors are measured on
@@ -57,9 +58,9 @@ def gates_table(verdicts: Sequence[Verdict]) -> Table:
 
 def gates_markdown(verdicts: Sequence[Verdict]) -> str:
     """The verdicts as a table in Markdown."""
-    rows = [f"| {verdict.name} | {_shown(verdict.value)} | {_shown(verdict.limit)} | {verdict.evidence} | "
-            f"{_outcome(verdict)} |" for verdict in verdicts]
-    return "\n".join(["| gate | value | limit | evidence | verdict |", "|---|---:|---:|---|---|", *rows])
+    return markdown_table(("gate", "value", "limit", "evidence", "verdict"), [
+        (verdict.name, _shown(verdict.value), _shown(verdict.limit), verdict.evidence, _outcome(verdict))
+        for verdict in verdicts])
 
 
 def reasons(verdicts: Sequence[Verdict]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from edgecodec.packets.network import ExportedCodec
+from edgecodec.registry.markdown import markdown_table
 from edgecodec.registry.measurements import Measurements
 from edgecodec.registry.rate_figures import figures_of_rates
 
@@ -21,9 +22,9 @@ microcontroller, and rebuilds them here. Codec `{codec}`; model hash
 Errors are those of the low-passed window, over the central 64 % of its samples, on the validation split.
 The first compression ratio counts the payload alone, the second the whole packet with header and checksum.
 
-| rate | payload bits | packet bytes | ratio, payload | ratio, on air | error % | pointwise % | NMSE % | ms | mJ |
-|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
-{rates}
+{costs}
+
+{errors}
 
 Target {target}, simulator {simulator}: latency {evidence}; bit-exact: {bit_exact};
 L1 {l1_bytes} bytes, L2 {l2_bytes} bytes, code {code_bytes} bytes.
@@ -32,10 +33,11 @@ L1 {l1_bytes} bytes, L2 {l2_bytes} bytes, code {code_bytes} bytes.
 
     import mlflow, pandas
     model = mlflow.pyfunc.load_model("models:/<name>/<version>")
-    table = model.predict(pandas.DataFrame({{"packet": [...]}}))      # columns window, rate, sequence, error
+    table = model.predict(pandas.DataFrame({{"packet": [...]}}))
 
-Rates may mix, and so may fixed-length and coded packets. A packet that cannot be decoded is refused by its number; with
-`params={{"damaged": "keep"}}` it has a row without a window, whose `error` says why.
+The table has the columns window, rate, sequence and error. Rates may mix, and so may fixed-length and coded packets. A
+packet that cannot be decoded is refused by its number; with `params={{"damaged": "keep"}}` it has a row without a
+window, whose `error` says why.
 `window` is flat, channel by channel: `numpy.reshape(window, ({channels}, {samples}))`.
 Channels, in order: {channel_names}.
 
@@ -49,17 +51,20 @@ Channels, in order: {channel_names}.
 Windows of other sensors, other units or another sample rate: train on them first. A packet of another model is refused.
 """
 
-ROW = ("| {rate} | {payload_bits} | {packet_bytes} | {payload_ratio:.0f} | {on_air_ratio:.0f} | {error_percent:.3g} | "
-       "{pointwise_error_percent:.3g} | {nmse_percent:.3g} | {milliseconds:.3g} | {millijoules:.3g} |")
-
-
 def model_card(codec: ExportedCodec, measured: Measurements) -> str:
     """The card in Markdown. A figure that was not measured reads ``nan`` or ``None``."""
+    rates = figures_of_rates(codec, measured)
+    costs = markdown_table(("rate", "payload bits", "packet bytes", "ratio, payload", "ratio, on air"), [
+        (f"{each.rate}", f"{each.payload_bits}", f"{each.packet_bytes}", f"{each.payload_ratio:.0f}",
+         f"{each.on_air_ratio:.0f}") for each in rates])
+    errors = markdown_table(("rate", "error %", "pointwise %", "NMSE %", "ms", "mJ"), [
+        (f"{each.rate}", f"{each.error_percent:.3g}", f"{each.pointwise_error_percent:.3g}",
+         f"{each.nmse_percent:.3g}", f"{each.milliseconds:.3g}", f"{each.millijoules:.3g}") for each in rates])
     return CARD.format(
         model_id=codec.model_hash[:8], model_hash=codec.model_hash, codec=codec.codec,
         channels=codec.channels, samples=codec.samples, sample_rate=codec.sample_rate_hz,
         seconds=codec.samples / codec.sample_rate_hz, channel_names=json.dumps(codec.channel_names),
-        rates="\n".join(ROW.format(**vars(figures)) for figures in figures_of_rates(codec, measured)),
+        costs=costs, errors=errors,
         **{name: f"{measured.number(f'verification.{name}'):,.0f}" for name in ("l1_bytes", "l2_bytes", "code_bytes")},
         **{name: measured.entry(f"verification.{name}") for name in ("target", "simulator", "evidence", "bit_exact")},
     )

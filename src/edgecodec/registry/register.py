@@ -10,8 +10,8 @@ import json
 import math
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from edgecodec.registry.gates import VALIDATION_DIGEST, Verdict, gates_markdown,
 from edgecodec.registry.measurements import Measurements
 from edgecodec.registry.report.attach import attach_report
 from edgecodec.registry.report.page import Subject
-from edgecodec.registry.store import open_store, reporting_failure, store_exists
+from edgecodec.registry.restoration import restore_files
+from edgecodec.registry.store import Store, open_store, reporting_failure, store_exists
 from edgecodec.registry.summary import summary
 from edgecodec.registry.tracking import Run, git_commit, run_of_state
 from edgecodec.registry.versions import Version, champion_of, version_of
@@ -33,6 +34,7 @@ from edgecodec.storage import sha256_of_file, write_json
 METRICS = Path("artifacts/metrics")
 COMPARED = ("error_percent.", "bits_per_window.")  # figures in tags; MLflow lists all tags beside every version
 DESCRIPTION = "mlflow.note.content"  # MLflow's own tag for it
+HOW_TO_RELEASE = "Releases are made by `edgecodec releases promote`, not by this page's button \"Promote model\"."
 SHOWN = ("analysis", "validation", "verification")  # folders of artifacts/ whose reports and plots MLflow keeps
 SHOWN_KINDS = {".png", ".svg", ".html", ".md"}
 
@@ -64,7 +66,7 @@ def register(params: Params, repository: Path) -> Registration:
         run.log_summary(summary(measured, _rates(params)))
         run.client.log_inputs(run.id, datasets=_datasets(measured))
         _log_files(run, verdicts, repository)
-        version = None if failures else _register_bundle(run, measured, verdicts, params, repository)
+        version = None if failures else _register_bundle(store, run, measured, verdicts, params, repository)
         run.finish()
     return Registration(verdicts, run.id, version)
 
@@ -83,16 +85,17 @@ def judge_present(params: Params, repository: Path) -> tuple[Verdict, ...]:
     return judge(Measurements.read(repository / METRICS), params.gates, _rates(params), champion)
 
 
-def _register_bundle(run: Run, measured: Measurements, verdicts: Sequence[Verdict], params: Params,
+def _register_bundle(store: Store, run: Run, measured: Measurements, verdicts: Sequence[Verdict], params: Params,
                      repository: Path) -> Version:
     figures = summary(measured, _rates(params))
     compared = {name: str(value) for name, value in figures.items() if name.startswith(COMPARED)}
     champion = champion_of(run.client, params.registry.model_name)
     with tempfile.TemporaryDirectory() as temporary:
         bundle = build_bundle(Path(temporary) / "bundle", repository, params)
+        card = (bundle.folder / "README.md").read_text(encoding="utf-8")
         version = version_of(
             run, bundle, params.registry.model_name,
-            description=f"{_headline(figures, params)}\n\n{(bundle.folder / 'README.md').read_text(encoding='utf-8')}",
+            description=f"{_headline(figures, params)}\n\n{HOW_TO_RELEASE}\n\n{card}",
             tags={
                 "gates": "passed", "evidence": str(measured.entry("verification.evidence")), "codec": params.codec,
                 "profile": params.train.profile, "model_hash": bundle.model_hash,
@@ -100,6 +103,8 @@ def _register_bundle(run: Run, measured: Measurements, verdicts: Sequence[Verdic
                 "validation_digest": str(measured.entry(VALIDATION_DIGEST)), **compared,
             },
         )
+        if not version.is_new:
+            version = replace(version, is_restored=restore_files(store, version.name, version.number, bundle))
         attach_report(run.client, run.id, Subject(
             params.registry.model_name, version.number, bundle.folder, bundle.sha256,
             repository / "artifacts" / "analysis", verdicts, params.gates.largest_error_percent,
@@ -135,7 +140,7 @@ def _datasets(measured: Measurements) -> list[DatasetInput]:
 
 
 def _log_files(run: Run, verdicts: Sequence[Verdict], repository: Path) -> None:
-    """Verdicts, reports and plots, unless the run has these very files."""
+    """Verdicts, reports and plots, unless the run has these very files still."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_json(folder / "gates.json", [
@@ -148,12 +153,20 @@ def _log_files(run: Run, verdicts: Sequence[Verdict], repository: Path) -> None:
                     copy = folder / path.relative_to(repository / "artifacts")
                     copy.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(path, copy)
-        hashes = [f"{path.relative_to(folder)} {sha256_of_file(path)}"
-                  for path in sorted(folder.rglob("*")) if path.is_file()]
-        digest = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
-        if run.tags().get("files_sha256") != digest:
+        hashes = {path.relative_to(folder).as_posix(): sha256_of_file(path)
+                  for path in sorted(folder.rglob("*")) if path.is_file()}
+        digest = hashlib.sha256("\n".join(f"{name} {found}" for name, found in hashes.items()).encode()).hexdigest()
+        if run.tags().get("files_sha256") != digest or not hashes.keys() <= set(_logged_files(run)):
             run.client.log_artifacts(run.id, temporary)
             run.set_tags({"files_sha256": digest})
+
+
+def _logged_files(run: Run, folder: str | None = None) -> Iterator[str]:
+    for entry in run.client.list_artifacts(run.id, folder):
+        if entry.is_dir:
+            yield from _logged_files(run, entry.path)
+        else:
+            yield entry.path
 
 
 def _finite(value: float) -> float | None:

@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.registry.store import Store
-from edgecodec.registry.versions import CHAMPION, PREVIOUS_CHAMPION, aliases_of
+from edgecodec.registry.versions import BUNDLE, CHAMPION, PREVIOUS_CHAMPION, aliases_of
 
 BUNDLE_IN_MODEL = Path("artifacts") / "bundle"  # where MLflow puts a bundle in the folder of a model
 
@@ -76,7 +76,23 @@ def fetch_model(store: Store, version: RegisteredVersion, folder: Path) -> Path:
     except (MlflowException, OSError) as error:
         if isinstance(error.__context__, requests.ConnectionError | requests.Timeout):
             raise  # the server, not these files
-        raise EdgeCodecError(f"{version}: its files cannot be copied to {folder}: {_last_line(error)}") from None
+        raise EdgeCodecError(f"{version}: its files cannot be copied to {folder}: {_last_line(error)}; if they are "
+                             f"gone, run the pipeline at git commit {version.tags.get('git_commit', '?')[:10]} (make "
+                             "repro), which puts them back") from None
+
+
+def made_by_hand(store: Store, name: str) -> list[str]:
+    """Versions, of any registered model, that someone made in MLflow from those of ``name``; a line on each.
+
+    MLflow's button "Promote model" makes such a copy, past all checks.
+    """
+    own = {version.model_id for version in store.client.search_model_versions(f"name = '{name}'")
+           if version.tags.get(BUNDLE)} - {None}
+    found = [version for version in store.client.search_model_versions()
+             if (version.source or "").startswith(f"models:/{name}/")
+             or (version.name != name and version.model_id in own)]
+    return [f"{version.name} version {version.version} was made from {version.source} by MLflow's \"Promote model\" "
+            "or alike, and is no release: delete it, and use `edgecodec releases promote`" for version in found]
 
 
 def _registered(version: ModelVersion, aliases: Mapping[str, str]) -> RegisteredVersion:

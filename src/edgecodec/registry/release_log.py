@@ -20,7 +20,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -31,13 +31,13 @@ from pydantic import TypeAdapter, ValidationError
 from edgecodec.errors import EdgeCodecError
 from edgecodec.registry.store import Store
 
-Action = Literal["promote", "restore", "rollback"]
+Action = Literal["promote", "restore", "rollback", "repair"]
 BEGINNING = "0" * 64  # what the first entry holds instead of a hash
 RUN, HEAD = "release_log.run", "release_log.head"  # tags of registered models
 ENTRY, SETTLED = "entry.", "settled."  # parameters of the run
 DESCRIPTION = """\
 The release log of the registered model `{name}`: the parameters of run `{run}` in experiment `{experiment}`.
-Written by `edgecodec releases promote` and `rollback`, read by `edgecodec releases history`. Do not delete it.
+Written by `edgecodec releases promote`, `rollback` and `repair`, read by `history`. Do not delete it.
 """
 
 
@@ -62,7 +62,7 @@ class Entry:
     """One release."""
 
     number: int  # from 1
-    action: Action  # restore: the champion stays, its alias had been moved by other means
+    action: Action  # restore: the champion stays, its alias had been moved; repair: MLflow has lost the version
     version: str
     bundle_sha256: str
     figures: Figures
@@ -92,7 +92,10 @@ class History:
 
     @property
     def champions(self) -> list[str]:
-        """The champion, last, and before it those that ``rollback`` goes back to, the nearest last but one."""
+        """The line of champions: the present one, last, and those that ``rollback`` goes back to, nearest last.
+
+        After a repair the present one may be none; then all are such that ``rollback`` goes back to.
+        """
         if not self.entries:
             return []
         found = self.entries[0].before
@@ -101,8 +104,22 @@ class History:
             if entry.action == "promote" and entry.version not in chain[-1:]:
                 chain.append(entry.version)
             elif entry.action == "rollback":
-                chain.pop()
+                while chain[-1:] != [entry.version]:
+                    chain.pop()
+            elif entry.action == "repair":
+                chain = without(entry.version, chain)
         return chain
+
+    def release_of(self, version: str) -> Entry | None:
+        """The last entry by which ``version`` became champion."""
+        return next((entry for entry in reversed(self.entries)
+                     if entry.version == version and entry.action != "repair"), None)
+
+
+def without(lost: str, chain: Sequence[str]) -> list[str]:
+    """``chain`` of champions without a version that is lost; no version follows itself."""
+    left = [version for version in chain if version != lost]
+    return [version for version, before in zip(left, [None, *left], strict=False) if version != before]
 
 
 _ENTRY = TypeAdapter(Entry)
@@ -250,8 +267,6 @@ def _tags(client: MlflowClient, name: str) -> dict[str, str]:
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
 
 
 def _numbered(stored: Mapping[str, str], prefix: str) -> dict[int, str]:

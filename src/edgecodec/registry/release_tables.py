@@ -64,8 +64,9 @@ def history_table(history: History) -> Table:
                   caption_justify="left")
     for entry in history.entries:
         estimate = f" (accepted: {entry.accepted_estimate})" if entry.accepted_estimate else ""
-        table.add_row(str(entry.number), entry.when.removesuffix("+00:00"), Text(entry.who), entry.action,
-                      entry.after.champion, entry.before.champion or "none", Text(f"{entry.evidence}{estimate}"),
+        table.add_row(str(entry.number), entry.when.removesuffix("+00:00"), Text(entry.who),
+                      f"{entry.action} {entry.version}", entry.after.champion or "none",
+                      entry.before.champion or "none", Text(f"{entry.evidence}{estimate}"),
                       Text(entry.reason))
     return table
 

@@ -12,13 +12,16 @@ A release is decided by one entry of the release log (:mod:`edgecodec.registry.r
 Killed before 3, nothing has happened. Killed after it, the release is decided, and the next command, anyone's,
 completes it at 1. MLflow cannot move an alias on condition: one that is moved by other means in the milliseconds
 between 3 and 4 is overwritten. On one machine a file lock keeps 3 and 4 of two processes apart.
+
+A champion that was deleted in MLflow cannot be put back. ``repair`` takes it out of the line of champions, by an entry
+that says so; until someone does, nothing is released.
 """
 
 from __future__ import annotations
 
 import tempfile
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,11 +30,20 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.params import Params
 from edgecodec.registry.examination import Examination, SealedBundle, examine, open_sealed
 from edgecodec.registry.gates import Champion
-from edgecodec.registry.registered import RegisteredVersion, fetch_model, find_version
-from edgecodec.registry.release_log import Action, Aliases, Entry, EntryTakenError, Figures, History, ReleaseLog
+from edgecodec.registry.registered import RegisteredVersion, fetch_model, find_version, list_versions
+from edgecodec.registry.release_log import (
+    Action,
+    Aliases,
+    Entry,
+    EntryTakenError,
+    Figures,
+    History,
+    ReleaseLog,
+    without,
+)
 from edgecodec.registry.remeasurement import LocalWindows, measured_error_percent
 from edgecodec.registry.store import Store, locked, open_store, reporting_failure
-from edgecodec.registry.versions import CHAMPION, PREVIOUS_CHAMPION, aliases_of
+from edgecodec.registry.versions import BUNDLE, CHAMPION, PREVIOUS_CHAMPION, aliases_of
 
 LONGEST_REASON = 1000  # characters; an entry must fit into a parameter of MLflow
 
@@ -57,17 +69,31 @@ class State:
     history: History
     aliases: Aliases
     completed: Entry | None  # an interrupted release that reading the state has completed
+    lost: tuple[str, ...]  # of the line of champions: MLflow has deleted them, or has another model by their number
+
+    @property
+    def champion(self) -> str | None:
+        return self.history.entries[-1].after.champion if self.history.entries else self.aliases.champion
 
     @property
     def champions(self) -> list[str]:
-        """The champion, last, and before it those that ``rollback`` goes back to, the nearest last but one."""
+        """The line of champions: see :attr:`History.champions`."""
         if self.history.entries:
             return self.history.champions
         return [version for version in (self.aliases.previous_champion, self.aliases.champion) if version is not None]
 
     @property
+    def earlier(self) -> list[str]:
+        """Those that ``rollback`` goes back to, the nearest last."""
+        return self.champions if self.champion is None else self.champions[:-1]
+
+    @property
     def astray(self) -> str | None:
-        """What to say of aliases that are not where the last release put them."""
+        """What to say of versions and aliases that are not as the last release left them."""
+        if self.lost:
+            return (f"the line of champions has {' and '.join(map(_shown, self.lost))}, which MLflow has no more: "
+                    "deleted there, or another model has the number; take out what is lost with `edgecodec releases "
+                    "repair --reason ...`, then promote or roll back")
         if not self.history.entries or self.aliases == self.history.entries[-1].after:
             return None
         found, wanted = self.aliases, self.history.entries[-1].after
@@ -75,8 +101,14 @@ class State:
             (CHAMPION, found.champion, wanted.champion),
             (PREVIOUS_CHAMPION, found.previous_champion, wanted.previous_champion),
         ) if here != there]
-        return (f"alias {', and '.join(moved)}: moved by other means than `edgecodec releases`; put it back with "
-                f"`edgecodec releases promote {wanted.champion} --reason ...`")
+        mend = "promote a version or roll back" if wanted.champion is None else (
+            f"put it back with `edgecodec releases promote {wanted.champion} --reason ...`")
+        return f"alias {', and '.join(moved)}: moved by other means than `edgecodec releases`; {mend}"
+
+    def must_be_whole(self) -> None:
+        """Raise an :class:`EdgeCodecError` where a version of the line of champions is lost."""
+        if self.lost:
+            raise EdgeCodecError(self.astray)
 
 
 @dataclass(frozen=True)
@@ -86,6 +118,16 @@ class Release:
     version: str
     entry: Entry | None  # None: the version was champion already
     examination: Examination | None  # None: an interrupted release was completed
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What an entry of the log says of its version, by the names it has there."""
+
+    bundle_sha256: str
+    figures: Figures
+    evidence: str
+    accepted_estimate: str | None
 
 
 class RefusedError(EdgeCodecError):
@@ -133,7 +175,7 @@ class Releases:
                     history = self._follow(log)
                 self.notify(f"completed entry {interrupted.number} of the release log, which was interrupted: "
                             f"{interrupted.action} of version {interrupted.version}")
-            return State(history, self._aliases(), interrupted)
+            return State(history, self._aliases(), interrupted, self._lost(history))
 
     def examine(self, wanted: str, accept_estimated: str | None = None) -> tuple[SealedBundle, Examination]:
         """Check a version by its bytes, compared with nobody. Changes nothing.
@@ -152,10 +194,11 @@ class Releases:
             EdgeCodecError: nothing could be examined, or someone else released meanwhile.
         """
         state = self.state()
+        state.must_be_whole()
         with reporting_failure(), tempfile.TemporaryDirectory() as work:
             version = find_version(self.store, self.name, wanted)
-            champion = state.champions[-1] if state.champions else None
-            if state.astray and version.number != champion:
+            champion = state.champion
+            if state.astray and champion not in (None, version.number):
                 raise EdgeCodecError(state.astray)
             rival = None if champion in (None, version.number) else self._rival(state, champion)
             sealed, examination = self._examine(version, rival, request.accept_estimated, Path(work))
@@ -163,9 +206,11 @@ class Releases:
                 raise RefusedError(f"{version} is not promoted: {'; '.join(examination.failures)}", examination)
             if version.number == champion and state.history.entries and not state.astray:
                 return Release(version.number, None, examination)
-            chain = [*state.champions, *([] if version.number == champion else [version.number])]
-            action: Action = "restore" if state.astray else "promote"
-            return Release(version.number, self._decide(action, state, chain, sealed, request), examination)
+            before = state.earlier if version.number == champion else state.champions
+            before = before[:-1] if before[-1:] == [version.number] else before
+            action: Action = "restore" if state.astray and version.number == champion else "promote"
+            after = Aliases(version.number, before[-1] if before else None)
+            return Release(version.number, self._release(action, state, after, sealed, request), examination)
 
     def rollback(self, request: Request, withdrawn: str | None = None) -> Release:
         """Make the champion before the present one the champion again, if it passes today.
@@ -179,26 +224,50 @@ class Releases:
             EdgeCodecError: there is none, or someone else released meanwhile.
         """
         state = self.state()
+        state.must_be_whole()
         if state.completed is not None and state.completed.action == "rollback":
             return Release(state.completed.version, state.completed, None)
-        if state.astray:
+        if state.astray and state.champion is not None:
             raise EdgeCodecError(state.astray)
-        champions = state.champions
-        if withdrawn is not None and (not champions or withdrawn != champions[-1]):
+        if withdrawn is not None and withdrawn != state.champion:
             last = state.history.entries[-1] if state.history.entries else None
             if last is not None and last.action == "rollback" and last.before.champion == withdrawn:
                 return Release(last.version, None, None)
             raise EdgeCodecError(f"{self.name} version {withdrawn} is not the champion, which is "
-                                 f"{_shown(champions[-1] if champions else None)}; nothing was rolled back")
-        if len(champions) < 2:
+                                 f"{_shown(state.champion)}; nothing was rolled back")
+        if not state.earlier:
             raise EdgeCodecError(f"{self.name}: no earlier champion to go back to; see `edgecodec releases history`")
         with reporting_failure(), tempfile.TemporaryDirectory() as work:
-            version = find_version(self.store, self.name, champions[-2])
+            *before, back = state.earlier
+            version = find_version(self.store, self.name, back)
             sealed, examination = self._examine(version, None, request.accept_estimated, Path(work))
             if examination.failures:
                 raise RefusedError(f"no rollback to {version}: {'; '.join(examination.failures)}", examination)
-            entry = self._decide("rollback", state, champions[:-1], sealed, request)
+            after = Aliases(back, before[-1] if before else None)
+            entry = self._release("rollback", state, after, sealed, request)
             return Release(version.number, entry, examination)
+
+    def repair(self, request: Request) -> list[Entry]:
+        """Take the champions that MLflow has lost out of the line of champions; the entries that say so.
+
+        Where the present champion is lost, there is none afterwards, until someone promotes or rolls back.
+
+        Raises:
+            EdgeCodecError: MLflow has no version at all, or someone else released meanwhile.
+        """
+        entries: list[Entry] = []
+        with reporting_failure():
+            list_versions(self.store, self.name)
+            while (state := self.state()).lost:
+                left = state.champions
+                for version in state.lost:
+                    left = without(version, left)
+                champion = None if state.champion in state.lost else state.champion
+                earlier = left if champion is None else left[:-1]
+                after = Aliases(champion, earlier[-1] if earlier else None)
+                lost = state.lost[0]
+                entries.append(self._decide("repair", state, after, lost, _facts_of(state.history, lost), request))
+        return entries
 
     def _examine(self, version: RegisteredVersion, champion: Champion | None, accept_estimated: str | None,
                  work: Path) -> tuple[SealedBundle, Examination]:
@@ -227,8 +296,8 @@ class Releases:
 
     def _rival(self, state: State, champion: str) -> Champion:
         """The champion's figures: from the log, which shows tampering; where it has none, from the sealed bundle."""
-        entries = [entry for entry in state.history.entries if entry.version == champion]
-        figures = entries[-1].figures if entries else self._figures(champion)
+        entry = state.history.release_of(champion)
+        figures = entry.figures if entry else self._figures(champion)
         errors = {int(rate): error for rate, error in figures.error_percent.items()}
         return Champion(champion, figures.validation_digest, errors)
 
@@ -237,18 +306,22 @@ class Releases:
             version = find_version(self.store, self.name, number)
             return open_sealed(version, fetch_model(self.store, version, Path(work))).figures
 
-    def _decide(self, action: Action, state: State, chain: Sequence[str], sealed: SealedBundle,
+    def _release(self, action: Action, state: State, after: Aliases, sealed: SealedBundle, request: Request) -> Entry:
+        """Append the entry that makes the examined version the champion, and let the aliases follow."""
+        facts = Facts(sealed.bundle.sha256, sealed.figures, sealed.evidence,
+                      request.accept_estimated if sealed.evidence == "estimated" else None)
+        return self._decide(action, state, after, sealed.version.number, facts, request)
+
+    def _decide(self, action: Action, state: State, after: Aliases, version: str, facts: Facts,
                 request: Request) -> Entry:
-        """Append the entry that makes the last of ``chain`` the champion, and let the aliases follow."""
+        """Append the next entry, and let the aliases follow."""
         with locked():
             log = ReleaseLog.create(self.store, self.name)
             self._must_be_unchanged(state, log.read())
             entry = Entry(
-                number=len(state.history.entries) + 1, action=action, version=chain[-1],
-                bundle_sha256=sealed.bundle.sha256, figures=sealed.figures, evidence=sealed.evidence,
-                accepted_estimate=request.accept_estimated if sealed.evidence == "estimated" else None,
-                before=state.aliases, after=Aliases(chain[-1], chain[-2] if len(chain) > 1 else None),
-                who=request.who, when=datetime.now(UTC).isoformat(timespec="seconds"), reason=request.reason.strip(),
+                number=len(state.history.entries) + 1, action=action, version=version, **vars(facts),
+                before=state.aliases, after=after, who=request.who,
+                when=datetime.now(UTC).isoformat(timespec="seconds"), reason=request.reason.strip(),
                 nonce=uuid.uuid4().hex, previous=state.history.head)
             try:
                 log.append(entry)
@@ -278,11 +351,13 @@ class Releases:
         """Move aliases and tags to where the last entry says, until it is the last one still."""
         while True:
             history = log.read()
-            entry = history.entries[-1]
-            self._move(CHAMPION, entry.after.champion)
-            self._move(PREVIOUS_CHAMPION, entry.after.previous_champion)
-            self._tag("released", entry.version, entry)
-            if entry.action == "rollback" and entry.before.champion is not None:
+            entry, there = history.entries[-1], self._bundles()
+            for alias, number in ((CHAMPION, entry.after.champion), (PREVIOUS_CHAMPION, entry.after.previous_champion)):
+                if number is None or number in there:
+                    self._move(alias, number)
+            if entry.action != "repair" and entry.version in there:
+                self._tag("released", entry.version, entry)
+            if entry.action == "rollback" and entry.before.champion in there:
                 self._tag("withdrawn", entry.before.champion, entry)
             log.settle(history)
             if log.read().head == history.head:
@@ -302,9 +377,28 @@ class Releases:
             if known.get(f"{event}.{name}") != value:
                 self.store.client.set_model_version_tag(self.name, number, f"{event}.{name}", value)
 
+    def _bundles(self) -> dict[str, str | None]:
+        """sha256 of the bundle of every version that MLflow has, by number."""
+        found = self.store.client.search_model_versions(f"name = '{self.name}'")
+        return {str(version.version): version.tags.get(BUNDLE) for version in found}
+
+    def _lost(self, history: History) -> tuple[str, ...]:
+        there = self._bundles()
+        released = {version: history.release_of(version) for version in history.champions}
+        return tuple(version for version, entry in released.items() if version not in there
+                     or (entry is not None and entry.bundle_sha256 != there[version]))
+
     def _aliases(self) -> Aliases:
         found = aliases_of(self.store.client, self.name)
         return Aliases(found.get(CHAMPION), found.get(PREVIOUS_CHAMPION))
+
+
+def _facts_of(history: History, lost: str) -> Facts:
+    """What the log knows of a version that MLflow has lost."""
+    entry = history.release_of(lost)
+    if entry is None:  # champion from before the log
+        return Facts("unknown", Figures("unknown", {}), "unknown", None)
+    return Facts(entry.bundle_sha256, entry.figures, entry.evidence, entry.accepted_estimate)
 
 
 def _shown(number: str | None) -> str:

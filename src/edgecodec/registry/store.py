@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sqlite3
@@ -17,9 +18,19 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from edgecodec.errors import EdgeCodecError
+from edgecodec.registry.relocation import relocate
 
 LOCK_SECONDS = 120  # creating a new sqlite store takes about ten
+DATABASE_SECONDS = 60.0  # how long a database is waited for that another process has locked
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # shows it as training, not as generative AI
+MENDS = {  # what SQLite says, and what helps
+    "disk is full": "free some space and try again",
+    "readonly database": "make it and its folder writable, and try again",
+    "unable to open": "make it and its folder readable and writable, and try again",
+    "not a database": "restore it from a backup",
+    "malformed": "restore it from a backup",
+}
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # what it logs, it raises
 
 
 @dataclass(frozen=True)
@@ -63,7 +74,16 @@ def local_database() -> Path:
 
 def server() -> str | None:
     """The store that the environment names, if it is not the local one."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or None
+    return _elsewhere("MLFLOW_TRACKING_URI")
+
+
+def _elsewhere(variable: str) -> str | None:
+    """The store that an environment variable names; None for the local one. MLflow itself may set it to that."""
+    uri = os.environ.get(variable) or None
+    if uri is not None and uri.startswith("sqlite:///") and Path(uri.removeprefix("sqlite:///")).resolve() == \
+            local_database():
+        return None
+    return uri
 
 
 def store_exists() -> bool:
@@ -91,16 +111,24 @@ def locked() -> Iterator[None]:
 def open_store() -> Store:
     """Open the store, and create it if it is local and new.
 
+    A local store that was renamed, moved or copied finds its files in its present folder from then on.
+
     Raises:
-        EdgeCodecError: the server does not answer, or the database cannot be used.
+        EdgeCodecError: the server does not answer, or the database cannot be used; or versions would go elsewhere.
     """
-    named = server()
+    named, registry = server(), os.environ.get("MLFLOW_REGISTRY_URI")
+    if registry and _elsewhere("MLFLOW_REGISTRY_URI") != named:
+        raise EdgeCodecError(f"MLFLOW_REGISTRY_URI: {without_password(registry)} is not the store of the runs, "
+                             f"{without_password(named or str(local_database()))}, and versions lie beside their runs; "
+                             "unset it, or name one server in MLFLOW_TRACKING_URI for both")
     with locked(), reporting_failure():
         if named is None:
-            with closing(sqlite3.connect(local_database())) as database:  # MLflow would retry for minutes
-                database.execute("pragma schema_version")
+            with closing(sqlite3.connect(local_database(), timeout=DATABASE_SECONDS)) as database:
+                database.execute("begin immediate")  # MLflow itself would wait for seconds, or retry for minutes
+                database.rollback()
+                relocate(database, home() / "mlartifacts")
         uri = named or f"sqlite:///{local_database()}"
-        client = MlflowClient(uri)
+        client = MlflowClient(uri, registry_uri=uri)
         client.search_experiments(max_results=1)  # creates the tables of a new database, and finds a server down
     return Store(client, uri, None if named else home() / "mlartifacts")
 
@@ -113,13 +141,35 @@ def reporting_failure() -> Iterator[None]:
     except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
         named = server()
         if named is None:
-            mend = "free some space and try again" if "disk is full" in str(error) else (
-                "if it cannot be mended, restore it from a backup, or move it away: make repro builds a new one")
-            raise EdgeCodecError(f"{local_database()}: {_first_line(error)}; {mend}") from None
+            raise EdgeCodecError(f"{local_database()}: {_local_failure(error)}") from None
         silent = isinstance(error.__context__, requests.ConnectionError | requests.Timeout)
         raise EdgeCodecError(f"MLflow server {without_password(named)}: "
                              f"{'does not answer' if silent else _first_line(error)}; start it, or unset "
                              "MLFLOW_TRACKING_URI to use the local store") from None
+
+
+def _local_failure(error: Exception) -> str:
+    told = _first_line(error)
+    if "database is locked" in told:
+        users = _users_of(local_database())
+        return (f"locked by another process{f', which may be {users}' if users else ''}; nothing is wrong with it: "
+                "wait for that process to end, or end it, and try again")
+    mend = next((mend for said, mend in MENDS.items() if said in told), "try again; if it stays, restore a backup")
+    return f"{told}; {mend}"
+
+
+def _users_of(path: Path) -> str:
+    """The other processes on this machine that have ``path`` open, as far as one may know."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if int(process.name) != os.getpid() and any(
+                    link.resolve() == path for link in (process / "fd").iterdir()):
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+                found.append(f"process {process.name} ({command[:80]})")
+        except OSError:  # it has ended, or is another user's
+            continue
+    return " or ".join(found)
 
 
 def _first_line(error: Exception) -> str:

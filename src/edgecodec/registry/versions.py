@@ -51,6 +51,7 @@ class Version:
     number: str
     is_new: bool  # created by this call
     is_candidate: bool  # the alias points to it
+    is_restored: bool = False  # MLflow had lost files of it, which are back
 
 
 def champion_of(client: MlflowClient, name: str) -> Champion | None:
@@ -73,7 +74,8 @@ def version_of(run: Run, bundle: Bundle, name: str, description: str, tags: Mapp
     client = run.client
     with locked():
         found = client.search_model_versions(f"name = '{name}' and tags.{BUNDLE} = '{bundle.sha256}'")
-        number = str(found[0].version) if found else _create(run, bundle, name, description, tags)
+        numbers = sorted((str(version.version) for version in found), key=int)  # the first; others are copies of it
+        number = numbers[0] if numbers else _create(run, bundle, name, description, tags)
         is_candidate = aliases_of(client, name).get(CANDIDATE) == number
         if not is_candidate and "DVC_EXP_NAME" not in os.environ:
             client.set_registered_model_alias(name, CANDIDATE, number)
@@ -91,6 +93,15 @@ def aliases_of(client: MlflowClient, name: str) -> dict[str, str]:
         raise
 
 
+def save_as_model(bundle: Bundle, folder: Path, model: Model) -> None:
+    """Write ``bundle`` into ``folder`` together with what MLflow needs to load it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the signature is given, so no example is needed to infer it
+        mlflow.pyfunc.save_model(
+            str(folder), python_model=str(LOADER), artifacts={"bundle": str(bundle.folder)}, mlflow_model=model,
+            signature=SIGNATURE, pip_requirements=pinned_requirements())
+
+
 def _create(run: Run, bundle: Bundle, name: str, description: str, tags: Mapping[str, str]) -> str:
     client = run.client
     logged = _begun(run, name) or client.create_logged_model(
@@ -98,8 +109,8 @@ def _create(run: Run, bundle: Bundle, name: str, description: str, tags: Mapping
         model_type="pyfunc")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "model"
-        _save(bundle, folder, Model(artifact_path=logged.artifact_location, run_id=run.id, model_id=logged.model_id,
-                                    model_uuid=logged.model_id))
+        save_as_model(bundle, folder, Model(artifact_path=logged.artifact_location, run_id=run.id,
+                                            model_id=logged.model_id, model_uuid=logged.model_id))
         client.log_model_artifacts(logged.model_id, str(folder))
         loader = loader_sha256(folder)
     client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
@@ -126,11 +137,3 @@ def _begun(run: Run, name: str) -> LoggedModel | None:
     registered = {version.model_id for version in versions}
     logged = run.client.search_logged_models([run.experiment_id], f"source_run_id = '{run.id}'")
     return next((model for model in logged if model.model_id not in registered), None)
-
-
-def _save(bundle: Bundle, folder: Path, model: Model) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # the signature is given, so no example is needed to infer it
-        mlflow.pyfunc.save_model(
-            str(folder), python_model=str(LOADER), artifacts={"bundle": str(bundle.folder)}, mlflow_model=model,
-            signature=SIGNATURE, pip_requirements=pinned_requirements())
