@@ -45,6 +45,11 @@ def test_a_picture_is_an_svg_and_the_same_bytes_again(
     assert b"<dc:date>" not in first.read_bytes()
 
 
+def test_the_codebook_picture_has_no_small_letters(drawings: dict[str, Callable[[Path], None]], tmp_path: Path) -> None:
+    drawings["codebook_usage"](tmp_path / "usage.svg")
+    assert "scale(0.7)" not in (tmp_path / "usage.svg").read_text()  # of exponents
+
+
 def test_learning_curves_of_a_training_that_evaluated_nothing_are_empty_axes(tmp_path: Path) -> None:
     plots.draw_learning_curves(tmp_path / "empty.svg", [])
     assert (tmp_path / "empty.svg").is_file()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -198,6 +200,16 @@ def test_a_server_is_released_on_like_the_local_store(project: Path, server: str
     assert small_params().registry.model_name == NAME
 
 
+def letters(page: str) -> Iterator[float]:
+    """Sizes of the letters in the page's pictures, in pixels, where the window is 1200 px wide."""
+    width = int(re.search(r"main { max-width: (\d+)px; margin: 0 auto; padding: 40px 48px", page)[1]) - 2 * 48
+    for picture in re.findall("data:image/svg.xml;base64,([^\"]+)", page):
+        svg = base64.b64decode(picture).decode()
+        box = re.search(r'viewBox="0 0 ([\d.]+)', svg)
+        for size in re.findall(r"scale\(([\d.]+) -", svg) if box else ():
+            yield 100 * float(size) * width / float(box[1])
+
+
 def test_the_report_of_a_version_is_one_page_with_all_it_needs(registered: Path) -> None:
     finished = in_a_process("releases", "report", "2", "-o", "report.html")
     assert finished.status == 0, finished.err
@@ -207,6 +219,7 @@ def test_the_report_of_a_version_is_one_page_with_all_it_needs(registered: Path)
         "What it is", "Gates", "Error against bits", "Codebooks", "On the target", "Lineage", "How to flash",
         "How to decode"))
     assert "http" not in page.replace("http://www.w3.org", "")  # nothing to fetch
+    assert min(letters(page)) >= 10
     version = open_store().client.get_model_version(NAME, "2")
     assert version.tags["report"] == f"runs:/{version.run_id}/release_report/version-2.html"
     kept = Path(open_store().client.download_artifacts(version.run_id, "release_report/version-2.html"))

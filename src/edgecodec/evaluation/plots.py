@@ -142,7 +142,7 @@ def draw_codebook_usage(path: Path, utilization: Utilization) -> None:
         axes.grid(visible=False)
         axes.set(xlabel="codewords, most frequent first (white: never chosen)", ylabel="stage",
                  title=f"Codebook usage, {utilization.windows} windows")
-        drawn.colorbar(image, ax=axes, label="frequency x codewords")
+        drawn.colorbar(image, ax=axes, label="frequency x codewords", format="{x:g}")
 
 
 def draw_learning_curves(path: Path, history: Sequence[Mapping[str, float]]) -> None:

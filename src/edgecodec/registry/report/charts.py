@@ -113,9 +113,9 @@ def memory(blocks: Sequence[Mapping[str, Any]], steps: Sequence[str], arena_byte
             axes.bar(block["first_step"], block["bytes"] / 1e3, width, block["offset"] / 1e3, align="edge",
                      color=fills[number % len(fills)], edgecolor="white", linewidth=0.8)
             if block["bytes"] > LEAST_NAMED * arena_bytes:
-                name = block["name"] if width > 1 else block["name"].replace("_", "\n", 1)
+                name = block["name"] if width > 1 else block["name"].replace("_", "\n")
                 axes.text(block["first_step"] + width / 2, (block["offset"] + block["bytes"] / 2) / 1e3, name,
-                          ha="center", va="center", fontsize=6, linespacing=0.95)
+                          ha="center", va="center", fontsize=6.5, linespacing=0.95)
         axes.axhline(arena_bytes / 1e3, color=ACCENT, linewidth=1)
         axes.annotate(f"{arena_bytes:,} bytes of arena", (1, arena_bytes / 1e3), xycoords=("axes fraction", "data"),
                       ha="right", va="bottom", color=ACCENT)
