@@ -19,6 +19,7 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.network import Arithmetic, ExportedCodec, Stage
 from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.toolchain import Toolchain
+from edgecodec.simulators.transcript import Transcript
 
 pytestmark = pytest.mark.tools
 
@@ -142,10 +143,22 @@ def test_sanitizers_find_nothing(kind: Callable[[Sizes], ExportedCodec], threads
     assert compare_with_oracle(codec, windows, transcript).bit_exact
 
 
+@pytest.mark.parametrize("option", [
+    "-ffast-math", "-ffinite-math-only", "-funsafe-math-optimizations", "-freciprocal-math", "-fno-signed-zeros",
+    "-fassociative-math -fno-signed-zeros -fno-trapping-math"])
 @pytest.mark.parametrize("compiler", every_compiler("host"))
-def test_sums_in_another_order_are_refused(compiler: Toolchain, run_on_host: RunOnHost) -> None:
-    """Of the options that allow it only GCC tells them all."""
-    codec = edge_like(Sizes(seed=5))
-    for option in ("-ffast-math", *(["-funsafe-math-optimizations"] if compiler.name == "gcc" else [])):
-        with pytest.raises(EdgeCodecError, match="compile without -ffast-math"):
-            run_on_host(codec, random_windows(codec, 1), compiler=compiler, options=(option,))
+def test_options_that_change_values_are_refused_or_change_none(compiler: Toolchain, option: str,
+                                                               run_on_host: RunOnHost) -> None:
+    """GCC tells of all of them. clang tells of two, and is told to leave the sums' order alone."""
+    codec = edge_like(Sizes(seed=5, channels=40, samples=60, width=40, codewords=400))
+    windows = random_windows(codec, 4)
+    options = ("-O3", *NEWER_INSTRUCTIONS, *option.split(), "-ffp-contract=off")
+
+    def run() -> Transcript:
+        return run_on_host(codec, windows, compiler=replace(compiler, warnings_are_errors=False), options=options)
+
+    if compiler.name == "gcc" or option in ("-ffast-math", "-ffinite-math-only"):
+        with pytest.raises(EdgeCodecError, match="compile without -ffast-math and the options that are part of it"):
+            run()
+    else:
+        assert compare_with_oracle(codec, windows, run()).bit_exact

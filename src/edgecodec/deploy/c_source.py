@@ -210,6 +210,10 @@ def model_header(codec: ExportedCodec, plan: MemoryPlan) -> str:
 
 #include "edgecodec.h"
 
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
 {defines}
 /* EC_INDICES and EC_PACKET_BYTES are enough for packets of every kind and rate. */
 
@@ -232,6 +236,10 @@ typedef struct ec_codebooks {{
 
 extern const ec_weights codec_weights;
 extern const ec_codebooks codec_codebooks;
+
+#ifdef __cplusplus
+}}
+#endif
 
 #endif
 """

@@ -19,6 +19,10 @@
 #include "rate_policy.h"
 #include "sampler.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* What the board lends. */
 typedef struct ec_node_board {
     ec_node_state (*state)(void *user);
@@ -42,5 +46,9 @@ ec_status ec_node_begin(ec_node *node, void *arena, size_t arena_bytes);
 /* Encodes and sends what has been sampled. A window's number is its packet's sequence number, so that the receiver sees
  * a gap where one was lost or refused. */
 void ec_node_serve(ec_node *node, const ec_node_board *board);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

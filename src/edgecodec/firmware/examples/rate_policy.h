@@ -15,6 +15,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define EC_CALM_WINDOWS 3u
 
 typedef struct ec_node_state {
@@ -32,5 +36,9 @@ ec_rate_policy ec_rate_policy_begin(void);
 
 /* The rate of the next window. */
 uint32_t ec_rate_policy_next(ec_rate_policy *policy, ec_node_state state, uint32_t rates);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

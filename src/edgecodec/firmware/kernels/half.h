@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "exact.h"
+
 typedef uint16_t ec_half;
 
 #define EC_HALF_EXPONENT 0x7c00u

@@ -4,7 +4,15 @@
 
 #include "edgecodec.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Calls `work(argument, team)` on `workers` threads at once and waits for all. Returns 0, or an errno of pthreads. */
 int ec_run_threads(uint32_t workers, void (*work)(void *argument, ec_team *team), void *argument);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,14 @@
 
 #include "edgecodec.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 ec_team ec_pulp_team(uint32_t core);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,14 @@
 
 #include "edgecodec.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 ec_team ec_serial_team(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
