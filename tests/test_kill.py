@@ -1,4 +1,4 @@
-"""Stages killed at random moments: the next run ends with the bits of an undisturbed one, and nothing is left behind."""
+"""Stages killed at random moments: the next run ends with the bits of an undisturbed one, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def kill_at_random_moments(clone: Clone, stage: str, duration: float, generator:
 
 
 def files(clone: Clone) -> Counter[str]:
-    """Files and folders, whatever git says of them, but for what git, DVC and Python keep for themselves. The names that
+    """Files and folders, whatever git says of them, but for what git, DVC and Python keep for themselves. Names that
     MLflow draws are one."""
     own = {".git", ".dvc", "__pycache__"}
     paths = [path.relative_to(clone.folder) for path in clone.folder.rglob("*")]

@@ -9,7 +9,7 @@ from deploy.factory import Sizes, edge_like, random_windows
 from firmware.conftest import BuildLibrary, Generate
 
 from edgecodec.deploy.oracle import encode
-from edgecodec.deploy.packet import PacketFormat, pack
+from edgecodec.packets.packet import PacketFormat, pack
 from edgecodec.simulators.firmware import Firmware
 from edgecodec.simulators.toolchain import Toolchain
 
