@@ -104,9 +104,9 @@ def save_as_model(bundle: Bundle, folder: Path, model: Model) -> None:
 
 def _create(run: Run, bundle: Bundle, name: str, description: str, tags: Mapping[str, str]) -> str:
     client = run.client
-    logged = _begun(run, name) or client.create_logged_model(
+    logged = _begun(run, bundle, name) or client.create_logged_model(
         run.experiment_id, name="packet-decoder", source_run_id=run.id, params=client.get_run(run.id).data.params,
-        model_type="pyfunc")
+        model_type="pyfunc", tags={BUNDLE: bundle.sha256})
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "model"
         save_as_model(bundle, folder, Model(artifact_path=logged.artifact_location, run_id=run.id,
@@ -131,9 +131,10 @@ def _create(run: Run, bundle: Bundle, name: str, description: str, tags: Mapping
     return str(version.version)
 
 
-def _begun(run: Run, name: str) -> LoggedModel | None:
-    """The model that an interrupted registration of this run has logged, of which there is no version."""
+def _begun(run: Run, bundle: Bundle, name: str) -> LoggedModel | None:
+    """The model of ``bundle`` that an interrupted registration has logged, and of which there is no version."""
     versions = run.client.search_model_versions(f"name = '{name}' and run_id = '{run.id}'")
-    registered = {version.model_id for version in versions}
+    registered = {version.source for version in versions}
     logged = run.client.search_logged_models([run.experiment_id], f"source_run_id = '{run.id}'")
-    return next((model for model in logged if model.model_id not in registered), None)
+    return next((model for model in logged if model.tags.get(BUNDLE) == bundle.sha256
+                 and model.artifact_location not in registered), None)
