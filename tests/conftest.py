@@ -112,6 +112,14 @@ class Clone:
         (folder / "params.yaml").write_text(small)
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=self.folder, env=self._environment(), capture_output=True, text=True,
+                              check=False)
+
+    def start(self, *command: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(command, cwd=self.folder, env=self._environment(), stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL)
+
+    def _environment(self) -> dict[str, str]:
         environment = {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -120,7 +128,7 @@ class Clone:
             **self.environment,
         }
         environment.pop("MLFLOW_TRACKING_URI", None)
-        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+        return environment
 
     def metrics(self, name: str) -> Any:
         return json.loads((self.folder / "artifacts" / "metrics" / f"{name}.json").read_text())

@@ -2,7 +2,8 @@
 
 Every such folder is called ``.NAME.1a2b3c4d.part``, which git ignores, and its process holds a lock on it. The kernel
 lets go of the lock when the process ends, in whatever way. Whoever makes a folder first removes those beside it that
-nobody holds. A file system without such locks (NFS) works as well, but nothing is removed there after a kill.
+nobody holds. (systemd-tmpfiles, which tidies up /tmp, leaves locked folders alone as well.) A file system without such
+locks (NFS) works, too, but nothing is removed there after a kill.
 """
 
 from __future__ import annotations
