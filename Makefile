@@ -9,6 +9,7 @@ export PYTHONPATH := $(CURDIR)/src
 export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
+export ORT_DISABLE_TELEMETRY := 1
 
 .PHONY: help repro studies deps figures snapshot test test-tools test-slow lint release-check ui clean without-git
 

@@ -1,4 +1,4 @@
-"""Stages killed at random moments: the next run ends with the bits of an undisturbed one, and leaves nothing behind."""
+"""Stages killed at random moments: the next run ends with the bits of an undisturbed one and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def kill_at_random_moments(clone: Clone, stage: str, duration: float, generator:
 
 
 def files(clone: Clone) -> Counter[str]:
-    """Files and folders, whatever git says of them, but for what git, DVC and Python keep for themselves. Names that
-    MLflow draws are one."""
+    """Files and folders, ignored by git or not, without what git, DVC and Python keep for themselves. Names that MLflow
+    draws count as one name."""
     own = {".git", ".dvc", "__pycache__"}
     paths = [path.relative_to(clone.folder) for path in clone.folder.rglob("*")]
     return Counter(re.sub(r"[0-9a-f]{32}", "DRAWN", str(path)) for path in paths if not own & set(path.parts))

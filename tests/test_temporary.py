@@ -111,3 +111,10 @@ def test_what_processes_share_lies_outside(tmp_path: Path, monkeypatch: pytest.M
     assert shared_folder() == tmp_path
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ".edgecodec.0a1b2c3d.part"))
     assert shared_folder() == tmp_path
+
+
+def test_the_receivers_library_leaves_no_file_of_telemetry(tmp_path: Path) -> None:
+    environment = {name: value for name, value in ENVIRONMENT.items() if name != "ORT_DISABLE_TELEMETRY"}
+    subprocess.run([sys.executable, "-c", "import edgecodec.deploy.receiver"], check=True,
+                   env={**environment, "TMPDIR": str(tmp_path)})
+    assert names(tmp_path) == []

@@ -10,17 +10,21 @@ rebuilt together nor on the number of threads: a window is the same bits in ever
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from edgecodec.errors import EdgeCodecError, naming
 from edgecodec.packets.network import ExportedCodec, Quantizer, load_codec
 from edgecodec.storage import read_json, sha256_of_file
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 NETWORK, DESCRIPTION = "receiver.onnx", "receiver.json"
 BATCH = 64  # windows that are rebuilt at a time: they and what they are made from stay in the processor's cache
@@ -50,6 +54,9 @@ class Receiver:
             raise EdgeCodecError(f"{folder}: made for another codec than {float16}; run the stage export_receiver")
         if not path.is_file() or sha256_of_file(path) != described["network_sha256"]:
             raise EdgeCodecError(f"{path}: absent or damaged; run the stage export_receiver again")
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # which leaves a file in the folder of temporary files
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
