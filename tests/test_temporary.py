@@ -115,6 +115,6 @@ def test_what_processes_share_lies_outside(tmp_path: Path, monkeypatch: pytest.M
 
 def test_the_receivers_library_leaves_no_file_of_telemetry(tmp_path: Path) -> None:
     environment = {name: value for name, value in ENVIRONMENT.items() if name != "ORT_DISABLE_TELEMETRY"}
-    subprocess.run([sys.executable, "-c", "import edgecodec.deploy.receiver"], check=True,
-                   env={**environment, "TMPDIR": str(tmp_path)})
+    code = "from edgecodec.packets.receiver import onnx_runtime; onnx_runtime()"
+    subprocess.run([sys.executable, "-c", code], check=True, env={**environment, "TMPDIR": str(tmp_path)})
     assert names(tmp_path) == []

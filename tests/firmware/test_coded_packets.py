@@ -14,7 +14,6 @@ from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.export_receiver import export_receiver
 from edgecodec.deploy.oracle import encode
-from edgecodec.evaluation.evaluate import read_windows
 from edgecodec.model.codec import Codec
 from edgecodec.packets.decoder import PacketDecoder
 from edgecodec.packets.network import Arithmetic, ExportedCodec, save_codec
@@ -53,7 +52,7 @@ def windows(request: pytest.FixtureRequest, validation: WindowSet, codec: Codec)
         found = validation.inputs()[:12]
     else:
         folder: Path = request.getfixturevalue("real_windows")
-        found = read_windows(folder / "dev.npz", codec.window).windows
+        found = np.load(folder / "dev.npz")["x"]
     return np.ascontiguousarray(found.transpose(0, 2, 1))
 
 

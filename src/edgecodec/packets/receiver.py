@@ -14,6 +14,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,14 @@ if TYPE_CHECKING:
 
 NETWORK, DESCRIPTION = "receiver.onnx", "receiver.json"
 BATCH = 64  # windows that are rebuilt at a time: they and what they are made from stay in the processor's cache
+
+
+def onnx_runtime() -> ModuleType:
+    """ONNX Runtime, its telemetry off, which leaves a file in the folder of temporary files."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +63,11 @@ class Receiver:
             raise EdgeCodecError(f"{folder}: made for another codec than {float16}; run the stage export_receiver")
         if not path.is_file() or sha256_of_file(path) != described["network_sha256"]:
             raise EdgeCodecError(f"{path}: absent or damaged; run the stage export_receiver again")
-        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # which leaves a file in the folder of temporary files
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
+        runtime = onnx_runtime()
+        options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        network = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        network = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         return cls(codec, network)
 
     def rebuild(self, quantizer: Quantizer, indices: Sequence[NDArray[np.uint16]]) -> NDArray[np.float32]:
