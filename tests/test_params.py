@@ -20,6 +20,21 @@ def test_committed_params_are_valid(repository: Path) -> None:
     assert chosen.sizes(load_params(repository / "params.yaml")).rates == 4
 
 
+EditedParams = Callable[[Callable[[dict[str, Any]], object]], Path]
+
+
+@pytest.fixture
+def edited(repository: Path, tmp_path: Path) -> EditedParams:
+    """Write the repository's settings, edited, to a file of their own."""
+    def write(edit: Callable[[dict[str, Any]], object]) -> Path:
+        content = yaml.safe_load((repository / "params.yaml").read_text())
+        edit(content)
+        path = tmp_path / "params.yaml"
+        path.write_text(yaml.safe_dump(content))
+        return path
+    return write
+
+
 @pytest.mark.parametrize(("edit", "message"), [
     (lambda content: content["window"].update(strid=5), "window.strid: unknown key"),
     (lambda content: content.update(windows={}), "windows: unknown key"),
@@ -31,14 +46,10 @@ def test_committed_params_are_valid(repository: Path) -> None:
     (lambda content: content["data"].update(path="/data"), "data.path must be null for data.source twin"),
 ])
 def test_wrong_setting_is_named_in_one_line(
-    repository: Path, tmp_path: Path, edit: Callable[[dict[str, Any]], object], message: str
+    edited: EditedParams, edit: Callable[[dict[str, Any]], object], message: str
 ) -> None:
-    content = yaml.safe_load((repository / "params.yaml").read_text())
-    edit(content)
-    path = tmp_path / "params.yaml"
-    path.write_text(yaml.safe_dump(content))
     with pytest.raises(EdgeCodecError, match=message) as raised:
-        load_params(path)
+        load_params(path := edited(edit))
     assert str(path) in str(raised.value)
     assert len(str(raised.value).splitlines()) == 1
 
@@ -81,14 +92,10 @@ def edge(content: dict[str, Any], **sizes: object) -> None:
     (lambda content: content["firmware"].update(l1_stack_bytes=131072), "leaves nothing of firmware.l1_bytes 131072"),
 ])
 def test_two_settings_that_contradict_each_other_are_named_before_the_first_stage(
-    repository: Path, tmp_path: Path, edit: Callable[[dict[str, Any]], object], message: str
+    edited: EditedParams, edit: Callable[[dict[str, Any]], object], message: str
 ) -> None:
-    content = yaml.safe_load((repository / "params.yaml").read_text())
-    edit(content)
-    path = tmp_path / "params.yaml"
-    path.write_text(yaml.safe_dump(content))
     with pytest.raises(EdgeCodecError, match=message) as raised:
-        load_params(path)
+        load_params(edited(edit))
     assert len(str(raised.value)) < 300
 
 
