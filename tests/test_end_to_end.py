@@ -57,6 +57,11 @@ def test_the_metrics_have_the_agreed_shape(clone: Clone) -> None:
         assert keys | {"bits_per_window"} <= entry.keys()
         assert entry["by_wind"].keys() == {"10", "20"}
         assert all(keys <= of_wind.keys() for of_wind in entry["by_wind"].values())
+    damage = clone.metrics("damage")
+    line = damage["accuracy"]["heave_line"]
+    assert len(damage["classes"]) == 6
+    assert damage["accuracy_loss"] == {
+        rate: pytest.approx(line["raw"] - of_rate["decoded"], abs=1e-5) for rate, of_rate in line["by_rate"].items()}
     verification = clone.metrics("verification")
     assert {"simulator", "target", "evidence", "bit_exact", "clock_mhz", "encoder", "rvq", "total_milliseconds",
             "l1_bytes", "l2_bytes", "code_bytes", "energy_millijoules"} <= verification.keys()
@@ -138,13 +143,6 @@ def test_a_remote_brings_the_results_to_another_clone(clone: Clone, tmp_path: Pa
     assert status.split() == ["fingerprint_code:", "always", "changed"]
     weights = Path("artifacts") / "model" / "model.safetensors"
     assert (other.folder / weights).read_bytes() == (clone.folder / weights).read_bytes()
-
-
-def test_the_command_serves_the_result(clone: Clone, tmp_path: Path) -> None:
-    command = str(Path(sys.executable).parent / "edgecodec")
-    assert clone.run(command, "info").returncode == 0
-    gates = clone.run(command, "check-gates")
-    assert gates.returncode == 0, gates.stdout + gates.stderr
 
 
 def test_a_missing_gate_limit_stops_the_pipeline_in_one_line(clone: Clone) -> None:

@@ -57,6 +57,7 @@ def trained(folder: Path, params: Params, windows: Path, environment: dict[str, 
 
 
 @needs_avx2
+@pytest.mark.slow
 def test_the_environment_would_change_sums_that_are_not_pinned() -> None:
     assert run(SUMS, {}).stdout != run(SUMS, HIDDEN).stdout
     pinned = f"import edgecodec.same_bits\n{SUMS}"

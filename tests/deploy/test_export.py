@@ -22,7 +22,7 @@ from edgecodec.params import Params, load_params
 @pytest.fixture(scope="module")
 def small(repository):  # type: ignore[no-untyped-def]
     content = load_params(repository / "params.yaml").model_dump(by_alias=True)
-    content["codecs"]["edge"].update(codewords=64, bands=[[1, 16, 5], [16, 45, 4], [45, 88, 1]])
+    content["codecs"]["edge"].update(codewords=64, regimes=2, bands=[[1, 16, 5], [16, 45, 4], [45, 88, 1]])
     content["codecs"]["paper"].update(codewords=64)
     return Params.model_validate(content)
 

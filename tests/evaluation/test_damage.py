@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +13,10 @@ from numpy.typing import NDArray
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.damage import HeaveMode, classify, damages_of
-from edgecodec.model.codec import Codec, codec_from_params, save_model
+from edgecodec.model.codec import Codec, codec_from_params
 from edgecodec.model.edge import fit_to
 from edgecodec.model.kind import WindowFormat
 from edgecodec.params import Params
-from edgecodec.storage import read_json
 
 MODE = np.array([0.8, 0.6, 0.0])
 
@@ -85,17 +82,3 @@ def test_recordings_without_damages_are_refused(small_windows: Path, codec: Code
     assert damages_of(unnamed) is None
     with pytest.raises(EdgeCodecError, match="name no different damages"):
         classify(unnamed, unnamed, codec, seed=0)
-
-
-def test_the_stage_writes_its_metrics(small_windows: Path, small_params: Params, codec: Codec, repository: Path,
-                                      tmp_path: Path) -> None:
-    (tmp_path / "artifacts").mkdir()
-    (tmp_path / "artifacts/windows").symlink_to(small_windows)
-    save_model(codec, small_params, tmp_path / "artifacts/model")
-    (tmp_path / "params.yaml").write_text((repository / "tests/small_params.yaml").read_text())
-    subprocess.run([sys.executable, repository / "stages/classify_damage.py"], cwd=tmp_path, check=True)
-    written = read_json(tmp_path / "artifacts/metrics/damage.json")
-    line = written["accuracy"]["heave_line"]
-    assert len(written["classes"]) == 6
-    assert written["accuracy_loss"] == {
-        rate: pytest.approx(line["raw"] - of_rate["decoded"], abs=1e-5) for rate, of_rate in line["by_rate"].items()}

@@ -234,6 +234,7 @@ def test_nothing_is_lost_or_doubled_by_kills_and_by_a_gateway_that_is_away(
     assert sorted(kept("windows")["packet"]) == sorted(mixed)
 
 
+@pytest.mark.slow
 def test_a_broker_that_comes_back_is_found_again(registered: Path, broker: Broker, mixed: list[bytes]) -> None:
     gateway = Process(broker)
     broker.publish("a", mixed[:6])

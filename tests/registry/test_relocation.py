@@ -84,7 +84,8 @@ def test_locations_elsewhere_stay_as_they_are(project: Path, monkeypatch: pytest
     assert found.artifact_location == (renamed / "mlartifacts").as_uri()
 
 
-@pytest.mark.parametrize("lost", ["", "artifacts/bundle/decoder", "MLmodel"])
+@pytest.mark.parametrize("lost", ["artifacts/bundle/decoder",
+                                  *(pytest.param(lost, marks=pytest.mark.slow) for lost in ("", "MLmodel"))])
 @pytest.mark.usefixtures("project")
 def test_lost_files_of_a_version_are_put_back(packets: list[bytes], lost: str) -> None:
     registered()

@@ -67,7 +67,7 @@ class KilledError(Exception):
     """The power cord is pulled."""
 
 
-@pytest.mark.parametrize("codec", ["edge", "paper"])
+@pytest.mark.parametrize("codec", ["edge", pytest.param("paper", marks=pytest.mark.slow)])
 def test_a_killed_training_resumes_to_the_same_bits(
         codec: str, small_params: Params, small_windows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     params = with_codec(small_params, codec, checkpoint_every=3)
