@@ -21,8 +21,8 @@ LAYERS = (
     ("deploy", "evaluation", "training"),
     ("simulators",),
     ("registry",),
-    ("description", "gateway"),
-    ("benchmark_commands", "gateway_command", "release_commands"),
+    ("gateway",),
+    ("commands",),
     ("cli",),
 )
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 
 from rich.table import Table
 
+from edgecodec.console import shown, table
 from edgecodec.params import GatesParams
 from edgecodec.registry.markdown import markdown_table
 from edgecodec.registry.measurements import Measurements
 
+HEADINGS = ("gate", "value", "limit", "evidence", "verdict")
 VALIDATION_DIGEST = "windows.splits.validation.digest"  # names the windows that errors are measured on
 
 
@@ -25,6 +27,12 @@ class Verdict:
     passed: bool
     evidence: str  # "measured", "recorded" (of the same program), "estimated", or "missing"
     reason: str  # one line, for those that did not pass or could not be compared; else empty
+
+    @property
+    def outcome(self) -> str:
+        if not self.passed:
+            return "FAILED"
+        return "not compared" if self.reason else "passed"
 
 
 @dataclass(frozen=True)
@@ -45,22 +53,17 @@ def judge(measured: Measurements, limits: GatesParams, rates: Sequence[int],
 
 def gates_table(verdicts: Sequence[Verdict]) -> Table:
     """The verdicts, one row each, for a terminal."""
-    table = Table("gate", title="Gates", title_justify="left")
-    for heading in ("value", "limit"):
-        table.add_column(heading, justify="right")
-    table.add_column("evidence")
-    table.add_column("verdict")
+    made = table("Gates", HEADINGS[:3])
+    for heading in HEADINGS[3:]:
+        made.add_column(heading)
     for verdict in verdicts:
-        table.add_row(verdict.name, _shown(verdict.value), _shown(verdict.limit), verdict.evidence, _outcome(verdict),
-                      style=None if verdict.passed else "bold red")
-    return table
+        made.add_row(*_row(verdict), style=None if verdict.passed else "bold red")
+    return made
 
 
 def gates_markdown(verdicts: Sequence[Verdict]) -> str:
     """The verdicts as a table in Markdown."""
-    return markdown_table(("gate", "value", "limit", "evidence", "verdict"), [
-        (verdict.name, _shown(verdict.value), _shown(verdict.limit), verdict.evidence, _outcome(verdict))
-        for verdict in verdicts])
+    return markdown_table(HEADINGS, map(_row, verdicts))
 
 
 def reasons(verdicts: Sequence[Verdict]) -> list[str]:
@@ -96,7 +99,7 @@ def _at_most(measured: Measurements, name: str, where: str, limit: float, eviden
     value = measured.number(where)
     if not math.isfinite(value):
         return Verdict(name, math.nan, limit, False, "missing", _absent(name, where))
-    reason = "" if value <= limit else f"{name}: {_shown(value)} is more than {_shown(limit)}"
+    reason = "" if value <= limit else f"{name}: {shown(value)} is more than {shown(limit)}"
     return Verdict(name, value, limit, value <= limit, evidence, reason)
 
 
@@ -113,7 +116,7 @@ def _codebook_usage(measured: Measurements, limit: float) -> Verdict:
     value = measured.number(where)
     if not math.isfinite(value):
         return Verdict(name, math.nan, limit, False, "missing", _absent(name, where))
-    reason = "" if value >= limit else f"{name}: {_shown(value)} is less than {_shown(limit)}"
+    reason = "" if value >= limit else f"{name}: {shown(value)} is less than {shown(limit)}"
     return Verdict(name, value, limit, value >= limit, "measured", reason)
 
 
@@ -144,13 +147,5 @@ def _absent(name: str, where: str) -> str:
     return f"{name}: no finite {field} in artifacts/metrics/{file}.json; run the stage that writes it (dvc repro)"
 
 
-def _outcome(verdict: Verdict) -> str:
-    if not verdict.passed:
-        return "FAILED"
-    return "not compared" if verdict.reason else "passed"
-
-
-def _shown(value: float) -> str:
-    if not math.isfinite(value):
-        return "-"
-    return f"{value:,.0f}" if value >= 10_000 else f"{value:.6g}"
+def _row(verdict: Verdict) -> tuple[str, ...]:
+    return verdict.name, shown(verdict.value), shown(verdict.limit), verdict.evidence, verdict.outcome

@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from edgecodec.console import shown
 from edgecodec.packaged import packaged
 from edgecodec.packets.network import load_codec
 from edgecodec.registry.gates import Champion, Verdict
@@ -49,7 +50,7 @@ def write_report(subject: Subject, path: Path) -> None:
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page = packaged("registry/report/page.html.j2").read_text(encoding="utf-8")
-    environment.filters.update(figure=_figure, bytes=_bytes)
+    environment.filters.update(figure=lambda value, digits=3: shown(value, digits), bytes=_bytes)
     write_text(path, environment.from_string(page).render(_content(subject)))
 
 
@@ -136,12 +137,5 @@ def _pictures(folder: Path | None) -> dict[str, str | None]:
             for name, path in paths.items()}
 
 
-def _figure(value: Any, digits: int = 3) -> str:
-    """A number with ``digits`` significant digits; a dash where nothing was measured."""
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        return "–"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
-
-
 def _bytes(value: Any) -> str:
-    return f"{value / 1000:,.1f} kB" if isinstance(value, int | float) and math.isfinite(value) else "–"
+    return f"{value / 1000:,.1f} kB" if isinstance(value, int | float) and math.isfinite(value) else "-"
