@@ -6,7 +6,6 @@ Only committed results are taken, so that the commit in origin.json holds the ve
 import argparse
 import shutil
 import subprocess
-from dataclasses import asdict
 from pathlib import Path
 
 from edgecodec.errors import EdgeCodecError, exit_with_one_line
@@ -38,12 +37,12 @@ def take(machine: Machine | None) -> Origin:
     """
     commit = _commit_of_results()
     verification = read(Path("artifacts/metrics/verification.json"))
-    taken = Origin.from_json({"commit": commit, "machine": machine and asdict(machine),
+    taken = Origin.from_json({"commit": commit, "machine": machine and machine.model_dump(),
                               "evidence": verification.get("evidence"), "simulator": verification.get("simulator")})
     with replacing_directory(SNAPSHOT) as folder:
         for result in RESULTS:
             shutil.copyfile(result, folder / result.name)
-        write_json(folder / origin.FILE, asdict(taken))
+        write_json(folder / origin.FILE, taken.model_dump())
         for page in PAGES:
             filled(page, folder)
     return taken

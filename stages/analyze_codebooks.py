@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from edgecodec.artifacts import ARTIFACTS, METRICS, MODEL, TRAIN_WINDOWS, VALIDATION_WINDOWS
 from edgecodec.data.offsets import ProfileExchange
 from edgecodec.data.windows import WindowSet
 from edgecodec.evaluation import plots
@@ -29,10 +30,7 @@ from edgecodec.params import load_params
 from edgecodec.progress import progress
 from edgecodec.storage import read_json, replacing_directory, write_json
 
-WINDOWS = Path("artifacts/windows")
-MODEL = Path("artifacts/model")
-ANALYSIS = Path("artifacts/analysis")
-METRICS = Path("artifacts/metrics")
+ANALYSIS = ARTIFACTS / "analysis"
 RIVALS_LEARN_FROM = 4096  # windows at most, evenly spread over the training set
 DRAWS_PER_WINDOW = 6  # for a rival with large codebooks: windows at random offsets, with exchanged means
 TRAIN_COMPARED = 192  # training windows in the comparison: shows what was memorised
@@ -42,7 +40,7 @@ DRAWN_AT_ONCE = 512
 
 def main() -> None:
     params = load_params()
-    train, validation = WindowSet.open(WINDOWS / "train"), WindowSet.open(WINDOWS / "validation")
+    train, validation = WindowSet.open(TRAIN_WINDOWS), WindowSet.open(VALIDATION_WINDOWS)
     codec = load_model(MODEL)
     training = read_json(METRICS / "training.json")
 
@@ -89,9 +87,7 @@ def drawn_targets(train: WindowSet, seed: int) -> Iterator[Floats]:
     generator = np.random.default_rng([seed, len(train)])
     exchange = ProfileExchange.of_recordings(train)
     for _ in range(math.ceil(DRAWS_PER_WINDOW * len(train) / DRAWN_AT_ONCE)):
-        drawn = train.draw(generator, DRAWN_AT_ONCE)
-        means = drawn.targets.mean(axis=-1, dtype=np.float64)
-        yield drawn.targets + exchange.shifts(generator, means, drawn.wind, share=1.0)[..., None]
+        yield exchange.exchanged(generator, train.draw(generator, DRAWN_AT_ONCE), share=1.0).targets
 
 
 def drawn_indices(codec: Codec, train: WindowSet, seed: int) -> Indices:

@@ -10,7 +10,7 @@ import pytest
 
 # From the ground up. Modules and packages of one layer do not know each other.
 LAYERS = (
-    ("errors", "packaged"),
+    ("artifacts", "errors", "git", "packaged"),
     ("dvc_files", "progress", "temporary"),
     ("same_bits", "storage"),
     ("aerosense", "console", "metrics"),

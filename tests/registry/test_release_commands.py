@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from small_project import small_params
+from small_project import VARIANTS, register_variant, small_params
 from test_cli import Command, Finished, edgecodec  # noqa: F401  (a fixture)
-from test_releases import NAME, VARIANTS, register_variant
+from test_releases import NAME
 from test_server import server  # noqa: F401  (a fixture)
 
 from edgecodec.registry.store import open_store
@@ -43,14 +43,6 @@ def one_line(finished: Finished, told: str) -> None:
     assert finished.err.count("\n") == 1, finished.err
     assert finished.err.startswith("error: ")
     assert told in finished.err
-
-
-@pytest.fixture
-def registered(project: Path) -> Path:
-    """A project with versions 1 and 2, which is better."""
-    for change in VARIANTS[:2]:
-        register_variant(project, change)
-    return project
 
 
 @pytest.mark.usefixtures("registered")

@@ -13,8 +13,7 @@ from edgecodec.console import facts, shown, table
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.network import ExportedCodec, load_codec
 from edgecodec.params import Params
-from edgecodec.registry.measurements import Measurements
-from edgecodec.registry.rate_figures import figures_of_rates
+from edgecodec.registry.measurements import Measurements, figures_of_rates
 from edgecodec.simulators.selection import choose_simulator
 from edgecodec.simulators.toolchain import choose_toolchain
 
@@ -54,7 +53,8 @@ def _codec(codec: ExportedCodec, measured: Measurements) -> Table:
 
 def _rates(codec: ExportedCodec, measured: Measurements) -> Table:
     headings = {"payload_bits": "bits", "packet_bytes": "packet bytes", "payload_ratio": "ratio, payload",
-                "on_air_ratio": "ratio, on air", "error_percent": "error %", "milliseconds": "ms", "millijoules": "mJ"}
+                "on_air_ratio": "ratio, on air", "error_percent": "error %", "latency_milliseconds": "ms",
+                "energy_millijoules": "mJ"}
     return table(None, ("rate", *headings.values()), [
         (str(figures.rate), *(shown(getattr(figures, name), 3) for name in headings))
         for figures in figures_of_rates(codec, measured)])

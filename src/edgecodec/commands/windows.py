@@ -26,12 +26,11 @@ def evaluate(
     from edgecodec.console import standard_output
     from edgecodec.data.window_reader import Trained, read_windows
     from edgecodec.evaluation import evaluate as evaluation
-    from edgecodec.evaluation.learned_codecs import load_learned_codecs
     from edgecodec.evaluation.rate_distortion import CODEC
     from edgecodec.evaluation.rivals.lineup import load_rivals
     from edgecodec.params import load_params
 
-    codecs = load_learned_codecs(artifacts)
+    codecs = evaluation.load_learned_codecs(artifacts)
     codec = codecs[CODEC]
     read = read_windows(windows, Trained(codec.window, codec.offset.numpy(), codec.scale.numpy()),
                         load_params().validate_)

@@ -12,7 +12,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.data.checks import channel_checks, faults, profiled, recording_checks, value_checks
+from edgecodec.data.checks import channel_checks, faults, recording_checks, value_checks
+from edgecodec.data.profile import profile
 from edgecodec.data.recordings import (
     TIME_COLUMN,
     Recording,
@@ -173,7 +174,7 @@ def _refuse_faults(path: Path, samples: Samples, shape: WindowShape, params: Val
                           condition="signal", split="both", divisor=1.0)
     listed = RecordingList(sample_rate_hz=shape.sample_rate_hz, channels=shape.channel_names, presets={}, scale=1.0,
                            integers=False, plausible=None, validation_fraction=0.0, recordings=(recording,))
-    tables = profiled([(recording, samples)], listed, params, shape.samples)
+    tables = profile([(recording, samples)], listed, params, shape.samples)
     found = [*faults(tables.recordings, recording_checks(listed, params)),
              *faults(tables.channels, channel_checks(listed, params) if has_course else value_checks(listed))]
     if found:

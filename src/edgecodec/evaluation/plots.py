@@ -1,54 +1,28 @@
-"""The pictures of the analysis, as SVG. Equal data gives equal bytes, so that DVC and git see no change."""
+"""The pictures of the analysis."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from edgecodec.evaluation.codebooks import Utilization
 from edgecodec.evaluation.rate_distortion import CODEC, CODED, Comparison
+from edgecodec.evaluation.style import ACCENT, COOL, FAINT, GREY, INK, figure
 from edgecodec.metrics import ErrorTable, central
 
 Floats = NDArray[np.float32]
-INK, FAINT, ACCENT = "#1f2933", "#c3cbd4", "#d1495b"
-STYLE: dict[str, Any] = {
-    "svg.hashsalt": "edgecodec",
-    "font.family": "DejaVu Sans",  # the one that matplotlib brings along
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.edgecolor": "#8793a0",
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e6eaee",
-    "grid.linewidth": 0.8,
-    "axes.prop_cycle": "cycler(color=['#1d6996', '#38a6a5', '#edad08', '#94346e', '#73af48'])",
-    "legend.frameon": False,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.minor.visible": False,
-    "ytick.minor.visible": False,
-    "lines.linewidth": 1.5,
-    "figure.constrained_layout.use": True,
-}
 LOOKS: dict[str, dict[str, Any]] = {  # of the codecs; the three kinds of SZ3 lie on one another
     CODEC: {"color": ACCENT, "marker": "o", "linewidth": 2.5, "zorder": 5},
     CODED: {"color": ACCENT, "marker": "o", "markerfacecolor": "white", "linestyle": "--", "zorder": 5},
     "paper": {"color": "#e17c05", "marker": "P"},
     "paper_original": {"color": "#e17c05", "marker": "p", "linestyle": "--"},
-    "klt_dct": {"color": "#1d6996", "marker": "s"},
-    "klt_dct_plain": {"color": "#1d6996", "marker": "s", "markerfacecolor": "white", "linestyle": "--"},
+    "klt_dct": {"color": COOL, "marker": "s"},
+    "klt_dct_plain": {"color": COOL, "marker": "s", "markerfacecolor": "white", "linestyle": "--"},
     "joint_rvq": {"color": "#0f8554", "marker": "D"},
     "means": {"color": INK, "marker": "_", "linestyle": ":"},
     "sz3_abs": {"color": "#38a6a5", "marker": "^"},
@@ -56,15 +30,6 @@ LOOKS: dict[str, dict[str, Any]] = {  # of the codecs; the three kinds of SZ3 li
     "sz3_abs_rel": {"color": "#edad08", "marker": "d", "linestyle": ":"},
     "zfp": {"color": "#94346e", "marker": "x"},
 }
-
-
-@contextmanager
-def figure(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """A figure of ``width`` x ``height`` inches in the project's style, saved to ``path`` in the end."""
-    with mpl.rc_context(STYLE):
-        drawn = Figure(figsize=(width, height))
-        yield drawn
-        drawn.savefig(path, metadata={"Date": None})
 
 
 def draw_rate_distortion(path: Path, comparison: Comparison, largest_error_percent: float) -> None:
@@ -89,7 +54,7 @@ def draw_rate_distortion(path: Path, comparison: Comparison, largest_error_perce
             axes.yaxis.set_minor_formatter("{x:g} %")
         pooled = drawn.axes[0]
         pooled.axhline(largest_error_percent, color=FAINT, linewidth=1, zorder=0)
-        pooled.annotate("gate", (1, largest_error_percent), xycoords=("axes fraction", "data"), color="#8793a0",
+        pooled.annotate("gate", (1, largest_error_percent), xycoords=("axes fraction", "data"), color=GREY,
                         ha="right", va="bottom", fontsize=8)
         drawn.legend(*pooled.get_legend_handles_labels(), loc="outside right upper")
 

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import math
 import os
-import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 
+from edgecodec.git import present_commit
 from edgecodec.params import Params
-from edgecodec.registry.pipeline_state import pipeline_key
+from edgecodec.registry.lineage import pipeline_key
 from edgecodec.registry.store import Store, locked
 
 Item = TypeVar("Item")
@@ -85,7 +86,7 @@ def run_of_state(store: Store, params: Params, folder: Path) -> Run:
     """The run of the pipeline's present state, created if it is new.
 
     Raises:
-        EdgeCodecError: see :func:`edgecodec.registry.pipeline_state.pipeline_key` and :meth:`Store.experiment`.
+        EdgeCodecError: see :func:`edgecodec.registry.lineage.pipeline_key` and :meth:`Store.experiment`.
     """
     key = pipeline_key(params, folder)
     experiment = store.experiment(params.registry.experiment)
@@ -111,38 +112,20 @@ def flat_params(params: Params) -> dict[str, str]:
     for source in ("twin", "array"):
         if source != params.data.source:
             del content["data"][source]
-    return dict(_flat("", content))
+    (flat,) = pd.json_normalize(content).to_dict("records")
+    return {str(name): _words(value, ", ") for name, value in flat.items() if value is not None}
 
 
-def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for key, entry in value.items():
-            yield from _flat(f"{prefix}.{key}" if prefix else key, entry)
-    elif isinstance(value, list):
-        yield prefix, ", ".join(_words(entry) for entry in value)
-    elif value is not None:
-        yield prefix, str(value)
-
-
-def _words(value: Any) -> str:
-    """MLflow would spread JSON over many lines; ``1 16 6`` stays on one."""
-    return " ".join(map(_words, value)) if isinstance(value, list) else str(value)
+def _words(value: Any, between: str = " ") -> str:
+    """MLflow would spread JSON over many lines; ``1 16 6, 16 45 4`` stays on one."""
+    return between.join(map(_words, value)) if isinstance(value, list) else str(value)
 
 
 def _origin(folder: Path) -> dict[str, str]:
     """Where the run came from, in MLflow's own tags."""
     tags = {"mlflow.source.name": "dvc.yaml", "mlflow.source.type": "PROJECT"}
-    commit = git_commit(folder)
+    commit = present_commit(folder)
     return tags if commit is None else {**tags, "mlflow.source.git.commit": commit}
-
-
-def git_commit(folder: Path) -> str | None:
-    """The commit that is checked out in ``folder``; None outside of git."""
-    try:
-        found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return found.stdout.strip()
 
 
 def _now() -> int:

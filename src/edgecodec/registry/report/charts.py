@@ -9,17 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 
-INK, FAINT, GRID, ACCENT, COOL = "#1f2933", "#8793a0", "#e6eaee", "#d1495b", "#1d6996"
-STYLE: dict[str, Any] = {
-    "svg.hashsalt": "edgecodec", "font.family": "DejaVu Sans", "font.size": 8.5, "axes.edgecolor": FAINT,
-    "axes.labelcolor": INK, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
-    "axes.axisbelow": True, "grid.color": GRID, "legend.frameon": False, "text.color": INK, "xtick.color": INK,
-    "ytick.color": INK, "xtick.minor.visible": False, "ytick.minor.visible": False, "lines.linewidth": 1.4,
-    "figure.constrained_layout.use": True,
-}
+from edgecodec.evaluation.style import ACCENT, COOL, GREY, INK, figure
+
 HIGHEST_SHOWN = 1.4
 LEAST_NAMED = 0.055  # of the arena: smaller blocks are drawn without their name
 RIVAL_COLOURS = ("#1d6996", "#0f8554", "#38a6a5", "#edad08", "#94346e", "#73af48", "#8793a0", "#5f4690", "#c77b30",
@@ -37,11 +30,10 @@ class Drawing:
 @contextmanager
 def _drawing(width: float, height: float) -> Iterator[Drawing]:
     """A figure of ``width`` x ``height`` inches."""
-    with mpl.rc_context(STYLE):
-        drawing = Drawing(Figure(figsize=(width, height)))
+    written = io.BytesIO()
+    with figure(written, width, height, {"font.size": 8.5, "axes.axisbelow": True, "lines.linewidth": 1.4}) as drawn:
+        drawing = Drawing(drawn)
         yield drawing
-        written = io.BytesIO()
-        drawing.figure.savefig(written, format="svg", metadata={"Date": None})
     drawing.uri = svg_uri(written.getvalue())
 
 
@@ -73,9 +65,9 @@ def rate_distortion(own: ErrorCurve, champion: ErrorCurve | None, rivals: Sequen
         for bits, error in zip(own.bits, own.error_percent, strict=True):
             axes.annotate(f"{error:.2f}", (bits, error), textcoords="offset points", xytext=(0, -14), ha="center",
                           color=ACCENT, fontweight="bold")
-        axes.axhline(gate, color=FAINT, linewidth=0.9, linestyle=":")
+        axes.axhline(gate, color=GREY, linewidth=0.9, linestyle=":")
         axes.annotate(f"gate: {gate:g} %", (1, gate), xycoords=("axes fraction", "data"), ha="right", va="bottom",
-                      color=FAINT)
+                      color=GREY)
         axes.set(xscale="log", yscale="log", xlabel="bits per window", ylabel="error")
         axes.set_xticks(own.bits, [f"{bits:g}" for bits in own.bits])
         axes.set_xticks([], minor=True)
@@ -131,7 +123,7 @@ def energy(rates: Sequence[str], compute: Sequence[float], radio: Sequence[float
         axes = drawing.figure.subplots()
         labels = [*(f"rate {rate}" for rate in rates), "raw, sent as it is"]
         totals = [*(spent + sent for spent, sent in zip(compute, radio, strict=True)), raw]
-        bars = axes.barh(range(len(labels)), totals, color=[*[ACCENT] * len(rates), FAINT], height=0.65)
+        bars = axes.barh(range(len(labels)), totals, color=[*[ACCENT] * len(rates), GREY], height=0.65)
         notes = [f"{total:.2f} mJ: {spent:.2f} to compute, {sent:.3f} to send, 1/{raw / total:.0f} of raw"
                  for total, spent, sent in zip(totals[:-1], compute, radio, strict=True)]
         axes.bar_label(bars, [*notes, f"{raw:.0f} mJ"], padding=4, fontsize=7.5)

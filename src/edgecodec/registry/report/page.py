@@ -14,12 +14,10 @@ from edgecodec.console import shown
 from edgecodec.packaged import packaged
 from edgecodec.packets.network import load_codec
 from edgecodec.registry.gates import Champion, Verdict
-from edgecodec.registry.measurements import Measurements
-from edgecodec.registry.rate_figures import figures_of_rates
+from edgecodec.registry.measurements import CODEC, VALIDATION, Measurements, figures_of_rates
 from edgecodec.registry.report import charts
 from edgecodec.storage import read_json, write_text
 
-VALIDATION = "rate_distortion.splits.validation"
 OWN = "edgecodec"
 NAMES = {"edgecodec_coded": "coded packets", "klt_dct": "KLT + DCT", "klt_dct_plain": "KLT + DCT, plain",
          "joint_rvq": "PCA + RVQ", "means": "means alone", "sz3_abs": "SZ3, absolute", "sz3_rel": "SZ3, relative",
@@ -126,8 +124,8 @@ def _energy(report: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _by_wind(measured: Measurements, rates: Sequence[str]) -> dict[str, list[float]]:
     """Errors at every rate, by wind speed."""
-    speeds: Mapping[str, Any] = measured.entry(f"{VALIDATION}.{OWN}.{rates[0]}.by_wind") or {}
-    return {speed: [measured.number(f"{VALIDATION}.{OWN}.{rate}.by_wind.{speed}.error_percent") for rate in rates]
+    speeds: Mapping[str, Any] = measured.entry(f"{CODEC}.{rates[0]}.by_wind") or {}
+    return {speed: [measured.number(f"{CODEC}.{rate}.by_wind.{speed}.error_percent") for rate in rates]
             for speed in speeds}
 
 
