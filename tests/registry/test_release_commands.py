@@ -100,6 +100,7 @@ def test_what_was_done_past_the_releases_is_found_and_named(edgecodec: Command, 
     assert "repair 2" in edgecodec("releases", "history").out
 
 
+@pytest.mark.slow
 def test_two_people_at_once_leave_one_story(registered: Path) -> None:
     command = [sys.executable, "-c", "from edgecodec.cli import main; main()", "releases", "promote"]
     both = [subprocess.Popen([*command, version, "-m", "mine"], env={**os.environ, "PYTHONPATH": str(SOURCE)},

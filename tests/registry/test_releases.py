@@ -237,9 +237,9 @@ def test_a_quick_training_is_refused(releases: Releases) -> None:
     refused(lambda: releases.promote("5", ASKED), "profile: metrics/training.json says quick; only")
 
 
-@pytest.mark.parametrize("wanted", ["17", "nobody", "@nobody", "0", "-1"])
-def test_an_unknown_version_is_refused_with_those_there_are(releases: Releases, wanted: str) -> None:
-    refused(lambda: releases.promote(wanted, ASKED), f"no version or alias {wanted}; there are 6")
+def test_an_unknown_version_is_refused_with_those_there_are(releases: Releases) -> None:
+    for wanted in ("17", "nobody", "@nobody", "0", "-1"):
+        refused(lambda wanted=wanted: releases.promote(wanted, ASKED), f"no version or alias {wanted}; there are 6")
 
 
 def append(path: Path) -> None:
@@ -248,16 +248,9 @@ def append(path: Path) -> None:
 
 @pytest.mark.parametrize(("tamper", "told"), [
     (lambda model: append(model / "artifacts/bundle/firmware/src/codec.c"), "changed: firmware/src/codec.c"),
-    (lambda model: append(model / "artifacts/bundle/firmware/src/codec_codebooks.c"), "changed: firmware/src/codec_co"),
-    (lambda model: append(model / "artifacts/bundle/verification/report.json"), "changed: verification/report.json"),
-    (lambda model: append(model / "artifacts/bundle/metrics/rate_distortion.json"), "changed: metrics/rate_distortion"),
-    (lambda model: (model / "artifacts/bundle/lineage.json").unlink(), "missing: lineage.json"),
-    (lambda model: (model / "artifacts/bundle/run.sh").write_text("1"), "not in the manifest: run.sh"),
     (lambda model: append(model / "artifacts/bundle/manifest.json"), r"manifest.json: not the one that was registered"),
     (lambda model: append(model / "pyfunc_model.py"), "by which MLflow loads it, are not those that were registered"),
     (lambda model: (model / "sitecustomize.py").write_text("1"), "by which MLflow loads it, are not those"),
-    (lambda model: write_json(model / "artifacts/bundle/manifest.json", {"schema": 2, "files": {}}),
-     "manifest.json: schema 2, but this edgecodec reads schema 1"),
     (lambda model: shutil.rmtree(model), "its files cannot be copied"),
 ])
 def test_a_tampered_bundle_is_refused(releases: Releases, tamper: Callable[[Path], object], told: str) -> None:

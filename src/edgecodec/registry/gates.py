@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 from rich.table import Table
 
-from edgecodec.console import shown, table
+from edgecodec.console import markdown_table, shown, table
 from edgecodec.params import GatesParams
-from edgecodec.registry.markdown import markdown_table
 from edgecodec.registry.measurements import OF_RATE, VALIDATION_DIGEST, Measurements
 
 HEADINGS = ("gate", "value", "limit", "evidence", "verdict")

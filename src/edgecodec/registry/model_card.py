@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from edgecodec.console import markdown_table
 from edgecodec.packets.network import ExportedCodec
-from edgecodec.registry.markdown import markdown_table
 from edgecodec.registry.measurements import Measurements, figures_of_rates
 
 CARD = """\

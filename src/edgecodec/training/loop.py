@@ -108,7 +108,8 @@ class Trainer:
         self.discriminator = Discriminator(train.channels) if self.schedule.loss.adversarial else None
         self.linear_fit = self._fit()
         self.loss = CodecLoss(self._relative() if self.recipe.loss == "relative" else None)
-        self.optimizers = self._optimizers()
+        self.optimizers = {name: torch.optim.Adam(module.parameters(), betas=(0.9, 0.99))
+                           for name, module in self._modules().items()}
         self.checkpoint = checkpoints / f"{self._digest()[:16]}.pt"
         self.step = 0
         self.history: list[dict[str, float]] = []
@@ -283,10 +284,6 @@ class Trainer:
         if self.recipe.codebook_source == "windows":
             return self._draw(generator, count).inputs
         return torch.from_numpy(generator.random((count, self.train.channels, self.train.samples), dtype=np.float32))
-
-    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {name: torch.optim.Adam(module.parameters(), betas=(0.9, 0.99))
-                for name, module in self._modules().items()}
 
     # -- progress ------------------------------------------------------------------------------------------------
 
