@@ -16,6 +16,7 @@ from edgecodec.evaluation.style import ACCENT, COOL, FAINT, GREY, INK, figure
 from edgecodec.metrics import ErrorTable, central
 
 Floats = NDArray[np.float32]
+POINTS_PER_SECOND = 20  # of a picture of low-passed windows
 LOOKS: dict[str, dict[str, Any]] = {  # of the codecs; the three kinds of SZ3 lie on one another
     CODEC: {"color": ACCENT, "marker": "o", "linewidth": 2.5, "zorder": 5},
     CODED: {"color": ACCENT, "marker": "o", "markerfacecolor": "white", "linestyle": "--", "zorder": 5},
@@ -70,11 +71,8 @@ def draw_reconstructions(
         rebuilt: per rate, of the shape of ``targets``.
     """
     inner = central(targets.shape[-1])
-    deviation = np.abs(rebuilt[max(rebuilt)] - targets)[..., inner].mean(axis=(1, 2))
-    order = np.argsort(deviation / np.abs(targets[..., inner]).mean(axis=(1, 2)))
+    order, channels = _by_error(targets, rebuilt[max(rebuilt)]), _three_channels(targets)
     chosen = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
-    by_magnitude = np.argsort(np.abs(targets).mean(axis=(0, 2)))
-    channels = by_magnitude[[0, len(by_magnitude) // 2, -1]]
     seconds = np.arange(targets.shape[-1]) / sample_rate_hz
     with figure(path, 10.5, 7) as drawn:
         grid = drawn.subplots(len(chosen), len(channels), sharex=True, squeeze=False)
@@ -90,6 +88,28 @@ def draw_reconstructions(
         for axes in grid[-1]:
             axes.set_xlabel("s")
         drawn.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+
+
+def draw_window(path: Path, targets: Floats, rebuilt: Mapping[int, Floats], sample_rate_hz: float,
+                channel_names: Sequence[str]) -> None:
+    """The middle window of a set on three channels, before and after.
+
+    Args:
+        targets: [windows, channels, samples].
+        rebuilt: by the bits of a window, of the shape of ``targets``.
+    """
+    order = _by_error(targets, rebuilt[max(rebuilt)])
+    window = order[len(order) // 2]
+    shown = slice(None, None, max(1, round(sample_rate_hz / POINTS_PER_SECOND)))
+    seconds = np.arange(targets.shape[-1]) / sample_rate_hz
+    with figure(path, 10.5, 2.6, {"svg.fonttype": "none"}) as drawn:  # small: text stays text
+        for axes, channel in zip(drawn.subplots(1, 3), _three_channels(targets), strict=True):
+            axes.plot(seconds[shown], targets[window, channel, shown], color=INK, label="recorded, low-passed")
+            for (bits, windows), colour in zip(rebuilt.items(), _shades(len(rebuilt)), strict=True):
+                axes.plot(seconds[shown], windows[window, channel, shown], color=colour, linewidth=1.2,
+                          label=f"rebuilt from {bits} bits")
+            axes.set(xlabel="s", title=f"channel {channel_names[channel]}")
+        drawn.legend(*drawn.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
 
 def draw_codebook_usage(path: Path, utilization: Utilization) -> None:
@@ -127,6 +147,19 @@ def draw_learning_curves(path: Path, history: Sequence[Mapping[str, float]]) -> 
         for axes in (losses, error):
             if axes.lines:
                 axes.legend()
+
+
+def _by_error(targets: Floats, rebuilt: Floats) -> NDArray[np.int64]:
+    """Numbers of the windows, the best rebuilt first."""
+    inner = central(targets.shape[-1])
+    deviation = np.abs(rebuilt - targets)[..., inner].mean(axis=(1, 2))
+    return np.argsort(deviation / np.abs(targets[..., inner]).mean(axis=(1, 2)))
+
+
+def _three_channels(targets: Floats) -> NDArray[np.int64]:
+    """The weakest, a middle and the strongest."""
+    by_magnitude = np.argsort(np.abs(targets).mean(axis=(0, 2)))
+    return by_magnitude[[0, len(by_magnitude) // 2, -1]]
 
 
 def _error_at(speed: int) -> Callable[[ErrorTable], float]:
