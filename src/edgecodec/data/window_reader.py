@@ -82,18 +82,16 @@ def read_windows(path: Path, trained: Trained, params: ValidateParams) -> Labell
     match kind_of(path):
         case "npz":
             read = _of_npz(path, trained.shape, params)
-        case "npy" if _dimensions(path) == 3:
-            with naming(path, "not a readable npy array of numbers", "write it again by numpy.save"):
-                x = np.load(path, allow_pickle=False)
+        case "npy" if (x := _array(path)).ndim == 3:
             read = LabelledWindows(_checked(path, x, trained.shape, params), wind=None)
         case _:
             read = _of_recording(path, trained.shape, params)
     return LabelledWindows(read.windows, read.wind, (*read.remarks, *_remarks_on_values(path, read.windows, trained)))
 
 
-def _dimensions(path: Path) -> int:
+def _array(path: Path) -> NDArray[np.generic]:
     with naming(path, "not a readable npy array of numbers", "write it again by numpy.save"):
-        return int(np.load(path, allow_pickle=False, mmap_mode="r").ndim)
+        return np.asarray(np.load(path, allow_pickle=False, mmap_mode="r"))
 
 
 def _of_npz(path: Path, shape: WindowShape, params: ValidateParams) -> LabelledWindows:
@@ -124,7 +122,7 @@ def _checked(path: Path, x: NDArray[np.generic], shape: WindowShape, params: Val
                              "at least 1")
     if x.dtype != np.float32:
         raise EdgeCodecError(f"{path}: x: {x.dtype}; convert it to float32")
-    windows = np.ascontiguousarray(x, dtype=np.float32)
+    windows = np.array(x, dtype=np.float32, order="C")  # no view of a file
     finite = np.isfinite(windows).all(axis=(1, 2))
     if not finite.all():
         raise EdgeCodecError(f"{path}: window {int(np.argmin(finite))} holds NaN or Inf; leave it out or fill it")

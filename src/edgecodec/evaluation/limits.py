@@ -113,10 +113,10 @@ def measure_limits(codec: Codec, train: WindowSet, validation: WindowSet, noise_
     Args:
         noise_free: [windows, channels, samples] low-passed, of the same runs without sensor noise; None if unknown.
     """
-    return _Measurement(codec, train, validation, seed).run(noise_free)
+    return _Analysis(codec, train, validation, seed).run(noise_free)
 
 
-class _Measurement:
+class _Analysis:
     def __init__(self, codec: Codec, train: WindowSet, validation: WindowSet, seed: int) -> None:
         self.codec, self.seed = codec, seed
         self.wind = validation.wind

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from edgecodec.registry.examination import SealedBundle, open_sealed
 from edgecodec.registry.manifest import MANIFEST
 from edgecodec.registry.registered import RegisteredVersion, fetch_model, find_version
 from edgecodec.registry.releases import Releases
 from edgecodec.registry.store import reporting_failure
+from edgecodec.registry.tracking import dotted
 from edgecodec.storage import read_json
 
 
@@ -38,7 +37,7 @@ def compare_versions(releases: Releases, old: str, new: str) -> Difference:
     with reporting_failure(), tempfile.TemporaryDirectory() as work:
         before, after = (_open(releases, wanted, Path(work) / side) for side, wanted in (("old", old), ("new", new)))
         figures = [each.measured.summary(each.rates) for each in (before, after)]
-        params = [pd.json_normalize(dict(each.params)).to_dict("records")[0] for each in (before, after)]
+        params = [dotted(each.params) for each in (before, after)]
         files = [read_json(each.bundle.folder / MANIFEST)["files"] for each in (before, after)]
     return Difference(
         before.version, after.version,

@@ -75,10 +75,10 @@ def _verdicts(measured: Measurements, limits: GatesParams, rates: Sequence[int],
 
     for rate in rates:
         yield _within(measured, f"error_percent.rate{rate}", _of_rate("error_percent", rate),
-                       limits.largest_error_percent)
+                      limits.largest_error_percent)
     for rate in rates:
         yield _within(measured, f"latency_milliseconds.rate{rate}", _of_rate("latency_milliseconds", rate),
-                       limits.largest_latency_milliseconds, on_target)
+                      limits.largest_latency_milliseconds, on_target)
     yield _bit_exact(measured)
     yield _within(measured, "l1_bytes", "verification.l1_bytes", limits.largest_l1_bytes, on_target)
     yield _within(measured, "l2_bytes", "verification.l2_bytes", limits.largest_l2_bytes, on_target)
@@ -90,7 +90,7 @@ def _verdicts(measured: Measurements, limits: GatesParams, rates: Sequence[int],
 
 
 def _within(measured: Measurements, name: str, where: str, limit: float, evidence: str = "measured",
-             at_least: bool = False) -> Verdict:
+            at_least: bool = False) -> Verdict:
     """The figure at ``where`` against its limit, which it may not exceed, or with ``at_least`` not fall below."""
     value = measured.number(where)
     if not math.isfinite(value):
@@ -127,7 +127,7 @@ def _against(champion: Champion, measured: Measurements, rates: Sequence[int]) -
         return
     for rate in rates:
         yield _within(measured, f"champion.rate{rate}", _of_rate("error_percent", rate),
-                       champion.error_percent.get(rate, math.inf))
+                      champion.error_percent.get(rate, math.inf))
 
 
 def _of_rate(name: str, rate: int) -> str:

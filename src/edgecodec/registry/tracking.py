@@ -38,8 +38,11 @@ class Run:
     id: str
 
     def log_curves(self, rows: Sequence[Mapping[str, float]]) -> None:
-        """Append rows of a learning curve, each with its ``step``, unless the curves already reach that far."""
-        rows = [{_dotted(name): value for name, value in row.items()} for row in rows]
+        """Append rows of a learning curve, each with its ``step``, unless the curves already reach that far.
+
+        A figure of one rate is named as in the summary: ``error_percent.rate1``.
+        """
+        rows = [{name.replace("_rate", ".rate"): value for name, value in row.items()} for row in rows]
         names = {name for row in rows for name in row if name != "step"}
         reached = {name: max((point.step for point in self.client.get_metric_history(self.id, CURVES + name)),
                              default=-1) for name in names}
@@ -77,11 +80,6 @@ class Run:
             self.client.log_batch(self.id, metrics=batch)
 
 
-def _dotted(name: str) -> str:
-    """A figure of one rate is named as in the summary: ``error_percent.rate1``."""
-    return name.replace("_rate", ".rate")
-
-
 def run_of_state(store: Store, params: Params, folder: Path) -> Run:
     """The run of the pipeline's present state, created if it is new.
 
@@ -112,8 +110,13 @@ def flat_params(params: Params) -> dict[str, str]:
     for source in ("twin", "array"):
         if source != params.data.source:
             del content["data"][source]
-    (flat,) = pd.json_normalize(content).to_dict("records")
-    return {str(name): _words(value, ", ") for name, value in flat.items() if value is not None}
+    return {name: _words(value, ", ") for name, value in dotted(content).items() if value is not None}
+
+
+def dotted(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings in nested sections, by their dotted names."""
+    (row,) = pd.json_normalize(dict(settings)).to_dict("records")
+    return {str(name): value for name, value in row.items()}
 
 
 def _words(value: Any, between: str = " ") -> str:
