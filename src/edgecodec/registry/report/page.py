@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,7 @@ def _by_wind(measured: Measurements, rates: Sequence[str]) -> dict[str, list[flo
 
 def _pictures(folder: Path | None) -> dict[str, str | None]:
     paths = {name: None if folder is None else folder / file for name, file in PICTURES.items()}
-    return {name: charts.svg_uri(path.read_bytes()) if path is not None and path.is_file() else None
+    return {name: charts.svg_uri(BytesIO(path.read_bytes())) if path is not None and path.is_file() else None
             for name, path in paths.items()}
 
 
