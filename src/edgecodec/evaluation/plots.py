@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from edgecodec.evaluation.codebooks import Utilization
@@ -134,15 +135,13 @@ def draw_learning_curves(path: Path, history: Sequence[Mapping[str, float]]) -> 
     """Parts of the loss, and the validation error at every rate, step by step."""
     with figure(path, 9.5, 3.8) as drawn:
         losses, error = drawn.subplots(1, 2)
-        for name in _columns(history, "loss_"):
-            steps, values = _series(history, name)
-            if np.any(np.array(values) > 0):
-                losses.plot(steps, values, label=name.removeprefix("loss_"))
+        for name, (steps, values) in _series(history, "loss_").items():
+            if np.any(values > 0):
+                losses.plot(steps, values, label=name)
         losses.set(yscale="log", xlabel="step", title="Loss")
-        rates = _columns(history, "error_percent_rate")
-        for rate, colour in zip(rates, _shades(len(rates)), strict=True):
-            number = rate.removeprefix("error_percent_rate")
-            error.plot(*_series(history, rate), color=colour, label=f"rate {number}")
+        rates = _series(history, "error_percent_rate")
+        for (rate, points), colour in zip(rates.items(), _shades(len(rates)), strict=True):
+            error.plot(*points, color=colour, label=f"rate {rate}")
         error.set(xlabel="step", ylabel="percent", title="Validation error")
         for axes in (losses, error):
             if axes.lines:
@@ -166,13 +165,11 @@ def _error_at(speed: int) -> Callable[[ErrorTable], float]:
     return lambda errors: errors.by_wind[speed].error_percent
 
 
-def _columns(history: Sequence[Mapping[str, float]], prefix: str) -> list[str]:
-    return sorted({name for row in history for name in row if name.startswith(prefix)})
-
-
-def _series(history: Sequence[Mapping[str, float]], name: str) -> tuple[list[float], list[float]]:
-    rows = [row for row in history if name in row]
-    return [row["step"] for row in rows], [row[name] for row in rows]
+def _series(history: Sequence[Mapping[str, float]], prefix: str) -> dict[str, NDArray[np.float64]]:
+    """Steps and values [2, evaluations] of every column that begins with ``prefix``, by the rest of its name."""
+    rows = pd.DataFrame(history)
+    return {name.removeprefix(prefix): rows[["step", name]].dropna().to_numpy().T
+            for name in sorted(rows) if name.startswith(prefix)}
 
 
 def _shades(rates: int) -> list[Any]:
