@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecodec.errors import EdgeCodecError
-from pages import codec, origin, readme, sweeps
+from pages import codec, origin, readme
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ FIGURES = {
     "sizes": Figure(("exploration.json",), codec.sizes),
     "budgets": Figure(("exploration.json",), codec.budgets),
     "rule": Figure(("exploration.json",), codec.rule),
-    "sweep": Figure(("sweep.csv",), sweeps.sweep),
+    "sweep": Figure(("sweep.csv",), readme.sweep),
 }
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import re
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.verification import Evidence
@@ -22,8 +21,7 @@ LEVELS = {  # of the x86-64 psABI, lowest first: the flags of /proc/cpuinfo that
 }
 
 
-@dataclass(frozen=True)
-class Machine:
+class Machine(BaseModel):
     """What may decide bits and times of results."""
 
     architecture: str
@@ -33,7 +31,7 @@ class Machine:
     python: str
     torch: str
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     @classmethod
     def of_this_process(cls, cpuinfo: str) -> Machine:
@@ -48,8 +46,7 @@ class Machine:
                 f"torch {self.torch}")
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(BaseModel):
     """Where results come from. It names no date: equal results have equal origins."""
 
     commit: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]  # holds the very files that were taken
@@ -57,7 +54,7 @@ class Origin:
     evidence: Evidence  # for cycles, times and energy
     simulator: str
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     @classmethod
     def from_json(cls, content: Any) -> Origin:
@@ -67,15 +64,12 @@ class Origin:
             EdgeCodecError: a field is missing, unknown or of another kind.
         """
         try:
-            return _ORIGIN.validate_python(content)
+            return cls.model_validate(content)
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(str(part) for part in first["loc"]) or "(top level)"
             raise EdgeCodecError(f"{FILE}: {field}: {first['msg']}; restore it with git, or take a snapshot anew (make "
                                  "snapshot)") from None
-
-
-_ORIGIN = TypeAdapter(Origin)
 
 
 def _level(cpuinfo: str) -> str:

@@ -1,15 +1,16 @@
-"""The figures of README.md and of the pages on firmware, decoding and development."""
+"""The figures of README.md and of the pages on firmware, decoding, development and sweeps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
+from edgecodec.simulators.benchmark import CORES, PAPER, ROOF_MACS_PER_CYCLE
 from pages.markdown import percent, table
 from pages.origin import Origin
 
 WIDTH = 120  # of a line
-CORES = {"rv32imc_zfinx_zhinx": "RISC-V without Xpulp", "cortex-m4": "Cortex-M4", "cortex-m7": "M7",
-         "cortex-m33": "M33", "cortex-m55": "M55"}
+SINGLE_CORES = {"rv32imc_zfinx_zhinx": "RISC-V without Xpulp", "cortex-m4": "Cortex-M4", "cortex-m7": "M7",
+                "cortex-m33": "M33", "cortex-m55": "M55"}
 
 
 def origin(content: Any) -> Iterator[str]:
@@ -62,18 +63,22 @@ def benchmark(counted: Any) -> Iterator[str]:
             took = one["cores"][cores][figure]
             yield f"{took if rate is None else took[rate]:.2f} ms"
 
-    chains = [(f"window to packet, 360 bits, {cores}", theirs,
-               *milliseconds("chain_milliseconds", cores.split()[0], "4"))
-              for cores, theirs in (("8 cores", "52.6 ms"), ("4 cores", "-"), ("2 cores", "-"), ("1 core", "-"))]
+    of_paper = PAPER.encoder_macs / (PAPER.encoder_milliseconds * 370e3)  # MACs per cycle
+    chains = [(f"window to packet, 360 bits, {cores} core{'s' * (cores > 1)}",
+               f"{PAPER.chain_milliseconds} ms" if cores == max(CORES) else "-",
+               *milliseconds("chain_milliseconds", str(cores), "4")) for cores in CORES]
     return table(
         ("", "the paper's C on GAP9", "codec `paper`", "codec `edge`"),
-        ("MACs, encoder + quantizer", "20.00 + 2.76 M",
+        ("MACs, encoder + quantizer", f"{PAPER.encoder_macs / 1e6:.2f} + 2.76 M",
          *(f"{one['encoder_macs'] / 1e6:.2f} + {one['quantizer_macs'] / 1e6:.2f} M" for one in ours)),
-        ("encoder, 8 cores", "45.3 ms", *milliseconds("encoder_milliseconds", "8")),
-        ("encoder, MAC/cycle, share of the roof of 8", "1.19, 15 %",
+        ("encoder, 8 cores", f"{PAPER.encoder_milliseconds} ms", *milliseconds("encoder_milliseconds", "8")),
+        ("encoder, MAC/cycle, share of the roof of 8",
+         f"{of_paper:.2f}, {100 * of_paper / ROOF_MACS_PER_CYCLE:.0f} %",
          *(f"{one['encoder_macs_per_cycle']:.2f}, {100 * one['share_of_roof']:.0f} %" for one in ours)),
-        ("quantizer, 360 bits, 8 cores", "29.4 ms", *milliseconds("quantizer_milliseconds", "8", "4")),
-        ("quantizer, 360 bits, 1 core", "250 ms", *milliseconds("quantizer_milliseconds", "1", "4")),
+        ("quantizer, 360 bits, 8 cores", f"{4 * PAPER.stage_milliseconds:.1f} ms",
+         *milliseconds("quantizer_milliseconds", "8", "4")),
+        ("quantizer, 360 bits, 1 core", f"{PAPER.quantizer_one_core_milliseconds:.0f} ms",
+         *milliseconds("quantizer_milliseconds", "1", "4")),
         *chains,
         ("L1 for activations and what is fetched", "-", *(f"{one['arena_bytes'] / 1000:.1f} kB" for one in ours)),
         ("energy, compute + air, 360 bits", "8 mJ + air",
@@ -118,9 +123,21 @@ def _milliseconds(timed: Any) -> dict[tuple[int, int], float]:
 def instructions(counted: Any) -> Iterator[str]:
     """What small single cores take."""
     cores = {count["core"]: count["chains"][-1] / 1e6 for count in counted["cores"]}
-    yield ", ".join(f"{name} {cores[core]:.2f} M" for core, name in CORES.items()) + " instructions."
+    yield ", ".join(f"{name} {cores[core]:.2f} M" for core, name in SINGLE_CORES.items()) + " instructions."
 
 
 def same_bits(cost: Any) -> Iterator[str]:
     """What it costs that results are the same everywhere."""
     yield f"A training takes {cost['median_ratio']:.2f} times as long for it (`python studies/same_bits_cost.py`)."
+
+
+def sweep(points: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Bits and error of every point of the sweep, and how much of the least used codebook is in use."""
+    rows: list[tuple[str, ...]] = [
+        ("codewords", "stages per rate", "rate 1", "rate 2", "rate 3", "rate 4", "usage")]
+    for point in points:
+        errors = (f"{float(point[f'bits_per_window.rate{rate}']):.0f} bits, "
+                  f"{float(point[f'error_percent.rate{rate}']):.2f} %" for rate in range(1, 5))
+        rows.append((point["codecs.edge.codewords"], point["codecs.edge.stages_per_rate"], *errors,
+                     f"{100 * float(point['least_codebook_usage']):.0f} %"))
+    return table(*rows)

@@ -6,7 +6,6 @@ Only committed results are taken, so that the commit in origin.json holds the ve
 import argparse
 import shutil
 import subprocess
-from dataclasses import asdict
 from pathlib import Path
 
 from edgecodec.errors import EdgeCodecError, exit_with_one_line
@@ -17,8 +16,7 @@ from pages.fill import PAGES, SNAPSHOT, filled
 from pages.origin import Machine, Origin
 
 METRICS = sorted({source for figure in FIGURES.values() for source in figure.sources} - {origin.FILE})
-PICTURES = ("limits/limits.svg", "limits/parts.svg", "limits/bits.svg",
-            "exploration/exploration.svg")
+PICTURES = ("window.svg", "limits/limits.svg", "limits/parts.svg", "limits/bits.svg", "exploration/exploration.svg")
 RESULTS = tuple(Path("artifacts") / name for name in (*(f"metrics/{name}" for name in METRICS), *PICTURES))
 
 
@@ -38,12 +36,12 @@ def take(machine: Machine | None) -> Origin:
     """
     commit = _commit_of_results()
     verification = read(Path("artifacts/metrics/verification.json"))
-    taken = Origin.from_json({"commit": commit, "machine": machine and asdict(machine),
+    taken = Origin.from_json({"commit": commit, "machine": machine and machine.model_dump(),
                               "evidence": verification.get("evidence"), "simulator": verification.get("simulator")})
     with replacing_directory(SNAPSHOT) as folder:
         for result in RESULTS:
             shutil.copyfile(result, folder / result.name)
-        write_json(folder / origin.FILE, asdict(taken))
+        write_json(folder / origin.FILE, taken.model_dump())
         for page in PAGES:
             filled(page, folder)
     return taken

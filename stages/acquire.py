@@ -2,15 +2,14 @@
 
 from edgecodec.same_bits import run_program  # first: before numpy and torch
 
-from pathlib import Path
-
+from edgecodec.artifacts import RAW
 from edgecodec.data.acquisition import acquire
 from edgecodec.params import load_params
 
 
 def main() -> None:
     params = load_params()
-    listed = acquire(params.data, params.seed, Path("artifacts/raw"))
+    listed = acquire(params.data, params.seed, RAW)
     wind = sum(recording.kind in ("wind", "signal") for recording in listed.recordings)
     print(f"{len(listed.recordings)} recordings from {params.data.source}, {wind} of them to be compressed")
 

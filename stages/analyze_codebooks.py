@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from edgecodec.artifacts import ARTIFACTS, METRICS, MODEL, TRAIN_WINDOWS, VALIDATION_WINDOWS
 from edgecodec.data.offsets import ProfileExchange
 from edgecodec.data.windows import WindowSet
 from edgecodec.evaluation import plots
@@ -27,12 +28,10 @@ from edgecodec.evaluation.rivals.rival import Floats
 from edgecodec.model.codec import Codec, load_model
 from edgecodec.params import load_params
 from edgecodec.progress import progress
-from edgecodec.storage import read_json, replacing_directory, write_json
+from edgecodec.storage import read_json, replacing_directory, replacing_file, write_json
 
-WINDOWS = Path("artifacts/windows")
-MODEL = Path("artifacts/model")
-ANALYSIS = Path("artifacts/analysis")
-METRICS = Path("artifacts/metrics")
+ANALYSIS = ARTIFACTS / "analysis"
+WINDOW = ARTIFACTS / "window.svg"
 RIVALS_LEARN_FROM = 4096  # windows at most, evenly spread over the training set
 DRAWS_PER_WINDOW = 6  # for a rival with large codebooks: windows at random offsets, with exchanged means
 TRAIN_COMPARED = 192  # training windows in the comparison: shows what was memorised
@@ -42,7 +41,7 @@ DRAWN_AT_ONCE = 512
 
 def main() -> None:
     params = load_params()
-    train, validation = WindowSet.open(WINDOWS / "train"), WindowSet.open(WINDOWS / "validation")
+    train, validation = WindowSet.open(TRAIN_WINDOWS), WindowSet.open(VALIDATION_WINDOWS)
     codec = load_model(MODEL)
     training = read_json(METRICS / "training.json")
 
@@ -72,7 +71,8 @@ def main() -> None:
                                    params.gates.largest_error_percent)
         plots.draw_codebook_usage(folder / "codebook_usage.svg", used)
         plots.draw_learning_curves(folder / "learning_curves.svg", training["history"])
-        draw_reconstructions(folder / "reconstructions.svg", codec, validation)
+        with replacing_file(WINDOW) as window:
+            draw_windows(folder / "reconstructions.svg", window, codec, validation)
     write_json(METRICS / "codebooks.json",
                used.to_json(codec.quantizer.stages_of_rate, params.analyze.utilization_rule))
     write_json(METRICS / "rate_distortion.json",
@@ -89,9 +89,7 @@ def drawn_targets(train: WindowSet, seed: int) -> Iterator[Floats]:
     generator = np.random.default_rng([seed, len(train)])
     exchange = ProfileExchange.of_recordings(train)
     for _ in range(math.ceil(DRAWS_PER_WINDOW * len(train) / DRAWN_AT_ONCE)):
-        drawn = train.draw(generator, DRAWN_AT_ONCE)
-        means = drawn.targets.mean(axis=-1, dtype=np.float64)
-        yield drawn.targets + exchange.shifts(generator, means, drawn.wind, share=1.0)[..., None]
+        yield exchange.exchanged(generator, train.draw(generator, DRAWN_AT_ONCE), share=1.0).targets
 
 
 def drawn_indices(codec: Codec, train: WindowSet, seed: int) -> Indices:
@@ -102,12 +100,15 @@ def drawn_indices(codec: Codec, train: WindowSet, seed: int) -> Indices:
                            for _ in progress(range(batches), "Counting codewords")])
 
 
-def draw_reconstructions(path: Path, codec: Codec, validation: WindowSet) -> None:
-    inputs = validation.inputs()
+def draw_windows(reconstructions: Path, window: Path, codec: Codec, validation: WindowSet) -> None:
+    """Validation windows, and what arrives of them at the lowest and the highest rate."""
+    inputs, targets = validation.inputs(), validation.targets()
     indices = codec.encode(inputs)
     rebuilt = {rate: codec.decode(indices, rate) for rate in (codec.rates[0], codec.rates[-1])}
-    plots.draw_reconstructions(path, inputs, validation.targets(), rebuilt, validation.sample_rate_hz,
+    plots.draw_reconstructions(reconstructions, inputs, targets, rebuilt, validation.sample_rate_hz,
                                validation.channel_names)
+    plots.draw_window(window, targets, {codec.bits(rate): windows for rate, windows in rebuilt.items()},
+                      validation.sample_rate_hz, validation.channel_names)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,7 @@
 
 from edgecodec.same_bits import run_program  # first: before numpy and torch
 
-from pathlib import Path
-
+from edgecodec.artifacts import ARTIFACTS, EXCLUDED, METRICS, MODEL, RAW, TRAIN_WINDOWS, VALIDATION_WINDOWS
 from edgecodec.data.noise_free import noise_free_targets
 from edgecodec.data.windows import Floats, WindowSet
 from edgecodec.evaluation import limit_plots
@@ -12,24 +11,19 @@ from edgecodec.model.codec import load_model
 from edgecodec.params import Params, load_params
 from edgecodec.storage import read_json, replacing_directory, write_json
 
-RAW = Path("artifacts/raw")
-EXCLUDED = Path("artifacts/validation/excluded.json")
-WINDOWS = Path("artifacts/windows")
-MODEL = Path("artifacts/model")
-LIMITS = Path("artifacts/limits")
-METRICS = Path("artifacts/metrics/limits.json")
+LIMITS = ARTIFACTS / "limits"
 
 
 def main() -> None:
     params = load_params()
-    train, validation = WindowSet.open(WINDOWS / "train"), WindowSet.open(WINDOWS / "validation")
+    train, validation = WindowSet.open(TRAIN_WINDOWS), WindowSet.open(VALIDATION_WINDOWS)
     limits = measure_limits(load_model(MODEL), train, validation, noise_free(params, validation), params.seed)
     with replacing_directory(LIMITS) as folder:
         limits.table().to_csv(folder / "limits.csv", index=False, float_format="%.6g")
         limit_plots.draw_limits(folder / "limits.svg", limits)
         limit_plots.draw_parts(folder / "parts.svg", limits)
         limit_plots.draw_bits(folder / "bits.svg", limits)
-    write_json(METRICS, limits.to_json())
+    write_json(METRICS / "limits.json", limits.to_json())
 
 
 def noise_free(params: Params, validation: WindowSet) -> Floats | None:

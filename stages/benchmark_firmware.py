@@ -2,18 +2,14 @@
 
 from edgecodec.same_bits import run_program  # first: before numpy and torch
 
-from pathlib import Path
-
+from edgecodec.artifacts import ARTIFACTS, METRICS
 from edgecodec.simulators.benchmark_codecs import benchmark_codecs
 from edgecodec.storage import write_json
-
-ARTIFACTS = Path("artifacts")
-METRICS = Path("artifacts/metrics/benchmark.json")
 
 
 def main() -> None:
     found = benchmark_codecs(ARTIFACTS)
-    write_json(METRICS, {"benchmarks": {name: one.to_json() for name, one in found.items()}})
+    write_json(METRICS / "benchmark.json", {"benchmarks": {name: one.to_json() for name, one in found.items()}})
 
 
 if __name__ == "__main__":

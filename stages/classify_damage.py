@@ -3,28 +3,24 @@
 from edgecodec.same_bits import run_program  # first: before numpy and torch
 
 from dataclasses import asdict
-from pathlib import Path
 
+from edgecodec.artifacts import METRICS, MODEL, TRAIN_WINDOWS, VALIDATION_WINDOWS
 from edgecodec.data.windows import WindowSet
 from edgecodec.evaluation.damage import classify, damages_of
 from edgecodec.model.codec import load_model
 from edgecodec.params import load_params
 from edgecodec.storage import rounded, write_json
 
-WINDOWS = Path("artifacts/windows")
-MODEL = Path("artifacts/model")
-METRICS = Path("artifacts/metrics/damage.json")
-
 
 def main() -> None:
     params = load_params()
-    train, validation = WindowSet.open(WINDOWS / "train"), WindowSet.open(WINDOWS / "validation")
+    train, validation = WindowSet.open(TRAIN_WINDOWS), WindowSet.open(VALIDATION_WINDOWS)
     if damages_of(train) is None:
-        write_json(METRICS, {"classes": []})  # the gate says that there was nothing to tell apart
+        write_json(METRICS / "damage.json", {"classes": []})  # the gate says that there was nothing to tell apart
         return
     found = classify(train, validation, load_model(MODEL), params.seed)
     line = found["heave_line"]
-    write_json(METRICS, {
+    write_json(METRICS / "damage.json", {
         "classes": sorted(set(damages_of(validation))),
         "train_windows": len(train),
         "validation_windows": len(validation),

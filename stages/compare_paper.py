@@ -8,7 +8,7 @@ from typing import Any
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
 from edgecodec.evaluation import plots
-from edgecodec.evaluation.learned_codecs import load_learned_codecs
+from edgecodec.evaluation.evaluate import load_learned_codecs
 from edgecodec.evaluation.rate_distortion import CODEC, compare, comparison_json, comparison_table
 from edgecodec.evaluation.rivals.lineup import load_rivals
 from edgecodec.model.codec import Codec

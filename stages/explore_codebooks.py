@@ -5,6 +5,7 @@ from edgecodec.same_bits import run_program  # first: before numpy and torch
 from collections.abc import Iterable
 from pathlib import Path
 
+from edgecodec.artifacts import ARTIFACTS, METRICS, TRAIN_WINDOWS, VALIDATION_WINDOWS
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.exploration import exploration_table, explore
@@ -13,14 +14,12 @@ from edgecodec.model.codec import Codec, load_model
 from edgecodec.params import load_params
 from edgecodec.storage import replacing_directory, write_json
 
-WINDOWS = Path("artifacts/windows")
-EXPLORATION = Path("artifacts/exploration")
-METRICS = Path("artifacts/metrics/exploration.json")
+EXPLORATION = ARTIFACTS / "exploration"
 
 
 def main() -> None:
     params = load_params()
-    train, validation = WindowSet.open(WINDOWS / "train"), WindowSet.open(WINDOWS / "validation")
+    train, validation = WindowSet.open(TRAIN_WINDOWS), WindowSet.open(VALIDATION_WINDOWS)
     rule = params.analyze.utilization_rule
     codecs = load_codecs(params.explore.models)
     explorations = {name: explore(codec, train, validation, params.explore, params.seed)
@@ -28,7 +27,8 @@ def main() -> None:
     with replacing_directory(EXPLORATION) as folder:
         exploration_table(explorations).to_csv(folder / "exploration.csv", index=False, float_format="%.6g")
         draw_exploration(folder / "exploration.svg", explorations, rule)
-    write_json(METRICS, {name: exploration.to_json(rule) for name, exploration in explorations.items()})
+    write_json(METRICS / "exploration.json",
+               {name: exploration.to_json(rule) for name, exploration in explorations.items()})
 
 
 def load_codecs(folders: Iterable[Path]) -> dict[str, Codec]:

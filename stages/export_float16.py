@@ -4,12 +4,12 @@ from edgecodec.same_bits import run_program  # first: before numpy and torch
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecodec.artifacts import FLOAT16, METRICS, MODEL, VALIDATION_WINDOWS
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.oracle import Encoding, encode
@@ -20,10 +20,6 @@ from edgecodec.packets.packet import PacketFormat
 from edgecodec.params import load_params
 from edgecodec.storage import replacing_directory, rounded, write_json
 
-VALIDATION = Path("artifacts/windows/validation")
-MODEL = Path("artifacts/model")
-FLOAT16 = Path("artifacts/float16")
-METRICS = Path("artifacts/metrics/float16.json")
 Windows = NDArray[np.float32]
 WINDOWS = 96  # the oracle rounds like the target, which takes its time
 
@@ -34,7 +30,7 @@ def main() -> None:
     with replacing_directory(FLOAT16) as folder:
         save_codec(exported, folder)
 
-    validation = WindowSet.open(VALIDATION)
+    validation = WindowSet.open(VALIDATION_WINDOWS)
     which = np.unique(np.linspace(0, len(validation) - 1, WINDOWS).round().astype(int))
     inputs, targets = validation.inputs(which), validation.targets(which)
     float32 = codec.encode(inputs)
@@ -43,7 +39,7 @@ def main() -> None:
     before = {rate: codec.decode(float32, rate) for rate in codec.rates}
     by_rate = {rate: growth(before[rate], codec.decode(float16, rate), targets) for rate in codec.rates}
     coded = growth_of_coded_packets(codec, exported, encoding, inputs, targets) if codec.has_coded_packets else {}
-    write_json(METRICS, {
+    write_json(METRICS / "float16.json", {
         "model_hash": exported.model_hash,
         "arithmetic": exported.arithmetic,
         "windows": len(which),

@@ -2,16 +2,13 @@
 
 from edgecodec.same_bits import run_program  # first: before numpy and torch
 
-from pathlib import Path
-
+from edgecodec.artifacts import ARTIFACTS, FLOAT16, MODEL
 from edgecodec.deploy.export_receiver import export_receiver
 from edgecodec.model.codec import load_model
 from edgecodec.packets.network import load_codec
 from edgecodec.storage import replacing_directory
 
-MODEL = Path("artifacts/model")
-FLOAT16 = Path("artifacts/float16")
-RECEIVER = Path("artifacts/receiver")
+RECEIVER = ARTIFACTS / "receiver"
 
 
 def main() -> None:

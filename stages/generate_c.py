@@ -2,10 +2,9 @@
 
 from edgecodec.same_bits import run_program  # first: before numpy and torch
 
-from pathlib import Path
-
 import numpy as np
 
+from edgecodec.artifacts import FIRMWARE, FLOAT16, METRICS, VALIDATION_WINDOWS
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.emit import firmware_metrics, write_firmware
 from edgecodec.deploy.memory import arena_bytes
@@ -13,20 +12,15 @@ from edgecodec.packets.network import load_codec
 from edgecodec.params import load_params
 from edgecodec.storage import write_json
 
-FLOAT16 = Path("artifacts/float16")
-VALIDATION = Path("artifacts/windows/validation")
-FIRMWARE = Path("artifacts/firmware")
-METRICS = Path("artifacts/metrics/firmware.json")
-
 
 def main() -> None:
     params = load_params().firmware
     codec = load_codec(FLOAT16)
-    validation = WindowSet.open(VALIDATION)
+    validation = WindowSet.open(VALIDATION_WINDOWS)
     which = np.unique(np.linspace(0, len(validation) - 1, params.golden_windows).round().astype(int))
     windows = np.ascontiguousarray(validation.inputs(which).transpose(0, 2, 1))  # [n, samples, channels]
     plan = write_firmware(codec, windows, arena_bytes(params), FIRMWARE, params.l1_stack_bytes)
-    write_json(METRICS, {
+    write_json(METRICS / "firmware.json", {
         **firmware_metrics(codec, plan, FIRMWARE),
         "l1_bytes": plan.arena_bytes + params.l1_stack_bytes,
         "golden_windows": len(which),

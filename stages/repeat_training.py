@@ -2,10 +2,9 @@
 
 from edgecodec.same_bits import run_program  # first: before numpy and torch
 
-from pathlib import Path
-
 import numpy as np
 
+from edgecodec.artifacts import ARTIFACTS, CHECKPOINTS, METRICS, MODEL, TRAIN_WINDOWS, VALIDATION_WINDOWS
 from edgecodec.data.windows import WindowSet
 from edgecodec.evaluation.rate_distortion import CODEC, Curve, RatePoint, compare
 from edgecodec.model.codec import Codec, load_model, save_model
@@ -13,16 +12,12 @@ from edgecodec.params import load_params
 from edgecodec.storage import replacing_directory, rounded, write_json
 from edgecodec.training.loop import Trainer
 
-WINDOWS = Path("artifacts/windows")
-MODEL = Path("artifacts/model")
-REPEATED = Path("artifacts/repeat")  # a folder per seed
-METRICS = Path("artifacts/metrics/seeds.json")
-CHECKPOINTS = Path(".cache/training")
+REPEATED = ARTIFACTS / "repeat"  # a folder per seed
 
 
 def main() -> None:
     params = load_params()
-    train, validation = WindowSet.open(WINDOWS / "train"), WindowSet.open(WINDOWS / "validation")
+    train, validation = WindowSet.open(TRAIN_WINDOWS), WindowSet.open(VALIDATION_WINDOWS)
     measured = {params.seed: errors_of(load_model(MODEL), validation)}
     with replacing_directory(REPEATED) as folder:
         for seed in params.repeat.seeds:
@@ -32,7 +27,7 @@ def main() -> None:
             measured[seed] = errors_of(codec, validation)
             save_model(codec, of_seed, folder / str(seed))
             trainer.checkpoint.unlink(missing_ok=True)
-    write_json(METRICS, {
+    write_json(METRICS / "seeds.json", {
         "seeds": list(measured),
         **{name: {str(rate): spread([curves[name].by_rate[rate] for curves in measured.values()])
                   for rate in curve.by_rate}

@@ -6,8 +6,8 @@ Also with several processes: ``torchrun --nproc-per-node 2 stages/train.py``.
 from edgecodec.same_bits import HOLDS_HERE, OTHER_BITS, run_program  # first: before numpy and torch
 
 from contextlib import nullcontext
-from pathlib import Path
 
+from edgecodec.artifacts import CHECKPOINTS, METRICS, MODEL, TRAIN_WINDOWS, VALIDATION_WINDOWS
 from edgecodec.data.windows import WindowSet
 from edgecodec.model.codec import save_model
 from edgecodec.params import load_params
@@ -16,15 +16,10 @@ from edgecodec.training.curves import live_curves
 from edgecodec.training.loop import Trainer
 from edgecodec.training.processes import joined_processes
 
-WINDOWS = Path("artifacts/windows")
-MODEL = Path("artifacts/model")
-METRICS = Path("artifacts/metrics/training.json")
-CHECKPOINTS = Path(".cache/training")
-
 
 def main() -> None:
     params = load_params()
-    train, validation = WindowSet.open(WINDOWS / "train"), WindowSet.open(WINDOWS / "validation")
+    train, validation = WindowSet.open(TRAIN_WINDOWS), WindowSet.open(VALIDATION_WINDOWS)
     with (joined_processes() as processes,
           live_curves() if processes.is_first else nullcontext(lambda step, metrics: None) as report):
         trainer = Trainer(params, train, validation, CHECKPOINTS, report, processes)
@@ -33,7 +28,7 @@ def main() -> None:
         return
     with replacing_directory(MODEL) as folder:
         save_model(trained.codec, params, folder)
-    write_json(METRICS, {
+    write_json(METRICS / "training.json", {
         "codec": params.codec,
         "profile": params.train.profile,
         "parameters": {

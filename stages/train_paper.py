@@ -2,10 +2,10 @@
 
 from edgecodec.same_bits import run_program  # first: before numpy and torch
 
-from pathlib import Path
 from typing import Any
 
 from edgecodec import chosen
+from edgecodec.artifacts import ARTIFACTS, CHECKPOINTS, METRICS, TRAIN_WINDOWS, VALIDATION_WINDOWS
 from edgecodec.data.windows import WindowSet
 from edgecodec.metrics import errors
 from edgecodec.model.codec import save_model
@@ -13,15 +13,12 @@ from edgecodec.params import Params, load_params
 from edgecodec.storage import replacing_directory, write_json
 from edgecodec.training.loop import Trained, Trainer, autoencoded
 
-WINDOWS = Path("artifacts/windows")
-MODELS = Path("artifacts/paper")
-METRICS = Path("artifacts/metrics/paper_training.json")
-CHECKPOINTS = Path(".cache/training")
+MODELS = ARTIFACTS / "paper"
 
 
 def main() -> None:
     params = load_params()
-    train, validation = WindowSet.open(WINDOWS / "train"), WindowSet.open(WINDOWS / "validation")
+    train, validation = WindowSet.open(TRAIN_WINDOWS), WindowSet.open(VALIDATION_WINDOWS)
     recipes = {"sound": params.train.paper, "original": params.train.paper_original}
     trainers = {name: Trainer(chosen.for_paper(params, schedule), train, validation, CHECKPOINTS)
                 for name, schedule in recipes.items()}
@@ -29,7 +26,7 @@ def main() -> None:
     with replacing_directory(MODELS) as folder:
         for name, trainer in trainers.items():
             save_model(trained[name].codec, trainer.params, folder / name)
-    write_json(METRICS, {name: figures(trainer.params, trained[name], validation)
+    write_json(METRICS / "paper_training.json", {name: figures(trainer.params, trained[name], validation)
                          for name, trainer in trainers.items()})
     for trainer in trainers.values():
         trainer.checkpoint.unlink(missing_ok=True)

@@ -3,8 +3,8 @@
 from edgecodec.same_bits import run_program  # first: before numpy and torch
 
 from dataclasses import asdict
-from pathlib import Path
 
+from edgecodec.artifacts import METRICS, RAW, VALIDATION
 from edgecodec.data.recordings import RecordingList
 from edgecodec.data.validation import validate
 from edgecodec.data.validation_report import render
@@ -12,19 +12,16 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.params import load_params
 from edgecodec.storage import replacing_directory, write_json, write_text
 
-FOLDER = Path("artifacts/validation")
-
 
 def main() -> None:
     params = load_params()
-    raw = Path("artifacts/raw")
-    listed = RecordingList.open(raw)
-    validation = validate(raw, listed, params.validate_, params.window)
+    listed = RecordingList.open(RAW)
+    validation = validate(RAW, listed, params.validate_, params.window)
     excluded = validation.excluded
-    with replacing_directory(FOLDER) as folder:
+    with replacing_directory(VALIDATION) as folder:
         write_text(folder / "report.html", render(validation, listed))
         write_json(folder / "excluded.json", excluded)
-    write_json(Path("artifacts/metrics/validation.json"), {
+    write_json(METRICS / "validation.json", {
         "recordings": len(listed.recordings),
         "excluded": excluded,
         "excluded_recordings": len(excluded),
@@ -37,7 +34,7 @@ def main() -> None:
     print(f"{len(listed.recordings) - len(excluded)} of {len(listed.recordings)} recordings are sound")
     if excluded and params.validate_.on_bad_recording == "stop":
         name, reason = next(iter(excluded.items()))
-        raise EdgeCodecError(f"{name}: {reason}; {len(excluded)} bad in all, see {FOLDER / 'report.html'} "
+        raise EdgeCodecError(f"{name}: {reason}; {len(excluded)} bad in all, see {VALIDATION / 'report.html'} "
                              "(validate.on_bad_recording: exclude leaves them out)")
 
 

@@ -8,6 +8,7 @@ from edgecodec.same_bits import run_program  # first: before numpy and torch
 import tempfile
 from pathlib import Path
 
+from edgecodec.artifacts import ARTIFACTS, FIRMWARE, FLOAT16, METRICS
 from edgecodec.deploy.memory import arena_bytes
 from edgecodec.packets.network import load_codec
 from edgecodec.params import load_params
@@ -18,11 +19,8 @@ from edgecodec.simulators.toolchain import choose_toolchain
 from edgecodec.simulators.verifier import Verifier
 from edgecodec.storage import replacing_directory, write_json, write_text
 
-FLOAT16 = Path("artifacts/float16")
-FIRMWARE = Path("artifacts/firmware")
-VERIFICATION = Path("artifacts/verification")
-METRICS = Path("artifacts/metrics/verification.json")
-MEASUREMENTS = Path("artifacts/gvsoc_measurements.json")
+VERIFICATION = ARTIFACTS / "verification"
+MEASUREMENTS = ARTIFACTS / "gvsoc_measurements.json"
 
 
 def main() -> None:
@@ -36,7 +34,7 @@ def main() -> None:
         verifier = Verifier(codec, FIRMWARE, params.verify.target, arena_bytes(params.firmware),
                             params.firmware.l1_stack_bytes, toolchain, params.verify.time_limit_seconds, Path(work))
         verification = verifier.verify(choice.simulator, params.verify.target_windows, kept,
-                                       Path("artifacts") / CYCLE_TABLE)
+                                       ARTIFACTS / CYCLE_TABLE)
     for check in verification.checks:
         print(check)
     cost, highest_rate = verification.cost, len(codec.quantizer.stages_of_rate)
@@ -52,7 +50,7 @@ def main() -> None:
     if verification.new_measurement is not None:
         kept = add(kept, verification.new_measurement)
     write_measurements(MEASUREMENTS, kept)
-    write_json(METRICS, verification.metrics())
+    write_json(METRICS / "verification.json", verification.metrics())
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 from edgecodec.same_bits import run_program  # first: before numpy and torch
 
 from dataclasses import asdict
-from pathlib import Path
 
+from edgecodec.artifacts import EXCLUDED, METRICS, RAW, WINDOWS
 from edgecodec.data.recordings import RecordingList
 from edgecodec.data.windows import write_windows
 from edgecodec.params import load_params
@@ -13,11 +13,10 @@ from edgecodec.storage import read_json, write_json
 
 def main() -> None:
     params = load_params()
-    raw = Path("artifacts/raw")
-    listed = RecordingList.open(raw)
-    excluded = frozenset(read_json(Path("artifacts/validation/excluded.json")))
-    summaries = write_windows(raw, listed, excluded, params.window, Path("artifacts/windows"))
-    write_json(Path("artifacts/metrics/windows.json"), {
+    listed = RecordingList.open(RAW)
+    excluded = frozenset(read_json(EXCLUDED))
+    summaries = write_windows(RAW, listed, excluded, params.window, WINDOWS)
+    write_json(METRICS / "windows.json", {
         "channels": len(listed.preset(params.window.preset)),
         "samples": params.window.samples,
         "splits": {split: asdict(summary) for split, summary in summaries.items()},

@@ -3,9 +3,7 @@
 Columns: the parameters that differ among the experiments; then bits and error per rate, and codebook usage.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import dvc.api
 import pandas as pd
@@ -22,8 +20,8 @@ def main() -> None:
     if not finished:
         raise EdgeCodecError("dvc exp show: no finished experiment of this commit; queue some (dvc exp run --queue -S "
                              "...) and run them (dvc queue start)")
-    params = pd.DataFrame([dict(flat("", dvc.api.params_show(rev=rev))) for rev in finished])
-    varied = [name for name in params if params[name].nunique(dropna=False) > 1]
+    params = pd.json_normalize([dvc.api.params_show(rev=rev) for rev in finished])
+    varied = [name for name in params if params[name].astype(str).nunique() > 1]
     table = pd.concat([params[varied], pd.DataFrame([results(rev) for rev in finished])], axis=1).sort_values(varied)
     with replacing_file(TABLE) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6g")
@@ -35,15 +33,6 @@ def results(rev: str) -> dict[str, float]:
     figures = {f"{name}.rate{rate}": of_rate[name]
                for name in ("bits_per_window", "error_percent") for rate, of_rate in by_rate.items()}
     return figures | {"least_codebook_usage": dvc.api.metrics_show(CODEBOOKS, rev=rev)["least_usage"]}
-
-
-def flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Dotted names of parameters."""
-    if isinstance(value, dict):
-        for key, entry in value.items():
-            yield from flat(f"{prefix}.{key}" if prefix else key, entry)
-    else:
-        yield prefix, value if isinstance(value, int | float) else str(value)
 
 
 if __name__ == "__main__":

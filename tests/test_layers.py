@@ -10,7 +10,7 @@ import pytest
 
 # From the ground up. Modules and packages of one layer do not know each other.
 LAYERS = (
-    ("errors", "packaged"),
+    ("artifacts", "errors", "git", "packaged"),
     ("dvc_files", "progress", "temporary"),
     ("same_bits", "storage"),
     ("aerosense", "console", "metrics"),
@@ -21,8 +21,8 @@ LAYERS = (
     ("deploy", "evaluation", "training"),
     ("simulators",),
     ("registry",),
-    ("description", "gateway"),
-    ("benchmark_commands", "gateway_command", "release_commands"),
+    ("gateway",),
+    ("commands",),
     ("cli",),
 )
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}

@@ -1,22 +1,12 @@
-"""The ``edgecodec`` command.
-
-Whatever a command needs is imported inside it: ``edgecodec --help`` answers at once, and nobody waits for packages that
-are not used.
-"""
+"""The ``edgecodec`` command."""
 
 from __future__ import annotations
 
 from edgecodec.same_bits import run_program  # first: before numpy and torch
 
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-from edgecodec import benchmark_commands, release_commands
-from edgecodec.errors import EdgeCodecError
-from edgecodec.gateway_command import gateway
+from edgecodec.commands import benchmark, gateway, releases, results, windows
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False,
@@ -25,154 +15,11 @@ app = typer.Typer(
          "Run them in the project's folder. What goes wrong is told in one line; `--debug`, anywhere in the command, "
          "shows the traceback, too.",
 )
-app.add_typer(benchmark_commands.app, name="benchmark")
-app.command()(gateway)
-app.add_typer(release_commands.app, name="releases")
-
-Windows = Annotated[Path, typer.Argument(
-    metavar="WINDOWS", help="An .npz with windows x [n, channels, samples], or a recording (CSV, Parquet, npy) with "
-                            "the codec's channels and `time`, which are found by name.")]
-Artifacts = Annotated[Path, typer.Option(metavar="FOLDER", help="Results of the pipeline.")]
-
-
-@app.command()
-def evaluate(
-    windows: Windows,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
-    artifacts: Artifacts = Path("artifacts"),
-) -> None:
-    """Compare the codec with its rivals on your windows, per rate and wind speed."""
-    import json
-
-    from edgecodec.console import standard_output
-    from edgecodec.data.window_reader import Trained, read_windows
-    from edgecodec.evaluation import evaluate as evaluation
-    from edgecodec.evaluation.learned_codecs import load_learned_codecs
-    from edgecodec.evaluation.rate_distortion import CODEC
-    from edgecodec.evaluation.rivals.lineup import load_rivals
-    from edgecodec.params import load_params
-
-    codecs = load_learned_codecs(artifacts)
-    codec = codecs[CODEC]
-    read = read_windows(windows, Trained(codec.window, codec.offset.numpy(), codec.scale.numpy()),
-                        load_params().validate_)
-    found = evaluation.evaluate(read.windows, read.wind, codecs, load_rivals(artifacts / "analysis"))
-    if as_json:
-        typer.echo(json.dumps(found.to_json(), indent=2))
-    else:
-        standard_output().print(evaluation.render_table(found))
-    _warn(read.remarks)
-
-
-@app.command()
-def encode(
-    windows: Windows,
-    packets: Annotated[Path, typer.Argument(
-        metavar="PACKETS", help="The packet file to write (.ecp), or .parquet (packet).")],
-    rate: Annotated[int | None, typer.Option(help="From 1, the shortest packet; the highest if not given.")] = None,
-    coded: Annotated[bool, typer.Option("--coded", help="Packets of variable length, if the codec has them.")] = False,
-    first_sequence: Annotated[int, typer.Option(help="Sequence number of the first packet.")] = 0,
-    artifacts: Artifacts = Path("artifacts"),
-) -> None:
-    """Compress windows to packets, bit for bit as the firmware does."""
-    import numpy as np
-
-    from edgecodec.data.window_reader import Trained, read_windows
-    from edgecodec.deploy import oracle
-    from edgecodec.packets.network import load_codec
-    from edgecodec.packets.packet import OVERHEAD_BYTES, PacketFormat, PacketKind, pack
-    from edgecodec.packets.packet_file import writer_of
-    from edgecodec.params import load_params
-    from edgecodec.progress import progress
-
-    codec = load_codec(artifacts / "float16")
-    form = PacketFormat.of(codec)
-    chosen = len(form.rates) if rate is None else rate
-    kind = PacketKind.CODED if coded else PacketKind.FIXED_LENGTH
-    form.payloads(kind).stages(chosen)  # refuses a rate or kind that the codec does not have, before any work
-    write = writer_of(packets)
-    read = read_windows(windows, Trained(codec, *codec.normalization), load_params().validate_)
-    sealed = []
-    for number, window in enumerate(progress(read.windows, "Encoding")):
-        try:
-            encoding = oracle.encode(codec, np.ascontiguousarray(window.T[None]))
-        except EdgeCodecError:
-            raise EdgeCodecError(f"{windows}: window {number}: its values exceed float16 in the encoder; "
-                                 "check their unit") from None
-        (indices,) = encoding.coded_indices if coded else encoding.indices
-        sealed.append(pack(form, chosen, (first_sequence + number) % 0x10000, indices, kind))
-    write(packets, sealed)
-    size, bits = f"{form.packet_bytes(chosen)} bytes", f"{form.payload_bits(chosen)} bits"
-    if coded:
-        mean = sum(map(len, sealed)) / max(1, len(sealed))
-        size, bits = f"{mean:.1f} bytes on average", f"{8 * (mean - OVERHEAD_BYTES):.0f} bits"
-    typer.echo(f"{packets}: {len(sealed)} packets of {size} ({bits} of payload) at rate {chosen}")
-    _warn(read.remarks)
-
-
-@app.command()
-def decode(
-    packets: Annotated[Path, typer.Argument(
-        metavar="PACKETS", help="A packet file, as encode writes it, a Parquet file with a column packet, or a folder "
-                                "of such files, as Spark writes it.")],
-    windows: Annotated[Path, typer.Argument(
-        metavar="WINDOWS", help="The .npz to write (x, rate, sequence), or .parquet (window, rate, sequence).")],
-    artifacts: Artifacts = Path("artifacts"),
-) -> None:
-    """Rebuild the windows of a packet file. Rates may mix; a damaged packet is refused, never guessed."""
-    from edgecodec.packets.decoder import PacketDecoder
-    from edgecodec.packets.packet_file import packets_in
-    from edgecodec.packets.window_files import kind_of_windows, write_npz, write_parquet
-    from edgecodec.progress import progress
-
-    kind = kind_of_windows(windows)
-    decoder = PacketDecoder.open(artifacts / "receiver", artifacts / "float16")
-    names = decoder.codec.channel_names
-    decoded = decoder.stream(progress(packets_in(packets), "Decoding"))
-    try:
-        if kind == "parquet":
-            count = write_parquet(windows, decoded, names)
-        else:
-            total = sum(1 for _ in packets_in(packets))
-            count = write_npz(windows, decoded, names, total, decoder.codec.samples)
-    except EdgeCodecError as error:
-        raise EdgeCodecError(f"{packets}: {str(error).removeprefix(f'{packets}: ')}") from None
-    typer.echo(f"{windows}: {count} windows")
-
-
-@app.command("check-gates")
-def check_gates() -> None:
-    """Judge the present results by the gates of params.yaml; exit with 1 and the reasons if one fails."""
-    from edgecodec.console import standard_output
-    from edgecodec.params import load_params
-    from edgecodec.registry.gates import gates_table, reasons
-    from edgecodec.registry.register import judge_present
-
-    verdicts = judge_present(load_params(), Path())
-    console = standard_output()
-    console.print(gates_table(verdicts))
-    failures = reasons(verdicts)
-    for reason in failures:
-        console.print(reason, highlight=False, soft_wrap=True)
-    if failures:
-        raise typer.Exit(1)
-
-
-@app.command()
-def info(artifacts: Artifacts = Path("artifacts")) -> None:
-    """Show the present codec: its hash, rates, memory and cycles; and what is installed here."""
-    from edgecodec.console import standard_output
-    from edgecodec.description import describe
-    from edgecodec.params import load_params
-
-    console = standard_output()
-    for table in describe(artifacts, load_params()):
-        console.print(table)
-
-
-def _warn(remarks: Iterable[str]) -> None:
-    for remark in remarks:
-        typer.echo(f"warning: {remark}", err=True)
+app.add_typer(benchmark.app, name="benchmark")
+app.command()(gateway.gateway)
+app.add_typer(releases.app, name="releases")
+for command in (windows.evaluate, windows.encode, windows.decode, results.check_gates, results.info):
+    app.command()(command)
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from edgecodec.errors import EdgeCodecError
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+RivalName = Literal["means", "klt_dct", "klt_dct_plain", "joint_rvq", "sz3_abs", "sz3_rel", "sz3_abs_rel", "zfp"]
 CompilerName = Literal["zig", "clang-19", "gcc"]
 
 
@@ -171,8 +172,7 @@ class TrainSection(Section):
 
 
 class AnalyzeParams(Section):
-    rivals: tuple[Literal["means", "klt_dct", "klt_dct_plain", "joint_rvq", "sz3_abs", "sz3_rel", "sz3_abs_rel", "zfp"],
-                  ...]
+    rivals: tuple[RivalName, ...]
     near_duplicate_fraction: Fraction  # of the mean distance between codewords
     utilization_rule: Fraction  # the paper's 85 %
 
@@ -197,7 +197,6 @@ class RepeatParams(Section):
     """How much of the error is chance: the training once more with other seeds, on the same windows."""
 
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
-
 
 
 class FirmwareParams(Section):

@@ -9,17 +9,13 @@ import pytest
 from raw_data import RawData
 
 from edgecodec import aerosense
-from edgecodec.data.acquisition import acquire_twin
 from edgecodec.data.recordings import RecordingList
-from edgecodec.params import Params
 
 
 @pytest.fixture(scope="session")
-def twin_raw(small_params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def twin_raw(small_windows: Path) -> Path:
     """Raw recordings of one session of the twin."""
-    folder = tmp_path_factory.mktemp("raw")
-    acquire_twin(small_params.data.twin, small_params.seed, folder).write(folder)
-    return folder
+    return small_windows.parent / "raw"
 
 
 @pytest.fixture(scope="session")

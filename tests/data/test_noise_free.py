@@ -13,11 +13,6 @@ from edgecodec.data.windows import Calibration, WindowSet, lowpass
 from edgecodec.params import Params
 
 
-@pytest.fixture(scope="module")
-def validation(small_windows: Path) -> WindowSet:
-    return WindowSet.open(small_windows / "validation")
-
-
 @pytest.mark.parametrize("experiment", [3, 8])  # 10 and 20 m/s
 def test_what_the_noise_adds_is_white_and_as_strong_as_measured(experiment: int) -> None:
     twin = Twin(seed=7, angle_of_attack=0, repeats=3, wind_seconds=60)

@@ -69,12 +69,8 @@ def heave_of(cp: NDArray[np.float64], mode: NDArray[np.complex128]) -> tuple[flo
 
 
 @pytest.mark.parametrize(("damage", "drive_hz", "line_hz", "velocity"), [
-    ("healthy", 1.0, 1.91, 0.042), ("healthy", 1.9, 1.83, 0.103),
-    ("added_mass", 1.0, 2.00, 0.012), ("added_mass", 1.9, 1.765, 0.035),
-    ("crack_5mm", 1.0, 1.93, 0.040), ("crack_5mm", 1.9, 1.83, 0.085),
-    ("crack_10mm", 1.0, 1.935, 0.038), ("crack_10mm", 1.9, 1.85, 0.060),
-    ("crack_15mm", 1.0, 1.95, 0.034), ("crack_15mm", 1.9, 1.81, 0.045),
-    ("crack_20mm", 1.0, 2.04, 0.012), ("crack_20mm", 1.9, 1.80, 0.040),
+    ("healthy", 1.0, 1.91, 0.042), ("crack_5mm", 1.9, 1.83, 0.085), ("added_mass", 1.9, 1.765, 0.035),
+    ("crack_20mm", 1.0, 2.04, 0.012),
 ])
 def test_heave_has_its_measured_line_and_shape(
     twin: Twin, calibration: dict[str, Any], damage: str, drive_hz: float, line_hz: float, velocity: float

@@ -24,10 +24,18 @@ from edgecodec.storage import read_json
 RUN = "aoa_0deg_Exp_004"
 
 
-def validation_of(raw_data: RawData, params: Params, folder: Path) -> tuple[Validation, RecordingList]:
-    data = params.data.model_copy(update={"source": "aerosense", "path": raw_data.folder})
-    listed = acquire(data, 0, folder)
-    return validate(folder, listed, params.validate_, params.window), listed
+Validated = Callable[..., tuple[Validation, RecordingList]]
+
+
+@pytest.fixture
+def validated(raw_data: RawData, small_params: Params, tmp_path: Path) -> Validated:
+    """Judge the raw data as they are, with windows as in ``changes``."""
+    def validated(**changes: object) -> tuple[Validation, RecordingList]:
+        data = small_params.data.model_copy(update={"source": "aerosense", "path": raw_data.folder})
+        listed = acquire(data, 0, tmp_path / "raw")
+        window = small_params.window.model_copy(update=changes)
+        return validate(tmp_path / "raw", listed, small_params.validate_, window), listed
+    return validated
 
 
 def drop_a_column(data: RawData) -> None:
@@ -141,57 +149,50 @@ def cut_short(table: pd.DataFrame) -> pd.DataFrame:
     (lambda data: data.edit_labbook(Wind_speed=20), "pressures do not fit the labbook's 20 m/s"),
 ])
 def test_fault_is_named_and_only_that_recording_is_left_out(
-    raw_data: RawData, small_params: Params, tmp_path: Path, damage: Callable[[RawData], None], reason: str
-) -> None:
+        raw_data: RawData, validated: Validated, damage: Callable[[RawData], None], reason: str) -> None:
     damage(raw_data)
-    validation, _ = validation_of(raw_data, small_params, tmp_path / "raw")
+    validation, _ = validated()
     assert list(validation.excluded) == [RUN]
     assert validation.excluded[RUN].startswith(reason)
 
 
-def test_sound_recordings_pass_and_dead_channels_outside_the_preset_are_only_told(
-    raw_data: RawData, small_params: Params, tmp_path: Path
-) -> None:
-    validation, listed = validation_of(raw_data, small_params, tmp_path / "raw")
+def test_sound_recordings_pass_and_dead_channels_outside_the_preset_are_only_told(validated: Validated) -> None:
+    validation, listed = validated()
     assert validation.excluded == {}
     assert validation.dead_channels == ("P22", "P36")
     assert all(outcome.rows > 0 for outcome in validation.outcomes)
     assert "Every recording is sound" in render(validation, listed)
 
 
-def test_columns_of_a_recording_are_matched_by_name(raw_data: RawData, small_params: Params, tmp_path: Path) -> None:
-    by_position, _ = validation_of(raw_data, small_params, tmp_path / "plain")
+def test_columns_of_a_recording_are_matched_by_name(raw_data: RawData, validated: Validated) -> None:
+    by_position, _ = validated()
     name_columns_in_another_order(raw_data)
-    by_name, _ = validation_of(raw_data, small_params, tmp_path / "named")
+    by_name, _ = validated()
     pd.testing.assert_frame_equal(by_name.channels, by_position.channels)
 
 
-def test_channel_is_judged_only_where_the_preset_takes_it(
-    raw_data: RawData, small_params: Params, tmp_path: Path
-) -> None:
+def test_channel_is_judged_only_where_the_preset_takes_it(raw_data: RawData, validated: Validated) -> None:
     set_cell("nan", column=40)(raw_data)  # P39
-    assert validation_of(raw_data, small_params, tmp_path / "raw")[0].excluded == {}
-    window = small_params.window.model_copy(update={"preset": "all38"})
-    params = small_params.model_copy(update={"window": window})
-    assert validation_of(raw_data, params, tmp_path / "raw")[0].excluded[RUN].startswith("P39: samples missing")
+    assert validated()[0].excluded == {}
+    assert validated(preset="all38")[0].excluded[RUN].startswith("P39: samples missing")
 
 
-def test_without_zeroing_runs_no_wind_run_is_left(raw_data: RawData, small_params: Params, tmp_path: Path) -> None:
+def test_without_zeroing_runs_no_wind_run_is_left(raw_data: RawData, validated: Validated) -> None:
     for experiment in (2, 6):
         raw_data.recording(experiment).unlink()
-    excluded = validation_of(raw_data, small_params, tmp_path / "raw")[0].excluded
+    excluded = validated()[0].excluded
     assert set(excluded) == {f"aoa_0deg_Exp_00{number}" for number in (3, 4, 5)}
     assert set(excluded.values()) == {"no sound zeroing run before or after it in the labbook"}
 
 
-def test_damaged_zeroing_run_is_replaced_by_the_other(raw_data: RawData, small_params: Params, tmp_path: Path) -> None:
+def test_damaged_zeroing_run_is_replaced_by_the_other(raw_data: RawData, validated: Validated) -> None:
     raw_data.write_lines(2, raw_data.lines(2)[:500] + ["x"] * 10)
-    assert list(validation_of(raw_data, small_params, tmp_path / "raw")[0].excluded) == ["aoa_0deg_Exp_002"]
+    assert list(validated()[0].excluded) == ["aoa_0deg_Exp_002"]
 
 
-def test_report_names_the_fault_and_needs_no_network(raw_data: RawData, small_params: Params, tmp_path: Path) -> None:
+def test_report_names_the_fault_and_needs_no_network(raw_data: RawData, validated: Validated) -> None:
     edit_table(freeze_p5)(raw_data)
-    validation, listed = validation_of(raw_data, small_params, tmp_path / "raw")
+    validation, listed = validated()
     page = render(validation, listed)
     assert "P5: flat for 1.51 s" in page
     assert "Left out: 1" in page

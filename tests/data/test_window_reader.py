@@ -60,9 +60,6 @@ def test_windows_and_wind_are_read(tmp_path: Path, read: Read) -> None:
     assert found.wind is not None
     assert found.wind.tolist() == [10, 20, 10, 0]
     assert found.remarks == ()
-
-
-def test_wind_may_be_absent(tmp_path: Path, read: Read) -> None:
     np.savez(tmp_path / "w.npz", x=windows())
     assert read(tmp_path / "w.npz").wind is None
 

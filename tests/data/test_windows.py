@@ -22,23 +22,6 @@ from edgecodec.params import Params, WindowParams
 NONE = frozenset[str]()
 
 
-@pytest.fixture(scope="module")
-def folder(twin_raw: Path, twin_list: RecordingList, small_params: Params, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("cut") / "windows"
-    write_windows(twin_raw, twin_list, NONE, small_params.window, folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def train(folder: Path) -> WindowSet:
-    return WindowSet.open(folder / "train")
-
-
-@pytest.fixture(scope="module")
-def validation(folder: Path) -> WindowSet:
-    return WindowSet.open(folder / "validation")
-
-
 def array_of(folder: Path, lengths: list[int], channels: int = 3, fraction: float = 0.25) -> RecordingList:
     """Recordings whose samples count up, so that a window tells where it came from."""
     recordings = []
@@ -141,11 +124,11 @@ def test_indexing_by_slice_and_array_agree(train: WindowSet) -> None:
 
 
 def test_same_recordings_give_the_same_bytes(
-    twin_raw: Path, twin_list: RecordingList, small_params: Params, folder: Path, tmp_path: Path
+    twin_raw: Path, twin_list: RecordingList, small_params: Params, small_windows: Path, tmp_path: Path
 ) -> None:
     write_windows(twin_raw, twin_list, NONE, small_params.window, tmp_path / "windows")
-    for path in sorted(folder.rglob("*.*")):
-        assert path.read_bytes() == (tmp_path / "windows" / path.relative_to(folder)).read_bytes()
+    for path in sorted(small_windows.rglob("*.*")):
+        assert path.read_bytes() == (tmp_path / "windows" / path.relative_to(small_windows)).read_bytes()
 
 
 def test_excluded_recordings_leave_no_window(
@@ -197,8 +180,8 @@ def test_wind_run_without_zeroing_is_refused(
 
 
 @pytest.mark.parametrize("damage", ["cut", "absent", "index"])
-def test_damaged_set_is_refused_in_one_line(folder: Path, tmp_path: Path, damage: str) -> None:
-    for path in (folder / "train").iterdir():
+def test_damaged_set_is_refused_in_one_line(small_windows: Path, tmp_path: Path, damage: str) -> None:
+    for path in (small_windows / "train").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     if damage == "cut":
         (tmp_path / "targets.f32").write_bytes((tmp_path / "targets.f32").read_bytes()[:-144])

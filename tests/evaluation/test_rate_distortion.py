@@ -9,6 +9,7 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.rate_distortion import (
     CODEC,
     CODED,
+    REFERENCES,
     Comparison,
     Curve,
     RatePoint,
@@ -18,10 +19,9 @@ from edgecodec.evaluation.rate_distortion import (
     comparison_json,
     comparison_table,
 )
-from edgecodec.evaluation.rivals.klt_dct import fit_klt_dct
-from edgecodec.evaluation.rivals.klt_dct_plain import fit_klt_dct_plain
 from edgecodec.evaluation.rivals.lineup import NAMES, fit_rivals
 from edgecodec.evaluation.rivals.rival import Rival
+from edgecodec.evaluation.rivals.transform_codec import TransformCodec
 from edgecodec.metrics import ErrorTable, errors
 from edgecodec.model.codec import Codec
 from edgecodec.params import Params
@@ -175,8 +175,8 @@ def test_the_plain_version_errs_more_than_the_strong_one_with_the_same_bits(
     budgets, targets = (90, 180, 360), validation.targets()
     strong, plain = (
         Curve(tuple(RatePoint(None, each.bits_per_window, errors(each.reconstruction, targets), each.settings)
-                    for each in fit(train.targets(), band, budgets).compress(targets)))
-        for fit in (fit_klt_dct, fit_klt_dct_plain))
+                    for each in TransformCodec.fit(name, train.targets(), band, budgets).compress(targets)))
+        for name in REFERENCES)
     compared = [equal for point in plain.points if (equal := at_equal_bits(point, strong))]
     assert len(compared) >= 2
     assert all(equal.ratio > 1.05 for equal in compared)
@@ -185,7 +185,7 @@ def test_the_plain_version_errs_more_than_the_strong_one_with_the_same_bits(
 def test_a_point_that_was_left_out_is_found_again(train: WindowSet, validation: WindowSet, band: int) -> None:
     """The curve of the real rival is smooth enough to be read between budgets that are a factor of two apart."""
     budgets = (45, 64, 90, 127, 180, 255, 360)
-    rival, targets = fit_klt_dct(train.targets(), band, budgets), validation.targets()
+    rival, targets = TransformCodec.fit(REFERENCES[0], train.targets(), band, budgets), validation.targets()
     points = [RatePoint(None, each.bits_per_window, errors(each.reconstruction, targets), each.settings)
               for each in rival.compress(targets)]
     every_other = Curve(tuple(points[::2]))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_project import random_windows, write_project
+from small_project import VARIANTS, random_windows, register_variant, write_project
 
 from edgecodec.deploy.oracle import encode
 from edgecodec.model.codec import load_model
@@ -34,30 +34,58 @@ def new_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "mlflow.db"
 
 
+def enter(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Make ``folder`` the working directory, whose own store is the one in use."""
+    patch.chdir(folder)
+    for name in ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI"):
+        patch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def two_versions(finished_project: Path, new_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project with versions 1 and 2, which is better."""
+    folder = tmp_path_factory.mktemp("registered") / "project"
+    shutil.copytree(finished_project, folder)
+    shutil.copyfile(new_store, folder / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        enter(folder, patch)
+        for change in VARIANTS[:2]:
+            register_variant(folder, change)
+    return folder
+
+
 @pytest.fixture
 def project(finished_project: Path, new_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the project, as working directory, with an MLflow store of its own."""
     folder = tmp_path / "project"
     shutil.copytree(finished_project, folder)
     shutil.copyfile(new_store, folder / "mlflow.db")
-    monkeypatch.chdir(folder)
-    for name in ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI"):
-        monkeypatch.delenv(name, raising=False)
+    enter(folder, monkeypatch)
     return folder
 
 
 @pytest.fixture
-def packets(project: Path) -> list[bytes]:
+def registered(two_versions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the project with two versions, as working directory."""
+    folder = tmp_path / "project"
+    shutil.copytree(two_versions, folder)
+    enter(folder, monkeypatch)
+    open_store()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def packets(finished_project: Path) -> list[bytes]:
     """Six packets of the project's codec, at both rates."""
-    indices = load_model(project / "artifacts/model").encode(random_windows(6, seed=9))
-    form = PacketFormat.of(load_codec(project / "artifacts/float16"))
+    indices = load_model(finished_project / "artifacts/model").encode(random_windows(6, seed=9))
+    form = PacketFormat.of(load_codec(finished_project / "artifacts/float16"))
     return [pack(form, 1 + number % 2, 100 + number, indices[number]) for number in range(6)]
 
 
 @pytest.fixture
-def mixed(project: Path, packets: list[bytes]) -> list[bytes]:
+def mixed(finished_project: Path, packets: list[bytes]) -> list[bytes]:
     """The packets, and behind each one the coded packet of the same window."""
-    codec = load_codec(project / "artifacts/float16")
+    codec = load_codec(finished_project / "artifacts/float16")
     indices = encode(codec, np.ascontiguousarray(random_windows(6, seed=9).transpose(0, 2, 1))).coded_indices
     form = PacketFormat.of(codec)
     coded = [pack(form, 1 + number % 2, 200 + number, indices[number], PacketKind.CODED) for number in range(6)]

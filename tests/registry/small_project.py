@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from edgecodec.model.kind import WindowFormat
 from edgecodec.packets.network import load_codec, save_codec
 from edgecodec.params import Params, load_params
 from edgecodec.registry.bundle import PARTS
+from edgecodec.registry.register import register
 from edgecodec.storage import write_json, write_text
 
 REPOSITORY = Path(__file__).parents[2]
@@ -158,3 +160,36 @@ def commit_results(folder: Path) -> None:
 def git(folder: Path, *command: str) -> None:
     identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
     subprocess.run(["git", *identity, *command], cwd=folder, check=True)
+
+
+def register_variant(folder: Path, change: Callable[[dict], None], params: Params | None = None) -> str:
+    """Register the project's codec with other figures; its version."""
+    figures = metrics()
+    change(figures)
+    for name, content in figures.items():
+        write_json(folder / "artifacts" / "metrics" / f"{name}.json", content)
+    commit_results(folder)
+    version = register(params or small_params(), folder).version
+    assert version is not None
+    return version.number
+
+
+def erring(value: float) -> Callable[[dict], None]:
+    def change(figures: dict) -> None:
+        figures["rate_distortion"]["splits"]["validation"]["edgecodec"]["2"]["error_percent"] = value
+    return change
+
+
+def estimated(figures: dict) -> None:
+    figures["verification"]["evidence"] = "estimated"
+
+
+def quick(figures: dict) -> None:
+    figures["training"]["profile"] = "quick"
+
+
+def other_windows(figures: dict) -> None:
+    figures["windows"]["splits"]["validation"]["digest"] = "9d" * 32
+
+
+VARIANTS = (erring(2.1), erring(2.0), erring(2.05), estimated, quick, other_windows)  # versions 1 to 6

@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from small_project import small_params
+from small_project import VARIANTS, register_variant, small_params
 from test_cli import Command, Finished, edgecodec  # noqa: F401  (a fixture)
-from test_releases import NAME, VARIANTS, register_variant
+from test_releases import NAME
 from test_server import server  # noqa: F401  (a fixture)
 
 from edgecodec.registry.store import open_store
@@ -43,14 +43,6 @@ def one_line(finished: Finished, told: str) -> None:
     assert finished.err.count("\n") == 1, finished.err
     assert finished.err.startswith("error: ")
     assert told in finished.err
-
-
-@pytest.fixture
-def registered(project: Path) -> Path:
-    """A project with versions 1 and 2, which is better."""
-    for change in VARIANTS[:2]:
-        register_variant(project, change)
-    return project
 
 
 @pytest.mark.usefixtures("registered")
@@ -108,7 +100,7 @@ def test_what_was_done_past_the_releases_is_found_and_named(edgecodec: Command, 
     assert "repair 2" in edgecodec("releases", "history").out
 
 
-@pytest.mark.slow  # test_releases has it in one process
+@pytest.mark.slow
 def test_two_people_at_once_leave_one_story(registered: Path) -> None:
     command = [sys.executable, "-c", "from edgecodec.cli import main; main()", "releases", "promote"]
     both = [subprocess.Popen([*command, version, "-m", "mine"], env={**os.environ, "PYTHONPATH": str(SOURCE)},

@@ -21,19 +21,16 @@ import pyarrow.parquet
 import pytest
 import requests
 from numpy.typing import NDArray
-from small_project import small_params
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.decoder import PacketDecoder
 from edgecodec.registry.pyfunc_model import PacketsToWindows
-from edgecodec.registry.register import register
 
 
 @pytest.fixture
-def model(project: Path) -> str:
-    """Where the registered model's files are."""
-    register(small_params(), project)
-    (folder,) = (project / "mlartifacts/models").iterdir()
+def model(two_versions: Path) -> str:
+    """Where a registered model's files are."""
+    folder, _ = (two_versions / "mlartifacts/models").iterdir()
     return str(folder / "artifacts")
 
 

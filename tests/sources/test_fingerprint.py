@@ -101,9 +101,9 @@ def copy(repository: Path, tmp_path: Path) -> Path:
 
 def test_an_added_import_changes_the_stages_behind_which_the_module_is(copy: Path, repository: Path) -> None:
     before = {path.stem: json.loads(path.read_text()) for path in (repository / FOLDER).glob("*.json")}
-    edited, imported = "src/edgecodec/metrics.py", "src/edgecodec/console.py"
+    edited, imported = "src/edgecodec/metrics.py", "src/edgecodec/commands/options.py"
     module = copy / edited
-    module.write_text(module.read_text() + "\n\ndef shown() -> None:\n    from edgecodec import console  # late\n")
+    module.write_text(module.read_text() + "\n\ndef late() -> None:\n    from edgecodec.commands import options\n")
     after = fingerprints(copy)
     changed = {stage for stage in before if before[stage] != after[stage]}
     assert {"train", "train_paper"} <= changed < before.keys()

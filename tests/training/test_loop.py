@@ -25,17 +25,20 @@ def with_codec(params: Params, codec: str, **schedule: object) -> Params:
     return Params.model_validate(content)
 
 
-def train(params: Params, windows: Path, checkpoints: Path) -> Trained:
-    return Trainer(params, WindowSet.open(windows / "train"), WindowSet.open(windows / "validation"), checkpoints).run()
+Sets = tuple[WindowSet, WindowSet]
 
 
 @pytest.fixture(scope="module")
-def trained(small_params: Params, small_windows: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return train(small_params, small_windows, tmp_path_factory.mktemp("checkpoints"))
+def sets(train: WindowSet, validation: WindowSet) -> Sets:
+    return train, validation
 
 
-def test_edge_beats_the_window_means(trained: Trained, small_windows: Path) -> None:
-    validation = WindowSet.open(small_windows / "validation")
+@pytest.fixture(scope="module")
+def trained(small_params: Params, sets: Sets, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return Trainer(small_params, *sets, tmp_path_factory.mktemp("checkpoints")).run()
+
+
+def test_edge_beats_the_window_means(trained: Trained, validation: WindowSet) -> None:
     targets = validation.targets()
     means = np.broadcast_to(targets.mean(axis=-1, keepdims=True), targets.shape)
     rebuilt = trained.codec.decode(trained.codec.encode(validation.inputs()), rate=4)
@@ -44,10 +47,10 @@ def test_edge_beats_the_window_means(trained: Trained, small_windows: Path) -> N
     assert by_rate == sorted(by_rate, reverse=True)
 
 
-def test_nothing_is_quantized_before_there_are_codebooks(small_params: Params, small_windows: Path,
+def test_nothing_is_quantized_before_there_are_codebooks(small_params: Params, sets: Sets,
                                                          tmp_path: Path) -> None:
     params = with_codec(small_params, "edge", warmup_steps=4, evaluate_every=4)
-    at_warmup_end, *later = train(params, small_windows, tmp_path).history
+    at_warmup_end, *later = Trainer(params, *sets, tmp_path).run().history
     assert "error_percent_rate1" not in at_warmup_end
     assert at_warmup_end["error_percent_unquantized"] > 0
     assert all("error_percent_rate1" in row for row in later)
@@ -68,10 +71,10 @@ class KilledError(Exception):
 
 
 @pytest.mark.parametrize("codec", ["edge", pytest.param("paper", marks=pytest.mark.slow)])
-def test_a_killed_training_resumes_to_the_same_bits(
-        codec: str, small_params: Params, small_windows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_training_resumes_to_the_same_bits(codec: str, small_params: Params, trained: Trained, sets: Sets,
+                                                    tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     params = with_codec(small_params, codec, checkpoint_every=3)
-    whole = train(params, small_windows, tmp_path / "whole")
+    whole = trained if codec == small_params.codec else Trainer(params, *sets, tmp_path / "whole").run()
 
     take_step = Trainer._take_step
 
@@ -82,9 +85,9 @@ def test_a_killed_training_resumes_to_the_same_bits(
 
     monkeypatch.setattr(Trainer, "_take_step", take_step_until_killed)
     with pytest.raises(KilledError):
-        train(params, small_windows, tmp_path / "killed")
+        Trainer(params, *sets, tmp_path / "killed").run()
     monkeypatch.undo()
-    resumed = train(params, small_windows, tmp_path / "killed")
+    resumed = Trainer(params, *sets, tmp_path / "killed").run()
 
     assert resumed.history == whole.history
     assert resumed.reseed_rate == whole.reseed_rate
@@ -98,23 +101,21 @@ def by_the_paper(small_params: Params) -> Params:
 
 
 def test_the_papers_recipe_starts_from_the_nine_tokens_of_one_window_of_noise(
-        by_the_paper: Params, small_windows: Path, tmp_path: Path) -> None:
-    untrained = train(with_codec(by_the_paper, "paper", joint_steps=0), small_windows, tmp_path).codec
+        by_the_paper: Params, sets: Sets, tmp_path: Path) -> None:
+    untrained = Trainer(with_codec(by_the_paper, "paper", joint_steps=0), *sets, tmp_path).run().codec
     for codebook in untrained.quantizer.codebooks:
         assert torch.linalg.matrix_rank(codebook, rtol=1e-3) <= untrained.tokens < len(codebook)
     assert not untrained.offset.any()
     assert bool((untrained.scale == 1).all())
 
 
-def test_the_papers_recipe_draws_most_codewords_anew_at_every_step(by_the_paper: Params, small_windows: Path,
+def test_the_papers_recipe_draws_most_codewords_anew_at_every_step(by_the_paper: Params, sets: Sets,
                                                                    tmp_path: Path) -> None:
-    assert min(train(by_the_paper, small_windows, tmp_path).reseed_rate) > 0.5
+    assert min(Trainer(by_the_paper, *sets, tmp_path).run().reseed_rate) > 0.5
 
 
 def test_the_learning_rate_falls_in_every_phase_or_once_or_stays(small_params: Params, by_the_paper: Params,
-                                                                 small_windows: Path, tmp_path: Path) -> None:
-    sets = WindowSet.open(small_windows / "train"), WindowSet.open(small_windows / "validation")
-
+                                                                 sets: Sets, tmp_path: Path) -> None:
     def rates(params: Params) -> list[list[float]]:
         """Of every step of every phase."""
         trainer = Trainer(params, *sets, tmp_path)
@@ -129,8 +130,7 @@ def test_the_learning_rate_falls_in_every_phase_or_once_or_stays(small_params: P
     assert {rate for phase in rates(by_the_paper) for rate in phase} == {0.001}
 
 
-def test_a_checkpoint_of_other_parameters_is_refused(small_params: Params, small_windows: Path, tmp_path: Path) -> None:
-    sets = WindowSet.open(small_windows / "train"), WindowSet.open(small_windows / "validation")
+def test_a_checkpoint_of_other_parameters_is_refused(small_params: Params, sets: Sets, tmp_path: Path) -> None:
     first = Trainer(small_params, *sets, tmp_path)
     first._save()
     other = Trainer(with_codec(small_params, "edge", learning_rate=0.01), *sets, tmp_path)
@@ -143,10 +143,10 @@ def test_a_checkpoint_of_other_parameters_is_refused(small_params: Params, small
         other.run()
 
 
-def test_too_few_windows_for_the_codebooks_are_refused(small_params: Params, small_windows: Path,
+def test_too_few_windows_for_the_codebooks_are_refused(small_params: Params, sets: Sets,
                                                        tmp_path: Path) -> None:
     with pytest.raises(EdgeCodecError, match=r"train\.edge\.codebook_windows: 10 windows cannot fill 64 codewords"):
-        train(with_codec(small_params, "edge", codebook_windows=10), small_windows, tmp_path)
+        Trainer(with_codec(small_params, "edge", codebook_windows=10), *sets, tmp_path).run()
 
 
 @pytest.mark.parametrize(("channel", "value", "message"), [
@@ -154,8 +154,7 @@ def test_too_few_windows_for_the_codebooks_are_refused(small_params: Params, sma
     (5, 0.25, "artifacts/windows: channel {} is constant in the training windows; leave it out"),
 ])
 def test_channels_that_cannot_be_learned_are_refused(
-        channel: int, value: float, message: str, small_params: Params, small_windows: Path, tmp_path: Path) -> None:
-    sets = [WindowSet.open(small_windows / split) for split in ("train", "validation")]
+        channel: int, value: float, message: str, small_params: Params, sets: Sets, tmp_path: Path) -> None:
     inputs, targets = (np.array(rows) for rows in (sets[0].input_rows, sets[0].target_rows))
     inputs[:, channel] = targets[:, channel] = value
     damaged = dataclasses.replace(sets[0], input_rows=inputs, target_rows=targets)
@@ -163,8 +162,7 @@ def test_channels_that_cannot_be_learned_are_refused(
         Trainer(small_params, damaged, sets[1], tmp_path)
 
 
-def test_a_training_set_of_one_condition_trains(small_params: Params, small_windows: Path, tmp_path: Path) -> None:
-    sets = [WindowSet.open(small_windows / split) for split in ("train", "validation")]
+def test_a_training_set_of_one_condition_trains(small_params: Params, sets: Sets, tmp_path: Path) -> None:
     condition = sets[0].condition[0]
     one = sets[0].condition == condition
     segments = [segment for segment in sets[0].description.segments if segment.condition == condition]
@@ -177,12 +175,12 @@ def test_a_training_set_of_one_condition_trains(small_params: Params, small_wind
     assert by_rate == sorted(by_rate, reverse=True)
 
 
-def test_a_saved_model_is_the_same_model(trained: Trained, small_params: Params, small_windows: Path,
+def test_a_saved_model_is_the_same_model(trained: Trained, small_params: Params, sets: Sets,
                                          tmp_path: Path) -> None:
     codec = trained.codec
     save_model(codec, small_params, tmp_path / "model")
     loaded = load_model(tmp_path / "model")
-    windows = WindowSet.open(small_windows / "validation").inputs(slice(0, 5))
+    windows = sets[1].inputs(slice(0, 5))
     indices = codec.encode(windows)
     assert np.array_equal(loaded.encode(windows), indices)
     assert np.array_equal(loaded.decode(indices, 2), codec.decode(indices, 2))

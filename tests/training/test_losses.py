@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from edgecodec.model.codec import Rebuilt
-from edgecodec.training.losses import CodecLoss, LossParts, RelativeLoss, SumLoss
+from edgecodec.training.losses import CodecLoss, LossParts
 
 MAGNITUDE = torch.tensor([2.0, 8.0])
 
@@ -17,13 +17,13 @@ def parts(loss: CodecLoss, windows: int) -> LossParts:
 
 @pytest.mark.parametrize("windows", [1, 3])
 def test_the_relative_loss_is_a_share_of_each_channels_magnitude(windows: int) -> None:
-    found = parts(RelativeLoss(1 / MAGNITUDE), windows)
+    found = parts(CodecLoss(1 / MAGNITUDE), windows)
     assert found.absolute.item() == pytest.approx((0.5 / 2 + 0.5 / 8) / 2)
     assert found.squared.item() == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize("windows", [1, 3])
 def test_sums_grow_with_the_batch(windows: int) -> None:
-    found = parts(SumLoss(), windows)
+    found = parts(CodecLoss(None), windows)
     assert found.absolute.item() == pytest.approx(windows * 2 * 100 * (0.5 - 0.02 / 2))
     assert found.squared.item() == pytest.approx(windows * 2 * 100 * 0.25)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from itertools import groupby
+from collections import defaultdict
 from pathlib import Path
 
 import pandas as pd
@@ -148,16 +148,11 @@ def _describe(path: Path, labbook: pd.DataFrame) -> Recording:
 
 def _with_splits(recordings: list[Recording]) -> tuple[Recording, ...]:
     """The last repeat of every condition of a session validates."""
-
-    def group(recording: Recording) -> tuple[str, int, str]:
-        return (recording.series, (recording.number - 1) // aerosense.RUNS_PER_SESSION, recording.condition)
-
-    wind = sorted((recording for recording in recordings if recording.kind == "wind"),
-                  key=lambda recording: (*group(recording), recording.number))
-    last = set()
-    for _, repeats in groupby(wind, key=group):
-        names = [recording.name for recording in repeats]
-        if len(names) > 1:
-            last.add(names[-1])
+    repeats: defaultdict[tuple[str, int, str], list[str]] = defaultdict(list)
+    for recording in sorted(recordings, key=lambda recording: recording.number):
+        if recording.kind == "wind":
+            session = (recording.number - 1) // aerosense.RUNS_PER_SESSION
+            repeats[recording.series, session, recording.condition].append(recording.name)
+    last = {names[-1] for names in repeats.values() if len(names) > 1}
     return tuple(recording.model_copy(update={"split": "validation"}) if recording.name in last else recording
                  for recording in recordings)

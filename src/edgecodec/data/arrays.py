@@ -45,11 +45,8 @@ def acquire_array(source: Path, params: ArrayParams, folder: Path) -> RecordingL
         file = f"{path.stem}.parquet"
         table = pyarrow.table([samples.time_seconds, *samples.values], names=[TIME_COLUMN, *found])
         pyarrow.parquet.write_table(table, folder / file)
-        split: Literal["both", "validation", "train"] = "train"
-        if len(paths) == 1:
-            split = "both"
-        elif number > len(paths) - validating:
-            split = "validation"
+        split: Literal["both", "validation", "train"] = (
+            "both" if len(paths) == 1 else "validation" if number > len(paths) - validating else "train")
         recordings.append(Recording(name=path.stem, path=file, kind="signal", series="array", number=number, wind=0,
                                     condition="signal", split=split, divisor=1.0))
     return RecordingList(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from edgecodec.data.profile import Profile, profile
-from edgecodec.data.recordings import Recording, RecordingList, Samples
+from edgecodec.data.recordings import RecordingList
 from edgecodec.params import ValidateParams
 
 
@@ -79,21 +78,6 @@ def value_checks(listed: RecordingList) -> list[Check]:
         checks.append(Check("whole counts", "fractional", None, 0,
                             "{channel}: samples that are no whole counts: {fractional}"))
     return checks
-
-
-def profiled(content: Iterable[tuple[Recording, Samples]], listed: RecordingList, params: ValidateParams,
-             compressed_rows: int) -> Profile:
-    """The tables that checks are held against; ``compressed_rows``: what a recording needs that becomes windows."""
-    found = profile(content, listed.channels, listed.sample_rate_hz, params.spike_sigmas)
-    compressed = found.recordings["kind"].isin(["wind", "signal"])
-    needed = compressed * (compressed_rows - 1) + 1  # of others: a row
-    return Profile(
-        found.recordings.assign(missing_rows=(needed - found.recordings["rows"]).clip(lower=0)),
-        found.channels.assign(
-            varies=(found.channels["maximum"] > found.channels["minimum"]).astype(int),
-            flat_seconds=found.channels["longest_flat"] / listed.sample_rate_hz,
-            spike_share=found.channels["spikes"] / found.channels["rows"].clip(lower=1),
-        ))
 
 
 def faults(table: pd.DataFrame, checks: Sequence[Check]) -> list[Fault]:

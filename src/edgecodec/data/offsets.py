@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.data.windows import WindowSet
+from edgecodec.data.windows import WindowBatch, WindowSet
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class ProfileGroup:
 
 
 class ProfileExchange:
-    """Fitted by :meth:`fit`; :meth:`shifts` draws what to add to windows."""
+    """Fitted by :meth:`fit`; :meth:`exchanged` gives windows other means."""
 
     def __init__(self, groups: dict[int, ProfileGroup]) -> None:
         self.groups = groups
@@ -48,6 +48,12 @@ class ProfileExchange:
         _, first = np.unique(windows.recording, return_index=True)
         profiles = windows.targets(first).mean(axis=-1, dtype=np.float64)
         return cls.fit(profiles, windows.wind[first])
+
+    def exchanged(self, generator: np.random.Generator, drawn: WindowBatch, share: float) -> WindowBatch:
+        """``drawn``, but with new mean profiles in a ``share`` of the windows."""
+        profiles = drawn.targets.mean(axis=-1, dtype=np.float64)
+        shifts = self.shifts(generator, profiles, drawn.wind, share)[..., None]  # [n, channels, 1]
+        return WindowBatch(drawn.inputs + shifts, drawn.targets + shifts, drawn.wind)
 
     def shifts(self, generator: np.random.Generator, profiles: NDArray[np.float64], wind: NDArray[np.int64],
                share: float) -> NDArray[np.float32]:

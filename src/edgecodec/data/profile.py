@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from edgecodec.data.recordings import Recording, Samples
+from edgecodec.data.recordings import Recording, RecordingList, Samples
+from edgecodec.params import ValidateParams
 
 MEDIAN_TO_SIGMA = 1.4826  # of the median magnitude of a Gaussian
 
@@ -22,24 +23,28 @@ class Profile:
     channels: pd.DataFrame
 
 
-def profile(
-    content: Iterable[tuple[Recording, Samples]], channels: tuple[str, ...], sample_rate_hz: float, spike_sigmas: float
-) -> Profile:
+def profile(content: Iterable[tuple[Recording, Samples]], listed: RecordingList, params: ValidateParams,
+            compressed_rows: int) -> Profile:
     """Profile recordings one by one; only one is in memory at a time.
 
     Channels are profiled where a recording has the right number of columns, since only then its columns have names.
+
+    Args:
+        compressed_rows: what a recording needs that becomes windows; any other needs a row.
     """
-    recordings, tables = [], []
+    recordings, channels = [], []
     for recording, samples in content:
+        needed = compressed_rows if recording.kind in ("wind", "signal") else 1
         recordings.append({"recording": recording.name, "kind": recording.kind, "columns": samples.columns,
-                           "rows": samples.rows, "ragged_rows": samples.ragged_rows, "text_cells": samples.text_cells,
-                           "first_text": samples.first_text,
-                           **_time_base(samples.time_seconds, sample_rate_hz)})
-        if samples.columns == 1 + len(channels):
-            rows = [_channel(values, spike_sigmas) for values in samples.values]
-            tables.append(pd.DataFrame(rows).assign(recording=recording.name, channel=channels, rows=samples.rows))
-    empty = pd.DataFrame(columns=[*_channel(np.empty(0, np.float32), spike_sigmas), "recording", "channel", "rows"])
-    return Profile(pd.DataFrame(recordings), pd.concat(tables or [empty], ignore_index=True))
+                           "rows": samples.rows, "missing_rows": max(0, needed - samples.rows),
+                           "ragged_rows": samples.ragged_rows, "text_cells": samples.text_cells,
+                           "first_text": samples.first_text, **_time_base(samples.time_seconds, listed.sample_rate_hz)})
+        if samples.columns == 1 + len(listed.channels):
+            channels += [_channel(values, listed.sample_rate_hz, params.spike_sigmas)
+                         | {"recording": recording.name, "channel": channel, "rows": samples.rows}
+                         for channel, values in zip(listed.channels, samples.values, strict=True)]
+    columns = [*_channel(np.empty(0, np.float32), 1, 1), "recording", "channel", "rows"]
+    return Profile(pd.DataFrame(recordings), pd.DataFrame(channels, columns=columns))
 
 
 def _time_base(time: NDArray[np.float64], sample_rate_hz: float) -> dict[str, float]:
@@ -63,27 +68,30 @@ def _time_base(time: NDArray[np.float64], sample_rate_hz: float) -> dict[str, fl
     }
 
 
-def _channel(values: NDArray[np.float32], spike_sigmas: float) -> dict[str, float]:
+def _channel(values: NDArray[np.float32], sample_rate_hz: float, spike_sigmas: float) -> dict[str, float]:
     """Figures of one channel; NaN in the range where it has no number at all."""
     present = values[np.isfinite(values)]
     missing = len(values) - len(present)
     if not len(present):
-        return {"missing": missing, "minimum": np.nan, "maximum": np.nan, "mean": np.nan, "fractional": 0,
-                "longest_flat": 0, "step_sigma": 0.0, "spikes": 0}
+        return {"missing": missing, "minimum": np.nan, "maximum": np.nan, "mean": np.nan, "varies": 0, "fractional": 0,
+                "flat_seconds": 0.0, "step_sigma": 0.0, "spikes": 0, "spike_share": 0.0}
     steps = np.diff(present)
     size = np.abs(steps)
     changes = np.flatnonzero(steps)
     runs = np.diff(changes, prepend=-1, append=len(present) - 1)
     sigma = _step_sigma(size)
+    spikes = int(np.count_nonzero(size > spike_sigmas * sigma))
     return {
         "missing": missing,
         "minimum": float(present.min()),
         "maximum": float(present.max()),
         "mean": float(present.mean(dtype=np.float64)),
+        "varies": int(present.max() > present.min()),
         "fractional": int(np.count_nonzero(present != np.rint(present))),
-        "longest_flat": int(runs.max()),
+        "flat_seconds": int(runs.max()) / sample_rate_hz,
         "step_sigma": sigma,
-        "spikes": int(np.count_nonzero(size > spike_sigmas * sigma)),
+        "spikes": spikes,
+        "spike_share": spikes / len(values),
     }
 
 

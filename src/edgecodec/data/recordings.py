@@ -18,7 +18,7 @@ import pyarrow
 import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from edgecodec.errors import EdgeCodecError, naming
 from edgecodec.storage import read_json, write_json
@@ -63,12 +63,8 @@ class RecordingList(BaseModel):
 
     @classmethod
     def open(cls, folder: Path) -> RecordingList:
-        path = folder / LIST_NAME
-        try:
-            return cls.model_validate(read_json(path))
-        except ValidationError as error:
-            field = ".".join(str(part) for part in error.errors()[0]["loc"])
-            raise EdgeCodecError(f"{path}: {field}: not as expected; run the stage acquire again") from None
+        with naming(folder / LIST_NAME, "not as expected", "run the stage acquire again"):
+            return cls.model_validate(read_json(folder / LIST_NAME))
 
     def write(self, folder: Path) -> None:
         write_json(folder / LIST_NAME, self.model_dump())

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from edgecodec.aerosense import CP_SPREAD
-from edgecodec.data.checks import Check, Fault, channel_checks, profiled, recording_checks
+from edgecodec.data.checks import Check, Fault, channel_checks, recording_checks
+from edgecodec.data.profile import profile
 from edgecodec.data.recordings import Recording, RecordingList, Samples, read_samples
 from edgecodec.params import ValidateParams, WindowParams
 from edgecodec.progress import progress
@@ -66,7 +67,7 @@ def judge(
 ) -> Validation:
     """Judge recordings as they come; only one of them needs to be in memory at a time."""
     preset = listed.preset(window.preset)
-    tables = profiled(content, listed, params, window.skip_first_rows + window.samples + window.skip_last_rows)
+    tables = profile(content, listed, params, window.skip_first_rows + window.samples + window.skip_last_rows)
     recordings, channels = tables.recordings, tables.channels
     used = channels[channels["channel"].isin(preset)].reset_index(drop=True)
 

@@ -44,22 +44,13 @@ def render(validation: Validation, listed: RecordingList) -> str:
         verdict=f"Left out: {len(excluded)}." if excluded else "Every recording is sound.",
         summary=escape(f"{', '.join(f'{count} {kind}' for kind, count in kinds.items())}; {minutes:.0f} minutes at "
                        f"{listed.sample_rate_hz:g} Hz, {len(listed.channels)} channels.{dead}"),
-        excluded=_excluded(validation),
-        expectations=_html(_expectations(validation)),
+        excluded=_html(pd.DataFrame(validation.faults).rename(columns={"text": "reason"})) if validation.faults else (
+            "<p>None.</p>"),
+        expectations=_html(pd.DataFrame(validation.outcomes).rename(
+            columns={"title": "expectation", "rows": "held against"})),
         channels=_html(_channels(validation)),
         table=_html(_recordings(validation, listed)),
     )
-
-
-def _excluded(validation: Validation) -> str:
-    if not validation.faults:
-        return "<p>None.</p>"
-    faults = pd.DataFrame(validation.faults).rename(columns={"text": "reason"})
-    return _html(faults)
-
-
-def _expectations(validation: Validation) -> pd.DataFrame:
-    return pd.DataFrame(validation.outcomes).rename(columns={"title": "expectation", "rows": "held against"})
 
 
 def _channels(validation: Validation) -> pd.DataFrame:

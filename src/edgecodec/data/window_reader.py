@@ -12,7 +12,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.data.checks import channel_checks, faults, profiled, recording_checks, value_checks
+from edgecodec.data.checks import channel_checks, faults, recording_checks, value_checks
+from edgecodec.data.profile import profile
 from edgecodec.data.recordings import (
     TIME_COLUMN,
     Recording,
@@ -81,18 +82,16 @@ def read_windows(path: Path, trained: Trained, params: ValidateParams) -> Labell
     match kind_of(path):
         case "npz":
             read = _of_npz(path, trained.shape, params)
-        case "npy" if _dimensions(path) == 3:
-            with naming(path, "not a readable npy array of numbers", "write it again by numpy.save"):
-                x = np.load(path, allow_pickle=False)
+        case "npy" if (x := _array(path)).ndim == 3:
             read = LabelledWindows(_checked(path, x, trained.shape, params), wind=None)
         case _:
             read = _of_recording(path, trained.shape, params)
     return LabelledWindows(read.windows, read.wind, (*read.remarks, *_remarks_on_values(path, read.windows, trained)))
 
 
-def _dimensions(path: Path) -> int:
+def _array(path: Path) -> NDArray[np.generic]:
     with naming(path, "not a readable npy array of numbers", "write it again by numpy.save"):
-        return int(np.load(path, allow_pickle=False, mmap_mode="r").ndim)
+        return np.asarray(np.load(path, allow_pickle=False, mmap_mode="r"))
 
 
 def _of_npz(path: Path, shape: WindowShape, params: ValidateParams) -> LabelledWindows:
@@ -123,7 +122,7 @@ def _checked(path: Path, x: NDArray[np.generic], shape: WindowShape, params: Val
                              "at least 1")
     if x.dtype != np.float32:
         raise EdgeCodecError(f"{path}: x: {x.dtype}; convert it to float32")
-    windows = np.ascontiguousarray(x, dtype=np.float32)
+    windows = np.array(x, dtype=np.float32, order="C")  # no view of a file
     finite = np.isfinite(windows).all(axis=(1, 2))
     if not finite.all():
         raise EdgeCodecError(f"{path}: window {int(np.argmin(finite))} holds NaN or Inf; leave it out or fill it")
@@ -173,7 +172,7 @@ def _refuse_faults(path: Path, samples: Samples, shape: WindowShape, params: Val
                           condition="signal", split="both", divisor=1.0)
     listed = RecordingList(sample_rate_hz=shape.sample_rate_hz, channels=shape.channel_names, presets={}, scale=1.0,
                            integers=False, plausible=None, validation_fraction=0.0, recordings=(recording,))
-    tables = profiled([(recording, samples)], listed, params, shape.samples)
+    tables = profile([(recording, samples)], listed, params, shape.samples)
     found = [*faults(tables.recordings, recording_checks(listed, params)),
              *faults(tables.channels, channel_checks(listed, params) if has_course else value_checks(listed))]
     if found:

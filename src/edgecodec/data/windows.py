@@ -197,9 +197,8 @@ def write_windows(
     sound = [recording for recording in listed.recordings
              if recording.kind in ("wind", "signal") and recording.name not in excluded]
     with replacing_directory(folder) as temporary:
-        with ExitStack() as stack:
-            writers = {split: stack.enter_context(_SetWriter(temporary / split, listed, params, split))
-                       for split in SPLITS}
+        with ExitStack() as files:
+            writers = {split: _SetWriter(temporary / split, listed, params, split, files) for split in SPLITS}
             calibration = Calibration(raw, listed, excluded, params)
             for recording in progress(sound, "Cutting windows"):
                 values = calibration.apply(recording, read_samples(raw / recording.path, listed.channels).values)
@@ -259,8 +258,11 @@ class Calibration:
 class _SetWriter:
     """Appends recordings to the files of one split."""
 
-    def __init__(self, folder: Path, listed: RecordingList, params: WindowParams, split: Split) -> None:
+    def __init__(self, folder: Path, listed: RecordingList, params: WindowParams, split: Split,
+                 files: ExitStack) -> None:
         folder.mkdir()
+        self._inputs, self._targets = (files.enter_context((folder / name).open("wb"))
+                                       for name in ("inputs.f32", "targets.f32"))
         self._folder = folder
         self._split = split
         self._description = Description(
@@ -272,15 +274,6 @@ class _SetWriter:
         self._stride = params.train_stride if split == "train" else params.validation_stride
         self._segments: list[Segment] = []
         self._sums: list[dict[str, float]] = []
-
-    def __enter__(self) -> _SetWriter:
-        self._inputs = (self._folder / "inputs.f32").open("wb")
-        self._targets = (self._folder / "targets.f32").open("wb")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._inputs.close()
-        self._targets.close()
 
     def append(self, recording: Recording, values: NDArray[np.float64]) -> None:
         if values.shape[1] < self._description.samples:

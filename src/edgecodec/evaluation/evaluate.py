@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +21,12 @@ from edgecodec.evaluation.rate_distortion import (
     compare,
     comparison_json,
 )
-from edgecodec.evaluation.rivals import klt_dct
 from edgecodec.evaluation.rivals.rival import Rival
-
-if TYPE_CHECKING:
-    from edgecodec.model.codec import Codec
+from edgecodec.evaluation.rivals.transform_codec import KLT_DCT
+from edgecodec.model.codec import Codec, load_model
 
 Floats = NDArray[np.float32]
+OTHERS = {"paper": "paper/sound", "paper_original": "paper/original"}  # folders of the results of the pipeline
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,16 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         return {"windows": self.windows, "codecs": comparison_json(self.comparison)}
+
+
+def load_learned_codecs(artifacts: Path) -> dict[str, Codec]:
+    """Ours first, then the paper's networks if they have been trained.
+
+    Raises:
+        EdgeCodecError: our codec is absent, or a model is damaged.
+    """
+    others = {name: artifacts / folder for name, folder in OTHERS.items() if (artifacts / folder).is_dir()}
+    return {name: load_model(folder) for name, folder in {CODEC: artifacts / "model", **others}.items()}
 
 
 def evaluate(
@@ -60,11 +70,11 @@ def evaluate(
 def render_table(evaluation: Evaluation) -> Table:
     """A row per rate and codec; errors in percent."""
     comparison = evaluation.comparison
-    reference = comparison.get(klt_dct.NAME)
+    reference = comparison.get(KLT_DCT)
     speeds = list(comparison[CODEC].points[0].errors.by_wind)
     title = f"{evaluation.windows} windows, errors in percent"
     if reference:
-        title += f"; ratio: to the error of {klt_dct.NAME} at equal bits"
+        title += f"; ratio: to the error of {KLT_DCT} at equal bits"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
     table.add_column("rate", justify="right")
     table.add_column("codec", no_wrap=True)  # all of it fits into 80 columns

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -183,8 +183,7 @@ class _Explorer:
         quantizer.initialize(self.training[:start], self._windows(self.params.batch_tokens))
         reseeded = []
         for batch in torch.split(self.training[start:], self._windows(self.params.batch_tokens)):
-            quantizer(batch)
-            reseeded.append(_reseeded(quantizer))
+            reseeded.append(quantizer(batch).reseeded)
         quantizer.eval()
         return torch.stack(reseeded[len(reseeded) // 2:]).mean(dim=0)
 
@@ -213,10 +212,7 @@ def _training_latents(codec: Codec, train: WindowSet, generator: np.random.Gener
     exchange = ProfileExchange.of_recordings(train)
     latents = []
     for size in _sizes(count):
-        drawn = train.draw(generator, size)
-        profiles = drawn.targets.mean(axis=-1, dtype=np.float64)
-        shift = exchange.shifts(generator, profiles, drawn.wind, exchanged)
-        latents.append(codec.latents(drawn.inputs + shift[..., None]))
+        latents.append(codec.latents(exchange.exchanged(generator, train.draw(generator, size), exchanged).inputs))
     return torch.cat(latents)
 
 
@@ -233,13 +229,3 @@ def _sizes(count: int) -> Sequence[int]:
 def _encode(quantizer: ResidualQuantizer, latents: Tensor) -> NDArray[np.int64]:
     """Indices [n, codebooks, tokens]."""
     return np.concatenate([quantizer(batch).indices.numpy() for batch in torch.split(latents, DRAWN_AT_ONCE)])
-
-
-def _reseeded(quantizer: ResidualQuantizer) -> Tensor:
-    """Share of the codewords [codebooks] that the last step drew anew: the library leaves a mark in their count."""
-    return torch.stack([(book.cluster_size == book.reset_cluster_size).float().mean() for book in _books(quantizer)])
-
-
-def _books(quantizer: ResidualQuantizer) -> list[Any]:
-    """The library's codebooks."""
-    return [cast(Any, stage)._codebook for stage in quantizer.stages]

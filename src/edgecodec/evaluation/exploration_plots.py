@@ -1,4 +1,4 @@
-"""The picture of the exploration, as SVG in the style of :mod:`edgecodec.evaluation.plots`."""
+"""The picture of the exploration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from edgecodec.evaluation.exploration import Cell, Exploration
-from edgecodec.evaluation.plots import ACCENT, INK, figure
+from edgecodec.evaluation.style import ACCENT, INK, figure
 
 
 def draw_exploration(path: Path, explorations: Mapping[str, Exploration], rule: float) -> None:

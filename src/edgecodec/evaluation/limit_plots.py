@@ -1,4 +1,4 @@
-"""The pictures of what limits the codec, as SVG in the style of :mod:`edgecodec.evaluation.plots`."""
+"""The pictures of what limits the codec."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from edgecodec.evaluation.limits import ALL, Limits
-from edgecodec.evaluation.plots import ACCENT, FAINT, INK, figure
+from edgecodec.evaluation.style import ACCENT, COOL, FAINT, INK, figure
 
-IDEAL = "#1d6996"
-SHADES = ("#0b3c5d", "#1d6996", "#8fbcd4")
+SHADES = ("#0b3c5d", COOL, "#8fbcd4")
 TITLES = {ALL: "All windows"}
 
 
@@ -25,7 +24,7 @@ def draw_limits(path: Path, limits: Limits) -> None:
             ideal = [rate.ideal[group] for rate in limits.rates.values()]
             axes.fill_between(bits, ideal, codec, color=ACCENT, alpha=0.15, linewidth=0)
             axes.plot(bits, codec, color=ACCENT, marker="o", linewidth=2.5, label="codec")
-            axes.plot(list(limits.ideal_curve), curve, color=IDEAL, label="ideal quantizer")
+            axes.plot(list(limits.ideal_curve), curve, color=COOL, label="ideal quantizer")
             axes.axhline(limits.autoencoder[group], color=INK, linewidth=1.2, label="no quantizer")
             if limits.noise_floor is not None:
                 axes.axhline(limits.noise_floor[group], color="#94346e", linestyle="--", linewidth=1.2,
@@ -47,7 +46,7 @@ def draw_parts(path: Path, limits: Limits) -> None:
             ideal = np.array([rate.ideal[group] for group in groups])
             codec = np.array([rate.codec[group] for group in groups])
             axes.barh(rows, floor, color=FAINT, label="noise and networks")
-            axes.barh(rows, ideal - floor, left=floor, color=IDEAL, label="number of bits")
+            axes.barh(rows, ideal - floor, left=floor, color=COOL, label="number of bits")
             axes.barh(rows, codec - ideal, left=ideal, color=ACCENT, label="quantizer")
             if limits.noise_floor is not None:
                 axes.scatter([limits.noise_floor[group] for group in groups], rows, marker="|", s=90, color=INK,

@@ -20,7 +20,6 @@ from torch import Tensor
 
 from edgecodec.aerosense import damage_in
 from edgecodec.data.windows import WindowSet
-from edgecodec.evaluation.latents import quantized_latents_of
 from edgecodec.evaluation.water_filling import GaussianModel
 from edgecodec.metrics import central, relative_error_percent
 from edgecodec.progress import progress
@@ -114,10 +113,10 @@ def measure_limits(codec: Codec, train: WindowSet, validation: WindowSet, noise_
     Args:
         noise_free: [windows, channels, samples] low-passed, of the same runs without sensor noise; None if unknown.
     """
-    return _Measurement(codec, train, validation, seed).run(noise_free)
+    return _Analysis(codec, train, validation, seed).run(noise_free)
 
 
-class _Measurement:
+class _Analysis:
     def __init__(self, codec: Codec, train: WindowSet, validation: WindowSet, seed: int) -> None:
         self.codec, self.seed = codec, seed
         self.wind = validation.wind
@@ -126,7 +125,7 @@ class _Measurement:
         self.groups = window_groups(validation)
         inputs = validation.inputs()
         self.latents = codec.latents(inputs)  # [n, tokens, dimension]
-        self.quantized = quantized_latents_of(codec, inputs)
+        self.quantized = _quantized_latents(codec, inputs)
         self.one_class = np.zeros_like(self.wind)
         drawn, wind = _drawn_latents(codec, train, seed)
         self.by_wind = GaussianModel.fit(drawn, wind)
@@ -191,6 +190,14 @@ def window_groups(windows: WindowSet) -> dict[str, NDArray[np.bool_]]:
     groups |= {f"{speed} m/s": windows.wind == speed for speed in np.unique(windows.wind) if speed > 0}
     damages = np.array([damage_in(condition) or "" for condition in windows.condition])
     return groups | {str(damage): damages == damage for damage in dict.fromkeys(damages) if damage}
+
+
+@torch.no_grad()
+def _quantized_latents(codec: Codec, windows: Floats) -> dict[int, Tensor]:
+    """Per rate, what arrives at the decoder: [n, tokens, dimension]."""
+    indices = torch.from_numpy(codec.encode(windows).astype(np.int64))
+    return {rate: codec.quantizer.decode(indices[:, :stages])
+            for rate, stages in zip(codec.rates, codec.quantizer.stages_of_rate, strict=True)}
 
 
 def _drawn_latents(codec: Codec, train: WindowSet, seed: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

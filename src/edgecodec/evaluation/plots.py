@@ -1,54 +1,30 @@
-"""The pictures of the analysis, as SVG. Equal data gives equal bytes, so that DVC and git see no change."""
+"""The pictures of the analysis."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
+import pandas as pd
 from numpy.typing import NDArray
 
 from edgecodec.evaluation.codebooks import Utilization
 from edgecodec.evaluation.rate_distortion import CODEC, CODED, Comparison
+from edgecodec.evaluation.style import ACCENT, COOL, FAINT, GREY, INK, figure
 from edgecodec.metrics import ErrorTable, central
 
 Floats = NDArray[np.float32]
-INK, FAINT, ACCENT = "#1f2933", "#c3cbd4", "#d1495b"
-STYLE: dict[str, Any] = {
-    "svg.hashsalt": "edgecodec",
-    "font.family": "DejaVu Sans",  # the one that matplotlib brings along
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.edgecolor": "#8793a0",
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e6eaee",
-    "grid.linewidth": 0.8,
-    "axes.prop_cycle": "cycler(color=['#1d6996', '#38a6a5', '#edad08', '#94346e', '#73af48'])",
-    "legend.frameon": False,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.minor.visible": False,
-    "ytick.minor.visible": False,
-    "lines.linewidth": 1.5,
-    "figure.constrained_layout.use": True,
-}
+POINTS_PER_SECOND = 20  # of a picture of low-passed windows
 LOOKS: dict[str, dict[str, Any]] = {  # of the codecs; the three kinds of SZ3 lie on one another
     CODEC: {"color": ACCENT, "marker": "o", "linewidth": 2.5, "zorder": 5},
     CODED: {"color": ACCENT, "marker": "o", "markerfacecolor": "white", "linestyle": "--", "zorder": 5},
     "paper": {"color": "#e17c05", "marker": "P"},
     "paper_original": {"color": "#e17c05", "marker": "p", "linestyle": "--"},
-    "klt_dct": {"color": "#1d6996", "marker": "s"},
-    "klt_dct_plain": {"color": "#1d6996", "marker": "s", "markerfacecolor": "white", "linestyle": "--"},
+    "klt_dct": {"color": COOL, "marker": "s"},
+    "klt_dct_plain": {"color": COOL, "marker": "s", "markerfacecolor": "white", "linestyle": "--"},
     "joint_rvq": {"color": "#0f8554", "marker": "D"},
     "means": {"color": INK, "marker": "_", "linestyle": ":"},
     "sz3_abs": {"color": "#38a6a5", "marker": "^"},
@@ -56,15 +32,6 @@ LOOKS: dict[str, dict[str, Any]] = {  # of the codecs; the three kinds of SZ3 li
     "sz3_abs_rel": {"color": "#edad08", "marker": "d", "linestyle": ":"},
     "zfp": {"color": "#94346e", "marker": "x"},
 }
-
-
-@contextmanager
-def figure(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """A figure of ``width`` x ``height`` inches in the project's style, saved to ``path`` in the end."""
-    with mpl.rc_context(STYLE):
-        drawn = Figure(figsize=(width, height))
-        yield drawn
-        drawn.savefig(path, metadata={"Date": None})
 
 
 def draw_rate_distortion(path: Path, comparison: Comparison, largest_error_percent: float) -> None:
@@ -89,7 +56,7 @@ def draw_rate_distortion(path: Path, comparison: Comparison, largest_error_perce
             axes.yaxis.set_minor_formatter("{x:g} %")
         pooled = drawn.axes[0]
         pooled.axhline(largest_error_percent, color=FAINT, linewidth=1, zorder=0)
-        pooled.annotate("gate", (1, largest_error_percent), xycoords=("axes fraction", "data"), color="#8793a0",
+        pooled.annotate("gate", (1, largest_error_percent), xycoords=("axes fraction", "data"), color=GREY,
                         ha="right", va="bottom", fontsize=8)
         drawn.legend(*pooled.get_legend_handles_labels(), loc="outside right upper")
 
@@ -105,11 +72,8 @@ def draw_reconstructions(
         rebuilt: per rate, of the shape of ``targets``.
     """
     inner = central(targets.shape[-1])
-    deviation = np.abs(rebuilt[max(rebuilt)] - targets)[..., inner].mean(axis=(1, 2))
-    order = np.argsort(deviation / np.abs(targets[..., inner]).mean(axis=(1, 2)))
+    order, channels = _by_error(targets, rebuilt[max(rebuilt)]), _three_channels(targets)
     chosen = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
-    by_magnitude = np.argsort(np.abs(targets).mean(axis=(0, 2)))
-    channels = by_magnitude[[0, len(by_magnitude) // 2, -1]]
     seconds = np.arange(targets.shape[-1]) / sample_rate_hz
     with figure(path, 10.5, 7) as drawn:
         grid = drawn.subplots(len(chosen), len(channels), sharex=True, squeeze=False)
@@ -125,6 +89,28 @@ def draw_reconstructions(
         for axes in grid[-1]:
             axes.set_xlabel("s")
         drawn.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+
+
+def draw_window(path: Path, targets: Floats, rebuilt: Mapping[int, Floats], sample_rate_hz: float,
+                channel_names: Sequence[str]) -> None:
+    """The middle window of a set on three channels, before and after.
+
+    Args:
+        targets: [windows, channels, samples].
+        rebuilt: by the bits of a window, of the shape of ``targets``.
+    """
+    order = _by_error(targets, rebuilt[max(rebuilt)])
+    window = order[len(order) // 2]
+    shown = slice(None, None, max(1, round(sample_rate_hz / POINTS_PER_SECOND)))
+    seconds = np.arange(targets.shape[-1]) / sample_rate_hz
+    with figure(path, 10.5, 2.6, {"svg.fonttype": "none"}) as drawn:  # small: text stays text
+        for axes, channel in zip(drawn.subplots(1, 3), _three_channels(targets), strict=True):
+            axes.plot(seconds[shown], targets[window, channel, shown], color=INK, label="recorded, low-passed")
+            for (bits, windows), colour in zip(rebuilt.items(), _shades(len(rebuilt)), strict=True):
+                axes.plot(seconds[shown], windows[window, channel, shown], color=colour, linewidth=1.2,
+                          label=f"rebuilt from {bits} bits")
+            axes.set(xlabel="s", title=f"channel {channel_names[channel]}")
+        drawn.legend(*drawn.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
 
 def draw_codebook_usage(path: Path, utilization: Utilization) -> None:
@@ -149,32 +135,41 @@ def draw_learning_curves(path: Path, history: Sequence[Mapping[str, float]]) -> 
     """Parts of the loss, and the validation error at every rate, step by step."""
     with figure(path, 9.5, 3.8) as drawn:
         losses, error = drawn.subplots(1, 2)
-        for name in _columns(history, "loss_"):
-            steps, values = _series(history, name)
-            if np.any(np.array(values) > 0):
-                losses.plot(steps, values, label=name.removeprefix("loss_"))
+        for name, (steps, values) in _series(history, "loss_").items():
+            if np.any(values > 0):
+                losses.plot(steps, values, label=name)
         losses.set(yscale="log", xlabel="step", title="Loss")
-        rates = _columns(history, "error_percent_rate")
-        for rate, colour in zip(rates, _shades(len(rates)), strict=True):
-            number = rate.removeprefix("error_percent_rate")
-            error.plot(*_series(history, rate), color=colour, label=f"rate {number}")
+        rates = _series(history, "error_percent_rate")
+        for (rate, points), colour in zip(rates.items(), _shades(len(rates)), strict=True):
+            error.plot(*points, color=colour, label=f"rate {rate}")
         error.set(xlabel="step", ylabel="percent", title="Validation error")
         for axes in (losses, error):
             if axes.lines:
                 axes.legend()
 
 
+def _by_error(targets: Floats, rebuilt: Floats) -> NDArray[np.int64]:
+    """Numbers of the windows, the best rebuilt first."""
+    inner = central(targets.shape[-1])
+    deviation = np.abs(rebuilt - targets)[..., inner].mean(axis=(1, 2))
+    return np.argsort(deviation / np.abs(targets[..., inner]).mean(axis=(1, 2)))
+
+
+def _three_channels(targets: Floats) -> NDArray[np.int64]:
+    """The weakest, a middle and the strongest."""
+    by_magnitude = np.argsort(np.abs(targets).mean(axis=(0, 2)))
+    return by_magnitude[[0, len(by_magnitude) // 2, -1]]
+
+
 def _error_at(speed: int) -> Callable[[ErrorTable], float]:
     return lambda errors: errors.by_wind[speed].error_percent
 
 
-def _columns(history: Sequence[Mapping[str, float]], prefix: str) -> list[str]:
-    return sorted({name for row in history for name in row if name.startswith(prefix)})
-
-
-def _series(history: Sequence[Mapping[str, float]], name: str) -> tuple[list[float], list[float]]:
-    rows = [row for row in history if name in row]
-    return [row["step"] for row in rows], [row[name] for row in rows]
+def _series(history: Sequence[Mapping[str, float]], prefix: str) -> dict[str, NDArray[np.float64]]:
+    """Steps and values [2, evaluations] of every column that begins with ``prefix``, by the rest of its name."""
+    rows = pd.DataFrame(history)
+    return {name.removeprefix(prefix): rows[["step", name]].dropna().to_numpy().T
+            for name in sorted(rows) if name.startswith(prefix)}
 
 
 def _shades(rates: int) -> list[Any]:

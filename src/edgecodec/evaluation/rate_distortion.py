@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.evaluation.rivals import klt_dct, klt_dct_plain
 from edgecodec.evaluation.rivals.rival import Rival
+from edgecodec.evaluation.rivals.transform_codec import KLT_DCT, KLT_DCT_PLAIN
 from edgecodec.metrics import Errors, ErrorTable, errors
 from edgecodec.progress import progress
 from edgecodec.storage import rounded
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CODEC = "edgecodec"  # our codec's name beside the others: fixed-length packets
 CODED = "edgecodec_coded"  # its packets of variable length
-REFERENCES = (klt_dct.NAME, klt_dct_plain.NAME)  # rivals that everyone is set against at equal bits
+REFERENCES = (KLT_DCT, KLT_DCT_PLAIN)  # rivals that everyone is set against at equal bits
 BELOW, ABOVE = 1 / 2, 4 / 3  # a rival's curve reaches this far beyond the codec's rates
 
 Floats = NDArray[np.float32]

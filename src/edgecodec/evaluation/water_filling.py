@@ -15,17 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecodec.model.mixture import water_level
+
 Array = NDArray[np.float64]
 
 
 def reverse_water_filling(variance: Array, bits: float) -> Array:
     """Distortion [d] of components with ``variance`` [d] that share ``bits``."""
-    logarithms = np.log2(np.sort(variance[variance > 0])[::-1])  # of the strongest first
-    counts = np.arange(1, len(logarithms) + 1)
-    levels = (np.cumsum(logarithms) - 2 * bits) / counts  # log2 of the level if so many were sent
-    sent = np.flatnonzero(levels < logarithms)
-    level = np.exp2(levels[sent[-1]]) if len(sent) else np.inf
-    return np.minimum(variance, level)
+    return np.minimum(variance, water_level(variance, bits))
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.gateway.decoders import RegisteredDecoder, RegisteredDecoders
-from edgecodec.gateway.durable import replacing_durably
-from edgecodec.gateway.journal import Received, read_journal
+from edgecodec.gateway.journal import Received, read_journal, replacing_durably
 from edgecodec.packets.packet import read_header
 
 TOGETHER = 256  # packets that are decoded and written at a time
@@ -76,7 +75,8 @@ def convert(journal: Path, decoders: RegisteredDecoders,
     tables = _decoded_tables(journal, decoders, show, undecoded)
     name = journal.stem
     windows = _write(journal.with_name(f"{name}.windows.parquet"), WINDOWS, tables)
-    _write(journal.with_name(f"{name}.undecoded.parquet"), UNDECODED, _undecoded_tables(undecoded))
+    _write(journal.with_name(f"{name}.undecoded.parquet"), UNDECODED,
+           iter([_table(undecoded, UNDECODED)] if undecoded else []))
     journal.unlink()
     return Conversion(windows, tuple(undecoded))
 
@@ -85,27 +85,20 @@ def _decoded_tables(journal: Path, decoders: RegisteredDecoders, show: Callable[
                     undecoded: list[Undecoded]) -> Iterator[pyarrow.Table]:
     remaining = read_journal(journal)
     while some := list(islice(remaining, TOGETHER)):
-        rows = []
+        decoded = []
         for result in decode(some, decoders):
             if isinstance(result, Undecoded):
                 undecoded.append(result)
             else:
                 show(result)
-                rows.append({**_columns(result.received), "version": result.version, "rate": result.rate,
-                             "sequence": result.sequence, "window": result.window})
-        if rows:
-            yield pyarrow.Table.from_pylist(rows, schema=WINDOWS)
+                decoded.append(result)
+        if decoded:
+            yield _table(decoded, WINDOWS)
 
 
-def _undecoded_tables(undecoded: Sequence[Undecoded]) -> Iterator[pyarrow.Table]:
-    if undecoded:
-        yield pyarrow.Table.from_pylist([{**_columns(each.received), "reason": each.reason} for each in undecoded],
-                                        schema=UNDECODED)
-
-
-def _columns(received: Received) -> dict[str, object]:
-    return {"topic": received.topic, "time": received.time, "retained": received.retained,
-            "repeated": received.repeated, "packet": received.packet}
+def _table(results: Sequence[Decoded | Undecoded], schema: pyarrow.Schema) -> pyarrow.Table:
+    """A row per result; the columns are those of its fields that ``schema`` names."""
+    return pyarrow.Table.from_pylist([vars(each.received) | vars(each) for each in results], schema=schema)
 
 
 def _write(path: Path, schema: pyarrow.Schema, tables: Iterator[pyarrow.Table]) -> int:
@@ -137,10 +130,9 @@ def decode(packets: Sequence[Received], decoders: RegisteredDecoders) -> list[De
     for model_id, numbers in by_model.items():
         decoder = decoders.of(model_id)
         of_model = [packets[number] for number in numbers]
-        if isinstance(decoder, RegisteredDecoder):
-            results.update(zip(numbers, _by_version(decoder, of_model), strict=True))
-        else:
-            results.update((number, Undecoded(packets[number], decoder.reason)) for number in numbers)
+        found = [Undecoded(received, decoder) for received in of_model] if isinstance(decoder, str) else \
+            _by_version(decoder, of_model)
+        results.update(zip(numbers, found, strict=True))
     return [results[number] for number in range(len(packets))]
 
 

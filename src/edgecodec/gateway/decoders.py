@@ -23,13 +23,6 @@ class RegisteredDecoder:
     model: Any  # MLflow's PyFuncModel: packets in, windows out
 
 
-@dataclass(frozen=True)
-class NoDecoder:
-    """Why packets of a model are not decoded."""
-
-    reason: str
-
-
 class RegisteredDecoders:
     """Looks versions up and keeps those that were needed.
 
@@ -58,21 +51,21 @@ class RegisteredDecoders:
         self._versions = {version.tags[HASH][:8]: str(version.version) for version in oldest_first
                           if HASH in version.tags}
 
-    def of(self, model_id: bytes) -> RegisteredDecoder | NoDecoder:
-        """The version that decodes packets of ``model_id``, if one is registered and sound.
+    def of(self, model_id: bytes) -> RegisteredDecoder | str:
+        """The version that decodes packets of ``model_id``; or why none does: it is not registered, or not sound.
 
         Raises:
             EdgeCodecError: the registry cannot be reached.
         """
         version = self._versions.get(model_id.hex())
         if version is None:
-            return NoDecoder(f"no version of {self.model_name} has the model id {model_id.hex()}; register it, then "
-                             "decode this file")
+            return (f"no version of {self.model_name} has the model id {model_id.hex()}; register it, then decode this "
+                    "file")
         if version not in self._loaded:
             with reporting_failure():
                 folder = mlflow.artifacts.download_artifacts(f"models:/{self.model_name}/{version}")
             try:
                 self._loaded[version] = RegisteredDecoder(version, mlflow.pyfunc.load_model(folder))
             except EdgeCodecError as error:
-                return NoDecoder(f"version {version} of {self.model_name} does not load: {error}")
+                return f"version {version} of {self.model_name} does not load: {error}"
         return self._loaded[version]

@@ -28,7 +28,7 @@ from edgecodec.gateway.conversion import Decoded, convert
 from edgecodec.gateway.decoders import RegisteredDecoders
 from edgecodec.gateway.journal import Journal, Received, journals, next_journal, number_of
 from edgecodec.gateway.memory import Memory
-from edgecodec.gateway.ownership import OWN, Ownership
+from edgecodec.gateway.ownership import Ownership
 from edgecodec.gateway.sequences import Sequences
 from edgecodec.packets.packet import read_header
 
@@ -97,8 +97,6 @@ class Gateway:
         self._ownership = Ownership(folder)
         self._memory = Memory.open(folder, broker.client_id)
         self._ownership.sign(self._memory.client_id)
-        for abandoned in [*folder.glob(".*.part"), *(folder / OWN).glob(".*.part")]:  # by a gateway that was killed
-            abandoned.unlink()
         self._journal = self._next_journal()
 
     @property

@@ -10,12 +10,13 @@ import errno
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.gateway.durable import synchronize
+from edgecodec.storage import replacing_file
 
 SUFFIX = ".journal"
 
@@ -105,3 +106,21 @@ def read_journal(path: Path) -> Iterator[Received]:
                 except (ValueError, TypeError, KeyError):
                     raise EdgeCodecError(f"{path}: line {number} is damaged; move this line to a file elsewhere, then "
                                          "start the gateway again") from None
+
+
+@contextmanager
+def replacing_durably(path: Path) -> Iterator[Path]:
+    """As :func:`replacing_file`; when this ends, ``path`` survives a loss of power."""
+    with replacing_file(path) as temporary:
+        yield temporary
+        synchronize(temporary)
+    synchronize(path.parent)
+
+
+def synchronize(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, is on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

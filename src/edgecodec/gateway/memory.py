@@ -20,8 +20,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.gateway.durable import replacing_durably
-from edgecodec.gateway.journal import Received, journals, number_of, read_journal
+from edgecodec.gateway.journal import Received, journals, number_of, read_journal, replacing_durably
 from edgecodec.gateway.ownership import OWN
 from edgecodec.storage import read_json
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from edgecodec.registry.manifest import MANIFEST
 from edgecodec.registry.registered import RegisteredVersion, fetch_model, find_version
 from edgecodec.registry.releases import Releases
 from edgecodec.registry.store import reporting_failure
-from edgecodec.registry.summary import summary
+from edgecodec.registry.tracking import dotted
 from edgecodec.storage import read_json
 
 
@@ -36,8 +36,8 @@ def compare_versions(releases: Releases, old: str, new: str) -> Difference:
     """
     with reporting_failure(), tempfile.TemporaryDirectory() as work:
         before, after = (_open(releases, wanted, Path(work) / side) for side, wanted in (("old", old), ("new", new)))
-        figures = [summary(each.measured, each.rates) for each in (before, after)]
-        params = [dict(_flat("", each.params)) for each in (before, after)]
+        figures = [each.measured.summary(each.rates) for each in (before, after)]
+        params = [dotted(each.params) for each in (before, after)]
         files = [read_json(each.bundle.folder / MANIFEST)["files"] for each in (before, after)]
     return Difference(
         before.version, after.version,
@@ -56,12 +56,3 @@ def _open(releases: Releases, wanted: str, work: Path) -> SealedBundle:
 
 def _change(old: str | None, new: str | None) -> str:
     return "added" if old is None else "removed" if new is None else "changed"
-
-
-def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Dotted names of the settings in nested sections."""
-    if isinstance(value, dict):
-        for name, entry in value.items():
-            yield from _flat(f"{prefix}.{name}" if prefix else name, entry)
-    else:
-        yield prefix, value

@@ -17,14 +17,16 @@ import yaml
 
 from edgecodec.deploy.emit import firmware_hash
 from edgecodec.deploy.memory import arena_bytes
+from edgecodec.dvc_files import dvc_md5
 from edgecodec.errors import EdgeCodecError
+from edgecodec.git import git, present_commit
 from edgecodec.packets.network import ExportedCodec, load_codec
 from edgecodec.params import Params
-from edgecodec.registry.gates import VALIDATION_DIGEST, Champion, Verdict, error_percent, judge
-from edgecodec.registry.lineage import Lineage
+from edgecodec.registry.bundle import PARTS
+from edgecodec.registry.gates import Champion, Verdict, judge
+from edgecodec.registry.lineage import Lineage, commit_of
 from edgecodec.registry.manifest import MANIFEST, Bundle, loader_sha256, verify_bundle
-from edgecodec.registry.measurements import Measurements
-from edgecodec.registry.provenance import broken_lineage, commit_of, in_git, is_commit
+from edgecodec.registry.measurements import VALIDATION_DIGEST, Measurements
 from edgecodec.registry.registered import BUNDLE_IN_MODEL, RegisteredVersion
 from edgecodec.registry.release_log import Figures
 from edgecodec.registry.remeasurement import VALIDATION, LocalWindows, measured_error_percent
@@ -34,6 +36,7 @@ from edgecodec.simulators.verifier import Verifier
 from edgecodec.storage import read_json, sha256_of_file
 
 OF_TARGET = ("measured", "recorded")  # evidence that is good enough for a release
+JUDGED = ("windows", "training", "rate_distortion", "codebooks", "float16", "verification", "damage")  # metrics
 SAME_ERROR = 1e-3  # share by which an error may differ from the recorded one: sums have another order on other machines
 
 
@@ -65,7 +68,7 @@ class SealedBundle:
     def figures(self) -> Figures:
         """What later candidates are compared with."""
         return Figures(str(self.measured.entry(VALIDATION_DIGEST)),
-                       {str(rate): self.measured.number(error_percent(rate)) for rate in self.rates})
+                       {str(rate): self.measured.of_rate("error_percent", rate) for rate in self.rates})
 
     def was_measured_on(self, local: LocalWindows | None) -> bool:
         return local is not None and local.digest == self.figures.validation_digest
@@ -190,21 +193,33 @@ def _evidence(sealed: SealedBundle, accept_estimated: str | None) -> Finding:
 
 
 def _lineage(sealed: SealedBundle, repository: Path) -> Finding:
-    broken = list(broken_lineage(sealed.bundle.folder, sealed.lineage))
+    broken = list(_broken_lineage(sealed.bundle.folder, sealed.lineage))
     if not re.fullmatch("[0-9a-f]{64}", sealed.figures.validation_digest):
         broken.append("metrics/windows.json has no digest of the validation windows")
     if broken:
         return Finding("lineage", False, "; ".join(broken))
-    if not in_git(repository):
+    if present_commit(repository) is None:
         return Finding("lineage", False, f"{repository.resolve()} is not in git; run in a clone of the project")
     origin = sealed.version.tags.get("git_commit", "none")
-    if not is_commit(origin, repository):
+    if not re.fullmatch("[0-9a-f]{40}", origin) or git(repository, "cat-file", "-e", f"{origin}^{{commit}}") is None:
         return Finding("lineage", False, f"git commit {origin} is not in this clone; fetch the branch that it is on")
     recorded = commit_of(sealed.lineage, repository)
     if recorded is None:
         return Finding("lineage", False, "no commit in this clone has its dvc.lock; commit it, or fetch the branch")
     return Finding("lineage", True, f"made from {origin[:10]}, recorded in {recorded[:10]}, data "
                                     f"{sealed.figures.validation_digest[:10]}")
+
+
+def _broken_lineage(bundle: Path, lineage: Lineage) -> Iterator[str]:
+    """Each part of the bundle whose bytes are not those that its ``lineage`` names."""
+    outputs = {path: md5 for stage in lineage.values() for path, md5 in stage.get("outs", {}).items()}
+    parts = {f"artifacts/{name}": bundle / part for part, name in PARTS.items() if part != "metrics"}
+    metrics = {f"artifacts/metrics/{path.name}": path for path in sorted((bundle / "metrics").glob("*.json"))}
+    for output in sorted({*parts, *(f"artifacts/metrics/{name}.json" for name in JUDGED)} - outputs.keys()):
+        yield f"lineage.json names no md5 of {output}"
+    for output, path in (parts | metrics).items():
+        if output in outputs and dvc_md5(path) != outputs[output]:
+            yield f"{path.relative_to(bundle)} is not the {output} that DVC recorded"
 
 
 def _firmware(sealed: SealedBundle, params: Params, work: Path) -> Finding:

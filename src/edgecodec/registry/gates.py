@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from rich.table import Table
 
+from edgecodec.console import markdown_table, shown, table
 from edgecodec.params import GatesParams
-from edgecodec.registry.markdown import markdown_table
-from edgecodec.registry.measurements import Measurements
+from edgecodec.registry.measurements import OF_RATE, VALIDATION_DIGEST, Measurements
 
-VALIDATION_DIGEST = "windows.splits.validation.digest"  # names the windows that errors are measured on
+HEADINGS = ("gate", "value", "limit", "evidence", "verdict")
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,12 @@ class Verdict:
     passed: bool
     evidence: str  # "measured", "recorded" (of the same program), "estimated", or "missing"
     reason: str  # one line, for those that did not pass or could not be compared; else empty
+
+    @property
+    def outcome(self) -> str:
+        if not self.passed:
+            return "FAILED"
+        return "not compared" if self.reason else "passed"
 
 
 @dataclass(frozen=True)
@@ -45,22 +51,17 @@ def judge(measured: Measurements, limits: GatesParams, rates: Sequence[int],
 
 def gates_table(verdicts: Sequence[Verdict]) -> Table:
     """The verdicts, one row each, for a terminal."""
-    table = Table("gate", title="Gates", title_justify="left")
-    for heading in ("value", "limit"):
-        table.add_column(heading, justify="right")
-    table.add_column("evidence")
-    table.add_column("verdict")
+    made = table("Gates", HEADINGS[:3])
+    for heading in HEADINGS[3:]:
+        made.add_column(heading)
     for verdict in verdicts:
-        table.add_row(verdict.name, _shown(verdict.value), _shown(verdict.limit), verdict.evidence, _outcome(verdict),
-                      style=None if verdict.passed else "bold red")
-    return table
+        made.add_row(*_row(verdict), style=None if verdict.passed else "bold red")
+    return made
 
 
 def gates_markdown(verdicts: Sequence[Verdict]) -> str:
     """The verdicts as a table in Markdown."""
-    return markdown_table(("gate", "value", "limit", "evidence", "verdict"), [
-        (verdict.name, _shown(verdict.value), _shown(verdict.limit), verdict.evidence, _outcome(verdict))
-        for verdict in verdicts])
+    return markdown_table(HEADINGS, map(_row, verdicts))
 
 
 def reasons(verdicts: Sequence[Verdict]) -> list[str]:
@@ -73,31 +74,30 @@ def _verdicts(measured: Measurements, limits: GatesParams, rates: Sequence[int],
     on_target = str(measured.entry("verification.evidence"))
 
     for rate in rates:
-        yield _at_most(measured, f"error_percent.rate{rate}", error_percent(rate), limits.largest_error_percent)
+        yield _within(measured, f"error_percent.rate{rate}", _of_rate("error_percent", rate),
+                      limits.largest_error_percent)
     for rate in rates:
-        yield _at_most(measured, f"latency_milliseconds.rate{rate}", f"verification.total_milliseconds.{rate}",
-                       limits.largest_latency_milliseconds, on_target)
+        yield _within(measured, f"latency_milliseconds.rate{rate}", _of_rate("latency_milliseconds", rate),
+                      limits.largest_latency_milliseconds, on_target)
     yield _bit_exact(measured)
-    yield _at_most(measured, "l1_bytes", "verification.l1_bytes", limits.largest_l1_bytes, on_target)
-    yield _at_most(measured, "l2_bytes", "verification.l2_bytes", limits.largest_l2_bytes, on_target)
-    yield _codebook_usage(measured, limits.least_codebook_usage)
-    yield _at_most(measured, "float16_loss", "float16.relative_error_growth", limits.largest_float16_loss)
+    yield _within(measured, "l1_bytes", "verification.l1_bytes", limits.largest_l1_bytes, on_target)
+    yield _within(measured, "l2_bytes", "verification.l2_bytes", limits.largest_l2_bytes, on_target)
+    yield _within(measured, "codebook_usage", "codebooks.least_usage", limits.least_codebook_usage, at_least=True)
+    yield _within(measured, "float16_loss", "float16.relative_error_growth", limits.largest_float16_loss)
     yield from _accuracy_losses(measured, rates, limits.largest_accuracy_loss)
     if champion is not None:
         yield from _against(champion, measured, rates)
 
 
-def error_percent(rate: int) -> str:
-    """Where the error stands that the gate is about."""
-    return f"rate_distortion.splits.validation.edgecodec.{rate}.error_percent"
-
-
-def _at_most(measured: Measurements, name: str, where: str, limit: float, evidence: str = "measured") -> Verdict:
+def _within(measured: Measurements, name: str, where: str, limit: float, evidence: str = "measured",
+            at_least: bool = False) -> Verdict:
+    """The figure at ``where`` against its limit, which it may not exceed, or with ``at_least`` not fall below."""
     value = measured.number(where)
     if not math.isfinite(value):
         return Verdict(name, math.nan, limit, False, "missing", _absent(name, where))
-    reason = "" if value <= limit else f"{name}: {_shown(value)} is more than {_shown(limit)}"
-    return Verdict(name, value, limit, value <= limit, evidence, reason)
+    passed = value >= limit if at_least else value <= limit
+    reason = "" if passed else f"{name}: {shown(value)} is {'less' if at_least else 'more'} than {shown(limit)}"
+    return Verdict(name, value, limit, passed, evidence, reason)
 
 
 def _bit_exact(measured: Measurements) -> Verdict:
@@ -108,15 +108,6 @@ def _bit_exact(measured: Measurements) -> Verdict:
     return Verdict("bit_exact", float(found), 1, found, "measured", reason)
 
 
-def _codebook_usage(measured: Measurements, limit: float) -> Verdict:
-    name, where = "codebook_usage", "codebooks.least_usage"
-    value = measured.number(where)
-    if not math.isfinite(value):
-        return Verdict(name, math.nan, limit, False, "missing", _absent(name, where))
-    reason = "" if value >= limit else f"{name}: {_shown(value)} is less than {_shown(limit)}"
-    return Verdict(name, value, limit, value >= limit, "measured", reason)
-
-
 def _accuracy_losses(measured: Measurements, rates: Sequence[int], limit: float) -> Iterator[Verdict]:
     """Only recordings that name different damages have a classifier that could lose accuracy."""
     if measured.entry("damage.classes") == []:
@@ -124,7 +115,7 @@ def _accuracy_losses(measured: Measurements, rates: Sequence[int], limit: float)
                       "accuracy_loss: the recordings name no damages to tell apart; not measured")
         return
     for rate in rates:
-        yield _at_most(measured, f"accuracy_loss.rate{rate}", f"damage.accuracy_loss.{rate}", limit)
+        yield _within(measured, f"accuracy_loss.rate{rate}", f"damage.accuracy_loss.{rate}", limit)
 
 
 def _against(champion: Champion, measured: Measurements, rates: Sequence[int]) -> Iterator[Verdict]:
@@ -135,8 +126,12 @@ def _against(champion: Champion, measured: Measurements, rates: Sequence[int]) -
                       f"champion: version {champion.version} was measured on other validation windows; not compared")
         return
     for rate in rates:
-        yield _at_most(measured, f"champion.rate{rate}", error_percent(rate),
-                       champion.error_percent.get(rate, math.inf))
+        yield _within(measured, f"champion.rate{rate}", _of_rate("error_percent", rate),
+                      champion.error_percent.get(rate, math.inf))
+
+
+def _of_rate(name: str, rate: int) -> str:
+    return OF_RATE[name].format(rate=rate)
 
 
 def _absent(name: str, where: str) -> str:
@@ -144,13 +139,5 @@ def _absent(name: str, where: str) -> str:
     return f"{name}: no finite {field} in artifacts/metrics/{file}.json; run the stage that writes it (dvc repro)"
 
 
-def _outcome(verdict: Verdict) -> str:
-    if not verdict.passed:
-        return "FAILED"
-    return "not compared" if verdict.reason else "passed"
-
-
-def _shown(value: float) -> str:
-    if not math.isfinite(value):
-        return "-"
-    return f"{value:,.0f}" if value >= 10_000 else f"{value:.6g}"
+def _row(verdict: Verdict) -> tuple[str, ...]:
+    return verdict.name, shown(verdict.value), shown(verdict.limit), verdict.evidence, verdict.outcome

@@ -1,14 +1,44 @@
-"""The numbers that the stages left in ``artifacts/metrics/``, read by dotted name."""
+"""The numbers that the stages left in ``artifacts/metrics/``: read by dotted name, by rate, and in summary."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgecodec.packets.network import ExportedCodec
+from edgecodec.packets.packet import PacketFormat, compression_ratios
 from edgecodec.storage import read_json
+
+VALIDATION_DIGEST = "windows.splits.validation.digest"  # names the windows that errors are measured on
+VALIDATION = "rate_distortion.splits.validation"  # every codec on these windows
+CODEC = f"{VALIDATION}.edgecodec"  # ours
+OF_RATE = {  # figures by which runs are compared: their names in MLflow, and where metrics files have them
+    "error_percent": f"{CODEC}.{{rate}}.error_percent",
+    "pointwise_error_percent": f"{CODEC}.{{rate}}.pointwise_error_percent",
+    "nmse_percent": f"{CODEC}.{{rate}}.nmse_percent",
+    "bits_per_window": f"{CODEC}.{{rate}}.bits_per_window",
+    "damage_accuracy": "damage.accuracy.heave_line.by_rate.{rate}.decoded",
+    "latency_milliseconds": "verification.total_milliseconds.{rate}",
+    "energy_millijoules": "verification.energy_millijoules.{rate}",
+}
+OF_RUN = {
+    "codebook.least_usage": "codebooks.least_usage",
+    "codebook.mean_perplexity": "codebooks.mean_perplexity",
+    "codebook.mean_reseed_rate": "codebooks.mean_reseed_rate",
+    "codebook.dead": "codebooks.dead",
+    "damage_accuracy.raw": "damage.accuracy.heave_line.raw",
+    "float16.relative_error_growth": "float16.relative_error_growth",
+    "target.encoder_cycles": "verification.encoder.cycles",
+    "target.encoder_macs": "verification.encoder.macs",
+    "target.l1_bytes": "verification.l1_bytes",
+    "target.l2_bytes": "verification.l2_bytes",
+    "target.code_bytes": "verification.code_bytes",
+    "data.train_windows": "windows.splits.train.windows",
+    "data.validation_windows": "windows.splits.validation.windows",
+}
 
 
 @dataclass(frozen=True)
@@ -39,3 +69,43 @@ class Measurements:
         """The number at ``name``; NaN if there is none."""
         found = self.entry(name)
         return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else math.nan
+
+    def of_rate(self, name: str, rate: int) -> float:
+        """The figure ``name`` of :data:`OF_RATE`; NaN if there is none."""
+        return self.number(OF_RATE[name].format(rate=rate))
+
+    def summary(self, rates: Iterable[int]) -> dict[str, float]:
+        """The figures that were measured, under their names in MLflow (``error_percent.rate1``)."""
+        found = {f"{name}.rate{rate}": self.of_rate(name, rate) for name in OF_RATE for rate in rates}
+        found |= {name: self.number(path) for name, path in OF_RUN.items()}
+        return {name: value for name, value in found.items() if math.isfinite(value)}
+
+
+@dataclass(frozen=True)
+class RateFigures:
+    """What one rate of a codec costs and reaches; NaN where nothing was measured."""
+
+    rate: int
+    payload_bits: int
+    packet_bytes: int
+    payload_ratio: float  # compression as the paper counts it: indices alone
+    on_air_ratio: float  # header, checksum and padding counted
+    error_percent: float  # this and the next two on the validation split
+    pointwise_error_percent: float
+    nmse_percent: float
+    latency_milliseconds: float  # on the target, encoder and quantizer
+    energy_millijoules: float  # computing and sending
+
+
+def figures_of_rates(codec: ExportedCodec, measured: Measurements) -> list[RateFigures]:
+    """Figures of every rate, from the codec itself and from what the stages measured."""
+    form = PacketFormat.of(codec)
+    found = []
+    for rate in form.rates:
+        ratios = compression_ratios(codec, rate)
+        found.append(RateFigures(
+            rate, form.payload_bits(rate), form.packet_bytes(rate), ratios.payload, ratios.on_air,
+            *(measured.of_rate(name, rate) for name in (
+                "error_percent", "pointwise_error_percent", "nmse_percent", "latency_milliseconds",
+                "energy_millijoules"))))
+    return found

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
+from edgecodec.console import markdown_table
 from edgecodec.packets.network import ExportedCodec
-from edgecodec.registry.markdown import markdown_table
-from edgecodec.registry.measurements import Measurements
-from edgecodec.registry.rate_figures import figures_of_rates
+from edgecodec.registry.measurements import Measurements, figures_of_rates
 
 CARD = """\
 # EdgeCodec model {model_id}
@@ -58,8 +57,9 @@ def model_card(codec: ExportedCodec, measured: Measurements) -> str:
         (f"{each.rate}", f"{each.payload_bits}", f"{each.packet_bytes}", f"{each.payload_ratio:.0f}",
          f"{each.on_air_ratio:.0f}") for each in rates])
     errors = markdown_table(("rate", "error %", "pointwise %", "NMSE %", "ms", "mJ"), [
-        (f"{each.rate}", f"{each.error_percent:.3g}", f"{each.pointwise_error_percent:.3g}",
-         f"{each.nmse_percent:.3g}", f"{each.milliseconds:.3g}", f"{each.millijoules:.3g}") for each in rates])
+        (f"{each.rate}", *(f"{figure:.3g}" for figure in (
+            each.error_percent, each.pointwise_error_percent, each.nmse_percent, each.latency_milliseconds,
+            each.energy_millijoules))) for each in rates])
     return CARD.format(
         model_id=codec.model_hash[:8], model_hash=codec.model_hash, codec=codec.codec,
         channels=codec.channels, samples=codec.samples, sample_rate=codec.sample_rate_hz,

@@ -16,19 +16,24 @@ from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag
+from mlflow.models import Model
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from edgecodec import chosen
+from edgecodec.errors import EdgeCodecError
+from edgecodec.git import present_commit
 from edgecodec.params import Params
 from edgecodec.registry.bundle import build_bundle
-from edgecodec.registry.gates import VALIDATION_DIGEST, Verdict, gates_markdown, judge, reasons
-from edgecodec.registry.measurements import Measurements
-from edgecodec.registry.report.attach import attach_report
+from edgecodec.registry.examination import open_sealed
+from edgecodec.registry.gates import Verdict, gates_markdown, judge, reasons
+from edgecodec.registry.manifest import Bundle, loader_sha256
+from edgecodec.registry.measurements import VALIDATION_DIGEST, Measurements
+from edgecodec.registry.registered import RegisteredVersion, fetch_model, find_version
+from edgecodec.registry.report.of_version import attach_report
 from edgecodec.registry.report.page import Subject
-from edgecodec.registry.restoration import restore_files
 from edgecodec.registry.store import Store, open_store, reporting_failure, store_exists
-from edgecodec.registry.summary import summary
-from edgecodec.registry.tracking import Run, git_commit, run_of_state
-from edgecodec.registry.versions import Version, champion_of, version_of
+from edgecodec.registry.tracking import Run, run_of_state
+from edgecodec.registry.versions import LOADER_FILES, Version, champion_of, save_as_model, version_of
 from edgecodec.storage import sha256_of_file, write_json
 
 METRICS = Path("artifacts/metrics")
@@ -63,7 +68,7 @@ def register(params: Params, repository: Path) -> Registration:
         run.set_tags({"gates": "failed" if failures else "passed", "gates.reasons": "; ".join(failures) or "none",
                       DESCRIPTION: gates_markdown(verdicts)})
         run.log_curves(measured.entry("training.history") or [])
-        run.log_summary(summary(measured, _rates(params)))
+        run.log_summary(measured.summary(_rates(params)))
         run.client.log_inputs(run.id, datasets=_datasets(measured))
         _log_files(run, verdicts, repository)
         version = None if failures else _register_bundle(store, run, measured, verdicts, params, repository)
@@ -87,7 +92,7 @@ def judge_present(params: Params, repository: Path) -> tuple[Verdict, ...]:
 
 def _register_bundle(store: Store, run: Run, measured: Measurements, verdicts: Sequence[Verdict], params: Params,
                      repository: Path) -> Version:
-    figures = summary(measured, _rates(params))
+    figures = measured.summary(_rates(params))
     compared = {name: str(value) for name, value in figures.items() if name.startswith(COMPARED)}
     champion = champion_of(run.client, params.registry.model_name)
     with tempfile.TemporaryDirectory() as temporary:
@@ -99,19 +104,52 @@ def _register_bundle(store: Store, run: Run, measured: Measurements, verdicts: S
             tags={
                 "gates": "passed", "evidence": str(measured.entry("verification.evidence")), "codec": params.codec,
                 "profile": params.train.profile, "model_hash": bundle.model_hash,
-                "git_commit": git_commit(repository) or "none",
+                "git_commit": present_commit(repository) or "none",
                 "validation_digest": str(measured.entry(VALIDATION_DIGEST)), **compared,
             },
         )
         if not version.is_new:
-            version = replace(version, is_restored=restore_files(store, version.name, version.number, bundle))
+            version = replace(version, is_restored=_restore_files(store, version.name, version.number, bundle))
         attach_report(run.client, run.id, Subject(
             params.registry.model_name, version.number, bundle.folder, bundle.sha256,
             repository / "artifacts" / "analysis", verdicts, params.gates.largest_error_percent,
             None if champion is None or champion.version == version.number else champion,
-            {"git commit": git_commit(repository) or "none", "MLflow run": run.id}))
+            {"git commit": present_commit(repository) or "none", "MLflow run": run.id}))
     run.set_tags({"model_version": f"{version.name} {version.number}"})
     return version
+
+
+def _restore_files(store: Store, name: str, number: str, bundle: Bundle) -> bool:
+    """Make sure that MLflow has the files of a version of ``bundle``; whether they had to be put back.
+
+    Raises:
+        EdgeCodecError: there are files that do not belong to the version.
+    """
+    version = find_version(store, name, number)
+    try:
+        _check(store, version)
+    except EdgeCodecError:
+        _put_back(store, version, bundle)
+        _check(store, find_version(store, name, number))
+        return True
+    return False
+
+
+def _check(store: Store, version: RegisteredVersion) -> None:
+    with tempfile.TemporaryDirectory() as work:
+        open_sealed(version, fetch_model(store, version, Path(work)))
+
+
+def _put_back(store: Store, version: RegisteredVersion, bundle: Bundle) -> None:
+    client = store.client
+    place = client.get_model_version_download_uri(version.name, version.number)
+    logged = client.get_model_version(version.name, version.number).model_id
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "model"
+        save_as_model(bundle, folder, Model(artifact_path=place, run_id=version.run_id, model_id=logged,
+                                            model_uuid=logged))
+        get_artifact_repository(place, tracking_uri=store.uri).log_artifacts(str(folder))
+        client.set_model_version_tag(version.name, version.number, LOADER_FILES, loader_sha256(folder))
 
 
 def _headline(figures: Mapping[str, float], params: Params) -> str:

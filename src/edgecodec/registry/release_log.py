@@ -29,7 +29,7 @@ from mlflow.exceptions import MlflowException
 from pydantic import TypeAdapter, ValidationError
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.registry.store import Store
+from edgecodec.registry.store import Store, create_registered_model, registered_model
 
 Action = Literal["promote", "restore", "rollback", "repair"]
 BEGINNING = "0" * 64  # what the first entry holds instead of a hash
@@ -160,12 +160,8 @@ class ReleaseLog:
         client, experiment = store.client, store.experiment(f"{name}-releases")
         run = client.create_run(experiment, run_name="release log").info.run_id
         client.set_terminated(run)
-        try:
-            client.create_registered_model(_binding(name), tags={RUN: run}, description=DESCRIPTION.format(
-                name=name, run=run, experiment=f"{name}-releases"))
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
+        description = DESCRIPTION.format(name=name, run=run, experiment=f"{name}-releases")
+        if not create_registered_model(client, _binding(name), description, {RUN: run}):
             client.delete_run(run)
         return cls.open(store, name)
 
@@ -257,12 +253,8 @@ def _binding(name: str) -> str:
 
 def _tags(client: MlflowClient, name: str) -> dict[str, str]:
     """Tags of a registered model; none if there is no such model."""
-    try:
-        return dict(client.get_registered_model(name).tags)
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return {}
-        raise
+    model = registered_model(client, name)
+    return {} if model is None else dict(model.tags)
 
 
 def _sha256(text: str) -> str:

@@ -210,7 +210,8 @@ class Releases:
             before = before[:-1] if before[-1:] == [version.number] else before
             action: Action = "restore" if state.astray and version.number == champion else "promote"
             after = Aliases(version.number, before[-1] if before else None)
-            return Release(version.number, self._release(action, state, after, sealed, request), examination)
+            entry = self._decide(action, state, after, version.number, _facts(sealed, request), request)
+            return Release(version.number, entry, examination)
 
     def rollback(self, request: Request, withdrawn: str | None = None) -> Release:
         """Make the champion before the present one the champion again, if it passes today.
@@ -244,7 +245,7 @@ class Releases:
             if examination.failures:
                 raise RefusedError(f"no rollback to {version}: {'; '.join(examination.failures)}", examination)
             after = Aliases(back, before[-1] if before else None)
-            entry = self._release("rollback", state, after, sealed, request)
+            entry = self._decide("rollback", state, after, version.number, _facts(sealed, request), request)
             return Release(version.number, entry, examination)
 
     def repair(self, request: Request) -> list[Entry]:
@@ -305,12 +306,6 @@ class Releases:
         with tempfile.TemporaryDirectory() as work:
             version = find_version(self.store, self.name, number)
             return open_sealed(version, fetch_model(self.store, version, Path(work))).figures
-
-    def _release(self, action: Action, state: State, after: Aliases, sealed: SealedBundle, request: Request) -> Entry:
-        """Append the entry that makes the examined version the champion, and let the aliases follow."""
-        facts = Facts(sealed.bundle.sha256, sealed.figures, sealed.evidence,
-                      request.accept_estimated if sealed.evidence == "estimated" else None)
-        return self._decide(action, state, after, sealed.version.number, facts, request)
 
     def _decide(self, action: Action, state: State, after: Aliases, version: str, facts: Facts,
                 request: Request) -> Entry:
@@ -391,6 +386,12 @@ class Releases:
     def _aliases(self) -> Aliases:
         found = aliases_of(self.store.client, self.name)
         return Aliases(found.get(CHAMPION), found.get(PREVIOUS_CHAMPION))
+
+
+def _facts(sealed: SealedBundle, request: Request) -> Facts:
+    """What an examined version is logged with."""
+    return Facts(sealed.bundle.sha256, sealed.figures, sealed.evidence,
+                 request.accept_estimated if sealed.evidence == "estimated" else None)
 
 
 def _facts_of(history: History, lost: str) -> Facts:

@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 import requests
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
+from mlflow.entities.model_registry import RegisteredModel
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -131,6 +132,28 @@ def open_store() -> Store:
         client = MlflowClient(uri, registry_uri=uri)
         client.search_experiments(max_results=1)  # creates the tables of a new database, and finds a server down
     return Store(client, uri, None if named else home() / "mlartifacts")
+
+
+def registered_model(client: MlflowClient, name: str) -> RegisteredModel | None:
+    """The registered model ``name``; None if there is none."""
+    try:
+        return client.get_registered_model(name)
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
+
+
+def create_registered_model(client: MlflowClient, name: str, description: str,
+                            tags: Mapping[str, str] | None = None) -> bool:
+    """Create the registered model ``name``, unless there is one; whether it is new."""
+    try:
+        client.create_registered_model(name, tags=tags, description=description)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        return False
+    return True
 
 
 @contextmanager

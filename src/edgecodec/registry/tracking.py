@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import math
 import os
-import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 
+from edgecodec.git import present_commit
 from edgecodec.params import Params
-from edgecodec.registry.pipeline_state import pipeline_key
+from edgecodec.registry.lineage import pipeline_key
 from edgecodec.registry.store import Store, locked
 
 Item = TypeVar("Item")
@@ -37,8 +38,11 @@ class Run:
     id: str
 
     def log_curves(self, rows: Sequence[Mapping[str, float]]) -> None:
-        """Append rows of a learning curve, each with its ``step``, unless the curves already reach that far."""
-        rows = [{_dotted(name): value for name, value in row.items()} for row in rows]
+        """Append rows of a learning curve, each with its ``step``, unless the curves already reach that far.
+
+        A figure of one rate is named as in the summary: ``error_percent.rate1``.
+        """
+        rows = [{name.replace("_rate", ".rate"): value for name, value in row.items()} for row in rows]
         names = {name for row in rows for name in row if name != "step"}
         reached = {name: max((point.step for point in self.client.get_metric_history(self.id, CURVES + name)),
                              default=-1) for name in names}
@@ -76,16 +80,11 @@ class Run:
             self.client.log_batch(self.id, metrics=batch)
 
 
-def _dotted(name: str) -> str:
-    """A figure of one rate is named as in the summary: ``error_percent.rate1``."""
-    return name.replace("_rate", ".rate")
-
-
 def run_of_state(store: Store, params: Params, folder: Path) -> Run:
     """The run of the pipeline's present state, created if it is new.
 
     Raises:
-        EdgeCodecError: see :func:`edgecodec.registry.pipeline_state.pipeline_key` and :meth:`Store.experiment`.
+        EdgeCodecError: see :func:`edgecodec.registry.lineage.pipeline_key` and :meth:`Store.experiment`.
     """
     key = pipeline_key(params, folder)
     experiment = store.experiment(params.registry.experiment)
@@ -111,38 +110,25 @@ def flat_params(params: Params) -> dict[str, str]:
     for source in ("twin", "array"):
         if source != params.data.source:
             del content["data"][source]
-    return dict(_flat("", content))
+    return {name: _words(value, ", ") for name, value in dotted(content).items() if value is not None}
 
 
-def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for key, entry in value.items():
-            yield from _flat(f"{prefix}.{key}" if prefix else key, entry)
-    elif isinstance(value, list):
-        yield prefix, ", ".join(_words(entry) for entry in value)
-    elif value is not None:
-        yield prefix, str(value)
+def dotted(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings in nested sections, by their dotted names."""
+    (row,) = pd.json_normalize(dict(settings)).to_dict("records")
+    return {str(name): value for name, value in row.items()}
 
 
-def _words(value: Any) -> str:
-    """MLflow would spread JSON over many lines; ``1 16 6`` stays on one."""
-    return " ".join(map(_words, value)) if isinstance(value, list) else str(value)
+def _words(value: Any, between: str = " ") -> str:
+    """MLflow would spread JSON over many lines; ``1 16 6, 16 45 4`` stays on one."""
+    return between.join(map(_words, value)) if isinstance(value, list) else str(value)
 
 
 def _origin(folder: Path) -> dict[str, str]:
     """Where the run came from, in MLflow's own tags."""
     tags = {"mlflow.source.name": "dvc.yaml", "mlflow.source.type": "PROJECT"}
-    commit = git_commit(folder)
+    commit = present_commit(folder)
     return tags if commit is None else {**tags, "mlflow.source.git.commit": commit}
-
-
-def git_commit(folder: Path) -> str | None:
-    """The commit that is checked out in ``folder``; None outside of git."""
-    try:
-        found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return found.stdout.strip()
 
 
 def _now() -> int:

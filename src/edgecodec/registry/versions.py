@@ -13,16 +13,14 @@ import mlflow.pyfunc
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
-from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import Array
 
 from edgecodec.registry.bundle import LOADER, pinned_requirements
 from edgecodec.registry.gates import Champion
 from edgecodec.registry.manifest import Bundle, loader_sha256
-from edgecodec.registry.store import locked
+from edgecodec.registry.store import create_registered_model, locked, registered_model
 from edgecodec.registry.tracking import Run
 
 CANDIDATE, CHAMPION, PREVIOUS_CHAMPION = "candidate", "champion", "previous-champion"  # aliases
@@ -85,12 +83,8 @@ def version_of(run: Run, bundle: Bundle, name: str, description: str, tags: Mapp
 
 def aliases_of(client: MlflowClient, name: str) -> dict[str, str]:
     """The versions that the aliases of ``name`` point to; none if there is no such model."""
-    try:
-        return {alias: str(number) for alias, number in client.get_registered_model(name).aliases.items()}
-    except MlflowException as error:
-        if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
-            return {}
-        raise
+    model = registered_model(client, name)
+    return {} if model is None else {alias: str(number) for alias, number in model.aliases.items()}
 
 
 def save_as_model(bundle: Bundle, folder: Path, model: Model) -> None:
@@ -120,11 +114,7 @@ def _create(run: Run, bundle: Bundle, name: str, description: str, tags: Mapping
         Metric(point.key, point.value, point.timestamp, point.step, model_id=logged.model_id, run_id=run.id)
         for point in run.summary_points()
     ])  # the same points, now shown with the model as well
-    try:
-        client.create_registered_model(name, description=DESCRIPTION)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
+    create_registered_model(client, name, DESCRIPTION)
     version: ModelVersion = client.create_model_version(
         name, logged.artifact_location, run.id, tags={**tags, BUNDLE: bundle.sha256, LOADER_FILES: loader},
         description=description, model_id=logged.model_id)

@@ -22,7 +22,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -43,7 +43,7 @@ from edgecodec.progress import progress
 from edgecodec.storage import rounded
 from edgecodec.training.checkpoint import load_checkpoint, save_checkpoint
 from edgecodec.training.coded import fit_coded
-from edgecodec.training.losses import CodecLoss, LossParts, RelativeLoss, SumLoss, discriminator_loss
+from edgecodec.training.losses import CodecLoss, LossParts, discriminator_loss
 from edgecodec.training.processes import Processes
 
 FIT_WINDOWS = 2000  # for normalisation and linear fit
@@ -107,9 +107,10 @@ class Trainer:
         self.exchange = ProfileExchange.of_recordings(train)
         self.discriminator = Discriminator(train.channels) if self.schedule.loss.adversarial else None
         self.linear_fit = self._fit()
-        self.loss: CodecLoss = RelativeLoss(self._relative()) if self.recipe.loss == "relative" else SumLoss()
-        self.optimizers = self._optimizers()
-        self.checkpoint = checkpoints / f"{self._digest()[:16]}.safetensors"
+        self.loss = CodecLoss(self._relative() if self.recipe.loss == "relative" else None)
+        self.optimizers = {name: torch.optim.Adam(module.parameters(), betas=(0.9, 0.99))
+                           for name, module in self._modules().items()}
+        self.checkpoint = checkpoints / f"{self._digest()[:16]}.pt"
         self.step = 0
         self.history: list[dict[str, float]] = []
         self.reseeded = torch.zeros(self.codec.quantizer.stages_of_rate[-1])
@@ -185,7 +186,7 @@ class Trainer:
         rebuilt = self.codec(batch.inputs[own], stages_sent, quantize=phase != "warm-up")
         # A discriminator costs twice the codec's time: it has nothing to say before there are codewords.
         discriminator = None if phase == "warm-up" else self.discriminator
-        parts: LossParts = self.loss(rebuilt, targets, discriminator)
+        parts = self.loss(rebuilt, targets, discriminator)
         self._descend("codec", parts.total(self.schedule.loss), list(self.codec.parameters()))
         if discriminator is not None:
             self._descend("discriminator", discriminator_loss(discriminator, targets, rebuilt.windows),
@@ -218,11 +219,9 @@ class Trainer:
 
     def _draw(self, generator: np.random.Generator, count: int) -> NormalizedBatch:
         """Training windows at random offsets, some with another mean profile."""
-        drawn = self.train.draw(generator, count)
-        shift = self.exchange.shifts(generator, drawn.targets.mean(axis=-1, dtype=np.float64), drawn.wind,
-                                     self.schedule.offset_augmentation)[..., None]  # [n, channels, 1]
-        return NormalizedBatch(self.codec.normalize(torch.from_numpy(drawn.inputs + shift)),
-                               self.codec.normalize(torch.from_numpy(drawn.targets + shift)))
+        drawn = self.exchange.exchanged(generator, self.train.draw(generator, count), self.schedule.offset_augmentation)
+        return NormalizedBatch(*(self.codec.normalize(torch.from_numpy(windows))
+                                 for windows in (drawn.inputs, drawn.targets)))
 
     def _stages_sent(self, generator: np.random.Generator, count: int) -> Tensor:
         """Per item the stages of a random rate; without quantizer dropout those of the highest."""
@@ -286,10 +285,6 @@ class Trainer:
             return self._draw(generator, count).inputs
         return torch.from_numpy(generator.random((count, self.train.channels, self.train.samples), dtype=np.float32))
 
-    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {name: torch.optim.Adam(module.parameters(), betas=(0.9, 0.99))
-                for name, module in self._modules().items()}
-
     # -- progress ------------------------------------------------------------------------------------------------
 
     def _evaluate(self, parts: LossParts) -> None:
@@ -317,17 +312,16 @@ class Trainer:
         modules: dict[str, nn.Module] = {"codec": self.codec}
         return modules if self.discriminator is None else {**modules, "discriminator": self.discriminator}
 
-    def _named_optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {f"{name}_optimizer": optimizer for name, optimizer in self.optimizers.items()}
+    def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        return {**self._modules(), **{f"{name}_optimizer": each for name, each in self.optimizers.items()}}
 
     def _save(self) -> None:
-        state: dict[str, Any] = {"step": self.step, "history": self.history, "reseeded": self.reseeded.tolist()}
-        save_checkpoint(self.checkpoint, self._digest(), state, self._modules(), self._named_optimizers())
+        progress = {"step": self.step, "history": self.history, "reseeded": self.reseeded}
+        save_checkpoint(self.checkpoint, self._digest(), progress, self._parts())
 
     def _resume(self) -> None:
-        state = load_checkpoint(self.checkpoint, self._digest(), self._modules(), self._named_optimizers())
-        self.step, self.history = state["step"], state["history"]
-        self.reseeded = torch.tensor(state["reseeded"])
+        progress = load_checkpoint(self.checkpoint, self._digest(), self._parts())
+        self.step, self.history, self.reseeded = progress["step"], progress["history"], progress["reseeded"]
 
     def _digest(self) -> str:
         """Of everything that a training depends on: parameters, and the data by what was fitted to it."""

@@ -95,11 +95,3 @@ def test_a_constant_coefficient_costs_nothing() -> None:
     (quantizer,) = fit_quantizers(rows, (8,))
     bits, error = bits_and_error(quantizer, rows)
     assert (bits, error) == (0, 0)
-
-
-def test_arrays_hold_all_of_it(seen: Floats, unseen: Floats) -> None:
-    quantizer = fit_at_step(seen, 4.0)
-    again = ScalarQuantizer.from_arrays(quantizer.arrays())
-    np.testing.assert_array_equal(again.quantize(unseen), quantizer.quantize(unseen))
-    np.testing.assert_array_equal(again.coder.encode(again.quantize(unseen)[0]),
-                                  quantizer.coder.encode(quantizer.quantize(unseen)[0]))

@@ -48,12 +48,6 @@ def test_what_cannot_be_reached_is_said(rival: Rival, targets: Floats) -> None:
     assert compressed.bits_per_window > 90
 
 
-def test_the_same_windows_give_the_same_bits(rival: Rival, targets: Floats) -> None:
-    first, second = next(rival.compress(targets)), next(rival.compress(targets))
-    assert (first.bits_per_window, first.settings) == (second.bits_per_window, second.settings)
-    np.testing.assert_array_equal(first.reconstruction, second.reconstruction)
-
-
 def test_the_kinds_of_error_bound_differ_in_words_only(preparation: FieldPreparation, targets: Floats) -> None:
     absolute, relative, both = (
         [(each.bits_per_window, errors(each.reconstruction, targets).error_percent)

@@ -7,10 +7,14 @@ import pytest
 
 from edgecodec.data.windows import WindowSet, lowpass
 from edgecodec.evaluation.rivals.cosine import coefficients_in_band, resample
-from edgecodec.evaluation.rivals.klt_dct import fit_klt_dct
-from edgecodec.evaluation.rivals.means import fit_means
 from edgecodec.evaluation.rivals.rival import Floats
-from edgecodec.evaluation.rivals.transform_codec import SpatialTransform, TransformCodec, TransformDesign
+from edgecodec.evaluation.rivals.transform_codec import (
+    KLT_DCT,
+    MEANS,
+    SpatialTransform,
+    TransformCodec,
+    TransformDesign,
+)
 from edgecodec.metrics import errors
 
 BUDGETS = (90, 180, 360)
@@ -23,12 +27,12 @@ def targets(validation: WindowSet) -> Floats:
 
 @pytest.fixture(scope="module")
 def klt_dct(train: WindowSet, band: int) -> TransformCodec:
-    return fit_klt_dct(train.targets(), band, BUDGETS)
+    return TransformCodec.fit(KLT_DCT, train.targets(), band, BUDGETS)
 
 
 @pytest.fixture(scope="module")
 def means(train: WindowSet) -> TransformCodec:
-    return fit_means(train.targets(), BUDGETS)
+    return TransformCodec.fit(MEANS, train.targets(), 1, BUDGETS)
 
 
 def test_the_band_of_the_paper_is_96_of_800_coefficients() -> None:
@@ -86,7 +90,7 @@ def test_with_bits_to_spare_means_are_exact(means: TransformCodec, targets: Floa
 
 
 def test_a_second_fit_is_the_same_codec(train: WindowSet, band: int, klt_dct: TransformCodec) -> None:
-    again = fit_klt_dct(train.targets(), band, BUDGETS)
+    again = TransformCodec.fit(KLT_DCT, train.targets(), band, BUDGETS)
     assert again.arrays().keys() == klt_dct.arrays().keys()
     for name, array in klt_dct.arrays().items():
         np.testing.assert_array_equal(again.arrays()[name], array)
@@ -114,7 +118,7 @@ def test_a_window_unlike_all_others_takes_more_bits_and_survives(klt_dct: Transf
 def test_a_channel_that_is_always_zero_stays_zero(targets: Floats, band: int) -> None:
     with_dead_channel = targets.copy()
     with_dead_channel[:, 3] = 0
-    codec = fit_klt_dct(with_dead_channel, band, (90,))
+    codec = TransformCodec.fit(KLT_DCT, with_dead_channel, band, (90,))
     (compressed,) = codec.compress(with_dead_channel)
     assert np.abs(compressed.reconstruction[:, 3]).max() < 1e-6
 

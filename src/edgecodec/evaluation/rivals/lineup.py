@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from edgecodec.errors import EdgeCodecError, naming
-from edgecodec.evaluation.rivals import klt_dct, klt_dct_plain, means
 from edgecodec.evaluation.rivals.joint_rvq import JointRvq
 from edgecodec.evaluation.rivals.rival import Floats, Rival
 from edgecodec.evaluation.rivals.search import FieldPreparation
 from edgecodec.evaluation.rivals.sz3 import Mode, Sz3
-from edgecodec.evaluation.rivals.transform_codec import TransformCodec
+from edgecodec.evaluation.rivals.transform_codec import DESIGNS, TransformCodec
 from edgecodec.evaluation.rivals.zfp import Zfp
+from edgecodec.params import RivalName
 from edgecodec.progress import progress
 from edgecodec.storage import replacing_file
 
-NAMES = ("means", "klt_dct", "klt_dct_plain", "joint_rvq", "sz3_abs", "sz3_rel", "sz3_abs_rel", "zfp")
+NAMES: tuple[RivalName, ...] = get_args(RivalName)
 FILE_NAME = "rivals.safetensors"
 SZ3_MODES: dict[str, Mode] = {f"sz3_{mode}": mode for mode in get_args(Mode)}
 
@@ -41,9 +41,7 @@ def fit_rivals(
     """
     preparation = FieldPreparation.fit(windows, band)
     fits: dict[str, Callable[[], Rival]] = {
-        means.NAME: partial(means.fit_means, windows, budgets),
-        klt_dct.NAME: partial(klt_dct.fit_klt_dct, windows, band, budgets),
-        klt_dct_plain.NAME: partial(klt_dct_plain.fit_klt_dct_plain, windows, band, budgets),
+        **{name: partial(TransformCodec.fit, name, windows, band, budgets) for name in DESIGNS},
         JointRvq.name: partial(JointRvq.fit, windows, [windows] if drawn is None else drawn, band, budgets),
         **{name: partial(Sz3, mode, budgets, preparation) for name, mode in SZ3_MODES.items()},
         Zfp.name: partial(Zfp, budgets, preparation),

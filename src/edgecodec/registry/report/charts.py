@@ -3,51 +3,23 @@
 from __future__ import annotations
 
 import base64
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
+from edgecodec.evaluation.style import ACCENT, COOL, GREY, INK, figure
 
-INK, FAINT, GRID, ACCENT, COOL = "#1f2933", "#8793a0", "#e6eaee", "#d1495b", "#1d6996"
-STYLE: dict[str, Any] = {
-    "svg.hashsalt": "edgecodec", "font.family": "DejaVu Sans", "font.size": 8.5, "axes.edgecolor": FAINT,
-    "axes.labelcolor": INK, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
-    "axes.axisbelow": True, "grid.color": GRID, "legend.frameon": False, "text.color": INK, "xtick.color": INK,
-    "ytick.color": INK, "xtick.minor.visible": False, "ytick.minor.visible": False, "lines.linewidth": 1.4,
-    "figure.constrained_layout.use": True,
-}
+STYLE = {"font.size": 8.5, "axes.axisbelow": True, "lines.linewidth": 1.4}  # but for what all pictures have
 HIGHEST_SHOWN = 1.4
 LEAST_NAMED = 0.055  # of the arena: smaller blocks are drawn without their name
 RIVAL_COLOURS = ("#1d6996", "#0f8554", "#38a6a5", "#edad08", "#94346e", "#73af48", "#8793a0", "#5f4690", "#c77b30",
                  "#4b3f72")
 
 
-@dataclass
-class Drawing:
-    """A figure that is drawn; afterwards ``uri`` holds it."""
-
-    figure: Figure
-    uri: str = field(default="")
-
-
-@contextmanager
-def _drawing(width: float, height: float) -> Iterator[Drawing]:
-    """A figure of ``width`` x ``height`` inches."""
-    with mpl.rc_context(STYLE):
-        drawing = Drawing(Figure(figsize=(width, height)))
-        yield drawing
-        written = io.BytesIO()
-        drawing.figure.savefig(written, format="svg", metadata={"Date": None})
-    drawing.uri = svg_uri(written.getvalue())
-
-
-def svg_uri(svg: bytes) -> str:
+def svg_uri(svg: BytesIO) -> str:
     """``svg`` as a data URI: the page needs no other file, and ids of two pictures cannot clash."""
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.getvalue()).decode()}"
 
 
 @dataclass(frozen=True)
@@ -61,8 +33,9 @@ class ErrorCurve:
 
 def rate_distortion(own: ErrorCurve, champion: ErrorCurve | None, rivals: Sequence[ErrorCurve], gate: float) -> str:
     """Error against bits per window, both logarithmic, up to ``HIGHEST_SHOWN`` times the gate."""
-    with _drawing(7.2, 4.4) as drawing:
-        axes = drawing.figure.subplots()
+    written = BytesIO()
+    with figure(written, 7.2, 4.4, STYLE) as drawn:
+        axes = drawn.subplots()
         for number, rival in enumerate(rivals):
             axes.plot(rival.bits, rival.error_percent, label=rival.name, marker="s", markersize=3.5, linewidth=1,
                       color=RIVAL_COLOURS[number % len(RIVAL_COLOURS)])
@@ -73,9 +46,9 @@ def rate_distortion(own: ErrorCurve, champion: ErrorCurve | None, rivals: Sequen
         for bits, error in zip(own.bits, own.error_percent, strict=True):
             axes.annotate(f"{error:.2f}", (bits, error), textcoords="offset points", xytext=(0, -14), ha="center",
                           color=ACCENT, fontweight="bold")
-        axes.axhline(gate, color=FAINT, linewidth=0.9, linestyle=":")
+        axes.axhline(gate, color=GREY, linewidth=0.9, linestyle=":")
         axes.annotate(f"gate: {gate:g} %", (1, gate), xycoords=("axes fraction", "data"), ha="right", va="bottom",
-                      color=FAINT)
+                      color=GREY)
         axes.set(xscale="log", yscale="log", xlabel="bits per window", ylabel="error")
         axes.set_xticks(own.bits, [f"{bits:g}" for bits in own.bits])
         axes.set_xticks([], minor=True)
@@ -84,14 +57,15 @@ def rate_distortion(own: ErrorCurve, champion: ErrorCurve | None, rivals: Sequen
         axes.set_yticks(ticks, [f"{tick:g} %" for tick in ticks])
         axes.set_yticks([], minor=True)
         axes.set_ylim(lowest, highest)
-        drawing.figure.legend(loc="outside right upper")
-    return drawing.uri
+        drawn.legend(loc="outside right upper")
+    return svg_uri(written)
 
 
 def cycles(names: Sequence[str], counts: Sequence[float]) -> str:
     """Cycles of every step, top to bottom as they run."""
-    with _drawing(7.2, 0.7 + 0.22 * len(names)) as drawing:
-        axes = drawing.figure.subplots()
+    written = BytesIO()
+    with figure(written, 7.2, 0.7 + 0.22 * len(names), STYLE) as drawn:
+        axes = drawn.subplots()
         bars = axes.barh(range(len(names)), counts, color=COOL, height=0.7)
         axes.bar_label(bars, [f"{count / 1e3:,.1f}k" for count in counts], padding=3, fontsize=7.5)
         axes.set_yticks(range(len(names)), names)
@@ -100,14 +74,15 @@ def cycles(names: Sequence[str], counts: Sequence[float]) -> str:
         axes.margins(x=0.12)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1e3:,.0f}k")
         axes.set_xlabel("cycles")
-    return drawing.uri
+    return svg_uri(written)
 
 
 def memory(blocks: Sequence[Mapping[str, Any]], steps: Sequence[str], arena_bytes: int) -> str:
     """Which block of the arena lives where, and during which steps."""
     fills = ("#cfe3ee", "#fbe3d6", "#d9ecdc", "#f3dde6", "#f6ecc6", "#e2def0")
-    with _drawing(7.2, 4.2) as drawing:
-        axes = drawing.figure.subplots()
+    written = BytesIO()
+    with figure(written, 7.2, 4.2, STYLE) as drawn:
+        axes = drawn.subplots()
         for number, block in enumerate(sorted(blocks, key=lambda block: (block["first_step"], block["offset"]))):
             width = block["last_step"] - block["first_step"] + 1
             axes.bar(block["first_step"], block["bytes"] / 1e3, width, block["offset"] / 1e3, align="edge",
@@ -122,16 +97,17 @@ def memory(blocks: Sequence[Mapping[str, Any]], steps: Sequence[str], arena_byte
         axes.set_xticks([number + 0.5 for number in range(len(steps))], steps, rotation=35, ha="right", fontsize=7)
         axes.set(xlim=(0, len(steps)), ylim=(0, 1.09 * arena_bytes / 1e3), ylabel="offset, kB")
         axes.grid(axis="x", visible=False)
-    return drawing.uri
+    return svg_uri(written)
 
 
 def energy(rates: Sequence[str], compute: Sequence[float], radio: Sequence[float], raw: float) -> str:
     """Energy of one window at every rate beside that of sending it raw, logarithmic."""
-    with _drawing(7.2, 0.8 + 0.34 * (len(rates) + 1)) as drawing:
-        axes = drawing.figure.subplots()
+    written = BytesIO()
+    with figure(written, 7.2, 0.8 + 0.34 * (len(rates) + 1), STYLE) as drawn:
+        axes = drawn.subplots()
         labels = [*(f"rate {rate}" for rate in rates), "raw, sent as it is"]
         totals = [*(spent + sent for spent, sent in zip(compute, radio, strict=True)), raw]
-        bars = axes.barh(range(len(labels)), totals, color=[*[ACCENT] * len(rates), FAINT], height=0.65)
+        bars = axes.barh(range(len(labels)), totals, color=[*[ACCENT] * len(rates), GREY], height=0.65)
         notes = [f"{total:.2f} mJ: {spent:.2f} to compute, {sent:.3f} to send, 1/{raw / total:.0f} of raw"
                  for total, spent, sent in zip(totals[:-1], compute, radio, strict=True)]
         axes.bar_label(bars, [*notes, f"{raw:.0f} mJ"], padding=4, fontsize=7.5)
@@ -141,4 +117,4 @@ def energy(rates: Sequence[str], compute: Sequence[float], radio: Sequence[float
         axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xticks([], minor=True)
         axes.grid(axis="y", visible=False)
-    return drawing.uri
+    return svg_uri(written)

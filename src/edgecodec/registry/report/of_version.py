@@ -1,10 +1,11 @@
-"""The release report of a version that MLflow has."""
+"""The release report of a version: kept in MLflow with the run that it came from, and written anew on demand."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
 
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from edgecodec.registry.examination import open_sealed
@@ -15,8 +16,25 @@ from edgecodec.registry.report.page import Subject, write_report
 from edgecodec.registry.store import reporting_failure
 from edgecodec.registry.versions import champion_of
 
+FOLDER = "release_report"  # among the artifacts of the run
+TAG = "report"  # of the version
 RELEASE_TAGS = {"released.at": "released", "released.by": "released by", "released.why": "reason",
                 "withdrawn.at": "withdrawn", "withdrawn.by": "withdrawn by", "withdrawn.why": "withdrawn because"}
+
+
+def attach_report(client: MlflowClient, run_id: str, subject: Subject) -> None:
+    """Write the report of ``subject`` and log it, unless the run has one of this version already."""
+    name = f"version-{subject.version}.html"
+    if any(entry.path == f"{FOLDER}/{name}" for entry in client.list_artifacts(run_id, FOLDER)):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        write_report(subject, Path(folder) / name)
+        client.log_artifact(run_id, str(Path(folder) / name), FOLDER)
+    client.set_model_version_tag(subject.name, subject.version, TAG, f"runs:/{run_id}/{FOLDER}/{name}")
+    experiment = client.get_run(run_id).info.experiment_id
+    described = client.get_model_version(subject.name, subject.version).description
+    client.update_model_version(subject.name, subject.version, (
+        f"{described}\n[Release report](#/experiments/{experiment}/runs/{run_id}/artifacts/{FOLDER}/{name})\n"))
 
 
 def write_version_report(releases: Releases, wanted: str, path: Path) -> RegisteredVersion:

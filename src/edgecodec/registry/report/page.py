@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from edgecodec.console import shown
 from edgecodec.packaged import packaged
 from edgecodec.packets.network import load_codec
 from edgecodec.registry.gates import Champion, Verdict
-from edgecodec.registry.measurements import Measurements
-from edgecodec.registry.rate_figures import figures_of_rates
+from edgecodec.registry.measurements import CODEC, VALIDATION, Measurements, figures_of_rates
 from edgecodec.registry.report import charts
 from edgecodec.storage import read_json, write_text
 
-VALIDATION = "rate_distortion.splits.validation"
 OWN = "edgecodec"
 NAMES = {"edgecodec_coded": "coded packets", "klt_dct": "KLT + DCT", "klt_dct_plain": "KLT + DCT, plain",
          "joint_rvq": "PCA + RVQ", "means": "means alone", "sz3_abs": "SZ3, absolute", "sz3_rel": "SZ3, relative",
@@ -49,7 +49,7 @@ def write_report(subject: Subject, path: Path) -> None:
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page = packaged("registry/report/page.html.j2").read_text(encoding="utf-8")
-    environment.filters.update(figure=_figure, bytes=_bytes)
+    environment.filters.update(figure=lambda value, digits=3: shown(value, digits), bytes=_bytes)
     write_text(path, environment.from_string(page).render(_content(subject)))
 
 
@@ -125,23 +125,16 @@ def _energy(report: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _by_wind(measured: Measurements, rates: Sequence[str]) -> dict[str, list[float]]:
     """Errors at every rate, by wind speed."""
-    speeds: Mapping[str, Any] = measured.entry(f"{VALIDATION}.{OWN}.{rates[0]}.by_wind") or {}
-    return {speed: [measured.number(f"{VALIDATION}.{OWN}.{rate}.by_wind.{speed}.error_percent") for rate in rates]
+    speeds: Mapping[str, Any] = measured.entry(f"{CODEC}.{rates[0]}.by_wind") or {}
+    return {speed: [measured.number(f"{CODEC}.{rate}.by_wind.{speed}.error_percent") for rate in rates]
             for speed in speeds}
 
 
 def _pictures(folder: Path | None) -> dict[str, str | None]:
     paths = {name: None if folder is None else folder / file for name, file in PICTURES.items()}
-    return {name: charts.svg_uri(path.read_bytes()) if path is not None and path.is_file() else None
+    return {name: charts.svg_uri(BytesIO(path.read_bytes())) if path is not None and path.is_file() else None
             for name, path in paths.items()}
 
 
-def _figure(value: Any, digits: int = 3) -> str:
-    """A number with ``digits`` significant digits; a dash where nothing was measured."""
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        return "–"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
-
-
 def _bytes(value: Any) -> str:
-    return f"{value / 1000:,.1f} kB" if isinstance(value, int | float) and math.isfinite(value) else "–"
+    return f"{value / 1000:,.1f} kB" if isinstance(value, int | float) and math.isfinite(value) else "-"

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from edgecodec.commands.options import ARTIFACTS, Artifacts, JsonFile
+
 app = typer.Typer(no_args_is_help=True)
-
-
-def _json_file(path: Path | None) -> Path | None:
-    """Refuses another ending, before anything is measured."""
-    from edgecodec.storage import kind_by_name
-
-    if path is not None:
-        kind_by_name(path, {".json": "JSON"}, "figures")
-    return path
-
-
-JsonFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures as JSON, too.",
-                                               callback=_json_file)]
 
 
 @app.callback()
@@ -37,43 +25,34 @@ def decode(
     cores: Annotated[list[int] | None, typer.Option(min=1, help="Cores to use; may be given again. 1 and 2.")] = None,
     seconds: Annotated[float, typer.Option(min=0.01, help="How long each figure is measured.")] = 1.0,
     output: JsonFile = None,
-    artifacts: Annotated[Path, typer.Option(metavar="FOLDER", help="Results of the pipeline.")] = Path("artifacts"),
+    artifacts: Artifacts = ARTIFACTS,
 ) -> None:
     """Decode packets in batches of 1 to 1024, by ONNX Runtime (as registered models do) and by torch."""
     from dataclasses import asdict
 
-    from rich.table import Table
-
-    from edgecodec.console import standard_output
+    from edgecodec.console import standard_output, table
     from edgecodec.progress import progress
     from edgecodec.registry.decoding_speed import measure
     from edgecodec.storage import rounded, write_json
 
     figures = list(progress(measure(artifacts, cores or [1, 2], seconds=seconds), "Measuring"))
-    table = Table("engine", title="Decoding, from packets to windows", title_justify="left")
-    for heading in ("cores", "batch", "ms per window", "windows/s"):
-        table.add_column(heading, justify="right")
-    for figure in figures:
-        table.add_row(figure.engine, str(figure.cores), str(figure.batch), f"{figure.milliseconds_per_window:.3f}",
-                      f"{figure.windows_per_second:,.0f}")
-    standard_output().print(table)
+    standard_output().print(table(
+        "Decoding, from packets to windows", ("engine", "cores", "batch", "ms per window", "windows/s"),
+        [(figure.engine, str(figure.cores), str(figure.batch), f"{figure.milliseconds_per_window:.3f}",
+          f"{figure.windows_per_second:,.0f}") for figure in figures]))
     if output is not None:
         write_json(output, [{name: rounded(value, 4) if isinstance(value, float) else value
                              for name, value in asdict(figure).items()} for figure in figures])
 
 
 @app.command()
-def instructions(
-    output: JsonFile = None,
-    artifacts: Annotated[Path, typer.Option(metavar="FOLDER", help="Results of the pipeline.")] = Path("artifacts"),
-) -> None:
+def instructions(output: JsonFile = None, artifacts: Artifacts = ARTIFACTS) -> None:
     """Count instructions on QEMU's single cores: RISC-V without Xpulp, and Arm Cortex-M4, M7, M33, M55."""
     from dataclasses import asdict
 
     import numpy as np
-    from rich.table import Table
 
-    from edgecodec.console import standard_output
+    from edgecodec.console import standard_output, table
     from edgecodec.errors import EdgeCodecError
     from edgecodec.packets.network import load_codec
     from edgecodec.params import load_params
@@ -89,40 +68,28 @@ def instructions(
     verify = load_params().verify
     counts = count_instructions(codec, firmware, window.reshape(codec.samples, codec.channels),
                                 choose_toolchain(verify.compiler), verify.time_limit_seconds)
-    table = Table("core", title="Thousands of instructions: encoder, and window to packet by rate; memory in bytes",
-                  title_justify="left")
-    for heading in ("encoder", *(f"rate {rate}" for rate in range(1, len(counts[0].chains) + 1)), "code", "stack"):
-        table.add_column(heading, justify="right")
-    for count in counts:
-        table.add_row(count.core, *(f"{number / 1e3:,.0f}" for number in (count.encoder, *count.chains)),
-                      f"{count.code_bytes:,}", f"{count.stack_bytes:,}")
-    standard_output().print(table)
+    rates = (f"rate {rate}" for rate in range(1, len(counts[0].chains) + 1))
+    standard_output().print(table(
+        "Thousands of instructions: encoder, and window to packet by rate; memory in bytes",
+        ("core", "encoder", *rates, "code", "stack"),
+        [(count.core, *(f"{number / 1e3:,.0f}" for number in (count.encoder, *count.chains)),
+          f"{count.code_bytes:,}", f"{count.stack_bytes:,}") for count in counts]))
     if output is not None:
         write_json(output, {"model_hash": codec.model_hash, "cores": [asdict(count) for count in counts]})
 
 
 @app.command()
-def firmware(
-    output: JsonFile = None,
-    artifacts: Annotated[Path, typer.Option(metavar="FOLDER", help="Results of the pipeline.")] = Path("artifacts"),
-) -> None:
+def firmware(output: JsonFile = None, artifacts: Artifacts = ARTIFACTS) -> None:
     """Count cycles on GVSOC and print them beside the paper's Table III; an estimate, marked so, without GVSOC."""
-    from rich.table import Table
-
-    from edgecodec.console import standard_output
+    from edgecodec.console import standard_output, table
     from edgecodec.simulators.benchmark import table_rows
     from edgecodec.simulators.benchmark_codecs import benchmark_codecs
     from edgecodec.storage import write_json
 
     found = benchmark_codecs(artifacts)
     heading, *rows = table_rows(found)
-    table = Table(title="One window on the target at 370 MHz; simulator figures, not silicon", title_justify="left")
-    for number, title in enumerate(heading):
-        table.add_column(title, justify="right" if number else "left")
-    for row in rows:
-        table.add_row(*row)
     console = standard_output()
-    console.print(table)
+    console.print(table("One window on the target at 370 MHz; simulator figures, not silicon", heading, rows))
     for remark in sorted({one.remark for one in found.values() if one.remark}):
         console.print(f"Estimates, for GVSOC is not found: {remark}.")
     if output is not None:
@@ -130,38 +97,25 @@ def firmware(
 
 
 @app.command()
-def estimates(
-    artifacts: Annotated[Path, typer.Option(metavar="FOLDER", help="Results of the pipeline.")] = Path("artifacts"),
-) -> None:
+def estimates(artifacts: Artifacts = ARTIFACTS) -> None:
     """Count a few codecs on GVSOC, to estimate the cycles of others where there is none: prices, and how far off."""
     from dataclasses import astuple
 
-    from rich.table import Table
-
-    from edgecodec.console import standard_output
+    from edgecodec.console import standard_output, table
     from edgecodec.simulators.benchmark_codecs import count_estimates
     from edgecodec.simulators.estimate import CYCLE_TABLE
 
     found = count_estimates(artifacts)
     found.write(artifacts / CYCLE_TABLE)
-    prices = Table("cycles", title_justify="left")
-    for heading in ("per step", "per MAC", "per value", "per byte"):
-        prices.add_column(heading, justify="right")
-    for kind, price in found.prices.items():
-        prices.add_row(kind, *(f"{cycles:g}" for cycles in astuple(price)))
-    misses = Table("codec", title="Estimates against what was counted", title_justify="left")
-    for heading in ("encoder", "quantizer", "window to packet"):
-        misses.add_column(heading, justify="right")
-    for name, miss in found.misses.items():
-        misses.add_row(name, *(f"{share:+.1%}" for share in astuple(miss)))
-    console = standard_output()
-    console.print(prices, misses, f"An estimate is {found.remark}.")
+    prices = table(None, ("cycles", "per step", "per MAC", "per value", "per byte"),
+                   [(kind, *(f"{cycles:g}" for cycles in astuple(price))) for kind, price in found.prices.items()])
+    misses = table("Estimates against what was counted", ("codec", "encoder", "quantizer", "window to packet"),
+                   [(name, *(f"{share:+.1%}" for share in astuple(miss))) for name, miss in found.misses.items()])
+    standard_output().print(prices, misses, f"An estimate is {found.remark}.")
 
 
 @app.command()
-def trainings(
-    artifacts: Annotated[Path, typer.Option(metavar="FOLDER", help="Results of the pipeline.")] = Path("artifacts"),
-) -> None:
+def trainings(artifacts: Artifacts = ARTIFACTS) -> None:
     """Count other trainings of the codec on GVSOC, and keep beside its cycles how far they lie apart."""
     from edgecodec.console import standard_output
     from edgecodec.simulators.trainings import count_trainings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import platform
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -10,11 +9,11 @@ from pathlib import Path
 
 from rich.table import Table
 
+from edgecodec.console import facts, shown, table
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.network import ExportedCodec, load_codec
 from edgecodec.params import Params
-from edgecodec.registry.measurements import Measurements
-from edgecodec.registry.rate_figures import figures_of_rates
+from edgecodec.registry.measurements import Measurements, figures_of_rates
 from edgecodec.simulators.selection import choose_simulator
 from edgecodec.simulators.toolchain import choose_toolchain
 
@@ -37,7 +36,7 @@ def _codec(codec: ExportedCodec, measured: Measurements) -> Table:
     quantizer = codec.quantizer
     weights, codebooks = (sum(array.nbytes for array in arrays.values())
                           for arrays in (codec.weights(), codec.codebooks()))
-    return _facts({
+    return facts({
         "codec": codec.codec,
         "model hash": codec.model_hash,
         "window": f"{codec.channels} channels x {codec.samples} samples at {codec.sample_rate_hz:g} Hz",
@@ -45,27 +44,25 @@ def _codec(codec: ExportedCodec, measured: Measurements) -> Table:
                      f"{quantizer.tokens} tokens",
         "MACs": f"{codec.multiply_accumulates:,} in the encoder, {quantizer.multiply_accumulates:,} in the quantizer",
         "constants": f"{weights:,} bytes of weights, {codebooks:,} of codebooks",
-        "memory": ", ".join(f"{name} {_shown(measured.number(f'verification.{key}'))}" for name, key in (
+        "memory": ", ".join(f"{name} {shown(measured.number(f'verification.{key}'), 3)}" for name, key in (
             ("L1", "l1_bytes"), ("L2", "l2_bytes"), ("code", "code_bytes"))) + " bytes",
-        "encoder": f"{_shown(measured.number('verification.encoder.cycles'))} cycles on "
+        "encoder": f"{shown(measured.number('verification.encoder.cycles'), 3)} cycles on "
                    f"{measured.entry('verification.target')} ({measured.entry('verification.evidence')})",
     })
 
 
 def _rates(codec: ExportedCodec, measured: Measurements) -> Table:
     headings = {"payload_bits": "bits", "packet_bytes": "packet bytes", "payload_ratio": "ratio, payload",
-                "on_air_ratio": "ratio, on air", "error_percent": "error %", "milliseconds": "ms", "millijoules": "mJ"}
-    table = Table("rate")
-    for heading in headings.values():
-        table.add_column(heading, justify="right")
-    for figures in figures_of_rates(codec, measured):
-        table.add_row(str(figures.rate), *(_shown(getattr(figures, name)) for name in headings))
-    return table
+                "on_air_ratio": "ratio, on air", "error_percent": "error %", "latency_milliseconds": "ms",
+                "energy_millijoules": "mJ"}
+    return table(None, ("rate", *headings.values()), [
+        (str(figures.rate), *(shown(getattr(figures, name), 3) for name in headings))
+        for figures in figures_of_rates(codec, measured)])
 
 
 def _installation(params: Params) -> Table:
     packages = {name: version(name) for name in PACKAGES}
-    return _facts({"python": platform.python_version(), **packages, **dict(_simulators(params))})
+    return facts({"python": platform.python_version(), **packages, **dict(_simulators(params))})
 
 
 def _simulators(params: Params) -> Iterator[tuple[str, str]]:
@@ -75,16 +72,3 @@ def _simulators(params: Params) -> Iterator[tuple[str, str]]:
             yield name, choose_simulator(name, toolchain, params.firmware.l1_stack_bytes).simulator.fingerprint
         except EdgeCodecError as absence:
             yield name, str(absence)
-
-
-def _facts(facts: dict[str, str]) -> Table:
-    table = Table.grid(padding=(0, 2))
-    for name, fact in facts.items():
-        table.add_row(f"[bold]{name}", fact)
-    return table
-
-
-def _shown(value: float) -> str:
-    if not math.isfinite(value):
-        return "not measured"
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

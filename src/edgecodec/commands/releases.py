@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgecodec.commands.options import AsJson
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -26,13 +28,12 @@ Reason = Annotated[str, typer.Option("--reason", "-m", help="Why; goes into the 
 Who = Annotated[str | None, typer.Option("--by", help="Who; user@host if not given.")]
 AcceptEstimated = Annotated[str | None, typer.Option(
     metavar="REASON", help="Release although time on the target was only estimated; goes into the release log.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """All registered versions, newest first."""
-    from edgecodec.registry import release_tables
+    from edgecodec.commands import release_tables
     from edgecodec.registry.registered import list_versions
 
     releases = _releases()
@@ -45,7 +46,7 @@ def list_(as_json: AsJson = False) -> None:
 @app.command()
 def show(version: Version) -> None:
     """What a version is and reaches, and how it was released."""
-    from edgecodec.registry import release_tables
+    from edgecodec.commands import release_tables
     from edgecodec.registry.registered import find_version
 
     releases = _releases()
@@ -102,7 +103,7 @@ def repair(reason: Reason, by: Who = None) -> None:
 @app.command()
 def diff(old: Version, new: Version) -> None:
     """Where two versions differ: figures, parameters, files."""
-    from edgecodec.registry import release_tables
+    from edgecodec.commands import release_tables
     from edgecodec.registry.difference import compare_versions
 
     releases = _releases()
@@ -154,8 +155,8 @@ def report(
 @app.command()
 def history(as_json: AsJson = False) -> None:
     """The release log, checked: who released what, when and why."""
+    from edgecodec.commands import release_tables
     from edgecodec.errors import EdgeCodecError
-    from edgecodec.registry import release_tables
 
     state = _releases().state()
     _print(release_tables.history_json(state.history) if as_json else release_tables.history_table(state.history))
@@ -185,7 +186,7 @@ def _release(command: Callable[[], Release]) -> Release:
 
 
 def _show(examination: Examination) -> None:
-    from edgecodec.registry.release_tables import findings_table
+    from edgecodec.commands.release_tables import findings_table
 
     _print(findings_table(examination))
 
