@@ -37,7 +37,7 @@ from edgecodec.packets.network import Convolution, ExportedCodec, Filter, Single
 from edgecodec.packets.packet import HEADER_BYTES, OVERHEAD_BYTES, PacketFormat, compression_ratios
 from edgecodec.storage import replacing_directory, rounded, write_json
 
-_HASHED = ("include", "src", "ports", "verify")
+SOURCES = ("include", "src", "ports", "verify")  # folders of C and assembly
 _GENERATED_SOURCES = ("codec_model.h", "arithmetic.h", "codec_network.c", "codec_weights.c",
                       "codec_codebooks.c")
 
@@ -70,7 +70,7 @@ def write_firmware(codec: ExportedCodec, golden_windows: Single, l1_bytes: int, 
 def firmware_hash(folder: Path) -> str:
     """sha256 over the C sources of a firmware folder: what a verdict on its bits belongs to."""
     digest = hashlib.sha256()
-    for path in sorted(path for part in _HASHED for path in (folder / part).rglob("*") if path.is_file()):
+    for path in sorted(path for part in SOURCES for path in (folder / part).rglob("*") if path.is_file()):
         digest.update(f"{path.relative_to(folder).as_posix()} {path.stat().st_size}\n".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -210,7 +210,10 @@ def _output(command: tuple[str, ...]) -> str:
     return subprocess.run(command, capture_output=True, text=True, env=_environment(), check=True).stdout
 
 
+def cache_folder() -> Path:
+    """Where zig keeps what it has compiled; the home folder may not be writable."""
+    return Path(os.environ.get("ZIG_GLOBAL_CACHE_DIR") or shared_folder() / f"edgecodec-zig-{os.getuid()}")
+
+
 def _environment() -> dict[str, str]:
-    """zig keeps compiled run-time libraries in a cache folder; the home folder may not be writable."""
-    folder = shared_folder() / f"edgecodec-zig-{os.getuid()}"
-    return {"ZIG_GLOBAL_CACHE_DIR": str(folder), **os.environ}
+    return {**os.environ, "ZIG_GLOBAL_CACHE_DIR": str(cache_folder())}
