@@ -28,11 +28,11 @@ def build_bare_metal(toolchain: Toolchain, firmware: Path, work: Path, windows: 
         EdgeCodecError: the compiler or the linker refuses.
     """
     work.mkdir(parents=True, exist_ok=True)
-    bytes_of_windows, linked, executable = work.resolve() / "windows.bin", work / "linked_windows.S", work / "verify.elf"
-    bytes_of_windows.write_bytes(windows.astype("<f4").tobytes())
+    content, linked, executable = work.resolve() / "windows.bin", work / "linked_windows.S", work / "verify.elf"
+    content.write_bytes(windows.astype("<f4").tobytes())
     # Written anew for every program: zig's cache does not see what a source includes as bytes.
     source = (firmware / "verify" / linked.name).read_text(encoding="utf-8")
-    linked.write_text(source.replace(bytes_of_windows.name, str(bytes_of_windows)), encoding="utf-8")
+    linked.write_text(source.replace(content.name, str(content)), encoding="utf-8")
     Firmware.open(firmware).build(toolchain, machine, executable, main=[main, str(linked.resolve())],
                                   ports=["bare_metal", *ports],
                                   options=[*OPTIMIZATION, *definitions, "-T", str(linker_script)])

@@ -1,4 +1,4 @@
-"""The generated firmware folder, as the simulators see it: which files a port needs, and how programs are built of them."""
+"""The generated firmware folder, as the simulators see it: which files a port needs, and programs built of them."""
 
 from __future__ import annotations
 

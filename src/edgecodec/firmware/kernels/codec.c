@@ -1,7 +1,8 @@
 /* The public functions, but for packing: check the arguments, then run the layers and the quantizer. */
 #include "edgecodec.h"
 
-#include "worker.h"
+#include "layers.h"
+#include "quantizer.h"
 
 static bool is_aligned(const void *pointer, uintptr_t alignment) {
     return (uintptr_t)pointer % alignment == 0;
@@ -79,18 +80,6 @@ ec_status ec_init(ec_context *context, void *arena, size_t arena_bytes, const vo
     return status;
 }
 
-ec_status ec_agree(const ec_worker *worker, ec_status own) {
-    ec_control *control = (ec_control *)(void *)worker->arena;
-    control->verdict[worker->team->worker] = own;
-    ec_wait_for_all(worker);
-    ec_status common = EC_OK;
-    for (uint32_t other = 0; other < worker->team->workers && common == EC_OK; other++) {
-        common = (ec_status)control->verdict[other];
-    }
-    ec_wait_for_all(worker);
-    return common;
-}
-
 static ec_status run_layer(const ec_worker *worker, const ec_layer *layer, const float *window) {
     switch (layer->kind) {
     case EC_NORMALIZE:
@@ -115,20 +104,6 @@ static void clear_zeros(const ec_worker *worker) {
     }
 }
 
-static ec_view output_of(const ec_layer *layer) {
-    switch (layer->kind) {
-    case EC_NORMALIZE:
-        return layer->normalize.output;
-    case EC_TRANSPOSE:
-        return layer->transpose.output;
-    case EC_FILTER:
-        return layer->filter.output;
-    case EC_CONVOLUTION:
-        break;
-    }
-    return layer->convolution.output;
-}
-
 static ec_status check_latent(const ec_worker *worker, const ec_quantizer *quantizer) {
     const ec_half *latent = ec_halves(worker, quantizer->latent.at);
     const ec_range share = ec_share(worker, quantizer->regimes * quantizer->tokens * quantizer->latent.channels);
@@ -137,16 +112,6 @@ static ec_status check_latent(const ec_worker *worker, const ec_quantizer *quant
         finite = finite && ec_half_is_finite(latent[i]);
     }
     return ec_agree(worker, finite ? EC_OK : EC_ERROR_OVERFLOW);
-}
-
-void ec_report(const ec_worker *worker, uint32_t step, const void *data, size_t bytes) {
-    if (worker->observer != NULL) {
-        ec_wait_for_all(worker);
-        if (worker->team->worker == 0) {
-            worker->observer->step_done(worker->observer->user, step, data, bytes);
-        }
-        ec_wait_for_all(worker);
-    }
 }
 
 static ec_status check_call(const ec_context *context, const ec_team *team, const float *window, uint32_t rate,
@@ -184,7 +149,7 @@ static ec_status encode(const ec_context *context, ec_team *team, const float *w
         if (status != EC_OK) {
             return status;
         }
-        const ec_view output = output_of(&layer);
+        const ec_view output = layer.output;
         ec_report(&worker, step, worker.arena + output.at, (size_t)output.rows * output.channels * sizeof(ec_half));
     }
     const ec_status status = check_latent(&worker, quantizer);

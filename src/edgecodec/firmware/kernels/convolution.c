@@ -5,6 +5,7 @@
  */
 #include "activation.h"
 #include "fused.h"
+#include "layers.h"
 #include "stream.h"
 
 #define EC_SEGMENTS_AT_ONCE EC_RUN_PAIRS /* so many taps are whole runs, of any number of channels */
