@@ -10,8 +10,8 @@ from deploy.factory import random_windows
 from edgecodec.deploy.emit import SOURCES, firmware_hash
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.network import ExportedCodec
-from edgecodec.simulators.bare_metal import build_bare_metal
 from edgecodec.simulators.firmware import Firmware
+from edgecodec.simulators.qemu import RISCV, QemuSimulator
 from edgecodec.simulators.toolchain import Toolchain, cache_folder
 
 
@@ -51,7 +51,5 @@ def test_a_complaint_names_the_file_that_was_given(small: Firmware, toolchain: T
 def test_other_windows_make_another_program_in_the_same_folder(
         lanes_codec: ExportedCodec, lanes_firmware: Path, toolchain: Toolchain, tmp_path: Path) -> None:
     for windows in (random_windows(lanes_codec, 1, seed=1), random_windows(lanes_codec, 1, seed=2)):
-        executable = build_bare_metal(toolchain, lanes_firmware, tmp_path, windows, main="qemu_main.c",
-                                      ports=["qemu_riscv", "serial"],
-                                      linker_script=lanes_firmware / "ports" / "qemu_riscv" / "qemu_riscv.ld")
-        assert windows.astype("<f4").tobytes() in executable.read_bytes()
+        image = QemuSimulator(tmp_path, toolchain, RISCV).build(lanes_firmware, tmp_path, RISCV, windows)
+        assert windows.astype("<f4").tobytes() in image.executable.read_bytes()
