@@ -33,13 +33,18 @@ CHOICE_BYTES = 4 * (1 + REGIMES_MAX)  # ec_choice
 BLOB_HEADER_BYTES = 40  # ec_blob
 # What is fetched comes in blocks of at most so many bytes: of these, the most that fit.
 FETCH_BYTES = (32768, 16384, 8192, 4096, 2048, 1024)
-CLUSTER_WORKERS = 8  # where it can be, a block has a multiple of so many items: no worker is idle
+CLUSTER_CORES = 8  # where it can be, a block has a multiple of so many items: no core is idle
 QUANTIZERS = ("quantizer", "coded_quantizer")  # names of ExportedCodec.quantizers
 
 
 def arena_bytes(firmware: FirmwareParams) -> int:
     """Of L1, what the stacks leave."""
     return firmware.l1_bytes - firmware.l1_stack_bytes
+
+
+def core_stack_bytes(l1_stack_bytes: int, cores: int = CLUSTER_CORES) -> int:
+    """Of what L1 keeps for stacks, the part of one core (PULP_CORE_STACK_BYTES)."""
+    return l1_stack_bytes // cores // ALIGNMENT * ALIGNMENT
 
 
 @dataclass(frozen=True)
@@ -200,13 +205,13 @@ def _fetches(codec: ExportedCodec, limits: Mapping[str, int]) -> dict[str, Fetch
         elif isinstance(layer, Convolution):
             output, *column = layer.weight.shape
             fetches[layer.name] = fetch_in_blocks(panel_count(output), panel_bytes(math.prod(column)), limit,
-                                                  CLUSTER_WORKERS)
+                                                  CLUSTER_CORES)
     for name, quantizer in zip(QUANTIZERS, codec.quantizers, strict=False):
         for number, stage in enumerate(quantizer.stages):
             regimes = quantizer.regimes if number < quantizer.contested_stages else 1
             _, count, samples = stage.codewords.shape
             fetches[stage_name(name, number)] = fetch_in_blocks(regimes * panel_count(count), panel_bytes(samples),
-                                                                limits["quantizer"], CLUSTER_WORKERS)
+                                                                limits["quantizer"], CLUSTER_CORES)
     return fetches
 
 

@@ -6,7 +6,7 @@ import json
 import re
 
 from edgecodec.deploy.c_source import index_count
-from edgecodec.deploy.memory import ALIGNMENT, CLUSTER_WORKERS, MemoryPlan
+from edgecodec.deploy.memory import MemoryPlan, core_stack_bytes
 from edgecodec.deploy.templates import filled
 from edgecodec.packets.network import RUN_PAIRS, ExportedCodec
 from edgecodec.packets.packet import HEADER_BYTES, PacketFormat, compression_ratios
@@ -25,7 +25,7 @@ def readme(codec: ExportedCodec, plan: MemoryPlan, header: str, l1_stack_bytes: 
         "README.md", codec=codec, plan=plan, form=PacketFormat.of(codec), compression_ratios=compression_ratios,
         index_count=index_count, number="{:,}".format, channel_names=_channels_text(codec.channel_names),
         header_bytes=HEADER_BYTES, run_pairs=RUN_PAIRS, statuses=_STATUS.findall(header),
-        l1_stack_bytes=l1_stack_bytes, core_stack_bytes=l1_stack_bytes // CLUSTER_WORKERS // ALIGNMENT * ALIGNMENT)
+        l1_stack_bytes=l1_stack_bytes, core_stack_bytes=core_stack_bytes(l1_stack_bytes))
 
 
 def _channels_text(names: tuple[str, ...]) -> str:

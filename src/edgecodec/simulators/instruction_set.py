@@ -264,7 +264,7 @@ def _short(word: int) -> int:
 
 _IMMEDIATES: dict[str, Callable[[int], int]] = {
     "lui": _upper, "auipc": _upper, "addi": _lower, "jalr": _lower, "jal": _jump,
-    "c.j": _short_jump, "c.jal": _short_jump, "c.addi": _short, "c.li": _short,
+    "c.j": _short_jump, "c.jal": _short_jump, "c.addi": _short,
     "c.lui": lambda word: _short(word) << 12,
     "c.addi16sp": lambda word: _gather(word, "12 4 3 5 2 6 - - - -"),
 }
