@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from deploy.factory import random_windows
 
-from edgecodec.deploy.emit import SOURCES, firmware_hash
+from edgecodec.deploy.emit import SOURCES
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.network import ExportedCodec
 from edgecodec.simulators.firmware import Firmware
@@ -20,6 +20,7 @@ def small(tmp_path: Path) -> Firmware:
     """Nothing of a codec: a program that returns 3."""
     for name in SOURCES:
         (tmp_path / name).mkdir()
+    (tmp_path / "include" / "codec_model.h").touch()
     (tmp_path / "verify" / "verify.c").touch()
     (tmp_path / "verify" / "main.c").write_text("int answer(void);\nint main(void) { return answer(); }\n")
     (tmp_path / "src" / "codec_network.c").write_text("int answer(void);\nint answer(void) { return 3; }\n")
@@ -37,7 +38,9 @@ def test_a_source_that_changes_is_compiled_anew(small: Firmware, toolchain: Tool
     assert answer(small, toolchain) == 3
     source.write_text(source.read_text().replace("3", "4"))
     assert answer(small, toolchain) == 4
-    (cache_folder() / "firmware" / firmware_hash(small.folder) / "src" / source.name).unlink()
+    for copy in (cache_folder() / "firmware").glob("*/src/codec_network.c"):
+        if copy.read_bytes() == source.read_bytes():
+            copy.unlink()
     assert answer(small, toolchain) == 4
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgecodec.deploy.emit import SOURCES, firmware_hash
@@ -48,12 +48,16 @@ class Firmware:
         Raises:
             EdgeCodecError: the compiler or the linker refuses.
         """
-        cached = self._cached()
+        kernels, model = self._staged()
+        sources = [(model if path.name.startswith("codec_") else kernels) / path.relative_to(self.folder)
+                   for path in self.sources(*ports)]
+        includes = [kernels / folder.relative_to(self.folder) for folder in self.includes(*ports)]
         try:
-            toolchain.build(machine, [*cached.sources(*ports), *(cached.folder / "verify" / name for name in main)],
-                            executable, includes=cached.includes(*ports), options=options)
+            toolchain.build(machine, [*sources, *(model / "verify" / name for name in main)], executable,
+                            includes=includes, options=options)
         except EdgeCodecError as error:
-            raise EdgeCodecError(str(error).replace(str(cached.folder), str(self.folder))) from None
+            said = str(error).replace(str(kernels), str(self.folder)).replace(str(model), str(self.folder))
+            raise EdgeCodecError(said) from None
 
     def sources(self, *ports: str) -> list[Path]:
         """The codec, the verification program without its main, and all of the named ports' C and assembly."""
@@ -66,17 +70,36 @@ class Firmware:
         return [self.folder / "include", self.folder / "src", self.folder / "verify",
                 *(self.folder / "ports" / port for port in ports)]
 
-    def _cached(self) -> Firmware:
-        """A copy of the sources whose place is their hash: zig, which knows sources by path and time, then finds what
-        it made of equal ones, wherever these lie."""
-        digest = firmware_hash(self.folder)
-        place = cache_folder() / "firmware" / digest
-        if firmware_hash(place) != digest:  # absent, or not whole any more
-            shutil.rmtree(place, ignore_errors=True)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with temporary_folder(place.parent, digest) as temporary:
-                for part in SOURCES:
-                    shutil.copytree(self.folder / part, temporary / digest / part)
-                with suppress(OSError):  # another process was faster
-                    (temporary / digest).rename(place)
-        return replace(self, folder=place)
+    def _staged(self) -> tuple[Path, Path]:
+        """Copies of the kernels, and of what depends on the model, at places that their contents name.
+
+        zig knows sources by path and time: so it finds what it made of equal ones, wherever these lie. Of two models
+        the kernels are the same, as long as no option names the model: its header lies beside what includes it.
+        """
+        header = self.folder / "include" / "codec_model.h"
+        with temporary_folder(_made(cache_folder() / "firmware"), "new") as temporary:
+            kernels, model = temporary / "kernels", temporary / "model"
+            for part in SOURCES:
+                shutil.copytree(self.folder / part, kernels / part, ignore=shutil.ignore_patterns("codec_*"))
+            shutil.copytree(self.folder / "verify", model / "verify")
+            for part in ("src", "verify"):
+                _made(model / part)
+                for path in (header, *self.folder.glob(f"{part}/codec_*")):
+                    shutil.copy2(path, model / part)
+            return _kept(kernels), _kept(model)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _kept(sources: Path) -> Path:
+    """Move ``sources`` beside its parent, to the place that is named by their hash, unless they are there already."""
+    digest = firmware_hash(sources)
+    place = sources.parent.with_name(digest)
+    if firmware_hash(place) != digest:  # absent, or not whole any more
+        shutil.rmtree(place, ignore_errors=True)
+        with suppress(OSError):  # another process was faster
+            sources.rename(place)
+    return place
