@@ -10,7 +10,7 @@ LAYERS = (
     ("entropy.c", "network.h", "products.h"),
     ("tile.h", "worker.h"),
     ("lanes.c", "tile.c", "worker.c"),
-    ("activation.h", "fused.h", "layers.h", "stream.h"),
+    ("fused.h", "layers.h", "stream.h"),
     ("convolution.c", "filter.c", "normalize.c", "quantizer.h", "transpose.c"),
     ("regimes.c", "search.c"),
     ("quantizer.c",),
