@@ -205,7 +205,7 @@ def test_readme_and_metrics_show_the_same_packets(firmware: Path, tmp_path: Path
     assert f"Windows fall into {metrics['regimes']} regimes" in readme
     assert plan.table().rstrip() in readme
     assert f"| `arena`, aligned to 16 | {plan.arena_bytes:,} | `EC_ARENA_BYTES` |" in readme
-    assert "@" not in readme
+    assert "{{" not in readme
     assert metrics["model_hash"] == CODEC.model_hash
     assert sum(layer["macs"] for layer in metrics["layers"]) == metrics["encoder_macs"]
     assert metrics["l2_bytes"]["total"] == plan.l2_bytes

@@ -9,7 +9,7 @@ from deploy.factory import Sizes, edge_like, paper_like
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecodec.deploy.memory import ALIGNMENT, CLUSTER_WORKERS, FETCH_BYTES, fetch_in_blocks, plan_memory
+from edgecodec.deploy.memory import ALIGNMENT, CLUSTER_CORES, FETCH_BYTES, fetch_in_blocks, plan_memory
 from edgecodec.deploy.panels import Panels, panel_bytes, panel_count
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.network import Convolution, ExportedCodec, Normalize, Quantizer, Stage, Transpose, View
@@ -77,10 +77,10 @@ def test_every_step_fetches_the_largest_blocks_that_fit() -> None:
 @given(columns=st.integers(1, 200), halfwords=st.integers(1, 300), limit=st.sampled_from(FETCH_BYTES))
 def test_blocks_cover_what_is_fetched_and_keep_all_workers_busy(columns: int, halfwords: int, limit: int) -> None:
     rows, row_bytes = panel_count(columns), panel_bytes(2 * halfwords)
-    fetch = fetch_in_blocks(rows, row_bytes, limit, CLUSTER_WORKERS)
+    fetch = fetch_in_blocks(rows, row_bytes, limit, CLUSTER_CORES)
     assert fetch.rows * fetch.blocks >= rows > fetch.rows * (fetch.blocks - 1)
     assert fetch.rows * row_bytes <= limit or fetch.rows == 1
-    assert fetch.rows % CLUSTER_WORKERS == 0 or fetch.blocks == 1 or CLUSTER_WORKERS * row_bytes > limit
+    assert fetch.rows % CLUSTER_CORES == 0 or fetch.blocks == 1 or CLUSTER_CORES * row_bytes > limit
     assert fetch.bytes == fetch.rows * row_bytes * (1 if fetch.blocks == 1 else 2)
 
 

@@ -63,9 +63,8 @@ def build_library(generate: Generate, toolchain: Toolchain) -> BuildLibrary:
         if codec.model_hash not in built:
             folder = generate(codec)
             shared = folder / "libedgecodec.so"
-            firmware = Firmware.open(folder)
-            toolchain.build("host", firmware.sources("serial"), shared, includes=firmware.includes("serial"),
-                            options=("-O1", "-shared", "-fPIC"))
+            Firmware.open(folder).build(toolchain, "host", shared, main=[], ports=["serial"],
+                                        options=("-O1", "-shared", "-fPIC"))
             built[codec.model_hash] = Library(shared, codec)
         return built[codec.model_hash]
 

@@ -170,6 +170,17 @@ def test_calls_of_every_kind_add_up(link) -> None:  # type: ignore[no-untyped-de
     assert 4 * (20 + 80 + 40) <= bound.bytes <= 4 * (20 + 80 + 40) + 5 * 16
 
 
+def test_a_function_that_a_branch_chooses_may_be_either(link) -> None:  # type: ignore[no-untyped-def]
+    program = link("""
+        static __attribute__((noinline)) void flat(uint32_t n) { sink[n] = n; }
+        static __attribute__((noinline)) void deep(uint32_t n) {
+            volatile uint32_t room[80]; room[n] = n; sink[n] = room[0];
+        }
+        static __attribute__((noinline)) void work(uint32_t n) { (sink[n] ? deep : flat)(n); sink[n] = 1; }
+    """)
+    assert check_code(program, 4096, api=()).stack.chain == ("cluster_main", "work", "deep")
+
+
 def test_a_callback_that_calls_back_is_counted_once(link) -> None:  # type: ignore[no-untyped-def]
     """An observer prints through a pointer, by functions that the program around it calls as well."""
     program = link("""

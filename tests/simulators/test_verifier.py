@@ -148,7 +148,7 @@ def test_a_cortex_m_that_is_asked_for_by_name_confirms_the_bits(verifier: Verifi
     chosen = choose_simulator("cortex-m33", verifier.toolchain, verifier.l1_stack_bytes)
     verification = verifier.verify(chosen.simulator, 1, [kept_for(verifier)], TABLE)
     assert verification.bit_exact
-    assert str(verification.checks[-1]).startswith("cortex-m33 (mps2-an505, workers: 1), ")
+    assert str(verification.checks[-1]).startswith("cortex-m33 (qemu-mps2-an505, workers: 1), ")
     assert verification.cost.evidence == "recorded"
     assert verification.metrics()["simulator"] == "cortex-m33"
     assert verification.cost.evidence == "recorded"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import chain
 
 import numpy as np
 
@@ -47,8 +46,7 @@ def check_codec(codec: ExportedCodec) -> None:
         for problem in _problems_of_quantizer(codec, quantizer):
             raise EdgeCodecError(f"codec {codec.codec}: {kind}quantizer: {problem}")
         for number, stage in enumerate(quantizer.stages):
-            for problem in chain(_problems_of_stage(stage, quantizer, priced=bool(kind)),
-                                 _problems_of_range(stage, codec.arithmetic)):
+            for problem in _problems_of_stage(stage, quantizer, codec.arithmetic, priced=bool(kind)):
                 raise EdgeCodecError(f"codec {codec.codec}: {kind}stage {number}: {problem}")
     if codec.coded is not None:
         for problem in _problems_of_coded(codec.coded, codec.quantizer):
@@ -144,7 +142,7 @@ def _problems_of_quantizer(codec: ExportedCodec, quantizer: Quantizer) -> Iterat
         yield f"{max(quantizer.codewords)} different indices in one stage; {_LARGEST_CODEBOOK} can be numbered"
 
 
-def _problems_of_stage(stage: Stage, quantizer: Quantizer, priced: bool) -> Iterator[str]:
+def _problems_of_stage(stage: Stage, quantizer: Quantizer, arithmetic: Arithmetic, priced: bool) -> Iterator[str]:
     regimes, count, samples = stage.codewords.shape
     if regimes != quantizer.regimes:
         yield f"codebooks of {regimes} regimes in a quantizer of {quantizer.regimes}"
@@ -154,8 +152,9 @@ def _problems_of_stage(stage: Stage, quantizer: Quantizer, priced: bool) -> Iter
         yield f"codewords of {samples} samples; pad with a zero"
     if not np.isfinite(stage.codewords).all():
         yield "a codebook holds NaN or Inf"
-    else:
-        yield from _problems_of_priced_norms(stage) if priced else _problems_of_norms(stage)
+    elif not _has_its_norms(stage, priced):
+        yield ("the norms are not the codewords' product sums with themselves"
+               + (" and a price of at least 0" if priced else ""))
     dimension = quantizer.latent.channels
     if stage.coordinates is None:
         if samples != dimension:
@@ -163,25 +162,18 @@ def _problems_of_stage(stage: Stage, quantizer: Quantizer, priced: bool) -> Iter
     elif stage.coordinates.shape != (regimes, samples) or stage.coordinates.max() >= dimension \
             or any(len(set(of_regime)) != samples for of_regime in stage.coordinates.tolist()):
         yield f"the coordinates are not {samples} different places in a token of {dimension}"
-
-
-def _problems_of_range(stage: Stage, arithmetic: Arithmetic) -> Iterator[str]:
-    """A search multiplies codewords with what is about as large."""
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # a search multiplies codewords with what is about as large
         products = dot(stage.codewords, stage.codewords, arithmetic)
     if not np.isfinite(products).all():
         yield f"a codeword's products with itself overflow in {arithmetic}; set firmware.arithmetic to dotpex"
 
 
-def _problems_of_norms(stage: Stage) -> Iterator[str]:
-    if not np.array_equal(stage.norms, dot(stage.codewords, stage.codewords)):
-        yield "the norms are not the codewords' product sums with themselves"
-
-
-def _problems_of_priced_norms(stage: Stage) -> Iterator[str]:
+def _has_its_norms(stage: Stage, priced: bool) -> bool:
+    """The codewords' product sums with themselves; in a priced codebook as much or more."""
     least = dot(stage.codewords, stage.codewords)
-    if stage.norms.shape != least.shape or not np.isfinite(stage.norms).all() or (stage.norms < least).any():
-        yield "the norms are not the codewords' product sums with themselves and a price of at least 0"
+    if not priced:
+        return np.array_equal(stage.norms, least)
+    return bool(stage.norms.shape == least.shape and np.isfinite(stage.norms).all() and (stage.norms >= least).all())
 
 
 def _problems_of_coded(coded: CodedQuantizer, fixed: Quantizer) -> Iterator[str]:

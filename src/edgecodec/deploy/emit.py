@@ -19,25 +19,19 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from edgecodec.deploy.build_files import build_files
-from edgecodec.deploy.c_source import (
-    arithmetic_header,
-    codebooks_source,
-    model_header,
-    network_source,
-    weights_source,
-)
+from edgecodec.deploy.c_source import generated_sources
 from edgecodec.deploy.checks import check_codec
 from edgecodec.deploy.golden import expected_transcript, packets
 from edgecodec.deploy.memory import MemoryPlan, plan_memory
 from edgecodec.deploy.oracle import encode
 from edgecodec.deploy.package_readme import readme
+from edgecodec.deploy.templates import filled
 from edgecodec.packaged import packaged
 from edgecodec.packets.network import Convolution, ExportedCodec, Filter, Single
 from edgecodec.packets.packet import HEADER_BYTES, OVERHEAD_BYTES, PacketFormat, compression_ratios
 from edgecodec.storage import replacing_directory, rounded, write_json
 
-_HASHED = ("include", "src", "ports", "verify")
+SOURCES = ("include", "src", "ports", "verify")  # folders of C and assembly
 _GENERATED_SOURCES = ("codec_model.h", "arithmetic.h", "codec_network.c", "codec_weights.c",
                       "codec_codebooks.c")
 
@@ -58,9 +52,9 @@ def write_firmware(codec: ExportedCodec, golden_windows: Single, l1_bytes: int, 
     plan = plan_memory(codec, l1_bytes)
     with replacing_directory(folder) as temporary:
         _copy_sources(temporary)
-        _write(temporary, _generated_sources(codec, plan))
+        _write(temporary, generated_sources(codec, plan))
         header = (temporary / "include" / "edgecodec.h").read_text(encoding="utf-8")
-        _write(temporary, {**build_files(temporary, l1_bytes + l1_stack_bytes, l1_stack_bytes),
+        _write(temporary, {**_build_files(temporary, l1_bytes + l1_stack_bytes, l1_stack_bytes),
                            "README.md": readme(codec, plan, header, l1_stack_bytes)})
         write_json(temporary / "memory_map.json", memory_map(codec, plan))
         _write_golden(codec, golden_windows, temporary / "golden")
@@ -70,7 +64,7 @@ def write_firmware(codec: ExportedCodec, golden_windows: Single, l1_bytes: int, 
 def firmware_hash(folder: Path) -> str:
     """sha256 over the C sources of a firmware folder: what a verdict on its bits belongs to."""
     digest = hashlib.sha256()
-    for path in sorted(path for part in _HASHED for path in (folder / part).rglob("*") if path.is_file()):
+    for path in sorted(path for part in SOURCES for path in (folder / part).rglob("*") if path.is_file()):
         digest.update(f"{path.relative_to(folder).as_posix()} {path.stat().st_size}\n".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -159,11 +153,18 @@ def _write(folder: Path, texts: dict[str, str]) -> None:
         (folder / path).write_text(text, encoding="utf-8")
 
 
-def _generated_sources(codec: ExportedCodec, plan: MemoryPlan) -> dict[str, str]:
+def _build_files(folder: Path, l1_bytes: int, l1_stack_bytes: int) -> dict[str, str]:
+    """How ``folder`` is built outside this project: texts by path, which name the sources that are in it.
+
+    Args:
+        l1_bytes: of a PULP cluster, stacks included; ``l1_stack_bytes`` are for those of all cores.
+    """
+    sources = sorted(f"src/{path.name}" for path in (folder / "src").glob("*.c"))
+    pulp = sorted(path.relative_to(folder).as_posix() for port in ("bare_metal", "pulp")
+                  for path in (folder / "ports" / port).iterdir() if path.suffix in (".c", ".S"))
     return {
-        "include/codec_model.h": model_header(codec, plan),
-        "src/arithmetic.h": arithmetic_header(codec.arithmetic),
-        "src/codec_network.c": network_source(codec, plan),
-        "src/codec_weights.c": weights_source(codec, plan),
-        "src/codec_codebooks.c": codebooks_source(codec, plan),
+        "Makefile": filled("Makefile"),
+        "CMakeLists.txt": filled("CMakeLists.txt", sources=sources, pulp_sources=pulp, l1_bytes=l1_bytes,
+                                 l1_stack_bytes=l1_stack_bytes),
+        "cmake/golden_windows.cmake": filled("golden_windows.cmake"),
     }

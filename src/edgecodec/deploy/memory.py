@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgecodec.deploy.panels import panel_bytes, panel_count
 from edgecodec.errors import EdgeCodecError
@@ -18,6 +18,7 @@ from edgecodec.packets.network import (
     Convolution,
     ExportedCodec,
     Filter,
+    Half,
     Layer,
     Normalize,
     Quantizer,
@@ -33,13 +34,18 @@ CHOICE_BYTES = 4 * (1 + REGIMES_MAX)  # ec_choice
 BLOB_HEADER_BYTES = 40  # ec_blob
 # What is fetched comes in blocks of at most so many bytes: of these, the most that fit.
 FETCH_BYTES = (32768, 16384, 8192, 4096, 2048, 1024)
-CLUSTER_WORKERS = 8  # where it can be, a block has a multiple of so many items: no worker is idle
+CLUSTER_CORES = 8  # where it can be, a block has a multiple of so many items: no core is idle
 QUANTIZERS = ("quantizer", "coded_quantizer")  # names of ExportedCodec.quantizers
 
 
 def arena_bytes(firmware: FirmwareParams) -> int:
     """Of L1, what the stacks leave."""
     return firmware.l1_bytes - firmware.l1_stack_bytes
+
+
+def core_stack_bytes(l1_stack_bytes: int, cores: int = CLUSTER_CORES) -> int:
+    """Of what L1 keeps for stacks, the part of one core (PULP_CORE_STACK_BYTES)."""
+    return l1_stack_bytes // cores // ALIGNMENT * ALIGNMENT
 
 
 @dataclass(frozen=True)
@@ -171,21 +177,22 @@ def coordinates_bytes(quantizer: Quantizer) -> int:
     return sum(int(stage.coordinates.nbytes) for stage in quantizer.stages if stage.coordinates is not None)
 
 
+def _panels(columns: Half) -> tuple[int, int]:
+    """How many panels ``columns`` [n, ...] make, and the bytes of each."""
+    return panel_count(len(columns)), panel_bytes(math.prod(columns.shape[1:]))
+
+
 def _codebooks_bytes(quantizer: Quantizer) -> int:
     """Of all stages and regimes, coordinates included."""
-    panels = sum(int(regimes) * panel_count(count) * panel_bytes(samples)
-                 for regimes, count, samples in (stage.codewords.shape for stage in quantizer.stages))
-    return coordinates_bytes(quantizer) + panels
+    return coordinates_bytes(quantizer) + sum(
+        math.prod(_panels(of_regime)) for stage in quantizer.stages for of_regime in stage.codewords)
 
 
 def _parameter_bytes(layer: Layer) -> int:
-    if isinstance(layer, Normalize):
-        return layer.offset.nbytes + layer.scale.nbytes
-    if isinstance(layer, Filter):
-        return layer.offset.nbytes + layer.scale.nbytes + layer.weight.nbytes
     if isinstance(layer, Convolution):
-        output, *column = layer.weight.shape
-        return panel_count(output) * panel_bytes(math.prod(column))
+        return math.prod(_panels(layer.weight))
+    if isinstance(layer, Normalize | Filter):
+        return layer.offset.nbytes + layer.scale.nbytes + (layer.weight.nbytes if isinstance(layer, Filter) else 0)
     return 0
 
 
@@ -193,20 +200,17 @@ def _fetches(codec: ExportedCodec, limits: Mapping[str, int]) -> dict[str, Fetch
     fetches = {}
     for layer in codec.layers:
         limit = limits[layer.name]
-        if isinstance(layer, Normalize):
-            fetches[layer.name] = fetch_in_blocks(codec.samples, 4 * codec.channels, limit)
-        elif isinstance(layer, Filter):  # whole tiles of outputs, whose pairs begin at even samples
-            fetches[layer.name] = fetch_in_blocks(codec.samples, 4 * codec.channels, limit, 4 * layer.stride)
+        if isinstance(layer, Normalize | Filter):  # whole tiles of outputs, whose pairs begin at even samples
+            multiple = 4 * layer.stride if isinstance(layer, Filter) else 1
+            fetches[layer.name] = fetch_in_blocks(codec.samples, 4 * codec.channels, limit, multiple)
         elif isinstance(layer, Convolution):
-            output, *column = layer.weight.shape
-            fetches[layer.name] = fetch_in_blocks(panel_count(output), panel_bytes(math.prod(column)), limit,
-                                                  CLUSTER_WORKERS)
+            fetches[layer.name] = fetch_in_blocks(*_panels(layer.weight), limit, CLUSTER_CORES)
     for name, quantizer in zip(QUANTIZERS, codec.quantizers, strict=False):
         for number, stage in enumerate(quantizer.stages):
             regimes = quantizer.regimes if number < quantizer.contested_stages else 1
-            _, count, samples = stage.codewords.shape
-            fetches[stage_name(name, number)] = fetch_in_blocks(regimes * panel_count(count), panel_bytes(samples),
-                                                                limits["quantizer"], CLUSTER_WORKERS)
+            panels, row_bytes = _panels(stage.codewords[0])
+            fetches[stage_name(name, number)] = fetch_in_blocks(regimes * panels, row_bytes, limits["quantizer"],
+                                                                CLUSTER_CORES)
     return fetches
 
 
@@ -269,7 +273,7 @@ def _quantizer_scratch(quantizer: Quantizer, block_bytes: int) -> dict[str, int]
 
 def _place(blocks: list[Block]) -> dict[str, Block]:
     placed: dict[str, Block] = {}
-    # The control block is first in every arena: the C code finds it there.
+    # The control block is first in every arena: the C finds it there.
     for block in sorted(blocks, key=lambda block: (block.name != "control", -block.bytes, block.name)):
         neighbours = sorted(
             (other.offset, _aligned(other.offset + other.bytes)) for other in placed.values()
@@ -279,7 +283,7 @@ def _place(blocks: list[Block]) -> dict[str, Block]:
             if offset + block.bytes <= start:
                 break
             offset = max(offset, end)
-        placed[block.name] = Block(block.name, offset, block.bytes, block.first_step, block.last_step)
+        placed[block.name] = replace(block, offset=offset)
     return {block.name: placed[block.name] for block in blocks}
 
 

@@ -1,21 +1,21 @@
-"""Files of the firmware folder that are templates: their fields, if there are any, are written @NAME."""
+"""Files of the firmware folder that are templates of Jinja: firmware/templates/<name>.in."""
 
 from __future__ import annotations
 
-import string
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from edgecodec.packaged import packaged
 
 
-class _AtTemplate(string.Template):
-    delimiter = "@"
+def filled(name: str, **fields: Any) -> str:
+    """The text of the template ``name``."""
+    return _environment().get_template(f"{name}.in").render(fields)
 
 
-def template(name: str) -> str:
-    """The text of ``firmware/templates/<name>.in``."""
-    return (packaged("firmware/templates") / f"{name}.in").read_text(encoding="utf-8")
-
-
-def fill_template(name: str, **fields: object) -> str:
-    """The same with all of its fields."""
-    return _AtTemplate(template(name)).substitute(fields)
+@cache
+def _environment() -> Environment:
+    return Environment(loader=FileSystemLoader(packaged("firmware/templates")), undefined=StrictUndefined,
+                       trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)

@@ -27,6 +27,7 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.codebooks import Usage
 from edgecodec.metrics import errors
 from edgecodec.model.quantizer import ResidualQuantizer
+from edgecodec.packets.packet import index_bits
 from edgecodec.params import ExploreParams
 from edgecodec.progress import progress
 from edgecodec.storage import rounded
@@ -155,7 +156,7 @@ class _Explorer:
         for stages in self.params.stages:
             books = quantizer.stages_of_rate[stages - 1]
             yield Cell(
-                codewords, stages, books * self.codec.tokens * _index_bits(codewords),
+                codewords, stages, books * self.codec.tokens * index_bits(codewords),
                 error_percent=self._error(quantizer.decode(indices[:, :books])),
                 usage=float(np.mean([each.usage for each in used[:books]])),
                 least_usage=min(each.usage for each in used[:books]),
@@ -166,7 +167,7 @@ class _Explorer:
 
     def _quantizer(self, codewords: int) -> ResidualQuantizer:
         trained = self.codec.quantizer
-        books = max(1, round(self.codec.bits(1) / self.codec.tokens / _index_bits(codewords)))  # per stage
+        books = max(1, round(self.codec.bits(1) / self.codec.tokens / index_bits(codewords)))  # per stage
         torch.manual_seed(self.seed)
         return ResidualQuantizer(
             trained.dimension, trained.codebooks[0].shape[1], codewords,
@@ -199,11 +200,6 @@ def exploration_table(explorations: Mapping[str, Exploration]) -> pd.DataFrame:
     """One row per codec and quantizer."""
     return pd.DataFrame([{"codec": name, **asdict(cell)}
                          for name, exploration in explorations.items() for cell in exploration.cells])
-
-
-def _index_bits(codewords: int) -> int:
-    """A size that is no power of two wastes a part of a bit."""
-    return max(1, (codewords - 1).bit_length())
 
 
 def _training_latents(codec: Codec, train: WindowSet, generator: np.random.Generator, count: int,

@@ -24,6 +24,7 @@ from edgecodec.model.kinds import KINDS
 from edgecodec.model.quantizer import Quantized
 from edgecodec.model.regimes import RegimeQuantizer
 from edgecodec.packets.entropy import ManyWindowIndices
+from edgecodec.packets.packet import index_bits
 from edgecodec.params import CodebookParams, Params, Section
 from edgecodec.storage import read_json, write_json
 
@@ -80,7 +81,7 @@ class Codec(nn.Module):
     @property
     def index_bits(self) -> int:
         """Bits of one index: ceil(log2 K), so a codebook size that is no power of two wastes a part of a bit."""
-        return max(1, (self.quantizer.codewords - 1).bit_length())
+        return index_bits(self.quantizer.codewords)
 
     def bits(self, rate: int) -> int:
         """Payload bits of one window at ``rate``."""

@@ -235,7 +235,7 @@ class CompressionRatios:
 
 
 def index_bits(codewords: int) -> int:
-    """Bits of an index on air."""
+    """Bits of an index on air: a size that is no power of two wastes a part of a bit."""
     return max(1, (codewords - 1).bit_length())
 
 

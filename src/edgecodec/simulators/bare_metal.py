@@ -27,14 +27,13 @@ def build_bare_metal(toolchain: Toolchain, firmware: Path, work: Path, windows: 
     Raises:
         EdgeCodecError: the compiler or the linker refuses.
     """
-    codec = Firmware.open(firmware)
     work.mkdir(parents=True, exist_ok=True)
-    (work / "windows.bin").write_bytes(windows.astype("<f4").tobytes())
-    executable = work / "verify.elf"
-    toolchain.build(
-        machine,
-        [*codec.sources("bare_metal", *ports), firmware / "verify" / main, firmware / "verify" / "linked_windows.S"],
-        executable,
-        includes=[*codec.includes("bare_metal", *ports), work],
-        options=[*OPTIMIZATION, *definitions, "-T", str(linker_script)])
+    content, linked, executable = work.resolve() / "windows.bin", work / "linked_windows.S", work / "verify.elf"
+    content.write_bytes(windows.astype("<f4").tobytes())
+    # Written anew for every program: zig's cache does not see what a source includes as bytes.
+    source = (firmware / "verify" / linked.name).read_text(encoding="utf-8")
+    linked.write_text(source.replace(content.name, str(content)), encoding="utf-8")
+    Firmware.open(firmware).build(toolchain, machine, executable, main=[main, str(linked.resolve())],
+                                  ports=["bare_metal", *ports],
+                                  options=[*OPTIMIZATION, *definitions, "-T", str(linker_script)])
     return executable

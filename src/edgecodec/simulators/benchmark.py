@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edgecodec.deploy.emit import write_firmware
 from edgecodec.deploy.golden import expected_transcript
+from edgecodec.deploy.memory import CLUSTER_CORES
 from edgecodec.deploy.oracle import encode
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.network import ExportedCodec
@@ -25,7 +26,7 @@ from edgecodec.simulators.comparison import compare
 from edgecodec.simulators.cycles import Cycles
 from edgecodec.simulators.energy import window_energy
 from edgecodec.simulators.estimate import CycleTable, estimate
-from edgecodec.simulators.gvsoc import CLUSTER_CORES, GvsocSimulator, find_chip
+from edgecodec.simulators.gvsoc import GvsocSimulator, find_chip
 from edgecodec.simulators.toolchain import Toolchain
 from edgecodec.simulators.transcript import parse_transcript
 from edgecodec.simulators.verification import Evidence

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
-from edgecodec.deploy.memory import arena_bytes
+from edgecodec.deploy.memory import CLUSTER_CORES, arena_bytes
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import load_model
 from edgecodec.packets.network import Arithmetic, ExportedCodec, load_codec
@@ -23,7 +23,7 @@ from edgecodec.params import Params, load_params
 from edgecodec.simulators.benchmark import Bench, FirmwareBenchmark
 from edgecodec.simulators.drawn_codecs import SHAPES, Shape, noise
 from edgecodec.simulators.estimate import CYCLE_TABLE, CycleTable, miss, prices_of
-from edgecodec.simulators.gvsoc import CLUSTER_CORES, GvsocSimulator
+from edgecodec.simulators.gvsoc import GvsocSimulator
 from edgecodec.simulators.toolchain import Toolchain, choose_toolchain
 
 BASELINE = "paper"  # the codec that firmware is compared with

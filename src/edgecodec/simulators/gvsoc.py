@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecodec.deploy.memory import CLUSTER_CORES, core_stack_bytes
 from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.bare_metal import build_bare_metal
 from edgecodec.simulators.code_check import CodeCheck, check_code
@@ -59,10 +60,6 @@ def find_chip(target: str) -> Chip:
     return CHIPS[target]
 
 
-CLUSTER_CORES = 8
-_STACK_ALIGNMENT = 16  # of a core's stack: see pulp.h
-
-
 def build_for_pulp(toolchain: Toolchain, firmware: Path, work: Path, target: str, l1_stack_bytes: int,
                    windows: NDArray[np.float32], cores: int = CLUSTER_CORES) -> Image:
     """Compile ``firmware`` for a chip; needs no GVSOC.
@@ -91,7 +88,7 @@ def build_for_pulp(toolchain: Toolchain, firmware: Path, work: Path, target: str
 
 def check_pulp_code(executable: Path, l1_stack_bytes: int, cores: int = CLUSTER_CORES) -> CodeCheck:
     """Instructions and stack of what :func:`build_for_pulp` linked."""
-    return check_code(executable, l1_stack_bytes // cores // _STACK_ALIGNMENT * _STACK_ALIGNMENT)
+    return check_code(executable, core_stack_bytes(l1_stack_bytes, cores))
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,6 @@ from edgecodec.simulators.supervised import read_transcript, run_to_end
 from edgecodec.simulators.toolchain import Toolchain
 from edgecodec.simulators.transcript import Transcript
 
-_PORTS = ("serial", "pthreads")
-
 
 @dataclass(frozen=True)
 class HostSimulator:
@@ -34,11 +32,10 @@ class HostSimulator:
 
     def build(self, firmware: Path, work: Path, target: str, windows: NDArray[np.float32]) -> Image:
         """See :meth:`Simulator.build`. Every target's bits are the host's, so that any ``target`` will do."""
-        codec = Firmware.open(firmware)
         work = work.resolve()
         executable, input_file = work / "host_verify", work / "windows.bin"
-        self.toolchain.build("host", [*codec.sources(*_PORTS), firmware / "verify" / "host_main.c"], executable,
-                             includes=codec.includes(*_PORTS), options=(*self.options, "-pthread"))
+        Firmware.open(firmware).build(self.toolchain, "host", executable, main=["host_main.c"],
+                                      ports=["serial", "pthreads"], options=(*self.options, "-pthread"))
         input_file.write_bytes(windows.astype("<f4").tobytes())
         workers = () if self.workers is None else (str(self.workers),)
         return Image("host", executable, (str(input_file), *workers), None)

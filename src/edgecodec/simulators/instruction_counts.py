@@ -6,9 +6,7 @@ Instructions are no cycles, and these cores are not the target: the figures tell
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +16,12 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.network import ExportedCodec
 from edgecodec.progress import progress
 from edgecodec.simulators.comparison import compare_with_oracle
-from edgecodec.simulators.cortex_m import BOARDS, CortexMSimulator
 from edgecodec.simulators.firmware import Firmware
 from edgecodec.simulators.memory_map import image_bytes
-from edgecodec.simulators.qemu import QemuSimulator
-from edgecodec.simulators.simulator import Simulator
+from edgecodec.simulators.qemu import BOARDS, RISCV, QemuSimulator
 from edgecodec.simulators.toolchain import Toolchain
 
-RISCV = "rv32imc_zfinx_zhinx"
+_INSTRUCTION_SETS = {RISCV: "rv32imc_zfinx_zhinx"}  # what a core is called that has no name of its own
 
 
 @dataclass(frozen=True)
@@ -50,13 +46,10 @@ def count_instructions(codec: ExportedCodec, firmware: Path, window: NDArray[np.
     Raises:
         EdgeCodecError: there is no such core at all, or a program does not compile or end, or its bits are wrong.
     """
-    finders: dict[str, Callable[[], Simulator]] = {
-        RISCV: partial(QemuSimulator.find, toolchain),
-        **{core: partial(CortexMSimulator.find, toolchain, core) for core in BOARDS}}
     found, missing = {}, []
-    for core, find in finders.items():
+    for board in BOARDS:
         try:
-            found[core] = find()
+            found[_INSTRUCTION_SETS.get(board, board)] = QemuSimulator.find(toolchain, board)
         except EdgeCodecError as absence:
             missing.append(str(absence))
     if not found:
@@ -65,7 +58,7 @@ def count_instructions(codec: ExportedCodec, firmware: Path, window: NDArray[np.
                  for core, simulator in progress(list(found.items()), "Counting instructions"))
 
 
-def _count(core: str, simulator: Simulator, codec: ExportedCodec, firmware: Path, window: NDArray[np.float32],
+def _count(core: str, simulator: QemuSimulator, codec: ExportedCodec, firmware: Path, window: NDArray[np.float32],
            time_limit_seconds: float) -> InstructionCount:
     with tempfile.TemporaryDirectory() as work:
         image = simulator.build(firmware, Path(work), core, window[None])

@@ -1,7 +1,8 @@
 """The instructions that a PULP cluster core executes, by their encodings, and no others.
 
 Disassemblers do not know XpulpV2, nor floats in integer registers beside it; and what they do know may be more than the
-cores execute. So each encoding that may appear is listed here, and what is not listed is forbidden. Extensions:
+cores execute. So each encoding that may appear is listed here, and what is not listed is forbidden. Where bits are
+written ``***``, names follow for each number that they may hold, from 0 on; - is none. Extensions:
 
 ====== ================================================================================================
 I M C  RV32I, multiplication and division, compressed
@@ -24,146 +25,93 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 _TABLE = """
-lui         I      ....... ..... ..... ... ..... 0110111
-auipc       I      ....... ..... ..... ... ..... 0010111
-jal         I      ....... ..... ..... ... ..... 1101111
-jalr        I      ....... ..... ..... 000 ..... 1100111
-beq         I      ....... ..... ..... 000 ..... 1100011
-bne         I      ....... ..... ..... 001 ..... 1100011
-blt         I      ....... ..... ..... 100 ..... 1100011
-bge         I      ....... ..... ..... 101 ..... 1100011
-bltu        I      ....... ..... ..... 110 ..... 1100011
-bgeu        I      ....... ..... ..... 111 ..... 1100011
-lb          I      ....... ..... ..... 000 ..... 0000011
-lh          I      ....... ..... ..... 001 ..... 0000011
-lw          I      ....... ..... ..... 010 ..... 0000011
-lbu         I      ....... ..... ..... 100 ..... 0000011
-lhu         I      ....... ..... ..... 101 ..... 0000011
-sb          I      ....... ..... ..... 000 ..... 0100011
-sh          I      ....... ..... ..... 001 ..... 0100011
-sw          I      ....... ..... ..... 010 ..... 0100011
-addi        I      ....... ..... ..... 000 ..... 0010011
-slti        I      ....... ..... ..... 010 ..... 0010011
-sltiu       I      ....... ..... ..... 011 ..... 0010011
-xori        I      ....... ..... ..... 100 ..... 0010011
-ori         I      ....... ..... ..... 110 ..... 0010011
-andi        I      ....... ..... ..... 111 ..... 0010011
-slli        I      0000000 ..... ..... 001 ..... 0010011
-srli        I      0000000 ..... ..... 101 ..... 0010011
-srai        I      0100000 ..... ..... 101 ..... 0010011
-add         I      0000000 ..... ..... 000 ..... 0110011
-sub         I      0100000 ..... ..... 000 ..... 0110011
-sll         I      0000000 ..... ..... 001 ..... 0110011
-slt         I      0000000 ..... ..... 010 ..... 0110011
-sltu        I      0000000 ..... ..... 011 ..... 0110011
-xor         I      0000000 ..... ..... 100 ..... 0110011
-srl         I      0000000 ..... ..... 101 ..... 0110011
-sra         I      0100000 ..... ..... 101 ..... 0110011
-or          I      0000000 ..... ..... 110 ..... 0110011
-and         I      0000000 ..... ..... 111 ..... 0110011
-fence       I      ....... ..... ..... 000 ..... 0001111
-ecall       I      0000000 00000 00000 000 00000 1110011
-ebreak      I      0000000 00001 00000 000 00000 1110011
-mul         M      0000001 ..... ..... 000 ..... 0110011
-mulh        M      0000001 ..... ..... 001 ..... 0110011
-mulhsu      M      0000001 ..... ..... 010 ..... 0110011
-mulhu       M      0000001 ..... ..... 011 ..... 0110011
-div         M      0000001 ..... ..... 100 ..... 0110011
-divu        M      0000001 ..... ..... 101 ..... 0110011
-rem         M      0000001 ..... ..... 110 ..... 0110011
-remu        M      0000001 ..... ..... 111 ..... 0110011
-csrrw       Zicsr  ....... ..... ..... 001 ..... 1110011
-csrrs       Zicsr  ....... ..... ..... 010 ..... 1110011
-csrrc       Zicsr  ....... ..... ..... 011 ..... 1110011
-csrrwi      Zicsr  ....... ..... ..... 101 ..... 1110011
-csrrsi      Zicsr  ....... ..... ..... 110 ..... 1110011
-csrrci      Zicsr  ....... ..... ..... 111 ..... 1110011
-wfi         Zicsr  0001000 00101 00000 000 00000 1110011
-c.addi4spn  C      000 ........ ... 00
-c.lw        C      010 ... ... .. ... 00
-c.sw        C      110 ... ... .. ... 00
-c.addi      C      000 . ..... ..... 01
-c.jal       C      001 ........... 01
-c.li        C      010 . ..... ..... 01
-c.addi16sp  C      011 . 00010 ..... 01
-c.lui       C      011 . ..... ..... 01
-c.srli      C      100 0 00 ... ..... 01
-c.srai      C      100 0 01 ... ..... 01
-c.andi      C      100 . 10 ... ..... 01
-c.sub       C      100 0 11 ... 00 ... 01
-c.xor       C      100 0 11 ... 01 ... 01
-c.or        C      100 0 11 ... 10 ... 01
-c.and       C      100 0 11 ... 11 ... 01
-c.j         C      101 ........... 01
-c.beqz      C      110 ... ... ..... 01
-c.bnez      C      111 ... ... ..... 01
-c.slli      C      000 0 ..... ..... 10
-c.lwsp      C      010 . ..... ..... 10
-c.jr        C      100 0 ..... 00000 10
-c.mv        C      100 0 ..... ..... 10
-c.ebreak    C      100 1 00000 00000 10
-c.jalr      C      100 1 ..... 00000 10
-c.add       C      100 1 ..... ..... 10
-c.swsp      C      110 ...... ..... 10
-fmadd.s     Zfinx  .....00 ..... ..... ... ..... 1000011
-fmsub.s     Zfinx  .....00 ..... ..... ... ..... 1000111
-fnmsub.s    Zfinx  .....00 ..... ..... ... ..... 1001011
-fnmadd.s    Zfinx  .....00 ..... ..... ... ..... 1001111
-fadd.s      Zfinx  0000000 ..... ..... ... ..... 1010011
-fsub.s      Zfinx  0000100 ..... ..... ... ..... 1010011
-fmul.s      Zfinx  0001000 ..... ..... ... ..... 1010011
-fdiv.s      Zfinx  0001100 ..... ..... ... ..... 1010011
-fsgnj.s     Zfinx  0010000 ..... ..... 000 ..... 1010011
-fsgnjn.s    Zfinx  0010000 ..... ..... 001 ..... 1010011
-fsgnjx.s    Zfinx  0010000 ..... ..... 010 ..... 1010011
-fmin.s      Zfinx  0010100 ..... ..... 000 ..... 1010011
-fmax.s      Zfinx  0010100 ..... ..... 001 ..... 1010011
-fle.s       Zfinx  1010000 ..... ..... 000 ..... 1010011
-flt.s       Zfinx  1010000 ..... ..... 001 ..... 1010011
-feq.s       Zfinx  1010000 ..... ..... 010 ..... 1010011
-fclass.s    Zfinx  1110000 00000 ..... 001 ..... 1010011
-fcvt.w.s    Zfinx  1100000 00000 ..... ... ..... 1010011
-fcvt.wu.s   Zfinx  1100000 00001 ..... ... ..... 1010011
-fcvt.s.w    Zfinx  1101000 00000 ..... ... ..... 1010011
-fcvt.s.wu   Zfinx  1101000 00001 ..... ... ..... 1010011
-fmadd.h     Zhinx  .....10 ..... ..... ... ..... 1000011
-fmsub.h     Zhinx  .....10 ..... ..... ... ..... 1000111
-fnmsub.h    Zhinx  .....10 ..... ..... ... ..... 1001011
-fnmadd.h    Zhinx  .....10 ..... ..... ... ..... 1001111
-fadd.h      Zhinx  0000010 ..... ..... ... ..... 1010011
-fsub.h      Zhinx  0000110 ..... ..... ... ..... 1010011
-fmul.h      Zhinx  0001010 ..... ..... ... ..... 1010011
-fsgnj.h     Zhinx  0010010 ..... ..... 000 ..... 1010011
-fsgnjn.h    Zhinx  0010010 ..... ..... 001 ..... 1010011
-fsgnjx.h    Zhinx  0010010 ..... ..... 010 ..... 1010011
-fle.h       Zhinx  1010010 ..... ..... 000 ..... 1010011
-flt.h       Zhinx  1010010 ..... ..... 001 ..... 1010011
-feq.h       Zhinx  1010010 ..... ..... 010 ..... 1010011
-fclass.h    Zhinx  1110010 00000 ..... 001 ..... 1010011
-fcvt.s.h    Zhinx  0100000 00010 ..... ... ..... 1010011
-fcvt.h.s    Zhinx  0100010 00000 ..... ... ..... 1010011
-fcvt.w.h    Zhinx  1100010 00000 ..... ... ..... 1010011
-fcvt.wu.h   Zhinx  1100010 00001 ..... ... ..... 1010011
-fcvt.h.w    Zhinx  1101010 00000 ..... ... ..... 1010011
-fcvt.h.wu   Zhinx  1101010 00001 ..... ... ..... 1010011
-p.elw       Xpulp  ....... ..... ..... 110 ..... 0000011
-p.lh        Xpulp  ....... ..... ..... 001 ..... 0001011
-p.lw        Xpulp  ....... ..... ..... 010 ..... 0001011
-p.lhu       Xpulp  ....... ..... ..... 101 ..... 0001011
-p.sh        Xpulp  ....... ..... ..... 001 ..... 0101011
-p.sw        Xpulp  ....... ..... ..... 010 ..... 0101011
-lp.setup    Xpulp  ....... ..... ..... 100 0000. 1111011
-p.mac       Xpulp  0100001 ..... ..... 000 ..... 0110011
-pv.sdotsp.h Xpulp  1011100 ..... ..... 000 ..... 1010111
-pv.sdotsp.b Xpulp  1011100 ..... ..... 001 ..... 1010111
-vfadd.h     Xfvec  1000001 ..... ..... .10 ..... 0110011
-vfsub.h     Xfvec  1000010 ..... ..... .10 ..... 0110011
-vfmul.h     Xfvec  1000011 ..... ..... .10 ..... 0110011
-vfmin.h     Xfvec  1000101 ..... ..... .10 ..... 0110011
-vfmax.h     Xfvec  1000110 ..... ..... .10 ..... 0110011
-vfmac.h     Xfvec  1001000 ..... ..... .10 ..... 0110011
-vfcpka.h.s  Xfvec  1011000 ..... ..... 010 ..... 0110011
-vfdotpex.s.h Xfaux 1001011 ..... ..... 000 ..... 0110011
+I      ....... ..... ..... ... ..... 0110111    lui
+I      ....... ..... ..... ... ..... 0010111    auipc
+I      ....... ..... ..... ... ..... 1101111    jal
+I      ....... ..... ..... 000 ..... 1100111    jalr
+I      ....... ..... ..... *** ..... 1100011    beq,bne,-,-,blt,bge,bltu,bgeu
+I      ....... ..... ..... *** ..... 0000011    lb,lh,lw,-,lbu,lhu
+I      ....... ..... ..... *** ..... 0100011    sb,sh,sw
+I      ....... ..... ..... *** ..... 0010011    addi,-,slti,sltiu,xori,-,ori,andi
+I      0000000 ..... ..... *** ..... 0010011    -,slli,-,-,-,srli
+I      0100000 ..... ..... 101 ..... 0010011    srai
+I      0000000 ..... ..... *** ..... 0110011    add,sll,slt,sltu,xor,srl,or,and
+I      0100000 ..... ..... *** ..... 0110011    sub,-,-,-,-,sra
+I      ....... ..... ..... 000 ..... 0001111    fence
+I      0000000 00000 00000 000 00000 1110011    ecall
+I      0000000 00001 00000 000 00000 1110011    ebreak
+M      0000001 ..... ..... *** ..... 0110011    mul,mulh,mulhsu,mulhu,div,divu,rem,remu
+Zicsr  ....... ..... ..... *** ..... 1110011    -,csrrw,csrrs,csrrc,-,csrrwi,csrrsi,csrrci
+Zicsr  0001000 00101 00000 000 00000 1110011    wfi
+C      000 ........ ... 00                      c.addi4spn
+C      010 ... ... .. ... 00                    c.lw
+C      110 ... ... .. ... 00                    c.sw
+C      000 . ..... ..... 01                     c.addi
+C      001 ........... 01                       c.jal
+C      010 . ..... ..... 01                     c.li
+C      011 . 00010 ..... 01                     c.addi16sp
+C      011 . ..... ..... 01                     c.lui
+C      100 0 00 ... ..... 01                    c.srli
+C      100 0 01 ... ..... 01                    c.srai
+C      100 . 10 ... ..... 01                    c.andi
+C      100 0 11 ... ** ... 01                   c.sub,c.xor,c.or,c.and
+C      101 ........... 01                       c.j
+C      110 ... ... ..... 01                     c.beqz
+C      111 ... ... ..... 01                     c.bnez
+C      000 0 ..... ..... 10                     c.slli
+C      010 . ..... ..... 10                     c.lwsp
+C      100 0 ..... 00000 10                     c.jr
+C      100 0 ..... ..... 10                     c.mv
+C      100 1 00000 00000 10                     c.ebreak
+C      100 1 ..... 00000 10                     c.jalr
+C      100 1 ..... ..... 10                     c.add
+C      110 ...... ..... 10                      c.swsp
+Zfinx  .....00 ..... ..... ... ..... 1000011    fmadd.s
+Zfinx  .....00 ..... ..... ... ..... 1000111    fmsub.s
+Zfinx  .....00 ..... ..... ... ..... 1001011    fnmsub.s
+Zfinx  .....00 ..... ..... ... ..... 1001111    fnmadd.s
+Zfinx  0000000 ..... ..... ... ..... 1010011    fadd.s
+Zfinx  0000100 ..... ..... ... ..... 1010011    fsub.s
+Zfinx  0001000 ..... ..... ... ..... 1010011    fmul.s
+Zfinx  0001100 ..... ..... ... ..... 1010011    fdiv.s
+Zfinx  0010000 ..... ..... *** ..... 1010011    fsgnj.s,fsgnjn.s,fsgnjx.s
+Zfinx  0010100 ..... ..... *** ..... 1010011    fmin.s,fmax.s
+Zfinx  1010000 ..... ..... *** ..... 1010011    fle.s,flt.s,feq.s
+Zfinx  1110000 00000 ..... 001 ..... 1010011    fclass.s
+Zfinx  1100000 00000 ..... ... ..... 1010011    fcvt.w.s
+Zfinx  1100000 00001 ..... ... ..... 1010011    fcvt.wu.s
+Zfinx  1101000 00000 ..... ... ..... 1010011    fcvt.s.w
+Zfinx  1101000 00001 ..... ... ..... 1010011    fcvt.s.wu
+Zhinx  .....10 ..... ..... ... ..... 1000011    fmadd.h
+Zhinx  .....10 ..... ..... ... ..... 1000111    fmsub.h
+Zhinx  .....10 ..... ..... ... ..... 1001011    fnmsub.h
+Zhinx  .....10 ..... ..... ... ..... 1001111    fnmadd.h
+Zhinx  0000010 ..... ..... ... ..... 1010011    fadd.h
+Zhinx  0000110 ..... ..... ... ..... 1010011    fsub.h
+Zhinx  0001010 ..... ..... ... ..... 1010011    fmul.h
+Zhinx  0010010 ..... ..... *** ..... 1010011    fsgnj.h,fsgnjn.h,fsgnjx.h
+Zhinx  1010010 ..... ..... *** ..... 1010011    fle.h,flt.h,feq.h
+Zhinx  1110010 00000 ..... 001 ..... 1010011    fclass.h
+Zhinx  0100000 00010 ..... ... ..... 1010011    fcvt.s.h
+Zhinx  0100010 00000 ..... ... ..... 1010011    fcvt.h.s
+Zhinx  1100010 00000 ..... ... ..... 1010011    fcvt.w.h
+Zhinx  1100010 00001 ..... ... ..... 1010011    fcvt.wu.h
+Zhinx  1101010 00000 ..... ... ..... 1010011    fcvt.h.w
+Zhinx  1101010 00001 ..... ... ..... 1010011    fcvt.h.wu
+Xpulp  ....... ..... ..... 110 ..... 0000011    p.elw
+Xpulp  ....... ..... ..... *** ..... 0001011    -,p.lh,p.lw,-,-,p.lhu
+Xpulp  ....... ..... ..... *** ..... 0101011    -,p.sh,p.sw
+Xpulp  ....... ..... ..... 100 0000. 1111011    lp.setup
+Xpulp  0100001 ..... ..... 000 ..... 0110011    p.mac
+Xpulp  1011100 ..... ..... *** ..... 1010111    pv.sdotsp.h,pv.sdotsp.b
+Xfvec  1000001 ..... ..... .10 ..... 0110011    vfadd.h
+Xfvec  1000010 ..... ..... .10 ..... 0110011    vfsub.h
+Xfvec  1000011 ..... ..... .10 ..... 0110011    vfmul.h
+Xfvec  1000101 ..... ..... .10 ..... 0110011    vfmin.h
+Xfvec  1000110 ..... ..... .10 ..... 0110011    vfmax.h
+Xfvec  1001000 ..... ..... .10 ..... 0110011    vfmac.h
+Xfvec  1011000 ..... ..... 010 ..... 0110011    vfcpka.h.s
+Xfaux  1001011 ..... ..... 000 ..... 0110011    vfdotpex.s.h
 """
 
 EXTENSIONS = ("I", "M", "C", "Zicsr", "Zfinx", "Zhinx", "Xpulp", "Xfvec", "Xfaux")
@@ -223,12 +171,15 @@ def _encodings() -> dict[int, list[Encoding]]:
     """By the lowest bits. Of two that match, the first one is meant."""
     found: defaultdict[int, list[Encoding]] = defaultdict(list)
     for line in _TABLE.split("\n")[1:-1]:
-        name, extension, *fields = line.split()
-        bits = "".join(fields)
-        mask = int(bits.replace("0", "1").replace(".", "0"), 2)
-        match = int(bits.replace(".", "0"), 2)
-        size = len(bits) // 8
-        found[match & (3 if size == 2 else 0x7F)].append(Encoding(name, extension, size, mask, match))
+        extension, *fields, names = line.split()
+        pattern = "".join(fields)
+        size, stars = len(pattern) // 8, "*" * pattern.count("*")
+        for number, name in enumerate(names.split(",")):
+            bits = pattern.replace(stars, f"{number:0{len(stars)}b}") if stars else pattern
+            match = int(bits.replace(".", "0"), 2)
+            mask = int(bits.replace("0", "1").replace(".", "0"), 2)
+            if name != "-":
+                found[match & (3 if size == 2 else 0x7F)].append(Encoding(name, extension, size, mask, match))
     return found
 
 
@@ -264,7 +215,7 @@ def _short(word: int) -> int:
 
 _IMMEDIATES: dict[str, Callable[[int], int]] = {
     "lui": _upper, "auipc": _upper, "addi": _lower, "jalr": _lower, "jal": _jump,
-    "c.j": _short_jump, "c.jal": _short_jump, "c.addi": _short, "c.li": _short,
+    "c.j": _short_jump, "c.jal": _short_jump, "c.addi": _short,
     "c.lui": lambda word: _short(word) << 12,
     "c.addi16sp": lambda word: _gather(word, "12 4 3 5 2 6 - - - -"),
 }

@@ -1,4 +1,7 @@
-"""QEMU's RISC-V board: the same instructions as the PULP cores, one core, no clock. It counts instructions."""
+"""QEMU's boards with one small core: a RISC-V with the PULP cores' scalar instructions, and Arm Cortex-M.
+
+Their bits are the target's; they have no clock, and count instructions.
+"""
 
 from __future__ import annotations
 
@@ -16,55 +19,101 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.bare_metal import build_bare_metal
 from edgecodec.simulators.simulator import Image
 from edgecodec.simulators.supervised import read_transcript, run_to_end
-from edgecodec.simulators.toolchain import Toolchain
+from edgecodec.simulators.toolchain import Machine, Toolchain
 from edgecodec.simulators.transcript import Transcript
 
-_PROGRAM = "qemu-system-riscv32"
-# One core with float16 and float32 in the integer registers; -icount makes the count of instructions exact.
-_BOARD = ("-M", "virt", "-cpu", "rv32,f=false,d=false,zfinx=true,zhinx=true", "-icount", "shift=0", "-bios", "none",
-          "-display", "none", "-monitor", "none", "-serial", "stdio")
+# -icount makes the count of instructions exact.
+_OPTIONS = ("-icount", "shift=0", "-display", "none", "-monitor", "none")
+
+
+@dataclass(frozen=True)
+class Board:
+    """One core as QEMU has it."""
+
+    machine: str  # QEMU's name of the board
+    core: Machine  # that compilers build for
+    program: str  # of QEMU
+    package: str  # of Debian, that brings it
+    options: tuple[str, ...]  # of QEMU
+    port: str  # folder below firmware/ports, with linker script <machine>.ld
+    definitions: tuple[str, ...] = ()  # for the compiler
+
+
+def _arm(machine: str, core: Machine, timer_mhz: int) -> Board:
+    """One of Arm's FPGA boards: programs print and end through semihosting, and count by the core's own timer."""
+    return Board(machine, core, "qemu-system-arm", "qemu-system-arm",
+                 ("-serial", "none", "-semihosting-config", "enable=on,target=native"), "qemu_cortex_m",
+                 (f"-DTIMER_MHZ={timer_mhz}u",))
+
+
+RISCV = "qemu"
+# By the name of the simulator. The RISC-V core has float16 and float32 in the integer registers.
+BOARDS: dict[str, Board] = {
+    RISCV: Board("virt", "riscv32", "qemu-system-riscv32", "qemu-system-misc",
+                 ("-cpu", "rv32,f=false,d=false,zfinx=true,zhinx=true", "-bios", "none", "-serial", "stdio"),
+                 "qemu_riscv"),
+    "cortex-m4": _arm("mps2-an386", "cortex-m4", 25),
+    "cortex-m7": _arm("mps2-an500", "cortex-m7", 25),
+    "cortex-m33": _arm("mps2-an505", "cortex-m33", 20),
+    "cortex-m55": _arm("mps3-an547", "cortex-m55", 32),
+}
 
 
 @dataclass(frozen=True)
 class QemuSimulator:
-    """QEMU and a compiler."""
+    """QEMU, a compiler, and one of the boards."""
 
     program: Path
     toolchain: Toolchain
+    name: str  # of the board
 
-    name = "qemu"
     counts_cycles = False
 
     @classmethod
-    def find(cls, toolchain: Toolchain) -> QemuSimulator:
-        """QEMU on PATH.
+    def find(cls, toolchain: Toolchain, name: str = RISCV) -> QemuSimulator:
+        """QEMU on PATH, with the board that BOARDS has under ``name``.
 
         Raises:
-            EdgeCodecError: there is none, or the compiler does not build for it.
+            EdgeCodecError: there is no QEMU, or the compiler does not build for the core.
         """
-        program = shutil.which(_PROGRAM)
+        board = BOARDS[name]
+        program = shutil.which(board.program)
         if program is None:
-            raise EdgeCodecError(f"{_PROGRAM} not found: install QEMU 7.2 or later (Debian: qemu-system-misc)")
-        toolchain.find("riscv32")
-        return cls(Path(program), toolchain)
+            raise EdgeCodecError(f"{board.program} not found: install QEMU 7.2 or later (Debian: {board.package})")
+        toolchain.find(board.core)
+        return cls(Path(program), toolchain, name)
+
+    @property
+    def board(self) -> Board:
+        return BOARDS[self.name]
 
     @cached_property
     def fingerprint(self) -> str:
         """Version of QEMU and of the compiler."""
         finished = subprocess.run([str(self.program), "--version"], capture_output=True, text=True, check=False)
         version = (finished.stdout.splitlines() or ["QEMU of unknown version"])[0]
-        return f"{version}, {self.toolchain.version('riscv32')}"
+        return f"{version}, {self.toolchain.version(self.board.core)}"
 
     def build(self, firmware: Path, work: Path, target: str, windows: NDArray[np.float32]) -> Image:
         """See :meth:`Simulator.build`. Every target's bits are this board's, so that any ``target`` will do."""
+        work.mkdir(parents=True, exist_ok=True)
+        script = work / "board.ld"
+        script.write_text(self._linker_script(firmware / "ports"), encoding="utf-8")
         executable = build_bare_metal(
-            self.toolchain, firmware, work, windows, main="qemu_main.c", ports=["qemu_riscv", "serial"],
-            linker_script=firmware / "ports" / "qemu_riscv" / "qemu_riscv.ld")
-        return Image("qemu-virt", executable, (), None)
+            self.toolchain, firmware, work, windows, main="qemu_main.c", ports=["qemu", self.board.port, "serial"],
+            linker_script=script, machine=self.board.core, definitions=self.board.definitions)
+        return Image(f"qemu-{self.board.machine}", executable, (), None)
+
+    def _linker_script(self, ports: Path) -> str:
+        """The board's, with what it includes in its place: zig hands no search path to the linker."""
+        memories = (ports / self.board.port / f"{self.board.machine}.ld").read_text(encoding="utf-8")
+        return memories.replace("INCLUDE sections.ld", (ports / "qemu/sections.ld").read_text(encoding="utf-8"))
 
     def run(self, image: Image, time_limit_seconds: float) -> Transcript:
         """See :meth:`Simulator.run`."""
         output = image.executable.parent / "transcript.txt"
-        run_to_end("qemu", (str(self.program), *_BOARD, "-kernel", str(image.executable.resolve())), output=output,
-                   folder=output.parent, environment=os.environ, time_limit_seconds=time_limit_seconds)
-        return read_transcript("qemu", output)
+        command = (str(self.program), "-M", self.board.machine, *_OPTIONS, *self.board.options, "-kernel",
+                   str(image.executable.resolve()))
+        run_to_end(self.name, command, output=output, folder=output.parent, environment=os.environ,
+                   time_limit_seconds=time_limit_seconds)
+        return read_transcript(self.name, output)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.simulators.cortex_m import BOARDS, CortexMSimulator
 from edgecodec.simulators.gvsoc import GvsocSimulator
 from edgecodec.simulators.host import HostSimulator
-from edgecodec.simulators.qemu import QemuSimulator
+from edgecodec.simulators.qemu import BOARDS, QemuSimulator
 from edgecodec.simulators.simulator import Simulator
 from edgecodec.simulators.toolchain import Toolchain
 
@@ -35,8 +34,7 @@ def choose_simulator(name: str, toolchain: Toolchain, l1_stack_bytes: int) -> Ch
     """
     finders: dict[str, Callable[[], Simulator]] = {
         "gvsoc": lambda: GvsocSimulator.find(toolchain, l1_stack_bytes),
-        "qemu": lambda: QemuSimulator.find(toolchain),
-        **{core: partial(CortexMSimulator.find, toolchain, core) for core in BOARDS},
+        **{board: partial(QemuSimulator.find, toolchain, board) for board in BOARDS},
         "host": lambda: HostSimulator(toolchain),
     }
     if name in finders:

@@ -38,7 +38,7 @@ class StackAnalysis:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._calls: dict[int, Calls] = {}
+        self._calls = {address: Calls.of(function, program) for address, function in program.functions.items()}
         self._bounds: dict[tuple[int, bool], StackBound] = {}
 
     def bound(self, root: str, *, observed: bool = True) -> StackBound:
@@ -57,38 +57,40 @@ class StackAnalysis:
 
     def frame(self, address: int) -> int:
         """Bytes that the function at ``address`` takes for itself."""
-        return self._calls_of(address).frame
+        return self._calls[address].frame
 
     @cached_property
     def _callbacks(self) -> tuple[int, ...]:
         """Functions whose addresses the program holds as data, or makes in a register."""
         functions = self._program.functions
-        made = {value for function in functions.values() for value in _addresses_made(function)}
-        return tuple(address for address in functions if address in made or address in self._program.data)
+        held = self._program.data.union(*map(_addresses_made, functions.values()))
+        return tuple(address for address in functions if address in held)
 
     @cached_property
     def _plain_callbacks(self) -> tuple[int, ...]:
         """Those that call nothing through a pointer."""
         return tuple(callback for callback in self._callbacks
-                     if not any(self._calls_of(address).through_pointers for address in self._reached_from(callback)))
+                     if not any(self._calls[address].through_pointers for address in self._reached_from(callback)))
 
     def _reached_from(self, root: int) -> set[int]:
         """Functions that ``root`` leads to on its stack, itself included, but for calls through pointers."""
         reached, open_ends = set(), [root]
         while open_ends:
             address = open_ends.pop()
-            if address not in reached and not self._calls_of(address).own_stack:
+            if address not in reached and not self._calls[address].own_stack:
                 reached.add(address)
-                open_ends += self._calls_of(address).addresses
+                open_ends += self._calls[address].addresses
         return reached
 
     def _deepest(self, function: tuple[int, bool], above: tuple[tuple[int, bool], ...]) -> StackBound:
         """Of a function by its address, and whether what it calls back may call back."""
         address, observed = function
-        calls, name = self._calls_of(address), self._program.functions[address].name
+        calls, name = self._calls[address], self._program.functions[address].name
         if function in above:
             chain = [self._program.functions[address].name for address, _ in above]
             raise EdgeCodecError(f"stack: no bound, {' > '.join([*chain, name])} is recursive")
+        if calls.unknown:
+            raise EdgeCodecError(f"stack: {name} {calls.unknown}")
         if calls.own_stack:
             return StackBound(0, ())
         if function not in self._bounds:
@@ -102,11 +104,6 @@ class StackAnalysis:
             self._bounds[function] = StackBound(calls.frame + deepest.bytes, (name, *deepest.chain))
         return self._bounds[function]
 
-    def _calls_of(self, address: int) -> Calls:
-        if address not in self._calls:
-            self._calls[address] = Calls.of(self._program.functions[address], self._program)
-        return self._calls[address]
-
 
 @dataclass(frozen=True)
 class Calls:
@@ -116,38 +113,35 @@ class Calls:
     addresses: frozenset[int]
     through_pointers: bool
     own_stack: bool  # boot and traps set the stack pointer anew
+    unknown: str  # what it does that cannot be followed
 
     @classmethod
     def of(cls, function: Function, program: Program) -> Calls:
-        frame, addresses, through_pointers, own_stack = 0, set(), False, False
+        frame, addresses, through_pointers, own_stack, unknown = 0, set(), False, False, ""
         last = function.instructions[-1]
         inside = range(function.address, last.address + last.encoding.bytes)
-        for instruction, value in _with_constants(function):
+        before = last
+        for instruction in function.instructions:
+            name = instruction.name
             if _writes(instruction, _SP):
-                own_stack = own_stack or _sets_stack(instruction)
-                frame -= min(0, _stack_move(function, instruction))
-            if instruction.name in ("jal", "c.jal", "c.j"):
+                if _sets_stack(instruction):
+                    own_stack = True
+                elif name in _STACK_MOVES and (instruction.encoding.bytes == 2 or instruction.source == _SP):
+                    frame -= min(0, instruction.immediate)
+                else:
+                    unknown = f"changes the stack pointer by what cannot be told ({name} at {instruction.address:#x})"
+            if name in ("jal", "c.jal", "c.j"):
                 goal = instruction.address + instruction.immediate
                 if goal not in inside or _is_call(instruction):
                     addresses.add(goal)
-            elif instruction.name in ("jalr", "c.jr", "c.jalr") and not _is_return(instruction):
-                if value is None:
-                    through_pointers = True
-                else:
-                    addresses.add(value)
-        if unknown := addresses - program.functions.keys():
-            raise EdgeCodecError(f"stack: {function.name} calls {min(unknown):#x}, where no function begins")
-        return cls(frame, frozenset(addresses), through_pointers, own_stack)
-
-
-def _stack_move(function: Function, instruction: Instruction) -> int:
-    """By how many bytes an instruction that writes the stack pointer moves it."""
-    if _sets_stack(instruction):
-        return 0
-    if instruction.name in _STACK_MOVES and (instruction.encoding.bytes == 2 or instruction.source == _SP):
-        return instruction.immediate
-    raise EdgeCodecError(f"stack: {function.name} changes the stack pointer by what cannot be told "
-                         f"({instruction.name} at {instruction.address:#x})")
+            elif name == "jalr" and before.name == "auipc" and before.target == instruction.source:  # call, tail
+                addresses.add((before.address + before.immediate + instruction.immediate) % 2**32)
+            elif name in ("jalr", "c.jr", "c.jalr") and not _is_return(instruction):
+                through_pointers = True
+            before = instruction
+        if strange := addresses - program.functions.keys():
+            unknown = f"calls {min(strange):#x}, where no function begins"
+        return cls(frame, frozenset(addresses), through_pointers, own_stack, unknown)
 
 
 def _sets_stack(instruction: Instruction) -> bool:
@@ -165,8 +159,7 @@ def _writes(instruction: Instruction, register: int) -> bool:
 
 def _is_call(instruction: Instruction) -> bool:
     """Not a jump: the function goes on after it."""
-    return instruction.name in ("c.jal", "c.jalr") or (
-        instruction.name in ("jal", "jalr") and instruction.target == _RA)
+    return instruction.name == "c.jal" or (instruction.name == "jal" and instruction.target == _RA)
 
 
 def _is_return(instruction: Instruction) -> bool:
@@ -175,27 +168,15 @@ def _is_return(instruction: Instruction) -> bool:
     return instruction.name == "c.jr" and instruction.target == _RA
 
 
-def _with_constants(function: Function) -> Iterator[tuple[Instruction, int | None]]:
-    """Every instruction with the address that it makes or goes to, where ``lui`` or ``auipc`` before it tell."""
-    registers: dict[int, int] = {}
-    for instruction in function.instructions:
-        name, value = instruction.name, None
-        if name in ("lui", "c.lui"):
-            value = instruction.immediate % 2**32
-        elif name == "auipc":
-            value = (instruction.address + instruction.immediate) % 2**32
-        elif name in ("addi", "jalr") and instruction.source in registers:
-            value = (registers[instruction.source] + instruction.immediate) % 2**32
-        elif name in ("c.addi", "c.jr", "c.jalr") and instruction.target in registers:
-            value = (registers[instruction.target] + (instruction.immediate if name == "c.addi" else 0)) % 2**32
-        yield instruction, value
-        if name in ("lui", "c.lui", "auipc", "addi", "c.addi") and value is not None:
-            registers[instruction.target] = value
-        elif _writes(instruction, instruction.target):
-            registers.pop(instruction.target, None)
-
-
 def _addresses_made(function: Function) -> Iterator[int]:
-    for instruction, value in _with_constants(function):
-        if value is not None and instruction.name in ("addi", "c.addi"):
-            yield value
+    """Sums of an upper part, by ``lui`` or ``auipc``, and a lower one: a few too many where the code joins."""
+    upper: dict[int, int] = {}
+    for instruction in function.instructions:
+        name, target = instruction.name, instruction.target
+        source = target if name == "c.addi" else instruction.source
+        if name in ("addi", "c.addi") and source in upper:
+            yield (upper[source] + instruction.immediate) % 2**32
+        if name in ("lui", "c.lui", "auipc"):
+            upper[target] = instruction.immediate + (instruction.address if name == "auipc" else 0)
+        elif _writes(instruction, target):
+            upper.pop(target, None)

@@ -71,48 +71,31 @@ def _on_path(program: str) -> str:
     return found
 
 
-# RISC-V is rv32 with fp16 and fp32 in the integer registers; an ABI with float registers would corrupt silently.
-_ZIG_RISCV32 = ("-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c+zfinx+zhinx+zicsr-a-d-f", *_BARE_METAL)
-_CLANG_RISCV32 = ("--target=riscv32-unknown-elf", "-march=rv32imc_zicsr_zfinx_zhinx", "-mabi=ilp32", "-fuse-ld=lld-19",
-                  *_BARE_METAL)
-
-
-# Float unit and instruction set follow from the core; the ABI passes floats in its registers.
-def _zig_cortex_m(core: CortexM, float_unit: str) -> tuple[str, ...]:
-    """zig leaves a core's float unit out, and unwind tables in, unless it is told."""
-    return ("-target", "thumb-freestanding-eabihf", f"-mcpu={core.replace('-', '_')}+{float_unit}",
-            "-fno-unwind-tables", *_BARE_METAL)
-
-
-def _clang_cortex_m(core: CortexM, architecture: str) -> tuple[str, ...]:
-    return (f"--target={architecture}-none-eabihf", f"-mcpu={core}", "-mfloat-abi=hard", "-fuse-ld=lld-19",
-            *_BARE_METAL)
-
-
-def _gcc_cortex_m(core: CortexM) -> tuple[str, ...]:
-    return f"-mcpu={core}", "-mthumb", "-mfloat-abi=hard", "-mfp16-format=ieee", *_BARE_METAL
-
+# RISC-V is rv32 with fp16 and fp32 in the integer registers; an ABI with float registers would corrupt silently. On Arm
+# float unit and instruction set follow from the core, and the ABI passes floats in its registers.
+_CORES: tuple[CortexM, ...] = get_args(CortexM)
+_ZIG_FLOAT_UNITS = {"cortex-m4": "vfp4d16sp"}  # zig leaves a core's float unit out unless it is told: or fp_armv8d16sp
 
 KINDS: dict[CompilerName, Kind] = {
     "zig": Kind(_find_zig, {
         "host": ("-mcpu=baseline",),
-        "riscv32": _ZIG_RISCV32,
-        "cortex-m4": _zig_cortex_m("cortex-m4", "vfp4d16sp"),
-        "cortex-m7": _zig_cortex_m("cortex-m7", "fp_armv8d16sp"),
-        "cortex-m33": _zig_cortex_m("cortex-m33", "fp_armv8d16sp"),
-        "cortex-m55": _zig_cortex_m("cortex-m55", "fp_armv8d16sp"),
+        "riscv32": ("-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c+zfinx+zhinx+zicsr-a-d-f",
+                    *_BARE_METAL),
+        **{core: ("-target", "thumb-freestanding-eabihf",
+                  f"-mcpu={core.replace('-', '_')}+{_ZIG_FLOAT_UNITS.get(core, 'fp_armv8d16sp')}",
+                  "-fno-unwind-tables", *_BARE_METAL) for core in _CORES},
     }, packages="ziglang (pip)", compiles=("cc",), tells_version=("version",)),
     "clang-19": Kind(_find_clang, {
         "host": (),
-        "riscv32": _CLANG_RISCV32,
-        "cortex-m4": _clang_cortex_m("cortex-m4", "thumbv7em"),
-        "cortex-m7": _clang_cortex_m("cortex-m7", "thumbv7em"),
-        "cortex-m33": _clang_cortex_m("cortex-m33", "thumbv8m.main"),
-        "cortex-m55": _clang_cortex_m("cortex-m55", "thumbv8.1m.main"),
+        "riscv32": ("--target=riscv32-unknown-elf", "-march=rv32imc_zicsr_zfinx_zhinx", "-mabi=ilp32",
+                    "-fuse-ld=lld-19", *_BARE_METAL),
+        **{core: ("--target=arm-none-eabihf", f"-mcpu={core}", "-mfloat-abi=hard", "-fuse-ld=lld-19", *_BARE_METAL)
+           for core in _CORES},
     }, packages="clang-19 and lld-19"),
     "gcc": Kind(_find_gcc, {  # before version 13 it has no float16 for RISC-V
         "host": (),
-        **{core: _gcc_cortex_m(core) for core in get_args(CortexM)},
+        **{core: (f"-mcpu={core}", "-mthumb", "-mfloat-abi=hard", "-mfp16-format=ieee", *_BARE_METAL)
+           for core in _CORES},
     }, packages="gcc and, for Cortex-M, gcc-arm-none-eabi"),
 }
 
@@ -210,7 +193,10 @@ def _output(command: tuple[str, ...]) -> str:
     return subprocess.run(command, capture_output=True, text=True, env=_environment(), check=True).stdout
 
 
+def cache_folder() -> Path:
+    """Where zig keeps what it has compiled; the home folder may not be writable."""
+    return Path(os.environ.get("ZIG_GLOBAL_CACHE_DIR") or shared_folder() / f"edgecodec-zig-{os.getuid()}")
+
+
 def _environment() -> dict[str, str]:
-    """zig keeps compiled run-time libraries in a cache folder; the home folder may not be writable."""
-    folder = shared_folder() / f"edgecodec-zig-{os.getuid()}"
-    return {"ZIG_GLOBAL_CACHE_DIR": str(folder), **os.environ}
+    return {**os.environ, "ZIG_GLOBAL_CACHE_DIR": str(cache_folder())}

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgecodec.deploy.emit import firmware_hash
 from edgecodec.deploy.golden import expected_transcript
-from edgecodec.deploy.memory import plan_memory
+from edgecodec.deploy.memory import CLUSTER_CORES, plan_memory
 from edgecodec.deploy.oracle import encode
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.network import ExportedCodec, Single
@@ -27,8 +27,6 @@ from edgecodec.simulators.simulator import Image, Simulator
 from edgecodec.simulators.toolchain import Toolchain
 from edgecodec.simulators.transcript import Transcript, parse_transcript
 from edgecodec.simulators.verification import Check, Cost, Verification
-
-CLUSTER_WORKERS = 8
 
 
 def golden_windows(firmware: Path, codec: ExportedCodec) -> Single:
@@ -103,7 +101,7 @@ class Verifier:
         image = host.build(self.firmware, self.work / "host", self.target, windows)
         runs: list[tuple[Simulator, Image, int]] = [
             (host, image, len(windows)),
-            (host, replace(image, arguments=(*image.arguments, str(CLUSTER_WORKERS))), len(windows)),
+            (host, replace(image, arguments=(*image.arguments, str(CLUSTER_CORES))), len(windows)),
         ]
         if simulator.name != "host":
             count = min(target_windows, len(windows))

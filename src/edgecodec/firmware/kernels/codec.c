@@ -1,7 +1,8 @@
 /* The public functions, but for packing: check the arguments, then run the layers and the quantizer. */
 #include "edgecodec.h"
 
-#include "worker.h"
+#include "layers.h"
+#include "quantizer.h"
 
 static bool is_aligned(const void *pointer, uintptr_t alignment) {
     return (uintptr_t)pointer % alignment == 0;
@@ -32,7 +33,7 @@ static ec_status check_blob(const void *data, uint32_t kind, uint32_t bytes) {
 }
 
 /* A stage reads and writes a token's values at its coordinates: one out of range would reach beyond the latent. */
-static ec_status check_coordinates(const uint8_t *codebooks, const ec_quantizer *quantizer) {
+static bool coordinates_are_inside(const uint8_t *codebooks, const ec_quantizer *quantizer) {
     const uint16_t *coordinates = (const uint16_t *)(const void *)(codebooks + quantizer->coordinates);
     const uint32_t count =
         quantizer->coordinates == EC_NONE ? 0 : quantizer->coordinates_bytes / (uint32_t)sizeof *coordinates;
@@ -40,19 +41,18 @@ static ec_status check_coordinates(const uint8_t *codebooks, const ec_quantizer 
     for (uint32_t i = 0; i < count; i++) {
         inside = inside && coordinates[i] < quantizer->latent.channels;
     }
-    return inside ? EC_OK : EC_ERROR_MODEL;
+    return inside;
 }
 
 static ec_status check_codebooks(const void *codebooks) {
     const ec_coded *coded = ec_codec_network.coded;
-    ec_status status = check_blob(codebooks, EC_CODEBOOKS, ec_codec_network.codebooks_bytes);
-    if (status == EC_OK) {
-        status = check_coordinates(codebooks, &ec_codec_network.quantizer);
+    const ec_status status = check_blob(codebooks, EC_CODEBOOKS, ec_codec_network.codebooks_bytes);
+    if (status != EC_OK) {
+        return status;
     }
-    if (status == EC_OK && coded != NULL) {
-        status = check_coordinates(codebooks, &coded->quantizer);
-    }
-    return status;
+    const bool inside = coordinates_are_inside(codebooks, &ec_codec_network.quantizer) &&
+                        (coded == NULL || coordinates_are_inside(codebooks, &coded->quantizer));
+    return inside ? EC_OK : EC_ERROR_MODEL;
 }
 
 ec_status ec_init(ec_context *context, void *arena, size_t arena_bytes, const void *weights, const void *codebooks) {
@@ -79,18 +79,6 @@ ec_status ec_init(ec_context *context, void *arena, size_t arena_bytes, const vo
     return status;
 }
 
-ec_status ec_agree(const ec_worker *worker, ec_status own) {
-    ec_control *control = (ec_control *)(void *)worker->arena;
-    control->verdict[worker->team->worker] = own;
-    ec_wait_for_all(worker);
-    ec_status common = EC_OK;
-    for (uint32_t other = 0; other < worker->team->workers && common == EC_OK; other++) {
-        common = (ec_status)control->verdict[other];
-    }
-    ec_wait_for_all(worker);
-    return common;
-}
-
 static ec_status run_layer(const ec_worker *worker, const ec_layer *layer, const float *window) {
     switch (layer->kind) {
     case EC_NORMALIZE:
@@ -115,20 +103,6 @@ static void clear_zeros(const ec_worker *worker) {
     }
 }
 
-static ec_view output_of(const ec_layer *layer) {
-    switch (layer->kind) {
-    case EC_NORMALIZE:
-        return layer->normalize.output;
-    case EC_TRANSPOSE:
-        return layer->transpose.output;
-    case EC_FILTER:
-        return layer->filter.output;
-    case EC_CONVOLUTION:
-        break;
-    }
-    return layer->convolution.output;
-}
-
 static ec_status check_latent(const ec_worker *worker, const ec_quantizer *quantizer) {
     const ec_half *latent = ec_halves(worker, quantizer->latent.at);
     const ec_range share = ec_share(worker, quantizer->regimes * quantizer->tokens * quantizer->latent.channels);
@@ -137,16 +111,6 @@ static ec_status check_latent(const ec_worker *worker, const ec_quantizer *quant
         finite = finite && ec_half_is_finite(latent[i]);
     }
     return ec_agree(worker, finite ? EC_OK : EC_ERROR_OVERFLOW);
-}
-
-void ec_report(const ec_worker *worker, uint32_t step, const void *data, size_t bytes) {
-    if (worker->observer != NULL) {
-        ec_wait_for_all(worker);
-        if (worker->team->worker == 0) {
-            worker->observer->step_done(worker->observer->user, step, data, bytes);
-        }
-        ec_wait_for_all(worker);
-    }
 }
 
 static ec_status check_call(const ec_context *context, const ec_team *team, const float *window, uint32_t rate,
@@ -170,8 +134,12 @@ static ec_status check_call(const ec_context *context, const ec_team *team, cons
 }
 
 /* The network may lie in slow memory: every layer, and the quantizer, is copied to the stack before it is run. */
-static ec_status encode(const ec_context *context, ec_team *team, const float *window, const ec_quantizer *quantizer,
-                        uint32_t stages, uint16_t *indices) {
+static ec_status encode(const ec_context *context, ec_team *team, const float *window, uint32_t rate, uint16_t *indices,
+                        const ec_quantizer *quantizer, const uint16_t *stages_of_rate) {
+    ec_status status = check_call(context, team, window, rate, indices);
+    if (status != EC_OK) {
+        return status;
+    }
     const ec_network *network = &ec_codec_network;
     const ec_worker worker = {
         .team = team, .arena = context->arena, .weights = context->weights, .codebooks = context->codebooks,
@@ -180,28 +148,24 @@ static ec_status encode(const ec_context *context, ec_team *team, const float *w
     clear_zeros(&worker);
     for (uint32_t step = 0; step < network->model.layers; step++) {
         const ec_layer layer = network->layers[step];
-        const ec_status status = run_layer(&worker, &layer, window);
+        status = run_layer(&worker, &layer, window);
         if (status != EC_OK) {
             return status;
         }
-        const ec_view output = output_of(&layer);
+        const ec_view output = layer.output;
         ec_report(&worker, step, worker.arena + output.at, (size_t)output.rows * output.channels * sizeof(ec_half));
     }
-    const ec_status status = check_latent(&worker, quantizer);
+    status = check_latent(&worker, quantizer);
     if (status == EC_OK) {
         const ec_quantizer near = *quantizer;
-        ec_run_quantizer(&worker, &near, stages, indices);
+        ec_run_quantizer(&worker, &near, stages_of_rate[rate - 1], indices);
     }
     return status;
 }
 
 ec_status ec_encode(const ec_context *context, ec_team *team, const float *window, uint32_t rate, uint16_t *indices) {
-    const ec_status status = check_call(context, team, window, rate, indices);
-    if (status != EC_OK) {
-        return status;
-    }
     const ec_network *network = &ec_codec_network;
-    return encode(context, team, window, &network->quantizer, network->model.stages_of_rate[rate - 1], indices);
+    return encode(context, team, window, rate, indices, &network->quantizer, network->model.stages_of_rate);
 }
 
 ec_status ec_encode_coded(const ec_context *context, ec_team *team, const float *window, uint32_t rate,
@@ -210,10 +174,6 @@ ec_status ec_encode_coded(const ec_context *context, ec_team *team, const float 
     if (network->coded == NULL) {
         return EC_ERROR_CODED;
     }
-    const ec_status status = check_call(context, team, window, rate, indices);
-    if (status != EC_OK) {
-        return status;
-    }
-    return encode(context, team, window, &network->coded->quantizer, network->model.coded_stages_of_rate[rate - 1],
-                  indices);
+    return encode(context, team, window, rate, indices, &network->coded->quantizer,
+                  network->model.coded_stages_of_rate);
 }

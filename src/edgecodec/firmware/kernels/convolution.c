@@ -3,8 +3,8 @@
  * Pairs of a tile of rows and a panel of channels are shared out, panel by panel. A sum begins at the bias, plus the
  * residual if there is one; then come the products, PReLU, and one rounding.
  */
-#include "activation.h"
 #include "fused.h"
+#include "layers.h"
 #include "stream.h"
 
 #define EC_SEGMENTS_AT_ONCE EC_RUN_PAIRS /* so many taps are whole runs, of any number of channels */
@@ -70,6 +70,18 @@ static void add_taps(const ec_worker *worker, const ec_convolution *layer, const
     }
 }
 
+static float prelu(float value, float slope) {
+    return value < 0.0f ? value * slope : value;
+}
+
+/* One row of a panel: all four channels (`whole`), or the first two. */
+static void activate(const float *sums, float slope, bool whole, ec_half *output) {
+    ec_store_pair(output, ec_to_pair(prelu(sums[0], slope), prelu(sums[1], slope)));
+    if (whole) {
+        ec_store_pair(output + 2, ec_to_pair(prelu(sums[2], slope), prelu(sums[3], slope)));
+    }
+}
+
 /* Any tile. */
 static void run_tile(const ec_worker *worker, const ec_convolution *layer, const row_tile *tile,
                      const channel_panel *panel) {
@@ -78,7 +90,7 @@ static void run_tile(const ec_worker *worker, const ec_convolution *layer, const
     add_taps(worker, layer, tile, panel, sums);
     ec_half *output = ec_halves(worker, layer->output.at) + place_in_output(layer, tile, panel);
     for (uint32_t row = 0; row < tile->rows; row++) {
-        ec_activate(sums[row], layer->slope, panel->whole, output);
+        activate(sums[row], layer->slope, panel->whole, output);
         output += layer->output.channels;
     }
 }

@@ -1,6 +1,7 @@
 /* Window of float to filtered channels of float16: normalizes, filters and decimates block by block, so that no more of
  * the window is kept than the filters reach back. Every worker has channels of its own. */
 #include "fused.h"
+#include "layers.h"
 #include "stream.h"
 
 typedef struct filter {

@@ -52,10 +52,8 @@ typedef struct ec_pulp_search {
     struct ec_nearest *nearest;
 } ec_pulp_search;
 
-void ec_pulp_search_1_row(ec_pulp_search *search);
-void ec_pulp_search_2_rows(ec_pulp_search *search);
-void ec_pulp_search_3_rows(ec_pulp_search *search);
-void ec_pulp_search_4_rows(ec_pulp_search *search);
+typedef void ec_pulp_searching(ec_pulp_search *search);
+ec_pulp_searching ec_pulp_search_1_row, ec_pulp_search_2_rows, ec_pulp_search_3_rows, ec_pulp_search_4_rows;
 
 #endif
 

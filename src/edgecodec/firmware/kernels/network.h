@@ -1,7 +1,8 @@
 /* A codec as constant data: what codec_network.c describes and the kernels carry out.
  *
- * Activations are float16 in the arena, row by row (of time, unless said otherwise) and without gaps. Addresses are byte offsets: of activations and
- * scratch from the arena's start, of weights and codebooks from their own start (never 0, where the header is).
+ * Activations are float16 in the arena, row by row (of time, unless said otherwise) and without gaps. Addresses are byte
+ * offsets: of activations and scratch from the arena's start, of weights and codebooks from their own start (never 0,
+ * where the header is).
  */
 #ifndef EC_NETWORK_H
 #define EC_NETWORK_H
@@ -57,8 +58,8 @@ typedef struct ec_filter {
 } ec_filter;
 
 typedef struct ec_convolution {
-    ec_view input;
     ec_view output;
+    ec_view input;
     uint32_t residual; /* a view of the output's shape, added before the activation, or EC_NONE */
     uint32_t weight;   /* panels of output channels: bias, then [taps][input channels] */
     uint32_t taps;
@@ -70,8 +71,8 @@ typedef struct ec_convolution {
 } ec_convolution;
 
 typedef struct ec_transpose {
-    ec_view input;
     ec_view output;
+    ec_view input;
 } ec_transpose;
 
 typedef enum ec_layer_kind {
@@ -85,6 +86,7 @@ typedef struct ec_layer {
     const char *name;
     ec_layer_kind kind;
     union {
+        ec_view output; /* of any kind: its first member */
         ec_normalize normalize;
         ec_filter filter;
         ec_convolution convolution;

@@ -1,4 +1,5 @@
 /* Window of float to activations of float16: (window - offset) * scale, per channel. */
+#include "layers.h"
 #include "stream.h"
 
 /* Not zero if a value is not finite. */

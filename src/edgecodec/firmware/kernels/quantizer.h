@@ -66,6 +66,9 @@ static inline ec_choice *ec_choice_of(const ec_worker *worker, const ec_quantize
     return (ec_choice *)(void *)(worker->arena + quantizer->choice);
 }
 
+/* The kernel of the quantizer, like those of layers: indices [stages][tokens] of the latent, which it overwrites. */
+void ec_run_quantizer(const ec_worker *worker, const ec_quantizer *quantizer, uint32_t stages, uint16_t *indices);
+
 /* Looks among the worker's share of `codewords` for ones that are nearer to the queries of their regime, one of
  * `regimes`, than those in `nearest` [row]. */
 void ec_search(const ec_worker *worker, const ec_quantizer *quantizer, const ec_codewords *codewords, ec_range regimes,

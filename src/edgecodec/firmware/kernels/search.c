@@ -23,20 +23,7 @@ static void run_search(const codeword_search *search) {
         .word = search->numbers.first * EC_TILE_COLUMNS,
         .nearest = search->nearest,
     };
-    switch (search->rows) {
-    case 1:
-        ec_pulp_search_1_row(&run);
-        break;
-    case 2:
-        ec_pulp_search_2_rows(&run);
-        break;
-    case 3:
-        ec_pulp_search_3_rows(&run);
-        break;
-    default:
-        ec_pulp_search_4_rows(&run);
-        break;
-    }
+    EC_PULP_BY_ROWS(search->rows, ec_pulp_search, &run)
 }
 
 #else

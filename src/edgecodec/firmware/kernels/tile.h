@@ -48,14 +48,26 @@ typedef struct ec_tile {
 
 /* In ports/pulp/tile.S, one for each number of rows. All of them read ahead: at most one pair past a segment, and one
  * past each column. */
-void ec_pulp_add_1_row(float *sums, const ec_half *const *segments, const ec_half *columns, uint32_t count,
-                       uint32_t pairs);
-void ec_pulp_add_2_rows(float *sums, const ec_half *const *segments, const ec_half *columns, uint32_t count,
-                        uint32_t pairs);
-void ec_pulp_add_3_rows(float *sums, const ec_half *const *segments, const ec_half *columns, uint32_t count,
-                        uint32_t pairs);
-void ec_pulp_add_4_rows(float *sums, const ec_half *const *segments, const ec_half *columns, uint32_t count,
-                        uint32_t pairs);
+typedef void ec_pulp_add(float *sums, const ec_half *const *segments, const ec_half *columns, uint32_t count,
+                         uint32_t pairs);
+ec_pulp_add ec_pulp_add_1_row, ec_pulp_add_2_rows, ec_pulp_add_3_rows, ec_pulp_add_4_rows;
+
+/* Calls the one of four such functions that is for so many rows. */
+#define EC_PULP_BY_ROWS(rows, function, ...) \
+    switch (rows) { \
+    case 1: \
+        function##_1_row(__VA_ARGS__); \
+        break; \
+    case 2: \
+        function##_2_rows(__VA_ARGS__); \
+        break; \
+    case 3: \
+        function##_3_rows(__VA_ARGS__); \
+        break; \
+    default: \
+        function##_4_rows(__VA_ARGS__); \
+        break; \
+    }
 
 #ifdef EC_LANES
 
@@ -65,20 +77,7 @@ void ec_pulp_filter_4_rows(float *sums, const ec_half *row, const ec_half *colum
 
 /* Adds the products of `tile` to `sums` [row]. */
 static inline void ec_add_tile(float (*sums)[EC_TILE_COLUMNS], const ec_tile *tile) {
-    switch (tile->rows) {
-    case 1:
-        ec_pulp_add_1_row(*sums, tile->segments, tile->columns, tile->count, tile->pairs);
-        break;
-    case 2:
-        ec_pulp_add_2_rows(*sums, tile->segments, tile->columns, tile->count, tile->pairs);
-        break;
-    case 3:
-        ec_pulp_add_3_rows(*sums, tile->segments, tile->columns, tile->count, tile->pairs);
-        break;
-    default:
-        ec_pulp_add_4_rows(*sums, tile->segments, tile->columns, tile->count, tile->pairs);
-        break;
-    }
+    EC_PULP_BY_ROWS(tile->rows, ec_pulp_add, *sums, tile->segments, tile->columns, tile->count, tile->pairs)
 }
 
 #else

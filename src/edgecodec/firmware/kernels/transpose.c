@@ -1,5 +1,5 @@
 /* Rows become channels; channels that the output has beyond the input's rows are zeros. */
-#include "worker.h"
+#include "layers.h"
 
 void ec_run_transpose(const ec_worker *worker, const ec_transpose *layer) {
     const ec_half *input = ec_halves(worker, layer->input.at);

@@ -60,13 +60,6 @@ static inline const float *ec_weight_floats(const ec_worker *worker, uint32_t at
     return (const float *)(const void *)(worker->weights + at);
 }
 
-/* The kernels. Each is called by all workers and ends with a barrier. */
-ec_status ec_run_normalize(const ec_worker *worker, const ec_normalize *layer, const float *window);
-ec_status ec_run_filter(const ec_worker *worker, const ec_filter *layer, const float *window);
-void ec_run_convolution(const ec_worker *worker, const ec_convolution *layer);
-void ec_run_transpose(const ec_worker *worker, const ec_transpose *layer);
-void ec_run_quantizer(const ec_worker *worker, const ec_quantizer *quantizer, uint32_t stages, uint16_t *indices);
-
 /* The same verdict for all workers: EC_OK if every one of them says so. */
 ec_status ec_agree(const ec_worker *worker, ec_status own);
 

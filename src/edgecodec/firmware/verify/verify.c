@@ -25,7 +25,11 @@ static uint64_t fnv1a(const void *data, size_t bytes) {
     return hash;
 }
 
-static void put_number(const ec_platform *platform, uint32_t number) {
+static void say(const ec_verification *verification, const char *text) {
+    verification->platform->put(text);
+}
+
+static void say_number(const ec_verification *verification, const char *before, uint32_t number) {
     char text[11];
     char *at = text + sizeof text - 1;
     *at = '\0';
@@ -33,76 +37,57 @@ static void put_number(const ec_platform *platform, uint32_t number) {
         *--at = (char)('0' + number % 10);
         number /= 10;
     } while (number > 0);
-    platform->put(at);
+    say(verification, before);
+    say(verification, at);
 }
 
-static void put_hash(const ec_platform *platform, uint64_t hash) {
+/* The rest of a line. */
+static void say_result(const ec_verification *verification, const void *data, size_t bytes, uint32_t cycles) {
+    const uint64_t hash = fnv1a(data, bytes);
     char text[17];
     for (int digit = 0; digit < 16; digit++) {
         text[digit] = "0123456789abcdef"[hash >> (60 - 4 * digit) & 15u];
     }
     text[16] = '\0';
-    platform->put(text);
+    say(verification, " hash ");
+    say(verification, text);
+    say_number(verification, " cycles ", cycles);
+    say(verification, "\n");
 }
 
-static void put_numbered(const ec_platform *platform, const char *keyword, uint32_t number) {
-    platform->put(keyword);
-    platform->put(" ");
-    put_number(platform, number);
-}
-
-static void put_result(const ec_platform *platform, const void *data, size_t bytes, uint32_t cycles) {
-    platform->put(" hash ");
-    put_hash(platform, fnv1a(data, bytes));
-    put_numbered(platform, " cycles", cycles);
-    platform->put("\n");
-}
-
-static void put_error(const ec_platform *platform, ec_status status) {
-    platform->put("error ");
-    platform->put(status_texts[status]);
-    platform->put("\n");
+/* Begins a line about packets. */
+static void say_of_packets(const ec_verification *verification, const char *what, uint32_t number) {
+    say(verification, verification->coded ? "coded " : "");
+    say_number(verification, what, number);
 }
 
 static uint32_t cycles_now(const ec_verification *verification) {
     return verification->platform->cycles != NULL ? verification->platform->cycles() : 0;
 }
 
-/* Begins a line about packets. */
-static void put_kind(const ec_verification *verification) {
-    if (verification->coded) {
-        verification->platform->put("coded ");
-    }
-}
-
-static void layer_done(const ec_platform *platform, uint32_t layer, const void *output, size_t bytes,
+static void layer_done(const ec_verification *verification, uint32_t layer, const void *output, size_t bytes,
                        uint32_t cycles) {
-    put_numbered(platform, "layer", layer);
-    platform->put(" ");
-    platform->put(ec_layer_name(layer));
-    put_result(platform, output, bytes, cycles);
+    say_number(verification, "layer ", layer);
+    say(verification, " ");
+    say(verification, ec_layer_name(layer));
+    say_result(verification, output, bytes, cycles);
 }
 
 static void stage_done(const ec_verification *verification, uint32_t stage, const uint16_t *indices, size_t bytes,
                        uint32_t cycles) {
-    const ec_platform *platform = verification->platform;
-    put_kind(verification);
-    put_numbered(platform, "stage", stage);
-    put_result(platform, indices, bytes, cycles);
-    put_kind(verification);
-    put_numbered(platform, "indices", verification->window);
-    put_numbered(platform, "", stage);
+    say_of_packets(verification, "stage ", stage);
+    say_result(verification, indices, bytes, cycles);
+    say_of_packets(verification, "indices ", verification->window);
+    say_number(verification, " ", stage);
     for (size_t i = 0; i < bytes / sizeof *indices; i++) {
-        put_numbered(platform, "", indices[i]);
+        say_number(verification, " ", indices[i]);
     }
-    platform->put("\n");
+    say(verification, "\n");
 }
 
 static void regime_chosen(const ec_verification *verification, const ec_choice *choice, uint32_t cycles) {
-    const ec_platform *platform = verification->platform;
-    put_kind(verification);
-    put_numbered(platform, "regime", choice->regime);
-    put_result(platform, choice->energies, ec_model_info()->regimes * sizeof choice->energies[0], cycles);
+    say_of_packets(verification, "regime ", choice->regime);
+    say_result(verification, choice->energies, ec_model_info()->regimes * sizeof choice->energies[0], cycles);
 }
 
 static void step_done(void *user, uint32_t step, const void *data, size_t bytes) {
@@ -116,23 +101,20 @@ static void step_done(void *user, uint32_t step, const void *data, size_t bytes)
     } else if (step >= first_stage) {
         stage_done(verification, step - first_stage, data, bytes, cycles);
     } else if (!verification->coded) { /* the second time the layers give the same */
-        layer_done(verification->platform, step, data, bytes, cycles);
+        layer_done(verification, step, data, bytes, cycles);
     }
     verification->since = cycles_now(verification);
 }
 
 static void begin(ec_verification *verification, uint32_t workers) {
-    const ec_platform *platform = verification->platform;
-    const char *hash = ec_model_info()->model_hash;
-    char beginning[17];
-    for (uint32_t i = 0; i < 16; i++) {
-        beginning[i] = hash[i];
+    char beginning[17] = {'\0'};
+    for (uint32_t i = 0; i + 1 < sizeof beginning; i++) {
+        beginning[i] = ec_model_info()->model_hash[i];
     }
-    beginning[16] = '\0';
-    platform->put("model ");
-    platform->put(beginning);
-    put_numbered(platform, " workers", workers);
-    platform->put("\n");
+    say(verification, "model ");
+    say(verification, beginning);
+    say_number(verification, " workers ", workers);
+    say(verification, "\n");
 
     verification->status = ec_init(&verification->context, verification->arena, verification->arena_bytes,
                                    verification->weights, verification->codebooks);
@@ -143,8 +125,8 @@ static void begin(ec_verification *verification, uint32_t workers) {
 
 static void begin_packets(ec_verification *verification, uint32_t window, bool coded) {
     if (!coded) {
-        put_numbered(verification->platform, "window", window);
-        verification->platform->put("\n");
+        say_number(verification, "window ", window);
+        say(verification, "\n");
     }
     verification->window = window;
     verification->coded = coded;
@@ -153,35 +135,35 @@ static void begin_packets(ec_verification *verification, uint32_t window, bool c
 
 static ec_status encode(const ec_verification *verification, const ec_context *context, ec_team *team,
                         const float *samples, uint32_t rate) {
-    if (verification->coded) {
-        return ec_encode_coded(context, team, samples, rate, verification->indices);
-    }
-    return ec_encode(context, team, samples, rate, verification->indices);
+    return verification->coded ? ec_encode_coded(context, team, samples, rate, verification->indices)
+                               : ec_encode(context, team, samples, rate, verification->indices);
 }
 
-static ec_status pack(ec_verification *verification, uint32_t rate, size_t *bytes) {
+/* Packs what was encoded, and says so in a line that begins with `what`. */
+static ec_status pack(const ec_verification *verification, const char *what, uint32_t rate, uint32_t since) {
     const uint16_t sequence = (uint16_t)verification->window;
-    if (verification->coded) {
-        return ec_pack_coded(&verification->context, rate, sequence, verification->indices, verification->packet,
-                             verification->packet_bytes, bytes);
+    const uint16_t *indices = verification->indices;
+    uint8_t *packet = verification->packet;
+    const size_t capacity = verification->packet_bytes;
+    size_t bytes;
+    const ec_status status =
+        verification->coded
+            ? ec_pack_coded(&verification->context, rate, sequence, indices, packet, capacity, &bytes)
+            : ec_pack(rate, sequence, indices, packet, capacity, &bytes);
+    const uint32_t cycles = cycles_now(verification) - since;
+    if (status == EC_OK) {
+        say_of_packets(verification, what, rate);
+        say_result(verification, packet, bytes, cycles);
     }
-    return ec_pack(rate, sequence, verification->indices, verification->packet, verification->packet_bytes, bytes);
+    return status;
 }
 
-static ec_status pack_at_every_rate(ec_verification *verification) {
-    for (uint32_t rate = 1; rate <= ec_model_info()->rates; rate++) {
-        size_t bytes;
-        verification->since = cycles_now(verification);
-        const ec_status status = pack(verification, rate, &bytes);
-        const uint32_t cycles = cycles_now(verification) - verification->since;
-        if (status != EC_OK) {
-            return status;
-        }
-        put_kind(verification);
-        put_numbered(verification->platform, "pack", rate);
-        put_result(verification->platform, verification->packet, bytes, cycles);
+static ec_status pack_at_every_rate(const ec_verification *verification) {
+    ec_status status = EC_OK;
+    for (uint32_t rate = 1; rate <= ec_model_info()->rates && status == EC_OK; rate++) {
+        status = pack(verification, "pack ", rate, cycles_now(verification));
     }
-    return EC_OK;
+    return status;
 }
 
 /* Once more as a node does it: nobody observes, so that no code but the codec's own passes through the caches. */
@@ -193,23 +175,23 @@ static void run_chain(ec_verification *verification, ec_team *team, const float 
     const uint32_t begin = cycles_now(verification);
     const ec_status status = encode(verification, &unobserved, team, samples, rate);
     if (speaks && status == EC_OK) {
-        size_t bytes;
-        verification->status = pack(verification, rate, &bytes);
-        const uint32_t cycles = cycles_now(verification) - begin;
-        put_kind(verification);
-        put_numbered(verification->platform, "chain", rate);
-        put_result(verification->platform, verification->packet, bytes, cycles);
+        verification->status = pack(verification, "chain ", rate, begin);
     }
     team->barrier(team);
 }
 
 static void finish(const ec_verification *verification) {
-    const ec_platform *platform = verification->platform;
-    if (platform->stack_bytes != NULL) {
-        put_numbered(platform, "stack", platform->stack_bytes());
-        platform->put("\n");
+    if (verification->status != EC_OK) {
+        say(verification, "error ");
+        say(verification, status_texts[verification->status]);
+        say(verification, "\n");
+        return;
     }
-    platform->put("done\n");
+    if (verification->platform->stack_bytes != NULL) {
+        say_number(verification, "stack ", verification->platform->stack_bytes());
+        say(verification, "\n");
+    }
+    say(verification, "done\n");
 }
 
 /* Collective. */
@@ -245,11 +227,7 @@ ec_status ec_verify(ec_verification *verification, ec_team *team) {
         }
     }
     if (speaks) {
-        if (verification->status == EC_OK) {
-            finish(verification);
-        } else {
-            put_error(verification->platform, verification->status);
-        }
+        finish(verification);
     }
     team->barrier(team);
     return verification->status;

@@ -12,9 +12,6 @@
 
 #ifndef EC_LANES
 
-    .option norvc /* the bodies of hardware loops */
-    .option norelax
-
     /* sum += left[0] * right[0] + left[1] * right[1], rounded after every operation: vfdotpex.s.h */
     .macro add_products sum, left, right
     .insn r 0x33, 0, 0x4b, \sum, \left, \right
@@ -25,44 +22,9 @@
     .insn r 0x33, 2, 0x58, \pair, \first, \second
     .endm
 
-    /* The word at `pointer`, which moves on: p.lw */
-    .macro load_next register, pointer
-    .insn i 0x0b, 2, \register, 4(\pointer)
-    .endm
+#include "loops.h"
 
-    /* Runs the next `instructions` instructions `count` times: lp.setup. Loop 0 may be inside loop 1. */
-    .macro repeat loop, count, instructions
-    .insn i 0x7b, 4, x\loop, \count, 2 * (\instructions)
-    .endm
-
-#define COLUMNS a2
 #define SEGMENTS a1
-
-#define SUM_0_0 s0
-#define SUM_0_1 s1
-#define SUM_0_2 s2
-#define SUM_0_3 s3
-#define SUM_1_0 s4
-#define SUM_1_1 s5
-#define SUM_1_2 s6
-#define SUM_1_3 s7
-#define SUM_2_0 s8
-#define SUM_2_1 s9
-#define SUM_2_2 s10
-#define SUM_2_3 s11
-#define SUM_3_0 a5
-#define SUM_3_1 a6
-#define SUM_3_2 a7
-#define SUM_3_3 t6
-
-#define ROW_0 t0
-#define ROW_1 t1
-#define ROW_2 t2
-#define ROW_3 t3
-#define POINTER_0 t4
-#define POINTER_1 t5
-#define POINTER_2 a3
-#define POINTER_3 ra
 
 #define EACH_COLUMN(what) what(0); what(1); what(2); what(3)
 #define EACH_SUM_OF(row, what) what(row, 0); what(row, 1); what(row, 2); what(row, 3)
@@ -70,106 +32,40 @@
 #define EACH_SUM_OF_2(what) EACH_SUM_OF_1(what); EACH_SUM_OF(1, what)
 #define EACH_SUM_OF_3(what) EACH_SUM_OF_2(what); EACH_SUM_OF(2, what)
 #define EACH_SUM_OF_4(what) EACH_SUM_OF_3(what); EACH_SUM_OF(3, what)
-#define EACH_ROW_OF_1(what) what(0)
-#define EACH_ROW_OF_2(what) EACH_ROW_OF_1(what); what(1)
-#define EACH_ROW_OF_3(what) EACH_ROW_OF_2(what); what(2)
-#define EACH_ROW_OF_4(what) EACH_ROW_OF_3(what); what(3)
 
 #define LOAD_SUM(row, column) lw SUM_##row##_##column, (16 * row + 4 * column)(a0)
 #define STORE_SUM(row, column) sw SUM_##row##_##column, (16 * row + 4 * column)(a0)
 #define CLEAR_SUM(row, column) li SUM_##row##_##column, 0
 #define LOAD_POINTER(row) load_next POINTER_##row, SEGMENTS
-#define LOAD_ROW(row) load_next ROW_##row, POINTER_##row
 
-/* Up to three rows leave registers for a weight of every column. */
-#define WEIGHT_0 a0
-#define WEIGHT_1 a5
-#define WEIGHT_2 a6
-#define WEIGHT_3 a7
-#define PRODUCT(row, column) add_products SUM_##row##_##column, ROW_##row, WEIGHT_##column
-#define LOAD_WEIGHT(column) load_next WEIGHT_##column, COLUMNS
-#define PRODUCTS_0(row) PRODUCT(row, 0)
-#define PRODUCTS_1(row) PRODUCT(row, 1)
-#define PRODUCTS_2(row) PRODUCT(row, 2)
-#define PRODUCTS_3(row) PRODUCT(row, 3); LOAD_ROW(row)
-
-/* a4 pairs. */
-#define PAIRS(rows, each_row) \
-    repeat 0, a4, 5 * rows + 4; \
-    each_row(PRODUCTS_0); LOAD_WEIGHT(0); \
-    each_row(PRODUCTS_1); LOAD_WEIGHT(1); \
-    each_row(PRODUCTS_2); LOAD_WEIGHT(2); \
-    each_row(PRODUCTS_3); LOAD_WEIGHT(3)
-
-/* All a3 segments. Loop 1 ends two instructions after loop 0, as the cores demand. */
-#define SEGMENTS_OF_PAIRS(rows, each_row) \
-    EACH_COLUMN(LOAD_WEIGHT); \
+/* Up to three rows: all a3 segments, of a4 pairs. Loop 1 ends two instructions after loop 0, as the cores demand.
+ * POINTER_2 is the register that the number of segments comes in: loop 1 has taken it before that pointer is loaded. */
+#define ADD(rows) \
+    addi sp, sp, -(16 * rows + 16); \
+    save 4 * rows; \
+    sw   a0, (16 * rows)(sp); \
+    EACH_SUM_OF_##rows(LOAD_SUM); \
+    LOAD_WEIGHTS; \
     repeat 1, a3, 2 * rows + 1 + (5 * rows + 4) + 2; \
-    each_row(LOAD_POINTER); \
-    each_row(LOAD_ROW); \
-    PAIRS(rows, each_row); \
+    EACH_ROW_OF_##rows(LOAD_POINTER); \
+    EACH_ROW_OF_##rows(LOAD_ROW); \
+    PAIRS(rows); \
     nop; \
-    nop
-
-    .macro save count
-    .irp number, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
-    .if \number < \count
-    sw   s\number, 4 * \number(sp)
-    .endif
-    .endr
-    .endm
-
-    .macro restore count
-    .irp number, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
-    .if \number < \count
-    lw   s\number, 4 * \number(sp)
-    .endif
-    .endr
-    .endm
-
-    .macro function name
-    .section .text.\name, "ax"
-    .globl \name
-    .balign 16
-\name:
-    .endm
+    nop; \
+    lw   a0, (16 * rows)(sp); \
+    EACH_SUM_OF_##rows(STORE_SUM); \
+    restore 4 * rows; \
+    addi sp, sp, 16 * rows + 16; \
+    ret
 
 function ec_pulp_add_1_row
-    addi sp, sp, -32
-    save 4
-    sw   a0, 16(sp)
-    EACH_SUM_OF_1(LOAD_SUM)
-    SEGMENTS_OF_PAIRS(1, EACH_ROW_OF_1)
-    lw   a0, 16(sp)
-    EACH_SUM_OF_1(STORE_SUM)
-    restore 4
-    addi sp, sp, 32
-    ret
+    ADD(1)
 
 function ec_pulp_add_2_rows
-    addi sp, sp, -48
-    save 8
-    sw   a0, 32(sp)
-    EACH_SUM_OF_2(LOAD_SUM)
-    SEGMENTS_OF_PAIRS(2, EACH_ROW_OF_2)
-    lw   a0, 32(sp)
-    EACH_SUM_OF_2(STORE_SUM)
-    restore 8
-    addi sp, sp, 48
-    ret
+    ADD(2)
 
-/* POINTER_2 is the register that `count` comes in: loop 1 has taken it before the first pointer is loaded. */
 function ec_pulp_add_3_rows
-    addi sp, sp, -64
-    save 12
-    sw   a0, 48(sp)
-    EACH_SUM_OF_3(LOAD_SUM)
-    SEGMENTS_OF_PAIRS(3, EACH_ROW_OF_3)
-    lw   a0, 48(sp)
-    EACH_SUM_OF_3(STORE_SUM)
-    restore 12
-    addi sp, sp, 64
-    ret
+    ADD(3)
 
 /* ec_pulp_search_<n>_row(s)(search): an ec_pulp_search. The registers that the loop needs no more hold: */
 #define SEARCH_ROWS 0
@@ -215,19 +111,19 @@ function ec_pulp_add_3_rows
 4:  sw   WORD, (8 * row + 4)(NEAREST); \
     j    3##row##b
 
-#define SEARCH(each_row, each_sum, load_weights, pairs) \
+#define SEARCH(rows, load_weights, pairs) \
     addi sp, sp, -64; \
     save 12; \
     sw   a0, 48(sp); \
     sw   ra, 56(sp); \
     mv   a1, a0; \
 1: \
-    each_row(SEARCH_POINTER); \
+    EACH_ROW_OF_##rows(SEARCH_POINTER); \
     lw   COLUMNS, SEARCH_PANEL(a1); \
     lw   a4, SEARCH_PAIRS(a1); \
     addi COLUMNS, COLUMNS, 16; \
-    each_sum(CLEAR_SUM); \
-    each_row(LOAD_ROW); \
+    EACH_SUM_OF_##rows(CLEAR_SUM); \
+    EACH_ROW_OF_##rows(LOAD_ROW); \
     load_weights; \
     pairs; \
     lw   a1, 48(sp); \
@@ -236,7 +132,7 @@ function ec_pulp_add_3_rows
     lw   FIRST_WORD, SEARCH_WORD(a1); \
     EACH_COLUMN(LOAD_OF_COLUMN); \
     lw   NEAREST, SEARCH_NEAREST(a1); \
-    each_row(COMPARE) \
+    EACH_ROW_OF_##rows(COMPARE) \
     lw   a1, 48(sp); \
     addi FIRST_WORD, FIRST_WORD, 4; \
     addi COLUMNS, COLUMNS, COLUMNS_BACK; \
@@ -250,24 +146,22 @@ function ec_pulp_add_3_rows
     lw   ra, 56(sp); \
     addi sp, sp, 64; \
     ret; \
-    each_row(TAKE)
+    EACH_ROW_OF_##rows(TAKE)
 
 #define COLUMNS_BACK -16 /* a weight of every column has been read ahead */
 function ec_pulp_search_1_row
-    SEARCH(EACH_ROW_OF_1, EACH_SUM_OF_1, EACH_COLUMN(LOAD_WEIGHT), PAIRS(1, EACH_ROW_OF_1))
+    SEARCH(1, LOAD_WEIGHTS, PAIRS(1))
 
 function ec_pulp_search_2_rows
-    SEARCH(EACH_ROW_OF_2, EACH_SUM_OF_2, EACH_COLUMN(LOAD_WEIGHT), PAIRS(2, EACH_ROW_OF_2))
+    SEARCH(2, LOAD_WEIGHTS, PAIRS(2))
 
 function ec_pulp_search_3_rows
-    SEARCH(EACH_ROW_OF_3, EACH_SUM_OF_3, EACH_COLUMN(LOAD_WEIGHT), PAIRS(3, EACH_ROW_OF_3))
+    SEARCH(3, LOAD_WEIGHTS, PAIRS(3))
 
-/* Four rows need every register. Two weights take turns. */
-#undef WEIGHT_0
+/* Four rows. */
 #undef WEIGHT_1
 #undef WEIGHT_2
 #undef WEIGHT_3
-#define WEIGHT_0 a0
 #define WEIGHT_1 a4
 #define WEIGHT_2 a0
 #define WEIGHT_3 a4
@@ -287,7 +181,7 @@ function ec_pulp_search_3_rows
     PRODUCT(0, 3); LOAD_ROW(0)
 
 function ec_pulp_search_4_rows
-    SEARCH(EACH_ROW_OF_4, EACH_SUM_OF_4, LOAD_WEIGHT(0), PAIRS_OF_FOUR)
+    SEARCH(4, LOAD_WEIGHT(0), PAIRS_OF_FOUR)
 
 function ec_pulp_add_4_rows
     addi sp, sp, -64

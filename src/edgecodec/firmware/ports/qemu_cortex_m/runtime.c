@@ -5,8 +5,6 @@
  */
 #include "qemu.h"
 
-#include "hexadecimal.h"
-
 typedef struct system_timer {
     uint32_t control;
     uint32_t reload;
@@ -24,14 +22,10 @@ enum {
     STOPPED_BY_APPLICATION = 0x20026,
 };
 
-extern const uint32_t stack_bottom[];
-extern const uint32_t stack_top[];
-
 static volatile uint32_t wraps; /* of the timer */
 
-void qemu_start_timer(void); /* the three are called by start.S */
+void qemu_start_timer(void); /* both are called by start.S */
 void qemu_timer_wrapped(void);
-_Noreturn void qemu_fault(uint32_t cause, uint32_t address);
 
 static volatile system_timer *timer(void) {
     return (volatile system_timer *)(uintptr_t)TIMER;
@@ -67,26 +61,9 @@ void qemu_put(const char *text) {
     ask_debugger(SEMIHOSTING_PUT, text);
 }
 
-uint32_t qemu_deepest_stack(void) {
-    const uint32_t *word = stack_bottom;
-    while (word < stack_top && *word == QEMU_STACK_PAINT) {
-        word++;
-    }
-    return 4 * (uint32_t)(stack_top - word);
-}
-
 _Noreturn void qemu_exit(uint32_t status) {
     const uint32_t reason[2] = {STOPPED_BY_APPLICATION, status};
     for (;;) {
         ask_debugger(SEMIHOSTING_EXIT, reason);
     }
-}
-
-_Noreturn void qemu_fault(uint32_t cause, uint32_t address) {
-    qemu_put("fault, status ");
-    put_hexadecimal(qemu_put, cause);
-    qemu_put(", at ");
-    put_hexadecimal(qemu_put, address);
-    qemu_put("\n");
-    qemu_exit(1);
 }

@@ -6,15 +6,16 @@
 
     .section .vectors, "a"
     .word stack_top
-    .word reset
+    .word _start
     .rept 13
     .word fault
     .endr
     .word qemu_timer_wrapped
 
     .section .text.start, "ax"
+    .globl _start
     .thumb_func
-reset:
+_start:
     ldr  r0, =0xe000ed88        /* CPACR: coprocessors 10 and 11 */
     ldr  r1, [r0]
     orr  r1, r1, #0xf00000
@@ -44,4 +45,4 @@ fault:                          /* does not return, so it may take any stack: a 
     ldr  r1, [sp, #24]          /* the program counter that the core pushed */
     ldr  r2, =stack_top
     mov  sp, r2
-    bl   qemu_fault
+    bl   qemu_trap

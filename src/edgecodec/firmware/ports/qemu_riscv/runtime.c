@@ -1,19 +1,12 @@
 /* QEMU's board `virt` with one 32-bit RISC-V core, floating-point values in the integer registers (Zfinx, Zhinx). */
 #include "qemu.h"
 
-#include "hexadecimal.h"
-
 enum {
     FINISHER = 0x100000, /* ends QEMU: passed, or failed with a status in the upper half */
     FINISHER_PASS = 0x5555,
     FINISHER_FAIL = 0x3333,
     SERIAL_PORT = 0x10000000,
 };
-
-extern const uint32_t stack_bottom[];
-extern const uint32_t stack_top[];
-
-_Noreturn void qemu_trap(uint32_t cause, uint32_t address); /* called by start.S */
 
 uint32_t qemu_instructions(void) {
     uint32_t count;
@@ -28,25 +21,8 @@ void qemu_put(const char *text) {
     }
 }
 
-uint32_t qemu_deepest_stack(void) {
-    const uint32_t *word = stack_bottom;
-    while (word < stack_top && *word == QEMU_STACK_PAINT) {
-        word++;
-    }
-    return 4 * (uint32_t)(stack_top - word);
-}
-
 _Noreturn void qemu_exit(uint32_t status) {
     *(volatile uint32_t *)(uintptr_t)FINISHER = status == 0 ? FINISHER_PASS : FINISHER_FAIL | status << 16;
     for (;;) {
     }
-}
-
-_Noreturn void qemu_trap(uint32_t cause, uint32_t address) {
-    qemu_put("trap, cause ");
-    put_hexadecimal(qemu_put, cause);
-    qemu_put(", at ");
-    put_hexadecimal(qemu_put, address);
-    qemu_put("\n");
-    qemu_exit(1);
 }
