@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from edgecodec.deploy.memory import (
     CHOICE_BYTES,
-    QUANTIZERS,
     MemoryPlan,
     coordinates_bytes,
     history_samples,
@@ -22,10 +21,11 @@ from edgecodec.deploy.memory import (
     zeros_halfwords,
 )
 from edgecodec.deploy.panels import COLUMNS, Panels
+from edgecodec.packets.entropy import EntropyTables
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import (
     RUN_PAIRS,
     Arithmetic,
-    CodedQuantizer,
     Convolution,
     ExportedCodec,
     Filter,
@@ -35,14 +35,8 @@ from edgecodec.packets.network import (
     Transpose,
     View,
 )
-from edgecodec.packets.packet import PacketFormat, index_bits
-
-_KINDS = ("", "coded_")  # what the names of the quantizers' members begin with
-
-
-def _name(kind: str) -> str:
-    """The planner's name of a quantizer."""
-    return QUANTIZERS[_KINDS.index(kind)]
+from edgecodec.packets.packet import PacketFormat
+from edgecodec.packets.payloads import FixedLengthPayloads, index_bits
 
 
 def _banner(codec: ExportedCodec, what: str) -> str:
@@ -132,15 +126,15 @@ def _weight_members(codec: ExportedCodec) -> list[_Member]:
 def _codebook_members(codec: ExportedCodec) -> list[_Member]:
     """Of each quantizer, the coordinates of all stages, which are fetched together; then the codebooks."""
     members = []
-    for kind, quantizer in zip(_KINDS, codec.quantizers, strict=False):
-        stages = list(enumerate(quantizer.stages))
-        members += [_flat(f"{kind}stage{number}_coordinates", stage.coordinates, "[regimes][samples]")
+    for kind, quantizer in codec.quantizers.items():
+        stages, prefix = list(enumerate(quantizer.stages)), kind.prefix("_")
+        members += [_flat(f"{prefix}stage{number}_coordinates", stage.coordinates, "[regimes][samples]")
                     for number, stage in stages if stage.coordinates is not None]
-        members += [_panels(f"{kind}stage{number}_codebooks", Panels.of_stage(stage), "norms", "codewords")
+        members += [_panels(f"{prefix}stage{number}_codebooks", Panels.of_stage(stage), "norms", "codewords")
                     for number, stage in stages]
-    if codec.coded is not None:
-        members.append(_flat("coded_cumulative", codec.coded.cumulative_frequencies,
-                             "tables of regimes, then of stages"))
+        if quantizer.tables is not None:
+            members.append(_flat(f"{prefix}cumulative", quantizer.cumulative_frequencies,
+                                 "tables of regimes, then of stages"))
     return members
 
 
@@ -181,12 +175,12 @@ def arithmetic_header(arithmetic: Arithmetic) -> str:
 
 
 def index_count(codec: ExportedCodec) -> int:
-    """Indices of the longest packet, of whatever kind."""
-    return max(len(each.stages) * each.tokens for each in codec.quantizers)
+    """Of the longest packet, of whatever kind: the regime and the words."""
+    return 1 + max(len(each.stages) * each.tokens for each in codec.quantizers.values())
 
 
 def model_header(codec: ExportedCodec, plan: MemoryPlan) -> str:
-    quantizer = codec.quantizer
+    quantizer, coded = codec.quantizer, codec.quantizers.get(PacketKind.CODED)
     form = PacketFormat.of(codec)
     sizes = {
         "EC_MODEL_HASH": f"\"{codec.model_hash}\"",
@@ -196,7 +190,7 @@ def model_header(codec: ExportedCodec, plan: MemoryPlan) -> str:
         "EC_REGIMES": quantizer.regimes,
         "EC_STAGES": len(quantizer.stages),
         "EC_RATES": len(quantizer.stages_of_rate),
-        "EC_CODED_STAGES": 0 if codec.coded is None else len(codec.coded.quantizer.stages),
+        "EC_CODED_STAGES": 0 if coded is None else len(coded.stages),
         "EC_INDICES": index_count(codec),
         "EC_ARENA_BYTES": plan.arena_bytes,
         "EC_PACKET_BYTES": form.packet_bytes_max(form.rates[-1]),
@@ -301,47 +295,48 @@ def _layer_initializer(layer: Layer, codec: ExportedCodec, plan: MemoryPlan) -> 
                                   kind: _initializer(fields, "        ")}, "    ") + ",\n"
 
 
-def _stage_initializer(quantizer: Quantizer, number: int, kind: str, plan: MemoryPlan) -> str:
+def _stage_initializer(quantizer: Quantizer, number: int, kind: PacketKind, plan: MemoryPlan) -> str:
     stage = quantizer.stages[number]
     _, count, samples = stage.codewords.shape
-    indices = quantizer.codewords[number]
     return "    " + _initializer({
-        "codebooks": _offset(f"{kind}stage{number}_codebooks", "codebooks"),
+        "codebooks": _offset(f"{kind.prefix('_')}stage{number}_codebooks", "codebooks"),
         "coordinates": _coordinates(quantizer, number, kind),
-        "block": plan.fetches[stage_name(_name(kind), number)].rows,
-        "count": count, "samples": samples, "indices": indices, "index_bits": index_bits(indices),
+        "block": plan.fetches[stage_name(kind, number)].rows,
+        "count": count, "samples": samples,
+        "index_bits": index_bits(FixedLengthPayloads.of(quantizer).numbers[number]),
     }, "    ") + ",\n"
 
 
-def _coordinates(quantizer: Quantizer, number: int, kind: str) -> str:
+def _coordinates(quantizer: Quantizer, number: int, kind: PacketKind) -> str:
     if quantizer.stages[number].coordinates is None:
         return "EC_NONE"
-    return _offset(f"{kind}stage{number}_coordinates", "codebooks")
+    return _offset(f"{kind.prefix('_')}stage{number}_coordinates", "codebooks")
 
 
-def _stages_source(quantizer: Quantizer, kind: str, plan: MemoryPlan) -> str:
+def _stages_source(quantizer: Quantizer, kind: PacketKind, plan: MemoryPlan) -> str:
+    prefix = kind.prefix("_")
     stages = "".join(_stage_initializer(quantizer, number, kind, plan) for number in range(len(quantizer.stages)))
     rates = ", ".join(str(stages) for stages in quantizer.stages_of_rate)
     return f"""
-static const ec_stage {kind}stages[] = {{
+static const ec_stage {prefix}stages[] = {{
 {stages}}};
 
-static const uint16_t {kind}stages_of_rate[EC_RATES] = {{{rates}}};
+static const uint16_t {prefix}stages_of_rate[EC_RATES] = {{{rates}}};
 """
 
 
-def _coded_source(coded: CodedQuantizer, plan: MemoryPlan) -> str:
-    """The second quantizer and its entropy tables."""
-    tables = coded.tables.in_order
-    starts = np.cumsum([0, *(2 * (len(table) + 1) for table in tables)]).tolist()  # bytes
+def _coded_source(quantizer: Quantizer, tables: EntropyTables, plan: MemoryPlan) -> str:
+    """The quantizer for coded packets and its entropy tables."""
+    ordered = tables.in_order
+    starts = np.cumsum([0, *(2 * (len(table) + 1) for table in ordered)]).tolist()  # bytes
     places = [f"{{offsetof(ec_codebooks, coded_cumulative) + {start}u, {len(table)}}}"
-              for start, table in zip(starts, tables, strict=False)]
+              for start, table in zip(starts, ordered, strict=False)]
     words = "".join(f"    {place},\n" for place in places[1:])
     fields = _initializer({
-        "quantizer": _quantizer_initializer(coded.quantizer, plan, "coded_", "EC_LAYERS + EC_STAGES + 1"),
+        "quantizer": _quantizer_initializer(quantizer, plan, PacketKind.CODED, "EC_LAYERS + EC_STAGES + 1"),
         "entropy": _initializer({"stages": "EC_CODED_STAGES", "regimes": places[0], "words": "coded_words"}, "    "),
     }, "")
-    return f"""{_stages_source(coded.quantizer, "coded_", plan)}
+    return f"""{_stages_source(quantizer, PacketKind.CODED, plan)}
 static const ec_frequencies coded_words[EC_REGIMES * EC_CODED_STAGES] = {{
 {words}}};
 
@@ -349,7 +344,7 @@ static const ec_coded coded = {fields};
 """
 
 
-def _quantizer_initializer(quantizer: Quantizer, plan: MemoryPlan, kind: str, first_step: str) -> str:
+def _quantizer_initializer(quantizer: Quantizer, plan: MemoryPlan, kind: PacketKind, first_step: str) -> str:
     fields: dict[str, object] = {
         "latent": _view(quantizer.latent), "tokens": "EC_TOKENS", "regimes": "EC_REGIMES",
         "contested": quantizer.contested_stages,
@@ -363,8 +358,8 @@ def _quantizer_initializer(quantizer: Quantizer, plan: MemoryPlan, kind: str, fi
     if quantizer.contested_stages:
         fields |= {"candidates": _macro("quantizer_candidates"), "choice": _macro("quantizer_choice")}
     fields |= {"panels": _macro("quantizer_panels"),
-               "block_bytes": panels_block_bytes(_name(kind), quantizer, plan.fetches),
-               "first_step": first_step, "count": len(quantizer.stages), "stages": f"{kind}stages"}
+               "block_bytes": panels_block_bytes(kind, quantizer, plan.fetches),
+               "first_step": first_step, "count": len(quantizer.stages), "stages": f"{kind.prefix('_')}stages"}
     return _initializer(fields, "    ")
 
 
@@ -372,8 +367,9 @@ def network_source(codec: ExportedCodec, plan: MemoryPlan) -> str:
     quantizer = codec.quantizer
     places = "".join(f"#define {_macro(name)} {block.offset}u\n" for name, block in plan.blocks.items())
     layers = "".join(_layer_initializer(layer, codec, plan) for layer in codec.layers)
-    has_coded = codec.coded is not None
-    coded = _coded_source(codec.coded, plan) if codec.coded is not None else ""
+    of_coded = codec.quantizers.get(PacketKind.CODED)
+    has_coded = of_coded is not None and of_coded.tables is not None
+    coded = "" if of_coded is None or of_coded.tables is None else _coded_source(of_coded, of_coded.tables, plan)
     network = _initializer({
         "model": _initializer({
             "codec": f"\"{codec.codec}\"", "model_hash": "EC_MODEL_HASH", "samples": "EC_SAMPLES",
@@ -388,7 +384,7 @@ def network_source(codec: ExportedCodec, plan: MemoryPlan) -> str:
         "zeros": _macro("zeros"),
         "zeros_halves": zeros_halfwords(codec),
         "layers": "layers",
-        "quantizer": _quantizer_initializer(quantizer, plan, "", "EC_LAYERS"),
+        "quantizer": _quantizer_initializer(quantizer, plan, PacketKind.FIXED_LENGTH, "EC_LAYERS"),
         "coded": "&coded" if has_coded else "NULL",
     }, "")
     table = "".join(f" * {line}\n" for line in plan.table().splitlines())
@@ -409,6 +405,6 @@ _Static_assert({_macro("control")} == 0 && sizeof(ec_control) == {plan.blocks["c
 
 static const ec_layer layers[EC_LAYERS] = {{
 {layers}}};
-{_stages_source(quantizer, "", plan)}{coded}
+{_stages_source(quantizer, PacketKind.FIXED_LENGTH, plan)}{coded}
 const ec_network ec_codec_network = {network};
 """

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from edgecodec.deploy.panels import panel_bytes, panel_count
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import (
     Convolution,
     ExportedCodec,
@@ -34,7 +35,6 @@ BLOB_HEADER_BYTES = 40  # ec_blob
 # What is fetched comes in blocks of at most so many bytes: of these, the most that fit.
 FETCH_BYTES = (32768, 16384, 8192, 4096, 2048, 1024)
 CLUSTER_WORKERS = 8  # where it can be, a block has a multiple of so many items: no worker is idle
-QUANTIZERS = ("quantizer", "coded_quantizer")  # names of ExportedCodec.quantizers
 
 
 def arena_bytes(firmware: FirmwareParams) -> int:
@@ -138,8 +138,7 @@ def _plan(codec: ExportedCodec, limits: Mapping[str, int]) -> MemoryPlan:
         steps=_steps(codec),
         arena_bytes=_aligned(max(block.offset + block.bytes for block in blocks.values())),
         weights_bytes=BLOB_HEADER_BYTES + sum(_parameter_bytes(layer) for layer in codec.layers),
-        codebooks_bytes=BLOB_HEADER_BYTES + sum(_codebooks_bytes(quantizer) for quantizer in codec.quantizers)
-        + (0 if codec.coded is None else codec.coded.cumulative_frequencies.nbytes),
+        codebooks_bytes=BLOB_HEADER_BYTES + sum(_codebooks_bytes(quantizer) for quantizer in codec.quantizers.values()),
         window_bytes=4 * codec.samples * codec.channels,
     )
 
@@ -149,9 +148,9 @@ def scratch_name(layer: Layer) -> str:
     return f"{layer.name}_fetch"
 
 
-def stage_name(quantizer: str, stage: int) -> str:
-    """The fetch of a stage of the quantizer of that name."""
-    return f"{quantizer}_stage{stage}"
+def stage_name(kind: PacketKind, stage: int) -> str:
+    """The fetch of a stage of the quantizer for packets of ``kind``."""
+    return f"{kind.prefix('_')}quantizer_stage{stage}"
 
 
 def zeros_halfwords(codec: ExportedCodec) -> int:
@@ -172,10 +171,10 @@ def coordinates_bytes(quantizer: Quantizer) -> int:
 
 
 def _codebooks_bytes(quantizer: Quantizer) -> int:
-    """Of all stages and regimes, coordinates included."""
+    """Of all stages and regimes, coordinates and tables included."""
     panels = sum(int(regimes) * panel_count(count) * panel_bytes(samples)
                  for regimes, count, samples in (stage.codewords.shape for stage in quantizer.stages))
-    return coordinates_bytes(quantizer) + panels
+    return coordinates_bytes(quantizer) + panels + quantizer.cumulative_frequencies.nbytes
 
 
 def _parameter_bytes(layer: Layer) -> int:
@@ -201,11 +200,11 @@ def _fetches(codec: ExportedCodec, limits: Mapping[str, int]) -> dict[str, Fetch
             output, *column = layer.weight.shape
             fetches[layer.name] = fetch_in_blocks(panel_count(output), panel_bytes(math.prod(column)), limit,
                                                   CLUSTER_WORKERS)
-    for name, quantizer in zip(QUANTIZERS, codec.quantizers, strict=False):
+    for kind, quantizer in codec.quantizers.items():
         for number, stage in enumerate(quantizer.stages):
             regimes = quantizer.regimes if number < quantizer.contested_stages else 1
             _, count, samples = stage.codewords.shape
-            fetches[stage_name(name, number)] = fetch_in_blocks(regimes * panel_count(count), panel_bytes(samples),
+            fetches[stage_name(kind, number)] = fetch_in_blocks(regimes * panel_count(count), panel_bytes(samples),
                                                                 limits["quantizer"], CLUSTER_WORKERS)
     return fetches
 
@@ -241,16 +240,16 @@ def _lives(codec: ExportedCodec, fetches: Mapping[str, Fetch]) -> Iterator[Block
     yield Block("control", 0, CONTROL_BYTES, 0, quantizer_step)
     yield Block("zeros", 0, 2 * zeros_halfwords(codec), 0, quantizer_step)
     scratch: dict[str, int] = {}
-    for name, quantizer in zip(QUANTIZERS, codec.quantizers, strict=False):  # a window goes through one of them
-        for block, size in _quantizer_scratch(quantizer, panels_block_bytes(name, quantizer, fetches)).items():
+    for kind, quantizer in codec.quantizers.items():  # a window goes through one of them
+        for block, size in _quantizer_scratch(quantizer, panels_block_bytes(kind, quantizer, fetches)).items():
             scratch[block] = max(size, scratch.get(block, 0))
     for name, size in scratch.items():
         yield Block(name, 0, size, quantizer_step, quantizer_step)
 
 
-def panels_block_bytes(name: str, quantizer: Quantizer, fetches: Mapping[str, Fetch]) -> int:
-    """Room for one block of panels of any stage of the quantizer called ``name``."""
-    blocks = (fetches[stage_name(name, number)] for number in range(len(quantizer.stages)))
+def panels_block_bytes(kind: PacketKind, quantizer: Quantizer, fetches: Mapping[str, Fetch]) -> int:
+    """Room for one block of panels of any stage of the quantizer for packets of ``kind``."""
+    blocks = (fetches[stage_name(kind, number)] for number in range(len(quantizer.stages)))
     return max(fetch.rows * fetch.row_bytes for fetch in blocks)
 
 

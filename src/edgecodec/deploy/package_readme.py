@@ -8,7 +8,7 @@ import re
 from edgecodec.deploy.c_source import index_count
 from edgecodec.deploy.memory import ALIGNMENT, CLUSTER_WORKERS, MemoryPlan
 from edgecodec.deploy.templates import fill_template
-from edgecodec.packets.network import RUN_PAIRS, Arithmetic, CodedQuantizer, ExportedCodec, Quantizer
+from edgecodec.packets.network import RUN_PAIRS, Arithmetic, ExportedCodec, Quantizer
 from edgecodec.packets.packet import HEADER_BYTES, PacketFormat, compression_ratios
 
 _STATUS = re.compile(r"^    (EC_OK|EC_ERROR_[A-Z]+) = ([0-9]+), *(?:/\* (.+) \*/)?$", re.MULTILINE)
@@ -29,7 +29,7 @@ def readme(codec: ExportedCodec, plan: MemoryPlan, header: str, l1_stack_bytes: 
     """
     form = PacketFormat.of(codec)
     rates = "\n".join(
-        f"| {rate} | {form.stages(rate)} | {form.payload_bits(rate)} | {form.packet_bytes(rate)} "
+        f"| {rate} | {form.fixed_length.stages(rate)} | {form.payload_bits(rate)} | {form.packet_bytes(rate)} "
         f"| {ratios.payload:.0f} | {ratios.on_air:.0f} |"
         for rate in form.rates for ratios in [compression_ratios(codec, rate)])
     return fill_template(
@@ -46,7 +46,7 @@ def readme(codec: ExportedCodec, plan: MemoryPlan, header: str, l1_stack_bytes: 
         REGIMES=_regimes_text(codec.quantizer),
         MEMORY_MAP=plan.table().rstrip(),
         RATES=rates,
-        CODED="" if codec.coded is None else _coded_text(codec.coded, form),
+        CODED="".join(_coded_text(each, form) for each in codec.quantizers.values() if each.tables is not None),
         HEADER_BYTES=HEADER_BYTES,
         PROFILE=codec.arithmetic,
         ARITHMETIC=_ARITHMETICS[codec.arithmetic],
@@ -70,14 +70,13 @@ def _channels_text(names: tuple[str, ...]) -> str:
 def _regimes_text(quantizer: Quantizer) -> str:
     if quantizer.regimes == 1:
         return "All windows share the same codebooks."
-    contested, first_codewords = quantizer.contested_stages, quantizer.stages[0].codewords.shape[1]
     return (f"Windows fall into {quantizer.regimes} regimes, each with codebooks of its own. All regimes run the first "
-            f"{contested} stages,\nthose of rate 1; the one that leaves the least energy runs the others alone. A "
-            f"window's first index tells its regime:\nindex / {first_codewords}, rounded down.")
+            f"{quantizer.contested_stages} stages,\nthose of rate 1; the one that leaves the least energy runs the "
+            "others alone. A window's first index is its regime.")
 
 
-def _coded_text(coded: CodedQuantizer, form: PacketFormat) -> str:
-    rates = "\n".join(f"| {rate} | {coded.quantizer.stages_of_rate[rate - 1]} | {form.packet_bytes_max(rate)} |"
+def _coded_text(quantizer: Quantizer, form: PacketFormat) -> str:
+    rates = "\n".join(f"| {rate} | {quantizer.stages_of_rate[rate - 1]} | {form.packet_bytes_max(rate)} |"
                       for rate in form.rates)
     return f"""
 ## Coded packets
@@ -92,6 +91,6 @@ tells them apart by the packet's first byte, so that a node may choose for every
 |---|---|---|
 {rates}
 
-Quantizer, all stages: {coded.quantizer.multiply_accumulates:,} multiply-accumulates. Both kinds run the same layers and
+Quantizer, all stages: {quantizer.multiply_accumulates:,} multiply-accumulates. Both kinds run the same layers and
 use the same arena.
 """

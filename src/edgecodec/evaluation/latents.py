@@ -15,6 +15,5 @@ Floats = NDArray[np.float32]
 @torch.no_grad()
 def quantized_latents_of(codec: Codec, windows: Floats) -> dict[int, Tensor]:
     """Per rate, what arrives at the decoder: [n, tokens, dimension]."""
-    indices = torch.from_numpy(codec.encode(windows).astype(np.int64))
-    return {rate: codec.quantizer.decode(indices[:, :stages])
-            for rate, stages in zip(codec.rates, codec.quantizer.stages_of_rate, strict=True)}
+    indices = codec.encode(windows)
+    return {rate: codec.quantized_latents(indices, rate) for rate in codec.rates}

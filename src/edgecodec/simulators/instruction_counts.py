@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import ExportedCodec
 from edgecodec.progress import progress
 from edgecodec.simulators.comparison import compare_with_oracle
@@ -78,6 +79,6 @@ def _count(core: str, simulator: Simulator, codec: ExportedCodec, firmware: Path
     (record,) = transcript.windows
     return InstructionCount(
         core=core, simulator=simulator.fingerprint, encoder=sum(layer.cycles for layer in record.layers),
-        chains=tuple(chain.cycles for chain in record.chains),
+        chains=tuple(chain.cycles for chain in record.of(PacketKind.FIXED_LENGTH).chains),
         code_bytes=size - sizes.weights_bytes - sizes.codebooks_bytes - sizes.window_bytes,
         stack_bytes=transcript.stack_bytes)

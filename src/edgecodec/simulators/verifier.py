@@ -20,7 +20,7 @@ from edgecodec.simulators.cycles import Cycles
 from edgecodec.simulators.estimate import CycleTable, estimate
 from edgecodec.simulators.gvsoc import build_for_pulp, check_pulp_code
 from edgecodec.simulators.host import HostSimulator
-from edgecodec.simulators.measurement import Chains, Measurement, find
+from edgecodec.simulators.measurement import Measurement, find
 from edgecodec.simulators.memory_map import memory_map, pulp_footprint
 from edgecodec.simulators.program_hash import program_hash
 from edgecodec.simulators.simulator import Image, Simulator
@@ -126,7 +126,7 @@ class Verifier:
             program_hash=self.program_hash, codec=self.codec.codec, target=self.target,
             arithmetic=self.codec.arithmetic, simulator=check.fingerprint, stack_bytes=check.transcript.stack_bytes,
             footprint=pulp_footprint(check.executable, self.l1_stack_bytes), cycles=cycles,
-            models={self.codec.model_hash: Chains.of(cycles)})
+            models={self.codec.model_hash: {kind: counted.chains for kind, counted in cycles.kinds.items()}})
 
     def _estimated(self, executable: Path, table: CycleTable) -> Cost:
         return Cost("estimated", estimate(table.prices, self.codec), pulp_footprint(executable, self.l1_stack_bytes),
