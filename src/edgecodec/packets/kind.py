@@ -13,13 +13,8 @@ class PacketKind(IntEnum):
 
     @property
     def label(self) -> str:
-        """The kind's name in files."""
+        """The kind's name in files and messages."""
         return self.name.lower()
-
-    @property
-    def text(self) -> str:
-        """The kind's name in messages."""
-        return self.label.replace("_", "-")
 
     def prefix(self, separator: str) -> str:
         """What names of the kind's parts begin with. Those of fixed-length packets, the first kind, have nothing."""

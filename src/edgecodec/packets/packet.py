@@ -47,7 +47,7 @@ class PacketFormat:
 
     @classmethod
     def of(cls, codec: ExportedCodec) -> PacketFormat:
-        return cls(codec.model_hash, {kind: PAYLOADS[kind].of(quantizer)
+        return cls(codec.model_hash, {kind: PAYLOADS[kind](quantizer)
                                       for kind, quantizer in codec.quantizers.items()})
 
     @property
@@ -70,8 +70,7 @@ class PacketFormat:
             EdgeCodecError: the model has no packets of this kind.
         """
         if kind not in self.kinds:
-            raise EdgeCodecError(f"packet: {kind.text}, but the model has "
-                                 f"{' and '.join(known.text for known in self.kinds)} packets only")
+            raise EdgeCodecError(f"packet: {kind.label}, but the model has no such packets; send fixed-length ones")
         return self.kinds[kind]
 
     def payload_bits(self, rate: int) -> int:
@@ -84,7 +83,7 @@ class PacketFormat:
 
     def packet_bytes_max(self, rate: int) -> int:
         """Bytes that are enough for a packet of any kind."""
-        return OVERHEAD_BYTES + max(payloads.largest_size(rate) for payloads in self.kinds.values())
+        return OVERHEAD_BYTES + max(payloads.size(rate) for payloads in self.kinds.values())
 
 
 @dataclass(frozen=True)
@@ -162,14 +161,15 @@ def open_packet(form: PacketFormat, data: bytes) -> SealedPacket:
     header = read_header(data)
     if header.kind not in list(PacketKind):
         raise EdgeCodecError(f"packet: of kind {header.kind}; this program reads "
-                             f"{' and '.join(f'{kind:d} ({kind.text})' for kind in PacketKind)}")
+                             f"{' and '.join(f'{kind:d} ({kind.label})' for kind in PacketKind)}")
     if header.model_id != form.model_id:
         raise EdgeCodecError(f"packet: of model {header.model_id.hex()}, but the decoder is model "
                              f"{form.model_id.hex()}; decode with the bundle that the node was given")
     kind = PacketKind(header.kind)
-    size = form.payloads(kind).size(header.rate)
-    if size is not None and len(data) != OVERHEAD_BYTES + size:
-        raise EdgeCodecError(f"packet: {len(data)} bytes where rate {header.rate} has {OVERHEAD_BYTES + size}")
+    payloads = form.payloads(kind)
+    size = OVERHEAD_BYTES + payloads.size(header.rate)
+    if payloads.always_full and len(data) != size:
+        raise EdgeCodecError(f"packet: {len(data)} bytes where rate {header.rate} has {size}")
     return SealedPacket(kind, header.sequence, header.rate, data[_HEADER.size : -_CHECKSUM.size])
 
 

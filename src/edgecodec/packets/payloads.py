@@ -1,12 +1,11 @@
-"""Indices to payloads and back, of every kind of packets. A further kind is one class more in :data:`PAYLOADS`."""
+"""Indices to payloads and back, by kind of packets. A further kind is a class, and its line in :data:`PAYLOADS`."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Self
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +21,8 @@ from edgecodec.packets.network import Quantizer
 class Payloads(ABC):
     """Payloads of one kind of packets."""
 
+    always_full: ClassVar[bool]  # whether every payload has :meth:`size` bytes
     stages_of_rate: tuple[int, ...]
-
-    @classmethod
-    @abstractmethod
-    def of(cls, quantizer: Quantizer) -> Self:
-        """For what ``quantizer`` finds."""
 
     def stages(self, rate: int) -> int:
         """Stages that a packet of rate ``rate`` sends.
@@ -40,12 +35,8 @@ class Payloads(ABC):
         return self.stages_of_rate[rate - 1]
 
     @abstractmethod
-    def size(self, rate: int) -> int | None:
-        """Bytes of every payload; None if they depend on the window."""
-
-    @abstractmethod
-    def largest_size(self, rate: int) -> int:
-        """Bytes that are enough for any window."""
+    def size(self, rate: int) -> int:
+        """Bytes of a payload, at most."""
 
     @abstractmethod
     def bits_of(self, indices: Indices) -> NDArray[np.int64]:
@@ -64,7 +55,7 @@ class Payloads(ABC):
 
     @abstractmethod
     def read(self, rate: int, payloads: Sequence[bytes]) -> Indices:
-        """What n payloads, of the right size, hold.
+        """What n payloads, of a possible size, hold.
 
         Raises:
             EdgeCodecError: one is no window's.
@@ -76,12 +67,13 @@ class FixedLengthPayloads(Payloads):
     """Numbers of equal length, stage by stage, token by token. Those of the first stage count through the codebooks of
     all regimes, ``regime * codewords + word``: so they tell the regime, every token the same."""
 
+    always_full = True
     tokens: int
     codewords: tuple[int, ...]  # of every stage, in one regime
     regimes: int = 1
 
     @classmethod
-    def of(cls, quantizer: Quantizer) -> Self:
+    def of(cls, quantizer: Quantizer) -> FixedLengthPayloads:
         codewords = tuple(stage.codewords.shape[1] for stage in quantizer.stages)
         return cls(quantizer.stages_of_rate, quantizer.tokens, codewords, quantizer.regimes)
 
@@ -93,17 +85,13 @@ class FixedLengthPayloads(Payloads):
 
     def bits(self, rate: int) -> int:
         """Of a payload, without what fills the last byte."""
-        return self.tokens * sum(map(index_bits, self.numbers[: self.stages(rate)]))
+        return int(self._widths(self.stages(rate)).sum())
 
     def size(self, rate: int) -> int:
         return -(-self.bits(rate) // 8)
 
-    def largest_size(self, rate: int) -> int:
-        return self.size(rate)
-
     def bits_of(self, indices: Indices) -> NDArray[np.int64]:
-        bits = self.tokens * sum(map(index_bits, self.numbers[: indices.words.shape[1]]))
-        return np.full(len(indices), bits)
+        return np.full(len(indices), self._widths(indices.words.shape[1]).sum())
 
     def check(self, indices: Indices) -> None:
         if (absent := indices.regime >= self.regimes).any():
@@ -119,44 +107,46 @@ class FixedLengthPayloads(Payloads):
         n, stages, _ = indices.words.shape
         numbers = indices.words.astype(np.int64)
         numbers[:, 0] += self.codewords[0] * indices.regime[:, np.newaxis].astype(np.int64)
-        places = _places(self.numbers[:stages], self.tokens)
-        bits = np.repeat(numbers.reshape(n, -1), places.widths, axis=1) & places.weights
+        widths = self._widths(stages)
+        bits = np.repeat(numbers.reshape(n, -1), widths, axis=1) & _weights(widths)
         return [payload.tobytes() for payload in np.packbits(bits != 0, axis=1)]
 
     def read(self, rate: int, payloads: Sequence[bytes]) -> Indices:
         stages = self.stages(rate)
-        places = _places(self.numbers[:stages], self.tokens)
-        content = np.frombuffer(b"".join(payloads), np.uint8).reshape(len(payloads), self.size(rate))
-        bits = np.unpackbits(content, axis=1)
-        if bits[:, len(places.weights) :].any():
+        widths = self._widths(stages)
+        content = np.frombuffer(b"".join(payloads), np.uint8).reshape(len(payloads), -1)
+        bits, filling = np.split(np.unpackbits(content, axis=1), [widths.sum()], axis=1)
+        if filling.any():
             raise EdgeCodecError("packet: bits behind the last index; the sender is faulty")
-        found = np.add.reduceat(bits[:, : len(places.weights)] * places.weights, places.starts, axis=1)
-        if (absent := found >= places.numbers).any():
-            window, place = np.argwhere(absent)[0]
-            raise EdgeCodecError(f"packet: index {found[window, place]} in a stage of {places.numbers[place]} "
-                                 "codewords; the sender is faulty")
-        words = found.reshape(len(payloads), stages, self.tokens)
+        found = np.add.reduceat(bits * _weights(widths), np.cumsum(widths) - widths, axis=1)
+        words, numbers = found.reshape(len(payloads), stages, self.tokens), np.array(self.numbers[:stages])
+        if (absent := words >= numbers[:, np.newaxis]).any():
+            _, stage, _ = place = tuple(np.argwhere(absent)[0])
+            raise EdgeCodecError(f"packet: index {words[place]} in a stage of {numbers[stage]} codewords; the sender "
+                                 "is faulty")
         regimes, words[:, 0] = np.divmod(words[:, 0], self.codewords[0])
         if (regimes != regimes[:, :1]).any():
             raise EdgeCodecError("packet: tokens of several regimes; the sender is faulty")
         return Indices(regimes[:, 0].astype(np.uint16), words.astype(np.uint16))
+
+    def _widths(self, stages: int) -> NDArray[np.int64]:
+        """Bits of every number: [stages * tokens]."""
+        return np.repeat([index_bits(count) for count in self.numbers[:stages]], self.tokens)
 
 
 @dataclass(frozen=True)
 class CodedPayloads(Payloads):
     """The regime and a word per stage, arithmetically coded."""
 
+    always_full = False
     tables: EntropyTables
 
     @classmethod
-    def of(cls, quantizer: Quantizer) -> Self:
+    def of(cls, quantizer: Quantizer) -> CodedPayloads:
         assert quantizer.tables is not None, "checked when it was exported"
         return cls(quantizer.stages_of_rate, quantizer.tables)
 
-    def size(self, rate: int) -> None:
-        self.stages(rate)
-
-    def largest_size(self, rate: int) -> int:
+    def size(self, rate: int) -> int:
         return -(-(1 + self.stages(rate)) * PRECISION_BITS // 8)
 
     def bits_of(self, indices: Indices) -> NDArray[np.int64]:
@@ -176,8 +166,8 @@ class CodedPayloads(Payloads):
         return Indices(symbols[:, 0], symbols[:, 1:, np.newaxis])
 
 
-PAYLOADS: Mapping[PacketKind, type[Payloads]] = {
-    PacketKind.FIXED_LENGTH: FixedLengthPayloads, PacketKind.CODED: CodedPayloads}
+PAYLOADS: Mapping[PacketKind, Callable[[Quantizer], Payloads]] = {
+    PacketKind.FIXED_LENGTH: FixedLengthPayloads.of, PacketKind.CODED: CodedPayloads.of}
 
 
 def index_bits(numbers: int) -> int:
@@ -185,23 +175,10 @@ def index_bits(numbers: int) -> int:
     return max(1, (numbers - 1).bit_length())
 
 
+def _weights(widths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of every bit in its number, the most significant one first."""
+    return 1 << np.repeat(np.cumsum(widths), widths) - 1 - np.arange(widths.sum())
+
+
 def _symbols(indices: Indices) -> NDArray[np.int64]:
     return np.column_stack([indices.regime, indices.words[..., 0]]).astype(np.int64)
-
-
-@dataclass(frozen=True, eq=False)
-class _Places:
-    """Where the numbers of a fixed-length payload lie in its bits."""
-
-    numbers: NDArray[np.int64]  # [indices], how many there are
-    widths: NDArray[np.int64]  # [indices]
-    starts: NDArray[np.int64]  # [indices]
-    weights: NDArray[np.int64]  # [bits], of every bit in its number
-
-
-@cache
-def _places(numbers: tuple[int, ...], tokens: int) -> _Places:
-    widths = np.repeat([index_bits(count) for count in numbers], tokens)
-    ends = np.cumsum(widths)
-    weights = 1 << np.repeat(ends, widths) - 1 - np.arange(ends[-1])
-    return _Places(np.repeat(numbers, tokens), widths, ends - widths, weights)

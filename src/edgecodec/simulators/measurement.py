@@ -60,7 +60,7 @@ class Measurement:
     @property
     def remark(self) -> str:
         """One line: who counted, and how far trainings lie apart."""
-        apart = [f"{share:.2%} apart{'' if kind is PacketKind.FIXED_LENGTH else f' in {kind.text} packets'}"
+        apart = [f"{share:.2%} apart{'' if kind is PacketKind.FIXED_LENGTH else f' in {kind.label} packets'}"
                  for kind, share in self.spread.items()]
         trainings = f"{len(self.models)} trainings, {', '.join(apart)}" if apart else "a single training"
         return f"counted by {self.simulator}; {trainings}"
