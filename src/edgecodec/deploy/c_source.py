@@ -21,7 +21,6 @@ from edgecodec.deploy.memory import (
     zeros_halfwords,
 )
 from edgecodec.deploy.panels import COLUMNS, Panels
-from edgecodec.packets.entropy import EntropyTables
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import (
     RUN_PAIRS,
@@ -325,12 +324,13 @@ static const uint16_t {prefix}stages_of_rate[EC_RATES] = {{{rates}}};
 """
 
 
-def _coded_source(quantizer: Quantizer, tables: EntropyTables, plan: MemoryPlan) -> str:
+def _coded_source(quantizer: Quantizer, plan: MemoryPlan) -> str:
     """The quantizer for coded packets and its entropy tables."""
-    ordered = tables.in_order
-    starts = np.cumsum([0, *(2 * (len(table) + 1) for table in ordered)]).tolist()  # bytes
+    assert quantizer.tables is not None, "checked before"
+    tables = quantizer.tables.in_order
+    starts = np.cumsum([0, *(2 * (len(table) + 1) for table in tables)]).tolist()  # bytes
     places = [f"{{offsetof(ec_codebooks, coded_cumulative) + {start}u, {len(table)}}}"
-              for start, table in zip(starts, ordered, strict=False)]
+              for start, table in zip(starts, tables, strict=False)]
     words = "".join(f"    {place},\n" for place in places[1:])
     fields = _initializer({
         "quantizer": _quantizer_initializer(quantizer, plan, PacketKind.CODED, "EC_LAYERS + EC_STAGES + 1"),
@@ -367,15 +367,14 @@ def network_source(codec: ExportedCodec, plan: MemoryPlan) -> str:
     quantizer = codec.quantizer
     places = "".join(f"#define {_macro(name)} {block.offset}u\n" for name, block in plan.blocks.items())
     layers = "".join(_layer_initializer(layer, codec, plan) for layer in codec.layers)
-    of_coded = codec.quantizers.get(PacketKind.CODED)
-    has_coded = of_coded is not None and of_coded.tables is not None
-    coded = "" if of_coded is None or of_coded.tables is None else _coded_source(of_coded, of_coded.tables, plan)
+    coded = codec.quantizers.get(PacketKind.CODED)
     network = _initializer({
         "model": _initializer({
             "codec": f"\"{codec.codec}\"", "model_hash": "EC_MODEL_HASH", "samples": "EC_SAMPLES",
             "channels": "EC_CHANNELS", "tokens": "EC_TOKENS", "regimes": "EC_REGIMES", "stages": "EC_STAGES",
             "rates": "EC_RATES", "stages_of_rate": "stages_of_rate", "layers": "EC_LAYERS",
-            "coded_stages": "EC_CODED_STAGES", "coded_stages_of_rate": "coded_stages_of_rate" if has_coded else "NULL",
+            "coded_stages": "EC_CODED_STAGES",
+            "coded_stages_of_rate": "NULL" if coded is None else "coded_stages_of_rate",
         }, "    "),
         "model_hash": _hash_bytes(codec),
         "arena_bytes": "EC_ARENA_BYTES",
@@ -385,7 +384,7 @@ def network_source(codec: ExportedCodec, plan: MemoryPlan) -> str:
         "zeros_halves": zeros_halfwords(codec),
         "layers": "layers",
         "quantizer": _quantizer_initializer(quantizer, plan, PacketKind.FIXED_LENGTH, "EC_LAYERS"),
-        "coded": "&coded" if has_coded else "NULL",
+        "coded": "NULL" if coded is None else "&coded",
     }, "")
     table = "".join(f" * {line}\n" for line in plan.table().splitlines())
     return f"""{_banner(codec, "Layers and stages")}
@@ -405,6 +404,6 @@ _Static_assert({_macro("control")} == 0 && sizeof(ec_control) == {plan.blocks["c
 
 static const ec_layer layers[EC_LAYERS] = {{
 {layers}}};
-{_stages_source(quantizer, PacketKind.FIXED_LENGTH, plan)}{coded}
+{_stages_source(quantizer, PacketKind.FIXED_LENGTH, plan)}{"" if coded is None else _coded_source(coded, plan)}
 const ec_network ec_codec_network = {network};
 """
