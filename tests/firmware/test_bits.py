@@ -20,7 +20,7 @@ from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import Arithmetic, ExportedCodec, Stage
 from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.toolchain import Toolchain
-from edgecodec.simulators.transcript import Transcript
+from edgecodec.simulators.transcript import ChoiceRecord, StageRecord, Transcript
 
 pytestmark = pytest.mark.tools
 
@@ -91,7 +91,7 @@ def test_the_lowest_index_wins_whichever_worker_finds_it(threads: int | None, ru
     windows = random_windows(codec, 1)
     transcript = run_on_host(codec, windows, threads)
     assert compare_with_oracle(codec, windows, transcript).bit_exact
-    assert transcript.windows[0].of(PacketKind.FIXED_LENGTH).stages[0].indices == (511, 511, 511)
+    assert transcript.windows[0].of(PacketKind.FIXED_LENGTH, StageRecord)[0].indices == (511, 511, 511)
 
 
 @pytest.mark.parametrize("threads", [None, 3, 8])
@@ -109,7 +109,7 @@ def test_the_lowest_regime_wins_and_what_overflows_never_does(threads: int | Non
     with np.errstate(over="ignore"):
         transcript = run_on_host(codec, windows, threads)
         assert compare_with_oracle(codec, windows, transcript).bit_exact
-    assert transcript.windows[0].of(PacketKind.FIXED_LENGTH).choice.regime == 1
+    assert transcript.windows[0].of(PacketKind.FIXED_LENGTH, ChoiceRecord)[0].regime == 1
 
 
 @pytest.mark.parametrize("options", [("-O0",), ("-O3", *NEWER_INSTRUCTIONS)], ids=" ".join)

@@ -17,7 +17,14 @@ from edgecodec.packets.kind import PacketKind
 from edgecodec.simulators.comparison import compare, compare_with_oracle
 from edgecodec.simulators.host import HostSimulator
 from edgecodec.simulators.toolchain import Toolchain
-from edgecodec.simulators.transcript import Record, Transcript, parse_transcript
+from edgecodec.simulators.transcript import (
+    ChoiceRecord,
+    PackRecord,
+    Record,
+    StageRecord,
+    Transcript,
+    parse_transcript,
+)
 
 CODEC = edge_like(Sizes(seed=8, regimes=3, stages_per_rate=2, coded_codewords=6))
 WINDOWS = random_windows(CODEC, 12)
@@ -179,7 +186,7 @@ def test_equal_transcripts_are_bit_exact_whatever_the_cycles() -> None:
 
 
 def test_a_wrong_index_is_reported_by_its_stage() -> None:
-    stage = EXPECTED.windows[1].of(FIXED_LENGTH).stages[3]
+    stage = EXPECTED.windows[1].of(FIXED_LENGTH, StageRecord)[3]
     wrong = replace(stage, indices=(stage.indices[0] ^ 1,))
     difference = compare(EXPECTED, with_record(1, stage, wrong)).first_difference
     assert str(difference) == f"window 1, stage 3: expected indices {stage.indices[0]}, got indices {wrong.indices[0]}"
@@ -187,8 +194,7 @@ def test_a_wrong_index_is_reported_by_its_stage() -> None:
 
 @pytest.mark.parametrize("changes", [{"regime": 9}, {"hash": "0" * 16}])
 def test_a_wrong_choice_is_reported_as_that(changes: dict[str, object]) -> None:
-    choice = EXPECTED.windows[1].of(FIXED_LENGTH).choice
-    assert choice is not None
+    (choice,) = EXPECTED.windows[1].of(FIXED_LENGTH, ChoiceRecord)
     wrong = replace(choice, **changes)
     assert str(compare(EXPECTED, with_record(1, choice, wrong)).first_difference) == (
         f"window 1, choice of the regime: expected regime {choice.regime} of energies {choice.hash}, "
@@ -196,7 +202,7 @@ def test_a_wrong_choice_is_reported_as_that(changes: dict[str, object]) -> None:
 
 
 def test_a_wrong_packet_is_reported_by_its_rate() -> None:
-    packet = EXPECTED.windows[0].of(FIXED_LENGTH).packets[2]
+    packet = EXPECTED.windows[0].of(FIXED_LENGTH, PackRecord)[2]
     difference = compare(EXPECTED, with_record(0, packet, replace(packet, hash="0" * 16))).first_difference
     assert difference is not None
     assert difference.place == "packet at rate 3"

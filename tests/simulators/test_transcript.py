@@ -7,7 +7,6 @@ from edgecodec.packets.kind import PacketKind
 from edgecodec.simulators.transcript import (
     ChainRecord,
     ChoiceRecord,
-    KindRecords,
     LayerRecord,
     PackRecord,
     StageRecord,
@@ -54,10 +53,10 @@ def test_records_come_in_order() -> None:
     assert parse_transcript(TEXT) == Transcript("0123456789abcdef", 8, (first, second), 640)
     assert first.layers == layers
     assert first.kinds == (FIXED_LENGTH, CODED)
-    assert first.of(FIXED_LENGTH) == KindRecords(stages, choice, (packet,), (chain,))
-    assert first.of(CODED) == KindRecords((coded[0],), coded[1], (coded[2],), (coded[3],))
+    types = (StageRecord, ChoiceRecord, PackRecord, ChainRecord)
+    assert [first.of(FIXED_LENGTH, each) for each in types] == [stages, (choice,), (packet,), (chain,)]
+    assert [first.of(CODED, each) for each in types] == [(record,) for record in coded]
     assert second.kinds == ()
-    assert second.of(FIXED_LENGTH) == KindRecords((), None, (), ())
 
 
 def test_stack_is_optional() -> None:

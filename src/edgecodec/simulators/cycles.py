@@ -9,7 +9,14 @@ from typing import Annotated
 from pydantic import BeforeValidator, PlainSerializer
 
 from edgecodec.packets.kind import PacketKind
-from edgecodec.simulators.transcript import KindRecords, Transcript, WindowRecord
+from edgecodec.simulators.transcript import (
+    ChainRecord,
+    ChoiceRecord,
+    PackRecord,
+    StageRecord,
+    Transcript,
+    WindowRecord,
+)
 
 # A kind of packets that files know by its label.
 Labelled = Annotated[PacketKind, BeforeValidator(lambda label: PacketKind[label.upper()]),
@@ -26,10 +33,9 @@ class KindCycles:
     chains: tuple[int, ...] = ()  # whole chain, window to packet, by rate; () where only single steps are known
 
     @classmethod
-    def of(cls, records: KindRecords) -> KindCycles:
-        return cls(tuple(stage.cycles for stage in records.stages), tuple(packet.cycles for packet in records.packets),
-                   () if records.choice is None else (records.choice.cycles,),
-                   tuple(chain.cycles for chain in records.chains))
+    def of(cls, window: WindowRecord, kind: PacketKind) -> KindCycles:
+        return cls(*(tuple(record.cycles for record in window.of(kind, what))
+                     for what in (StageRecord, PackRecord, ChoiceRecord, ChainRecord)))
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -59,7 +65,7 @@ class Cycles:
     @classmethod
     def _of(cls, window: WindowRecord) -> Cycles:
         return cls(tuple(layer.cycles for layer in window.layers),
-                   {kind: KindCycles.of(window.of(kind)) for kind in window.kinds})
+                   {kind: KindCycles.of(window, kind) for kind in window.kinds})
 
     @property
     def fixed_length(self) -> KindCycles:

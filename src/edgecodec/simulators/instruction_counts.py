@@ -25,6 +25,7 @@ from edgecodec.simulators.memory_map import image_bytes
 from edgecodec.simulators.qemu import QemuSimulator
 from edgecodec.simulators.simulator import Simulator
 from edgecodec.simulators.toolchain import Toolchain
+from edgecodec.simulators.transcript import ChainRecord
 
 RISCV = "rv32imc_zfinx_zhinx"
 
@@ -79,6 +80,6 @@ def _count(core: str, simulator: Simulator, codec: ExportedCodec, firmware: Path
     (record,) = transcript.windows
     return InstructionCount(
         core=core, simulator=simulator.fingerprint, encoder=sum(layer.cycles for layer in record.layers),
-        chains=tuple(chain.cycles for chain in record.of(PacketKind.FIXED_LENGTH).chains),
+        chains=tuple(chain.cycles for chain in record.of(PacketKind.FIXED_LENGTH, ChainRecord)),
         code_bytes=size - sizes.weights_bytes - sizes.codebooks_bytes - sizes.window_bytes,
         stack_bytes=transcript.stack_bytes)

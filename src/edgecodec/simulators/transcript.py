@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.kind import PacketKind
@@ -75,17 +76,9 @@ class ChainRecord:
     kind: PacketKind = PacketKind.FIXED_LENGTH
 
 
-Record = LayerRecord | StageRecord | ChoiceRecord | PackRecord | ChainRecord
-
-
-@dataclass(frozen=True)
-class KindRecords:
-    """Those of one kind of packets, in one window."""
-
-    stages: tuple[StageRecord, ...]
-    choice: ChoiceRecord | None  # None if there is one regime
-    packets: tuple[PackRecord, ...]
-    chains: tuple[ChainRecord, ...]  # of the first window; the others have none
+KindRecord = StageRecord | ChoiceRecord | PackRecord | ChainRecord
+Record = LayerRecord | KindRecord
+_Kind = TypeVar("_Kind", bound=KindRecord)
 
 
 @dataclass(frozen=True)
@@ -102,13 +95,9 @@ class WindowRecord:
         """The kinds of packets that the codec has."""
         return tuple(dict.fromkeys(record.kind for record in self.records if isinstance(record, StageRecord)))
 
-    def of(self, kind: PacketKind) -> KindRecords:
-        own = [record for record in self.records if not isinstance(record, LayerRecord) and record.kind is kind]
-        return KindRecords(
-            tuple(record for record in own if isinstance(record, StageRecord)),
-            next((record for record in own if isinstance(record, ChoiceRecord)), None),
-            tuple(record for record in own if isinstance(record, PackRecord)),
-            tuple(record for record in own if isinstance(record, ChainRecord)))
+    def of(self, kind: PacketKind, what: type[_Kind]) -> tuple[_Kind, ...]:
+        """Records of one type, in order. There is no choice if there is one regime; chains are the first window's."""
+        return tuple(record for record in self.records if isinstance(record, what) and record.kind is kind)
 
 
 @dataclass(frozen=True)
