@@ -14,7 +14,7 @@ from edgecodec.artifacts import ARTIFACTS, METRICS, MODEL, TRAIN_WINDOWS, VALIDA
 from edgecodec.data.offsets import ProfileExchange
 from edgecodec.data.windows import WindowSet
 from edgecodec.evaluation import plots
-from edgecodec.evaluation.codebooks import Indices, usage_table, utilization
+from edgecodec.evaluation.codebooks import usage_table, utilization
 from edgecodec.evaluation.rate_distortion import (
     CODEC,
     budgets_around,
@@ -26,6 +26,7 @@ from edgecodec.evaluation.rivals.cosine import coefficients_in_band
 from edgecodec.evaluation.rivals.lineup import fit_rivals, save_rivals
 from edgecodec.evaluation.rivals.rival import Floats
 from edgecodec.model.codec import Codec, load_model
+from edgecodec.packets.indices import Indices
 from edgecodec.params import load_params
 from edgecodec.progress import progress
 from edgecodec.storage import read_json, replacing_directory, replacing_file, write_json
@@ -46,8 +47,7 @@ def main() -> None:
     training = read_json(METRICS / "training.json")
 
     used = utilization(
-        codec.word_numbers(drawn_indices(codec, train, params.seed)),
-        [codebook.numpy() for codebook in codec.quantizer.codebooks],
+        drawn_indices(codec, train, params.seed), [codebook.numpy() for codebook in codec.quantizer.codebooks],
         params.analyze.near_duplicate_fraction, training["reseed_rate"],
     )
     band = coefficients_in_band(train.samples, train.sample_rate_hz, train.lowpass_hz)
@@ -96,7 +96,7 @@ def drawn_indices(codec: Codec, train: WindowSet, seed: int) -> Indices:
     """What the codec makes of training windows at random offsets: enough to see every codeword that is in use."""
     generator = np.random.default_rng([seed, len(train)])
     batches = DRAWS_PER_CODEWORD * codec.quantizer.codewords // DRAWN_AT_ONCE + 1
-    return np.concatenate([codec.encode(train.draw(generator, DRAWN_AT_ONCE).inputs)
+    return Indices.joined([codec.encode(train.draw(generator, DRAWN_AT_ONCE).inputs)
                            for _ in progress(range(batches), "Counting codewords")])
 
 

@@ -15,8 +15,8 @@ from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.oracle import Encoding, encode
 from edgecodec.metrics import errors
 from edgecodec.model.codec import Codec, load_model
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import Arithmetic, ExportedCodec, save_codec
-from edgecodec.packets.packet import PacketFormat
 from edgecodec.params import load_params
 from edgecodec.storage import replacing_directory, rounded, write_json
 
@@ -35,10 +35,12 @@ def main() -> None:
     inputs, targets = validation.inputs(which), validation.targets(which)
     float32 = codec.encode(inputs)
     encoding = encode(exported, np.ascontiguousarray(inputs.transpose(0, 2, 1)))
-    float16 = encoding.indices
+    float16 = encoding.indices()
     before = {rate: codec.decode(float32, rate) for rate in codec.rates}
     by_rate = {rate: growth(before[rate], codec.decode(float16, rate), targets) for rate in codec.rates}
-    coded = growth_of_coded_packets(codec, exported, encoding, inputs, targets) if codec.has_coded_packets else {}
+    coded = growth_of_coded_packets(codec, encoding, inputs, targets) if codec.coded is not None else {}
+    equal = float32.words == float16.words
+    equal[:, 0] &= (float32.regime == float16.regime)[:, np.newaxis]
     write_json(METRICS / "float16.json", {
         "model_hash": exported.model_hash,
         "arithmetic": exported.arithmetic,
@@ -47,7 +49,7 @@ def main() -> None:
         "coded_by_rate": coded,
         "by_arithmetic": by_arithmetic(codec, exported, before, inputs, targets),
         "relative_error_growth": max(entry["relative_error_growth"] for entry in (*by_rate.values(), *coded.values())),
-        "equal_indices": rounded(float((float32 == float16).mean())),
+        "equal_indices": rounded(float(equal.mean())),
         "weight_bytes": sum(array.nbytes for array in exported.weights().values()),
         "codebook_bytes": sum(array.nbytes for array in exported.codebooks().values()),
         "encoder_macs": exported.multiply_accumulates,
@@ -71,21 +73,20 @@ def by_arithmetic(codec: Codec, exported: ExportedCodec, float32: Mapping[int, W
     windows = np.ascontiguousarray(inputs.transpose(0, 2, 1))
     found: dict[Arithmetic, dict[int, dict[str, float]]] = {}
     for arithmetic in get_args(Arithmetic):
-        indices = encode(replace(exported, arithmetic=arithmetic), windows).indices
+        indices = encode(replace(exported, arithmetic=arithmetic), windows).indices()
         found[arithmetic] = {rate: growth(float32[rate], codec.decode(indices, rate), targets) for rate in codec.rates}
     return found
 
 
-def growth_of_coded_packets(codec: Codec, exported: ExportedCodec, encoding: Encoding, inputs: Windows,
+def growth_of_coded_packets(codec: Codec, encoding: Encoding, inputs: Windows,
                             targets: Windows) -> dict[int, dict[str, float]]:
     """By rate, with the mean bits of the payloads."""
-    form = PacketFormat.of(exported).coded
-    assert form is not None
-    float32, float16 = codec.encode_coded(inputs), form.of_windows(encoding.coded_indices)
+    kind = PacketKind.CODED
+    float32, float16 = codec.encode(inputs, kind), encoding.indices(kind)
     return {rate: {
-        **growth(codec.decode_coded(float32, rate), codec.decode_coded(float16, rate), targets),
-        "payload_bits_float32": rounded(8 * np.mean([len(payload) for payload in codec.coded_payloads(float32, rate)])),
-        "payload_bits_float16": rounded(8 * np.mean([len(payload) for payload in codec.coded_payloads(float16, rate)])),
+        **growth(codec.decode(float32, rate, kind), codec.decode(float16, rate, kind), targets),
+        "payload_bits_float32": rounded(codec.payload_bits(float32, rate, kind).mean()),
+        "payload_bits_float16": rounded(codec.payload_bits(float16, rate, kind).mean()),
     } for rate in codec.rates}
 
 

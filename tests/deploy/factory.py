@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from packets.entropy_tables import random_tables
 
 from edgecodec.deploy.oracle import dot
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import (
     Arithmetic,
-    CodedQuantizer,
     Convolution,
     ExportedCodec,
     Filter,
@@ -150,7 +150,9 @@ def edge_like(sizes: Sizes) -> ExportedCodec:
         dense = draw.convolution("regimes", latent, View("regimes", 1, sizes.regimes * latent.channels), 1)
         layers, latent = (*layers, dense), View("regimes", sizes.regimes, latent.channels)
     codec = _codec("edge", sizes, layers, _quantizer(draw, sizes, latent, 1, 4))
-    return replace(codec, coded=_coded(draw, sizes, latent)) if sizes.coded_codewords else codec
+    if not sizes.coded_codewords:
+        return codec
+    return replace(codec, quantizers={**codec.quantizers, PacketKind.CODED: _coded(draw, sizes, latent)})
 
 
 def random_windows(codec: ExportedCodec, count: int, seed: int = 0) -> NDArray[np.float32]:
@@ -165,6 +167,13 @@ def with_layer(codec: ExportedCodec, name: str, /, **changes: object) -> Exporte
         replace(layer, **changes) if layer.name == name else layer for layer in codec.layers))  # type: ignore[arg-type]
 
 
+def with_quantizer(codec: ExportedCodec, /, kind: PacketKind = PacketKind.FIXED_LENGTH,
+                   **changes: object) -> ExportedCodec:
+    """``codec`` with fields of the quantizer for packets of ``kind`` replaced."""
+    changed = replace(codec.quantizers[kind], **changes)  # type: ignore[arg-type]
+    return replace(codec, quantizers={**codec.quantizers, kind: changed})
+
+
 def _quantizer(draw: Drawer, sizes: Sizes, latent: View, tokens: int, codeword_samples: int) -> Quantizer:
     stages_of_rate = tuple(sizes.stages_per_rate * rate for rate in range(1, sizes.rates + 1))
     stages = tuple(draw.stage(sizes.regimes, sizes.codewords + number, codeword_samples, latent.channels)
@@ -172,7 +181,7 @@ def _quantizer(draw: Drawer, sizes: Sizes, latent: View, tokens: int, codeword_s
     return Quantizer(latent, tokens, sizes.regimes, stages, stages_of_rate)
 
 
-def _coded(draw: Drawer, sizes: Sizes, latent: View) -> CodedQuantizer:
+def _coded(draw: Drawer, sizes: Sizes, latent: View) -> Quantizer:
     """Codewords of two samples, a price for every bit that one costs."""
     few = replace(sizes, stages_per_rate=2 * sizes.stages_per_rate, codewords=sizes.coded_codewords)
     quantizer = _quantizer(draw, few, latent, 1, 2)
@@ -181,10 +190,10 @@ def _coded(draw: Drawer, sizes: Sizes, latent: View) -> CodedQuantizer:
     for stage, frequencies in zip(quantizer.stages, zip(*tables.word_frequencies, strict=True), strict=True):
         bits = 12 - np.log2(np.stack(frequencies))
         priced.append(replace(stage, norms=(stage.norms + 0.02 * bits).astype(np.float32)))
-    return CodedQuantizer(replace(quantizer, stages=tuple(priced)), tables)
+    return replace(quantizer, stages=tuple(priced), tables=tables)
 
 
 def _codec(kind: str, sizes: Sizes, layers: tuple[Layer, ...], quantizer: Quantizer) -> ExportedCodec:
     names = tuple(f"P{number + 1:02d}" for number in range(sizes.channels))
-    return ExportedCodec(kind, sizes.channels, sizes.samples, 100.0, names, layers, quantizer,
-                         arithmetic=sizes.arithmetic)
+    return ExportedCodec(kind, sizes.channels, sizes.samples, 100.0, names, layers,
+                         {PacketKind.FIXED_LENGTH: quantizer}, sizes.arithmetic)

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from deploy.factory import Sizes, edge_like, paper_like, with_layer
+from deploy.factory import Sizes, edge_like, paper_like, with_layer, with_quantizer
 from packets.entropy_tables import random_tables
 
 from edgecodec.deploy.checks import check_codec
 from edgecodec.deploy.oracle import dot
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import ExportedCodec, Layer, View
 
 PAPER, EDGE = paper_like(Sizes()), edge_like(Sizes())
@@ -31,7 +32,7 @@ def layer(codec: ExportedCodec, name: str) -> Layer:
 def stage(codec: ExportedCodec, **changes: object) -> ExportedCodec:
     first = replace(codec.quantizer.stages[1], **changes)
     stages = (codec.quantizer.stages[0], first, *codec.quantizer.stages[2:])
-    return replace(codec, quantizer=replace(codec.quantizer, stages=stages))
+    return with_quantizer(codec, stages=stages)
 
 
 def damaged(array: np.ndarray, value: float) -> np.ndarray:
@@ -45,13 +46,11 @@ CODED = edge_like(Sizes(regimes=2, coded_codewords=9))
 
 def coded(**changes: object) -> ExportedCodec:
     """CODED with changes to its second quantizer."""
-    assert CODED.coded is not None
-    return replace(CODED, coded=replace(CODED.coded, quantizer=replace(CODED.coded.quantizer, **changes)))
+    return with_quantizer(CODED, PacketKind.CODED, **changes)
 
 
 def coded_stage(**changes: object) -> ExportedCodec:
-    assert CODED.coded is not None
-    first, *others = CODED.coded.quantizer.stages
+    first, *others = CODED.quantizers[PacketKind.CODED].stages
     return coded(stages=(replace(first, **changes), *others))
 
 
@@ -92,15 +91,15 @@ def test_sound_codecs_pass() -> None:
     (with_layer(EDGE, "decimate", pad_left=8), "8 before the window leave out some"),
     (with_layer(EDGE, "decimate", samples=22), "leave out some of its 48 samples"),
     (with_layer(EDGE, "decimate", samples=25), "does not hold 5 channels of 25 samples"),
-    (replace(PAPER, quantizer=replace(PAPER.quantizer, tokens=5)), "5 tokens x 1 regimes in a latent of 4 rows"),
-    (replace(PAPER, quantizer=replace(PAPER.quantizer, regimes=2)), "3 tokens x 2 regimes in a latent of 4 rows"),
-    (replace(EDGE, quantizer=replace(EDGE.quantizer, latent=View("latent", 2, 6), regimes=2)),
+    (with_quantizer(PAPER, tokens=5), "5 tokens x 1 regimes in a latent of 4 rows"),
+    (with_quantizer(PAPER, regimes=2), "3 tokens x 2 regimes in a latent of 4 rows"),
+    (with_quantizer(EDGE, latent=View("latent", 2, 6), regimes=2),
      "stage 0: codebooks of 1 regimes in a quantizer of 2"),
     (edge_like(Sizes(regimes=17)), "17 regimes; 16 can compete"),
     (edge_like(Sizes(regimes=16, codewords=4097)), "65552 different indices in one stage; 65536 can be numbered"),
-    (replace(PAPER, quantizer=replace(PAPER.quantizer, stages_of_rate=(1, 2))), "must end with the number of stages"),
-    (replace(PAPER, quantizer=replace(PAPER.quantizer, stages_of_rate=(2, 1, 3))), "must rise"),
-    (replace(PAPER, quantizer=replace(PAPER.quantizer, latent=View("nowhere", 4, 24))), "no layer writes .* nowhere"),
+    (with_quantizer(PAPER, stages_of_rate=(1, 2)), "must end with the number of stages"),
+    (with_quantizer(PAPER, stages_of_rate=(2, 1, 3)), "must rise"),
+    (with_quantizer(PAPER, latent=View("nowhere", 4, 24)), "no layer writes .* nowhere"),
     (stage(PAPER, codewords=damaged(PAPER.quantizer.stages[1].codewords, np.nan)), "stage 1: a codebook holds NaN"),
     (stage(PAPER, norms=damaged(PAPER.quantizer.stages[1].norms, 1.0)), "stage 1: the norms are not"),
     (stage(PAPER, codewords=np.zeros((1, 1, 24), np.float16)), "stage 1: 1 codewords"),
@@ -113,10 +112,12 @@ def test_sound_codecs_pass() -> None:
     (coded(latent=View("by_bin", 2, 14)), "coded quantizer: latent or regimes are not those of the fixed-length"),
     (coded(stages_of_rate=(2, 6)), "coded quantizer: 2 rates, but fixed-length packets have 3"),
     (coded(stages_of_rate=(2, 4)), "coded quantizer: stages_of_rate .* must end with the number of stages, 6"),
-    (replace(CODED, coded=replace(CODED.coded, tables=random_tables(0, 2, [9] * 6))),
+    (coded(tables=random_tables(0, 2, [9] * 6)),
      "coded quantizer: the tables are not of as many regimes, stages and codewords"),
-    (replace(CODED, coded=replace(CODED.coded, tables=random_tables(0, 3, [9, 10, 11, 12, 13, 14]))),
+    (coded(tables=random_tables(0, 3, [9, 10, 11, 12, 13, 14])),
      "coded quantizer: the tables are not of as many regimes, stages and codewords"),
+    (coded(tables=None), "coded stage 0: the norms are not the codewords' product sums with themselves$"),
+    (with_quantizer(EDGE, tables=random_tables(0, 1, [20, 21, 22])), "quantizer: coded packets, and no others, have"),
     (coded_stage(norms=np.zeros((2, 9), np.float32)), "coded stage 0: the norms are not .* and a price of at least 0"),
     (coded_stage(norms=np.full((2, 9), np.inf, np.float32)), "coded stage 0: the norms are not"),
 ])

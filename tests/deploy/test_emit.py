@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from deploy.factory import L1_STACK_BYTES, Sizes, edge_like, paper_like, random_windows, with_layer
+from packets.random_indices import assert_same
 
 from edgecodec.deploy.emit import firmware_hash, firmware_metrics, write_firmware
 from edgecodec.deploy.oracle import encode
 from edgecodec.errors import EdgeCodecError
-from edgecodec.packets.packet import PacketFormat, PacketKind, unpack
+from edgecodec.packets.packet import PacketFormat, unpack
 from edgecodec.simulators.toolchain import Toolchain
 
 SIZES = Sizes(seed=3, regimes=3, coded_codewords=8)
@@ -73,11 +74,11 @@ def test_golden_vectors_are_the_oracles(firmware: Path) -> None:
     encoding = encode(CODEC, WINDOWS)
     form = PacketFormat.of(CODEC)
     for number, packets in enumerate(json.loads((firmware / "golden" / "packets.json").read_text())):
-        for kind, indices in ((PacketKind.FIXED_LENGTH, encoding.indices), (PacketKind.CODED, encoding.coded_indices)):
+        for kind, payloads in form.kinds.items():
             for rate in form.rates:
-                packet = unpack(form, bytes.fromhex(packets[kind.name.lower()][str(rate)]))
+                packet = unpack(form, bytes.fromhex(packets[kind.label][str(rate)]))
                 assert (packet.kind, packet.sequence, packet.rate) == (kind, number, rate)
-                np.testing.assert_array_equal(packet.indices, indices[number, : form.payloads(kind).stages(rate)])
+                assert_same(packet.indices, encoding.indices(kind)[number].sent(payloads.stages(rate)))
 
 
 @pytest.mark.skipif(not shutil.which("make") or not shutil.which("cc"), reason="needs make and cc")

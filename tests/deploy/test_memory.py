@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from deploy.factory import Sizes, edge_like, paper_like
+from deploy.factory import Sizes, edge_like, paper_like, with_quantizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgecodec.deploy.memory import ALIGNMENT, CLUSTER_CORES, FETCH_BYTES, fetch_in_blocks, plan_memory
 from edgecodec.deploy.panels import Panels, panel_bytes, panel_count
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import Convolution, ExportedCodec, Normalize, Quantizer, Stage, Transpose, View
 from edgecodec.params import load_params
 
@@ -36,7 +37,7 @@ def papers_codec() -> ExportedCodec:
     )
     stages = (Stage(zeros(1, 768, 100), np.zeros((1, 768), np.float32), None),) * 4
     return ExportedCodec("paper", 36, 800, 100.0, tuple(f"P{n}" for n in range(36)), layers,
-                         Quantizer(latent, 9, 1, stages, (1, 2, 3, 4)))
+                         {PacketKind.FIXED_LENGTH: Quantizer(latent, 9, 1, stages, (1, 2, 3, 4))})
 
 
 @settings(max_examples=40, deadline=None)
@@ -95,10 +96,9 @@ def test_both_quantizers_share_latent_and_scratch() -> None:
         largest = max(fetch.rows * fetch.row_bytes for name, fetch in plan.fetches.items() if "_stage" in name)
         assert plan.blocks["quantizer_panels"].bytes == 2 * largest
         assert plan.blocks["quantizer_candidates"].bytes == 2 * 3 * 2  # the coded stages of the lowest rate are more
-        assert codec.coded is not None
-        stages = codec.coded.quantizer.stages
-        assert plan.codebooks_bytes - alone.codebooks_bytes == codec.coded.cumulative_frequencies.nbytes + sum(
-            Panels.of_stage(stage).nbytes + stage.coordinates.nbytes for stage in stages)
+        coded = codec.quantizers[PacketKind.CODED]
+        assert plan.codebooks_bytes - alone.codebooks_bytes == coded.cumulative_frequencies.nbytes + sum(
+            Panels.of_stage(stage).nbytes + stage.coordinates.nbytes for stage in coded.stages)
 
 
 def test_what_does_not_fit_is_named_with_the_bytes_over() -> None:
@@ -136,5 +136,5 @@ def test_a_longer_life_takes_more_memory() -> None:
     codec = edge_like(Sizes(samples=200))
     plan = plan_memory(codec, 1 << 20)
     assert plan.arena_bytes < sum(block.bytes for block in plan.blocks.values())
-    held = replace(codec, quantizer=replace(codec.quantizer, latent=View("by_channel", 1, 14)))
+    held = with_quantizer(codec, latent=View("by_channel", 1, 14))
     assert plan_memory(held, 1 << 20).blocks["by_channel"].last_step > plan.blocks["by_channel"].last_step

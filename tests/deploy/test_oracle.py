@@ -10,9 +10,11 @@ import pytest
 from deploy.factory import Sizes, edge_like, paper_like, random_windows, with_layer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from packets.random_indices import assert_same
 
 from edgecodec.deploy.oracle import dot, encode, fnv1a, quantize
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import Arithmetic, Convolution, ExportedCodec, Filter, Normalize, Quantizer, Stage, View
 
 f16, f32 = np.float16, np.float32
@@ -93,9 +95,10 @@ class ByDefinition:
     def sum(self, factors: list[tuple[np.float16, np.float16]], start: np.float32 = ZERO) -> np.float32:
         return sum_in_float32(factors, start) if self.codec.arithmetic == "dotpex" else sum_in_lanes(factors, start)
 
-    def indices(self, quantizer: Quantizer) -> list[list[int]]:
+    def indices(self, quantizer: Quantizer) -> tuple[int, list[list[int]]]:
+        """The regime, and its words [stages][tokens]."""
         rows, tokens = self.read(quantizer.latent), quantizer.tokens
-        best, best_energy, best_indices = 0, f32(np.inf), []
+        best, best_energy, best_words = 0, f32(np.inf), []
         for regime in range(quantizer.regimes):
             residual = rows[regime * tokens : (regime + 1) * tokens]
             contested = [[self.quantize(stage, regime, token) for token in residual]
@@ -104,9 +107,8 @@ class ByDefinition:
             if energy < best_energy:
                 alone = [[self.quantize(stage, regime, token) for token in residual]
                          for stage in quantizer.stages[quantizer.contested_stages :]]
-                best, best_energy, best_indices = regime, energy, contested + alone
-        first_codewords = quantizer.stages[0].codewords.shape[1]
-        return [[best * first_codewords + word for word in best_indices[0]], *best_indices[1:]]
+                best, best_energy, best_words = regime, energy, contested + alone
+        return best, best_words
 
     def quantize(self, stage: Stage, regime: int, token: list[np.float16]) -> int:
         where = range(len(token)) if stage.coordinates is None else stage.coordinates[regime].tolist()
@@ -170,9 +172,9 @@ def test_every_layer_and_index_follows_the_definition(
         for name, rows in definition.run(window).items():
             np.testing.assert_array_equal(encoding.layers[name][number].view(np.uint16),
                                           np.array(rows, f16).view(np.uint16), err_msg=name)
-        assert encoding.indices[number].tolist() == definition.indices(codec.quantizer)
-        if codec.coded is not None:
-            assert encoding.coded_indices[number].tolist() == definition.indices(codec.coded.quantizer)
+        for kind, quantizer in codec.quantizers.items():
+            found = encoding.indices(kind)[number]
+            assert (found.regime, found.words.tolist()) == definition.indices(quantizer)
 
 
 def test_the_order_of_the_sum_shows() -> None:
@@ -205,7 +207,7 @@ def test_the_lowest_index_wins_among_equals() -> None:
     (codewords,) = codec.quantizer.stages[0].codewords
     assert (codewords[0] == codewords[-1]).all()
     latent = np.broadcast_to(codewords[0], (1, 3, codewords.shape[1])).copy()
-    assert quantize(codec.quantizer, latent).indices[0, 0].tolist() == [0, 0, 0]
+    assert quantize(codec.quantizer, latent).indices.words[0, 0].tolist() == [0, 0, 0]
 
 
 def same_in_all_regimes(codec: ExportedCodec) -> Quantizer:
@@ -223,9 +225,9 @@ def test_the_lowest_regime_wins_among_equals() -> None:
     latent = np.repeat(np.random.default_rng(0).standard_normal((1, 1, 14)).astype(f16), 3, axis=1)
     quantized = quantize(quantizer, latent)
     assert (quantized.energies == quantized.energies[0, 0]).all()
-    assert quantized.regime.tolist() == [0]
+    assert quantized.indices.regime.tolist() == [0]
     latent[0, 0, 3] = 9
-    assert quantize(quantizer, latent).regime.tolist() == [1]
+    assert quantize(quantizer, latent).indices.regime.tolist() == [1]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -233,25 +235,19 @@ def test_what_is_not_a_number_never_wins(value: float) -> None:
     quantizer = same_in_all_regimes(edge_like(Sizes(regimes=3)))
     latent = np.ones((1, 3, 14), f16)
     latent[0, [0, 2], 5] = value
-    assert quantize(quantizer, latent).regime.tolist() == [1]
+    assert quantize(quantizer, latent).indices.regime.tolist() == [1]
     latent[0, 1, 5] = value
-    assert quantize(quantizer, latent).regime.tolist() == [0]
+    assert quantize(quantizer, latent).indices.regime.tolist() == [0]
 
 
 @pytest.mark.parametrize("kind", [paper_like, edge_like])
-def test_every_regime_is_chosen_by_some_window_and_told_by_all_its_tokens(
+def test_every_regime_is_chosen_by_some_window_for_its_least_energy(
         kind: Callable[[Sizes], ExportedCodec]) -> None:
     codec = kind(Sizes(seed=7, regimes=4, codewords=9))
-    quantized = encode(codec, random_windows(codec, 40)).quantized
-    assert set(quantized.regime) == {0, 1, 2, 3}
-    assert (quantized.indices[:, 0] // 9 == quantized.regime[:, None]).all()
-    assert quantized.energies[np.arange(40), quantized.regime].tolist() == quantized.energies.min(axis=1).tolist()
-
-
-def test_what_a_codec_without_coded_packets_lacks_is_said() -> None:
-    codec = paper_like(Sizes())
-    with pytest.raises(EdgeCodecError, match="has no coded packets"):
-        _ = encode(codec, random_windows(codec, 1)).coded_indices
+    quantized = encode(codec, random_windows(codec, 40)).quantized[PacketKind.FIXED_LENGTH]
+    regime, energies = quantized.indices.regime, quantized.energies
+    assert set(regime) == {0, 1, 2, 3}
+    assert energies[np.arange(40), regime].tolist() == energies.min(axis=1).tolist()
 
 
 def test_a_lower_rate_is_a_prefix_of_a_higher_one() -> None:
@@ -262,7 +258,7 @@ def test_a_lower_rate_is_a_prefix_of_a_higher_one() -> None:
     for rate in (1, 2):
         lower = replace(codec.quantizer, stages=codec.quantizer.stages[: 2 * rate],
                         stages_of_rate=codec.quantizer.stages_of_rate[:rate])
-        np.testing.assert_array_equal(quantize(lower, latent).indices, all_stages[:, : 2 * rate])
+        assert_same(quantize(lower, latent).indices, all_stages.sent(2 * rate))
 
 
 def test_macs_are_those_that_run() -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edgecodec.evaluation.codebooks import Usage, Utilization, near_duplicates, usage_table, utilization
+from edgecodec.packets.indices import Indices
 
 CODEWORDS = 8
 
@@ -19,10 +20,12 @@ def codebook(seed: int = 0, codewords: int = CODEWORDS) -> NDArray[np.float32]:
 def used() -> Utilization:
     """Stage 1: token 0 uses all codewords equally, token 1 only the first. Stage 2: two codewords, equally."""
     windows = 64
-    indices = np.zeros((windows, 2, 2), np.uint16)
-    indices[:, 0, 0] = np.arange(windows) % CODEWORDS
-    indices[:, 1, :] = np.arange(windows)[:, None] % 2
-    return utilization(indices, [codebook(), codebook(1)], near_duplicate_fraction=0.05, reseed_rate=[0.25, 0.0])
+    words = np.zeros((windows, 2, 2), np.uint16)
+    words[:, 0, 0] = np.arange(windows) % CODEWORDS
+    words[:, 1, :] = np.arange(windows)[:, None] % 2
+    indices = Indices(np.zeros(windows, np.uint16), words)
+    return utilization(indices, [codebook()[None], codebook(1)[None]], near_duplicate_fraction=0.05,
+                       reseed_rate=[0.25, 0.0])
 
 
 def test_perplexity_is_the_number_of_equally_frequent_codewords(used: Utilization) -> None:
@@ -68,11 +71,11 @@ def test_near_duplicates_are_found(copies: int) -> None:
 
 
 def test_a_known_regime_is_no_news_in_later_stages() -> None:
-    """Two regimes, named by the first index; in the second stage each uses two words of its own, equally."""
+    """Two regimes, named by the first stage; in the second stage each uses two words of its own, equally."""
     windows = np.arange(64)
     regime = windows % 2
-    indices = np.stack([4 * regime, 8 * regime + windows // 2 % 2], axis=1)[..., None]
-    used = utilization(indices, [codebook(), codebook(1, 2 * CODEWORDS)], near_duplicate_fraction=0.05,
-                       reseed_rate=[0.0, 0.0])
+    words = np.stack([0 * regime, windows // 2 % 2], axis=1)[..., None]
+    used = utilization(Indices(regime, words), [codebook().reshape(2, 4, 4), codebook(1, 16).reshape(2, 8, 4)],
+                       near_duplicate_fraction=0.05, reseed_rate=[0.0, 0.0])
     assert [stage.pooled.entropy_bits for stage in used.stages] == [pytest.approx(1), pytest.approx(1)]
     assert used.stages[1].pooled.usage == 0.25

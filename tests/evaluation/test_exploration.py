@@ -36,7 +36,7 @@ def test_sizes_follow_from_the_grid(explorations: dict[str, Exploration], codec:
     edge, paper = ({(cell.codewords, cell.stages): cell for cell in explorations[name].cells}
                    for name in ("edge", "paper"))
     assert edge[48, 3].bits == 3 * codec.bits(1)  # 48 codewords take 6 bits, as 64 would
-    assert edge[48, 3].codebook_bytes == 3 * codec.bits(1) // 6 * 48 * codec.quantizer.codebooks[0].shape[1] * 2
+    assert edge[48, 3].codebook_bytes == 3 * codec.bits(1) // 6 * 48 * codec.quantizer.codebooks[0].shape[-1] * 2
     assert paper[32, 2].bits == 2 * 9 * 5
     assert paper[32, 2].codebook_bytes == 2 * 32 * 100 * 2
 

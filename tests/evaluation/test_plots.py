@@ -18,7 +18,8 @@ from edgecodec.model.codec import Codec
 @pytest.fixture
 def drawings(comparison: Comparison, codec: Codec, validation: WindowSet) -> dict[str, Callable[[Path], None]]:
     indices = codec.encode(validation.inputs())
-    used = utilization(indices, [each.numpy() for each in codec.quantizer.codebooks], 0.05, [0.0] * indices.shape[1])
+    codebooks = [each.numpy() for each in codec.quantizer.codebooks]
+    used = utilization(indices, codebooks, 0.05, [0.0] * len(codebooks))
     rebuilt = {rate: codec.decode(indices, rate) for rate in (1, 4)}
     history = [{"step": 100.0 * step, "loss_absolute": 1 / step, "loss_adversarial": 0.0} for step in (1, 2)]
     history += [{"step": 300.0, "loss_absolute": 0.2, "error_percent_rate1": 3.0, "error_percent_rate2": 2.0}]

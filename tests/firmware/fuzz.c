@@ -148,8 +148,8 @@ static size_t index_bytes(uint32_t rate, bool coded) {
     if (!is_rate(rate)) {
         return 0;
     }
-    return coded ? sizeof(uint16_t) * model->coded_stages_of_rate[rate - 1]
-                 : sizeof(uint16_t) * model->stages_of_rate[rate - 1] * model->tokens;
+    const uint16_t *stages_of_rate = coded ? model->coded_stages_of_rate : model->stages_of_rate;
+    return sizeof(uint16_t) * (1 + (size_t)stages_of_rate[rate - 1] * model->tokens);
 }
 
 /* Whether the context was accepted; one that was not is still there to be used. */

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.deploy.memory import ALIGNMENT
+from edgecodec.packets.indices import Indices
 from edgecodec.packets.network import ExportedCodec
 
 NAMES = ("OK", "NULL", "ALIGNMENT", "ARENA", "MODEL", "CONTEXT", "TEAM", "RATE", "WINDOW", "OVERFLOW", "INDEX",
@@ -92,6 +93,11 @@ class Library:
             _pointer(packet, c_uint8), c_size_t(capacity), ctypes.byref(size))]
         assert (packet[capacity:] == 0xEE).all()
         return status, packet[: size.value].tobytes()
+
+
+def as_on_node(indices: Indices) -> NDArray[np.uint16]:
+    """One window's: its regime, then its words."""
+    return np.concatenate([[indices.regime], indices.words.ravel()]).astype(np.uint16)
 
 
 def _pointer(array: NDArray[np.generic] | None, element: type) -> object:

@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 from deploy.factory import Sizes, edge_like, paper_like, random_windows, with_layer
 from firmware.conftest import BuildLibrary
-from firmware.library import Context, Library
+from firmware.library import Context, Library, as_on_node
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from packets.random_indices import assert_same, random_indices
 
 from edgecodec.deploy.oracle import encode
+from edgecodec.packets.indices import Indices
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import ExportedCodec
-from edgecodec.packets.packet import OVERHEAD_BYTES, PacketFormat, PacketKind, pack, unpack
+from edgecodec.packets.packet import OVERHEAD_BYTES, PacketFormat, pack, unpack
 
 CODEC = paper_like(Sizes(seed=9, codewords=20, rates=3, stages_per_rate=2))
 
@@ -25,7 +28,7 @@ def library(build_library: BuildLibrary) -> Library:
 
 
 def no_indices(codec: ExportedCodec = CODEC) -> NDArray[np.uint16]:
-    return np.full((len(codec.quantizer.stages) + 1, codec.quantizer.tokens), 0xEEEE, np.uint16)
+    return np.full(1 + (len(codec.quantizer.stages) + 1) * codec.quantizer.tokens, 0xEEEE, np.uint16)
 
 
 def window(codec: ExportedCodec = CODEC) -> NDArray[np.float32]:
@@ -46,21 +49,22 @@ def test_model_info_tells_what_was_exported(library: Library) -> None:
 def test_a_rate_writes_its_own_stages_and_no_more(library: Library, rate: int) -> None:
     indices = no_indices()
     assert library.encode(library.ready(), library.team(), window(), rate, indices) == "OK"
-    np.testing.assert_array_equal(indices[: 2 * rate], encode(CODEC, window()[None]).indices[0, : 2 * rate])
-    assert (indices[2 * rate :] == 0xEEEE).all()
+    (wanted,) = encode(CODEC, window()[None]).indices()
+    np.testing.assert_array_equal(indices[: 1 + 3 * 2 * rate], as_on_node(wanted.sent(2 * rate)))
+    assert (indices[1 + 3 * 2 * rate :] == 0xEEEE).all()
 
 
 @pytest.mark.parametrize("rate", [1, 2, 3])
 def test_any_rate_chooses_the_same_regime(build_library: BuildLibrary, rate: int) -> None:
     codec = paper_like(Sizes(seed=7, codewords=20, stages_per_rate=2, regimes=4))
     library, windows = build_library(codec), random_windows(codec, 8)
-    expected = encode(codec, windows).indices
-    assert len(set((expected[:, 0, 0] // 20).tolist())) > 1
+    expected = encode(codec, windows).indices()
+    assert len(set(expected.regime.tolist())) > 1
     for samples, wanted in zip(windows, expected, strict=True):
         indices = no_indices(codec)
         assert library.encode(library.ready(), library.team(), np.ascontiguousarray(samples), rate, indices) == "OK"
-        np.testing.assert_array_equal(indices[: 2 * rate], wanted[: 2 * rate])
-        assert (indices[2 * rate :] == 0xEEEE).all()
+        np.testing.assert_array_equal(indices[: 1 + 3 * 2 * rate], as_on_node(wanted.sent(2 * rate)))
+        assert (indices[1 + 3 * 2 * rate :] == 0xEEEE).all()
 
 
 def test_init_refuses_what_is_missing_small_or_misaligned(library: Library) -> None:
@@ -162,37 +166,33 @@ def test_packets_are_those_of_the_python_packer(
         kind: Callable[[Sizes], ExportedCodec], build_library: BuildLibrary, seed: int, sequence: int) -> None:
     codec = kind(Sizes(seed=9, codewords=20, rates=3, stages_per_rate=2, regimes=5))
     library, form = build_library(codec), PacketFormat.of(codec)
-    generator = np.random.default_rng(seed)
-    counts = [stage.codewords.shape[1] for stage in codec.quantizer.stages]
-    indices = np.stack([generator.integers(0, count, form.tokens).astype(np.uint16) for count in counts])
-    indices[0] += 20 * generator.integers(5, dtype=np.uint16)
+    indices = random_indices(form.fixed_length, seed)
     for rate in form.rates:
-        status, packet = library.pack(rate, sequence, indices, form.packet_bytes(rate))
+        status, packet = library.pack(rate, sequence, as_on_node(indices), form.packet_bytes(rate))
         assert (status, packet) == ("OK", pack(form, rate, sequence, indices))
-        np.testing.assert_array_equal(unpack(form, packet).indices, indices[: form.stages(rate)])
+        assert_same(unpack(form, packet).indices, indices.sent(form.fixed_length.stages(rate)))
 
 
-def test_pack_refuses_tokens_of_several_regimes(build_library: BuildLibrary) -> None:
+def test_pack_refuses_a_regime_that_there_is_not(build_library: BuildLibrary) -> None:
     codec = paper_like(Sizes(seed=9, codewords=20, regimes=2))
     library, form = build_library(codec), PacketFormat.of(codec)
     assert library.model.regimes == 2
-    indices = np.zeros((3, 3), np.uint16)
-    for tokens, status in (((0, 19, 5), "OK"), ((20, 39, 30), "OK"), ((0, 19, 20), "INDEX"), ((39, 19, 20), "INDEX"),
-                           ((20, 39, 40), "INDEX")):
-        indices[0] = tokens
+    for regime, word, status in ((0, 19, "OK"), (1, 19, "OK"), (0, 20, "INDEX"), (1, 20, "INDEX"), (2, 0, "INDEX"),
+                                 (0xFFFF, 0, "INDEX")):
+        indices = np.array([regime, 0, word, 5], np.uint16)
         assert library.pack(1, 0, indices, form.packet_bytes(1))[0] == status
 
 
 def test_pack_refuses_bad_rates_indices_and_buffers(library: Library) -> None:
     form = PacketFormat.of(CODEC)
-    indices = np.zeros((6, 3), np.uint16)
+    indices = np.zeros(1 + 6 * 3, np.uint16)
     assert [library.functions.ec_packet_size(rate) for rate in range(5)] == [
         0, *(form.packet_bytes(rate) for rate in (1, 2, 3)), 0]
     assert library.pack(0, 0, indices, 100) == ("RATE", b"")
     assert library.pack(4, 0, indices, 100) == ("RATE", b"")
     assert library.pack(1, 0, None, 100)[0] == "NULL"
     assert library.pack(3, 0, indices, form.packet_bytes(3) - 1) == ("CAPACITY", b"")
-    indices[3, 2] = form.codewords[3]
+    indices[1 + 3 * 3 + 2] = form.fixed_length.codewords[3]
     assert library.pack(2, 0, indices, 100) == ("INDEX", b"")
     assert library.pack(1, 0, indices, 100)[0] == "OK"  # that stage is not sent
 
@@ -214,14 +214,14 @@ def test_model_info_tells_the_coded_stages(library: Library, with_coded: Library
 def test_coded_indices_and_packets_are_the_oracles(with_coded: Library, rate: int) -> None:
     codec, library = with_coded.codec, with_coded
     form, windows = PacketFormat.of(codec), random_windows(codec, 8)
-    expected = encode(codec, windows).coded_indices
-    assert len(set((expected[:, 0, 0] // 9).tolist())) > 1
+    expected = encode(codec, windows).indices(PacketKind.CODED)
+    assert len(set(expected.regime.tolist())) > 1
     context = library.ready()
     for samples, wanted in zip(windows, expected, strict=True):
-        indices = np.full((13, 1), 0xEEEE, np.uint16)
+        indices = np.full(14, 0xEEEE, np.uint16)
         assert library.encode(context, library.team(), np.ascontiguousarray(samples), rate, indices, coded=True) == "OK"
-        np.testing.assert_array_equal(indices[: 4 * rate], wanted[: 4 * rate])
-        assert (indices[4 * rate :] == 0xEEEE).all()
+        np.testing.assert_array_equal(indices[: 1 + 4 * rate], as_on_node(wanted.sent(4 * rate)))
+        assert (indices[1 + 4 * rate :] == 0xEEEE).all()
         packet = pack(form, rate, 77, wanted, PacketKind.CODED)
         assert library.pack_coded(context, rate, 77, indices, len(packet)) == ("OK", packet)
         assert library.pack_coded(context, rate, 77, indices, len(packet) - 1) == ("CAPACITY", b"")
@@ -231,23 +231,22 @@ def test_coded_indices_and_packets_are_the_oracles(with_coded: Library, rate: in
 @given(data=st.data(), sequence=st.integers(0, 65535))
 def test_coded_packets_are_those_of_the_python_packer(
         with_coded: Library, data: st.DataObject, sequence: int) -> None:
-    codec, form = with_coded.codec, PacketFormat.of(with_coded.codec)
-    assert codec.coded is not None
-    counts = codec.coded.quantizer.codewords
-    indices = np.array([[data.draw(st.integers(0, count - 1))] for count in counts], np.uint16)
+    form, quantizer = PacketFormat.of(with_coded.codec), with_coded.codec.quantizers[PacketKind.CODED]
+    words = [[data.draw(st.integers(0, stage.codewords.shape[1] - 1))] for stage in quantizer.stages]
+    indices = Indices(np.uint16(data.draw(st.integers(0, 2))), np.array(words, np.uint16))
     context = with_coded.ready()
     for rate in form.rates:
         packet = pack(form, rate, sequence, indices, PacketKind.CODED)
         assert len(packet) <= with_coded.functions.ec_coded_packet_size(rate) <= form.packet_bytes_max(rate)
-        assert with_coded.pack_coded(context, rate, sequence, indices, len(packet)) == ("OK", packet)
+        assert with_coded.pack_coded(context, rate, sequence, as_on_node(indices), len(packet)) == ("OK", packet)
         received = unpack(form, packet)
         assert (received.kind, received.rate, received.sequence) == (PacketKind.CODED, rate, sequence)
-        np.testing.assert_array_equal(received.indices, indices[: 4 * rate])
+        assert_same(received.indices, indices.sent(4 * rate))
 
 
 def test_pack_coded_refuses_bad_rates_indices_and_buffers(with_coded: Library) -> None:
     library, context = with_coded, with_coded.ready()
-    indices = np.zeros((12, 1), np.uint16)
+    indices = np.zeros(13, np.uint16)
     sizes = [library.functions.ec_coded_packet_size(rate) for rate in range(5)]
     assert sizes == [0, OVERHEAD_BYTES + 8, OVERHEAD_BYTES + 14, OVERHEAD_BYTES + 20, 0]
     assert library.pack_coded(context, 0, 0, indices, 100) == ("RATE", b"")
@@ -257,16 +256,16 @@ def test_pack_coded_refuses_bad_rates_indices_and_buffers(with_coded: Library) -
     assert library.pack_coded(Context(), 1, 0, indices, 100) == ("CONTEXT", b"")
     for capacity in range(OVERHEAD_BYTES):
         assert library.pack_coded(context, 1, 0, indices, capacity) == ("CAPACITY", b"")
-    indices[5] = 14  # of 14 codewords
+    indices[1 + 5] = 14  # of 14 codewords
     assert library.pack_coded(context, 2, 0, indices, 100) == ("INDEX", b"")
     assert library.pack_coded(context, 1, 0, indices, 100)[0] == "OK"  # that stage is not sent
-    for first, status in ((26, "OK"), (27, "INDEX"), (0xFFFF, "INDEX")):
-        indices[0] = first
+    for regime, word, status in ((2, 8, "OK"), (2, 9, "INDEX"), (3, 0, "INDEX"), (0xFFFF, 0, "INDEX")):
+        indices[:2] = regime, word
         assert library.pack_coded(context, 1, 0, indices, 100)[0] == status
 
 
 def test_encode_coded_refuses_what_encode_refuses(with_coded: Library) -> None:
-    library, indices = with_coded, np.full((12, 1), 0xEEEE, np.uint16)
+    library, indices = with_coded, np.full(13, 0xEEEE, np.uint16)
     context, team, samples = library.ready(), library.team(), window(library.codec)
     broken = samples.copy()
     broken[3, 2] = np.nan

@@ -9,17 +9,18 @@ from typing import get_args
 import numpy as np
 import pytest
 from compilers import NEWER_INSTRUCTIONS, every_compiler, installed_compilers
-from deploy.factory import RANDOM_SIZES, Sizes, edge_like, paper_like, random_windows, with_layer
+from deploy.factory import RANDOM_SIZES, Sizes, edge_like, paper_like, random_windows, with_layer, with_quantizer
 from firmware.conftest import RunOnHost
 from hypothesis import HealthCheck, Phase, given, settings
 
 from edgecodec.deploy.memory import plan_memory
 from edgecodec.deploy.oracle import dot
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import Arithmetic, ExportedCodec, Stage
 from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.toolchain import Toolchain
-from edgecodec.simulators.transcript import Transcript
+from edgecodec.simulators.transcript import ChoiceRecord, StageRecord, Transcript
 
 pytestmark = pytest.mark.tools
 
@@ -74,7 +75,7 @@ def test_random_networks_equal_the_oracle(
         comparison = compare_with_oracle(codec, windows, run_on_host(codec, windows, threads))
         assert comparison.bit_exact, (threads, str(comparison.first_difference))
         choices = int(codec.quantizer.regimes > 1)
-        of_kinds = sum(len(quantizer.stages) + choices + 3 for quantizer in codec.quantizers)
+        of_kinds = sum(len(quantizer.stages) + choices + 3 for quantizer in codec.quantizers.values())
         assert comparison.results == 2 * (len(codec.layers) + of_kinds) + 3 * len(codec.quantizers)
 
 
@@ -85,12 +86,12 @@ def test_the_lowest_index_wins_whichever_worker_finds_it(threads: int | None, ru
     far = np.full((1, 1024, 24), 50, np.float16)
     far[:, [511, 512]] = 0
     stages = tuple(Stage(far, dot(far, far), None) for _ in codec.quantizer.stages)
-    codec = replace(codec, quantizer=replace(codec.quantizer, stages=stages))
+    codec = with_quantizer(codec, stages=stages)
     assert plan_memory(codec, 1 << 20).fetches["quantizer_stage0"].rows == 128
     windows = random_windows(codec, 1)
     transcript = run_on_host(codec, windows, threads)
     assert compare_with_oracle(codec, windows, transcript).bit_exact
-    assert transcript.windows[0].stages[0].indices == (511, 511, 511)
+    assert transcript.windows[0].of(PacketKind.FIXED_LENGTH, StageRecord)[0].indices == (511, 511, 511)
 
 
 @pytest.mark.parametrize("threads", [None, 3, 8])
@@ -103,12 +104,12 @@ def test_the_lowest_regime_wins_and_what_overflows_never_does(threads: int | Non
     codewords[0] = -60000
     stages = tuple(replace(stage, codewords=codewords, norms=dot(codewords, codewords))
                    for stage in codec.quantizer.stages)
-    codec = replace(codec, quantizer=replace(codec.quantizer, stages=stages))
+    codec = with_quantizer(codec, stages=stages)
     windows = random_windows(codec, 1)
     with np.errstate(over="ignore"):
         transcript = run_on_host(codec, windows, threads)
         assert compare_with_oracle(codec, windows, transcript).bit_exact
-    assert transcript.windows[0].choice.regime == 1
+    assert transcript.windows[0].of(PacketKind.FIXED_LENGTH, ChoiceRecord)[0].regime == 1
 
 
 @pytest.mark.parametrize("options", [("-O0",), ("-O3", *NEWER_INSTRUCTIONS)], ids=" ".join)

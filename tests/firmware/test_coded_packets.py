@@ -16,10 +16,12 @@ from edgecodec.deploy.export_receiver import export_receiver
 from edgecodec.deploy.oracle import encode
 from edgecodec.model.codec import Codec
 from edgecodec.packets.decoder import PacketDecoder
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import Arithmetic, ExportedCodec, save_codec
-from edgecodec.packets.packet import PacketFormat, PacketKind, pack
+from edgecodec.packets.packet import PacketFormat, pack
 from edgecodec.simulators.comparison import compare_with_oracle
 
+CODED = PacketKind.CODED
 RATES = (1, 2, 3, 4)
 
 
@@ -70,19 +72,18 @@ def test_the_nodes_packets_decode_to_what_torch_decodes(
         exported: ExportedCodec, windows: NDArray[np.float32], decoder: PacketDecoder, rounded: Codec,
         build_library: BuildLibrary) -> None:
     library, form = build_library(exported), PacketFormat.of(exported)
-    assert form.coded is not None
-    context, expected = library.ready(), encode(exported, windows).coded_indices
+    context, expected = library.ready(), encode(exported, windows).indices(CODED)
     for rate in RATES:
         packets = []
         for number, window in enumerate(windows):
-            indices = np.zeros(expected.shape[1:], np.uint16)
+            indices = np.zeros(1 + expected.words.shape[1], np.uint16)
             assert library.encode(context, library.team(), window, rate, indices, coded=True) == "OK"
             status, packet = library.pack_coded(context, rate, number, indices, form.packet_bytes_max(rate))
             assert status == "OK"
-            assert packet == pack(form, rate, number, expected[number], PacketKind.CODED)
+            assert packet == pack(form, rate, number, expected[number], CODED)
             packets.append(packet)
-        np.testing.assert_allclose(decoder.decode(packets).windows,
-                                   rounded.decode_coded(form.coded.of_windows(expected), rate), rtol=0, atol=2e-6)
+        np.testing.assert_allclose(decoder.decode(packets).windows, rounded.decode(expected, rate, CODED),
+                                   rtol=0, atol=2e-6)
 
 
 @pytest.mark.parametrize("arithmetic", get_args(Arithmetic))
@@ -90,15 +91,13 @@ def test_float16_costs_next_to_nothing(codec: Codec, exported: ExportedCodec, ar
                                        windows: NDArray[np.float32], rounded: Codec) -> None:
     """A near tie may fall either way, but then both words are as good."""
     exported = replace(exported, arithmetic=arithmetic)
-    form = PacketFormat.of(exported).coded
-    assert form is not None
-    of_torch = codec.encode_coded(windows.transpose(0, 2, 1))
-    of_node = form.of_windows(encode(exported, windows).coded_indices)
-    assert (of_torch.indices == of_node.indices).mean() > 0.9
+    of_torch = codec.encode(windows.transpose(0, 2, 1), CODED)
+    of_node = encode(exported, windows).indices(CODED)
+    assert (of_torch.words == of_node.words).mean() > 0.9
     latent = codec.latents(windows.transpose(0, 2, 1))
     for rate in RATES:
-        before = (codec.coded_latents(of_torch, rate) - latent).square().sum()
-        after = (rounded.coded_latents(of_node, rate) - latent).square().sum()
+        before = (codec.quantized_latents(of_torch, rate, CODED) - latent).square().sum()
+        after = (rounded.quantized_latents(of_node, rate, CODED) - latent).square().sum()
         assert float(after / before) == pytest.approx(1, abs=0.02)
-        sizes = [sum(map(len, codec.coded_payloads(sent, rate))) for sent in (of_torch, of_node)]
+        sizes = [codec.payload_bits(sent, rate, CODED).sum() for sent in (of_torch, of_node)]
         assert sizes[1] == pytest.approx(sizes[0], rel=0.03)

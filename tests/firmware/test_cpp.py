@@ -54,6 +54,6 @@ def test_a_program_in_cpp_links_and_gives_the_same_packet(
                    includes=includes, options=("-std=c++11", "-Werror=pedantic"))
     done = subprocess.run([tmp_path / "program"], input=windows[0].astype("<f4").tobytes(), capture_output=True,
                           check=True)
-    (indices,) = encode(CODEC, np.ascontiguousarray(windows)).indices
+    (indices,) = encode(CODEC, np.ascontiguousarray(windows)).indices()
     form = PacketFormat.of(CODEC)
     assert done.stdout == pack(form, form.rates[-1], 7, indices)

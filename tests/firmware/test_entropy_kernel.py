@@ -12,7 +12,7 @@ from firmware.library import NAMES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from packets.entropy_tables import likely_windows, random_tables
+from packets.entropy_tables import likely_windows, payload_by_definition, random_tables
 
 from edgecodec.packets.entropy import SYMBOLS_MAX, EntropyTables, cumulative_frequencies
 from edgecodec.simulators.toolchain import Toolchain
@@ -88,7 +88,7 @@ def test_node_and_python_write_the_same_bytes(
     regime = data.draw(st.integers(0, regimes - 1))
     indices = np.array([data.draw(st.integers(0, words - 1)) for words in alphabets], np.uint16)
     for stages in range(len(alphabets) + 1):
-        payload = tables.encode(regime, indices[:stages])
+        payload = payload_by_definition(tables, [regime, *indices[:stages].tolist()])
         assert len(payload) <= functions.ec_entropy_size(stages)
         assert coder.encode(regime, indices, stages, len(payload)) == ("OK", payload)
         if payload:
@@ -102,11 +102,9 @@ def test_the_longest_windows_too(functions: ctypes.CDLL, stages: int, words: int
     tables = random_tables(7, 3, [words] * stages)
     coder = NodeCoder(functions, tables)
     rarest = np.array([np.argmin(table) for table in tables.word_frequencies[0]], np.uint16)
-    regimes, indices = likely_windows(tables, 100)
-    windows = [*zip(regimes.tolist(), indices, strict=True), (0, rarest), (1, np.full_like(rarest, words - 1))]
-    for regime, window in windows:
-        payload = tables.encode(regime, window)
-        assert coder.encode(regime, window, stages, 192) == ("OK", payload)
+    windows = np.concatenate([likely_windows(tables, 100), [[0, *rarest], [1, *np.full_like(rarest, words - 1)]]])
+    for (regime, *indices), payload in zip(windows.tolist(), tables.encode(windows), strict=True):
+        assert coder.encode(regime, np.array(indices, np.uint16), stages, 192) == ("OK", payload)
 
 
 def test_size_that_is_always_enough(functions: ctypes.CDLL) -> None:
@@ -183,7 +181,7 @@ int main(void) {
 def test_sanitizers_find_nothing(sanitizing: tuple[Toolchain, str], sources: tuple[Path, list[Path]],
                                  tmp_path: Path) -> None:
     tables = random_tables(6, 3, [64, 2, 1, 30] * 31 + [5] * 3, concentration=1)
-    regimes, indices = likely_windows(tables, 50)
+    windows = likely_windows(tables, 50)
     places, cumulative = laid_out(tables)
 
     def braced(values: object) -> str:
@@ -192,15 +190,15 @@ def test_sanitizers_find_nothing(sanitizing: tuple[Toolchain, str], sources: tup
     (tmp_path / "tables.h").write_text(f"""
         #define STAGES {tables.stages}
         #define REGIMES {braced(places[0])}
-        #define WINDOWS {len(regimes)}
+        #define WINDOWS {len(windows)}
         static const ec_frequencies words[] = {braced(places[1:])};
         static const uint16_t cumulative[] = {braced(cumulative.tolist())};
         static const struct {{ uint16_t regime; uint16_t indices[STAGES]; }} windows[] =
-            {braced(list(zip(regimes.tolist(), indices.tolist(), strict=True)))};""")
+            {braced([(regime, indices) for regime, *indices in windows.tolist()])};""")
     (tmp_path / "probe.c").write_text(PROBE)
     compiler, checks = sanitizing
     compiler.build("host", [tmp_path / "probe.c", sources[0]], tmp_path / "probe", includes=[*sources[1], tmp_path],
                    options=("-O1", "-g", f"-fsanitize={checks}", "-fno-sanitize-recover=all"))
     finished = subprocess.run([tmp_path / "probe"], capture_output=True, text=True, check=False)
     assert finished.stderr == ""
-    assert finished.stdout.split() == [payload.hex() for payload in tables.encode_many(regimes, indices)]
+    assert finished.stdout.split() == [payload.hex() for payload in tables.encode(windows)]

@@ -22,8 +22,9 @@ from edgecodec.deploy.export_receiver import export_receiver
 from edgecodec.deploy.oracle import encode
 from edgecodec.model.codec import Codec
 from edgecodec.packets.decoder import PacketDecoder
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import ExportedCodec, save_codec
-from edgecodec.packets.packet import PacketFormat, PacketKind, pack, unpack
+from edgecodec.packets.packet import PacketFormat, pack, unpack
 from edgecodec.packets.packet_file import packets_in, write_packets
 from edgecodec.simulators.firmware import Firmware
 from edgecodec.simulators.toolchain import CortexM, Machine, Toolchain
@@ -87,8 +88,7 @@ def test_its_packets_are_the_python_ones_and_decode_to_the_same_windows(
     assert node_of_codec.run(windows, PERFECT, *options) == f"node: {len(windows)} windows, 0 refused\n"
 
     form, encoding = PacketFormat.of(exported), encode(exported, windows)
-    indices = encoding.indices if kind is PacketKind.FIXED_LENGTH else encoding.coded_indices
-    expected = [pack(form, rate, number, indices[number], kind)
+    expected = [pack(form, rate, number, encoding.indices(kind)[number], kind)
                 for number, rate in zip(range(len(windows)), CLIMBING, strict=False)]
     write_packets(tmp_path / "expected.ecp", expected)
     assert node_of_codec.packets.read_bytes() == (tmp_path / "expected.ecp").read_bytes()

@@ -1,9 +1,15 @@
 """The paper's networks: counted, and shaped, as published."""
 
+from pathlib import Path
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
+from edgecodec.model.codec import codec_from_params, load_model, save_model
+from edgecodec.model.kind import WindowFormat
 from edgecodec.model.paper import Discriminator, PaperDecoder, PaperEncoder, start_linear
+from edgecodec.params import Params
 
 
 def parameters(module: torch.nn.Module) -> int:
@@ -36,3 +42,15 @@ def test_a_linear_start_passes_windows_that_random_weights_lose() -> None:
         decoder.apply(start_linear)
         passed = decoder(encoder(window)).std(dim=0).mean()
     assert passed > 10 * lost
+
+
+def test_a_model_from_before_it_had_a_regime_loads(small_params: Params, tmp_path: Path) -> None:
+    params = small_params.model_copy(update={"codec": "paper"})
+    codec = codec_from_params(params, WindowFormat(tuple("ABCDE"), 800, 100.0, 5.0))
+    save_model(codec, params, tmp_path)
+    path = tmp_path / "model.safetensors"
+    save_file({name.replace("quantizer.regimes.0.", "quantizer."): value for name, value in load_file(path).items()},
+              path)
+    assert "quantizer.coordinates" in load_file(path)
+    loaded = load_model(tmp_path).state_dict()
+    assert all(torch.equal(loaded[name], value) for name, value in codec.state_dict().items())

@@ -40,23 +40,23 @@ def test_codebooks_are_set_by_k_means_also_after_a_forward(quantizer: ResidualQu
 
 def test_indices_decode_to_the_quantized_latent(quantizer: ResidualQuantizer, latent: torch.Tensor) -> None:
     quantized = quantizer(latent)
-    assert torch.allclose(quantizer.decode(quantized.indices), quantized.latent, atol=1e-5)
+    assert torch.allclose(quantizer.decode(quantized.words), quantized.latent, atol=1e-5)
 
 
 def test_every_rate_is_a_prefix_of_the_next_and_comes_nearer(quantizer: ResidualQuantizer,
                                                             latent: torch.Tensor) -> None:
-    indices = quantizer(latent).indices
-    distances = [(quantizer.decode(indices[:, :stages]) - latent).square().mean() for stages in (2, 4, 6)]
+    words = quantizer(latent).words
+    distances = [(quantizer.decode(words[:, :stages]) - latent).square().mean() for stages in (2, 4, 6)]
     assert distances[0] > distances[1] > distances[2]
     for stages in (2, 4):
         sent = torch.full((len(latent),), stages)
-        assert torch.equal(quantizer(latent, sent).indices[:, :stages], indices[:, :stages])
+        assert torch.equal(quantizer(latent, sent).words[:, :stages], words[:, :stages])
 
 
 def test_each_item_sends_its_own_number_of_stages(quantizer: ResidualQuantizer, latent: torch.Tensor) -> None:
     sent = torch.arange(len(latent)) % 3 * 2 + 2
     quantized = quantizer(latent, sent)
-    assert torch.equal((quantized.indices[..., 0] >= 0).sum(dim=1), sent)
+    assert torch.equal((quantized.words[..., 0] >= 0).sum(dim=1), sent)
     alone = quantizer(latent[1:2], sent[1:2])
     assert torch.allclose(alone.latent, quantized.latent[1:2])
 

@@ -48,33 +48,43 @@ def test_regimes_beat_one_codebook_for_all_at_equal_bits(quantizer: RegimeQuanti
     assert of_regimes < 0.8 * of_one
 
 
-def test_the_first_index_names_the_regime(quantizer: RegimeQuantizer) -> None:
+def test_the_first_stages_of_all_regimes_share_the_codewords(quantizer: RegimeQuantizer) -> None:
     latent, _ = two_kinds(2, 300)
-    quantized = quantizer(latent)
-    assert torch.equal(quantized.indices[:, 0, 0] // 16, quantizer.choose(latent))
-    assert int(quantized.indices.max()) < 32
-    assert torch.allclose(quantizer.decode(quantized.indices), quantized.latent, atol=1e-5)
+    quantized, indices = quantizer(latent), quantizer.encode(latent)
+    assert torch.equal(quantized.regime, quantizer.choose(latent))
+    assert (indices.regime == quantized.regime.numpy()).all()
+    assert indices.words[:, 0].max() < 16 <= indices.words[:, 1:].max() < 32
+    assert quantizer.payloads(1).numbers == (32,) * 6
+    assert torch.allclose(quantizer.decode(indices), quantized.latent, atol=1e-5)
 
 
 def test_a_lower_rate_is_a_prefix_and_less_near(quantizer: RegimeQuantizer) -> None:
     latent, _ = two_kinds(3, 200)
-    indices = quantizer(latent).indices
-    low = quantizer(latent, torch.full((200,), 3)).indices
-    assert torch.equal(low[:, :3], indices[:, :3])
-    near, far = ((quantizer.decode(some) - latent).square().mean() for some in (indices, indices[:, :3]))
+    indices, low = quantizer.encode(latent), quantizer(latent, torch.full((200,), 3))
+    assert (low.regime.numpy() == indices.regime).all()
+    assert (low.words[:, :3].numpy() == indices.words[:, :3]).all()
+    near, far = ((quantizer.decode(some) - latent).square().mean() for some in (indices, indices.sent(3)))
     assert near < far
 
 
-def test_word_numbers_point_into_the_joined_codebooks(quantizer: RegimeQuantizer) -> None:
-    latent, _ = two_kinds(4, 100)
-    indices = quantizer(latent).indices
-    numbers = quantizer.word_numbers(indices)
+def test_codebooks_are_stacked_by_stage(quantizer: RegimeQuantizer) -> None:
     for stage, books in enumerate(quantizer.codebooks):
-        for item in range(5):
-            regime, first = divmod(int(indices[item, 0, 0]), 16)
-            word = first if stage == 0 else int(indices[item, stage, 0])
-            own = quantizer.quantizers[regime].codebooks[stage][word]
-            assert torch.equal(books[numbers[item, stage, 0]], own)
+        for regime, own in enumerate(quantizer.quantizers):
+            assert torch.equal(books[regime], own.codebooks[stage])
+
+
+def test_one_regime_in_the_latents_coordinates_takes_any_number_of_tokens() -> None:
+    torch.manual_seed(0)
+    plain, reference = RegimeQuantizer(regimes=1, **SIZES, rotated=False), ResidualQuantizer(**SIZES)
+    latent = two_kinds(0, 900)[0].reshape(300, 3, DIMENSION)
+    for each in (plain, reference):
+        torch.manual_seed(1)
+        each.initialize(latent, per_step=64)
+    assert torch.equal(plain.train()(latent).latent, reference.train()(latent).latent)
+    indices = plain.eval().encode(latent)
+    assert indices.words.shape == (300, 6, 3)
+    assert not indices.regime.any()
+    assert torch.equal(plain.decode(indices), reference.decode(torch.from_numpy(indices.words.astype(np.int64))))
 
 
 def test_codebooks_follow_their_regime_alone_in_training() -> None:

@@ -1,9 +1,12 @@
-"""Random entropy tables, and windows that they suit."""
+"""Random entropy tables, windows that they suit, and the code by its definition, in whole numbers."""
+
+import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.packets.entropy import SLOTS, EntropyTables
+from edgecodec.packets.entropy import PRECISION_BITS, SLOTS, EntropyTables
 
 
 def random_tables(seed: int, regimes: int, alphabets: list[int], concentration: float = 0.2) -> EntropyTables:
@@ -17,17 +20,41 @@ def random_tables(seed: int, regimes: int, alphabets: list[int], concentration: 
     return EntropyTables(table(regimes), tuple(tuple(table(words) for words in alphabets) for _ in range(regimes)))
 
 
-def likely_windows(tables: EntropyTables, windows: int, seed: int = 0) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-    """Regimes [windows] and indices [windows, stages] as frequent as the tables say."""
+def likely_windows(tables: EntropyTables, windows: int, seed: int = 0) -> NDArray[np.int64]:
+    """Symbols [windows, 1 + stages] as frequent as the tables say."""
     generator = np.random.default_rng(seed)
 
-    def draw(table: NDArray[np.uint16], size: int) -> NDArray[np.uint16]:
-        return generator.choice(len(table), size, p=table / SLOTS).astype(np.uint16)
+    def draw(table: NDArray[np.uint16], size: int) -> NDArray[np.int64]:
+        return generator.choice(len(table), size, p=table / SLOTS)
 
-    regimes = draw(tables.regime_frequencies, windows)
-    indices = np.empty((windows, tables.stages), np.uint16)
+    symbols = np.empty((windows, 1 + tables.stages), np.int64)
+    symbols[:, 0] = draw(tables.regime_frequencies, windows)
     for regime, of_regime in enumerate(tables.word_frequencies):
-        chosen = regimes == regime
-        for stage, table in enumerate(of_regime):
-            indices[chosen, stage] = draw(table, int(chosen.sum()))
-    return regimes, indices
+        chosen = symbols[:, 0] == regime
+        for stage, table in enumerate(of_regime, 1):
+            symbols[chosen, stage] = draw(table, int(chosen.sum()))
+    return symbols
+
+
+def payload_by_definition(tables: EntropyTables, symbols: Sequence[int]) -> bytes:
+    """Of the window's interval, in whole numbers, the shortest bytes that name a number of it, and the greatest."""
+    first = last = scale = 0
+    for low, frequency in reversed(_slots(tables, symbols)):
+        first = (low << scale) + frequency * first
+        last = (low << scale) + frequency * last + frequency - 1
+        scale += PRECISION_BITS
+    size = -(-scale // 8)
+    beginning, end = ((number << 8 * size - scale).to_bytes(size, "big") for number in (first, last))
+    return next(end[:length] for length in range(size + 1) if end[:length].ljust(size, b"\0") >= beginning)
+
+
+def ideal_bits(tables: EntropyTables, symbols: Sequence[int]) -> float:
+    """Of a payload, before it is rounded up to bytes."""
+    return sum(PRECISION_BITS - math.log2(frequency) for _, frequency in _slots(tables, symbols))
+
+
+def _slots(tables: EntropyTables, symbols: Sequence[int]) -> list[tuple[int, int]]:
+    """Of every symbol: its first slot, and how many it has."""
+    own = (tables.regime_frequencies, *tables.word_frequencies[symbols[0]])
+    return [(int(table[:symbol].sum(dtype=int)), int(table[symbol]))
+            for table, symbol in zip(own, symbols, strict=False)]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from packets.entropy_tables import likely_windows, random_tables
+from packets.entropy_tables import ideal_bits, likely_windows, payload_by_definition, random_tables
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.entropy import SLOTS, SYMBOLS_MAX, EntropyTables, quantize_frequencies
@@ -29,13 +29,13 @@ def test_every_window_comes_back_from_no_more_than_its_bits(
         data: st.DataObject, seed: int, regimes: int, alphabets: list[int]) -> None:
     tables = random_tables(seed, regimes, alphabets)
     regime = data.draw(st.integers(0, regimes - 1))
-    indices = [data.draw(st.integers(0, words - 1)) for words in alphabets]
+    window = [regime, *(data.draw(st.integers(0, words - 1)) for words in alphabets)]
     for stages in range(len(alphabets) + 1):
-        payload = tables.encode(regime, indices[:stages])
-        assert len(payload) <= math.ceil(round(tables.bits(regime, indices[:stages]), 9) / 8)
-        decoded = tables.decode(payload, stages)
-        assert decoded.regime == regime
-        np.testing.assert_array_equal(decoded.indices, indices[:stages])
+        sent = np.array([window[: 1 + stages]])
+        (payload,) = tables.encode(sent)
+        assert payload == payload_by_definition(tables, window[: 1 + stages])
+        assert len(payload) <= math.ceil(round(ideal_bits(tables, window[: 1 + stages]), 9) / 8)
+        np.testing.assert_array_equal(tables.decode([payload], stages), sent)
 
 
 def test_a_payload_is_the_shortest_in_the_windows_share() -> None:
@@ -50,17 +50,17 @@ def test_a_payload_is_the_shortest_in_the_windows_share() -> None:
                 greatest = math.ceil((low + width) * 256**size) - 1
                 if Fraction(greatest, 256**size) >= low:
                     break
-            assert SMALL.encode(regime, indices) == greatest.to_bytes(size, "big")
+            assert SMALL.encode(np.array([[regime, *indices]])) == [greatest.to_bytes(size, "big")]
 
 
 def test_the_rounding_to_bytes_is_all_that_is_lost() -> None:
     tables = random_tables(1, regimes=8, alphabets=[64] * 60)
-    regimes, indices = likely_windows(tables, 2000)
+    windows = likely_windows(tables, 2000)
     entropy = [sum(-(table / SLOTS) @ np.log2(table / SLOTS) for table in of_regime)
                for of_regime in tables.word_frequencies] - np.log2(tables.regime_frequencies / SLOTS)
-    bits = np.array([tables.bits(*window) for window in zip(regimes, indices, strict=True)])
-    np.testing.assert_allclose(bits.mean(), entropy[regimes].mean(), rtol=0.02)
-    sent = np.array([8 * len(payload) for payload in tables.encode_many(regimes, indices)])
+    bits = np.array([ideal_bits(tables, window) for window in windows.tolist()])
+    np.testing.assert_allclose(bits.mean(), entropy[windows[:, 0]].mean(), rtol=0.02)
+    sent = np.array([8 * len(payload) for payload in tables.encode(windows)])
     assert (sent < bits + 8).all()
     assert 0 < (sent - bits).mean() < 3.5  # a byte that is sometimes saved, too
 
@@ -69,8 +69,7 @@ def test_golden_payloads() -> None:
     """The bytes on air are a promise to nodes in the field: they may change with the format version only."""
     payloads = {(0, 0, 0, 0): "", (0, 0, 1, 0): "5d", (0, 2, 0, 0): "8ca2", (1, 0, 3, 1): "ff",
                 (1, 2, 1, 0): "fffbd2c5"}
-    for (regime, *indices), payload in payloads.items():
-        assert SMALL.encode(regime, indices).hex() == payload
+    assert [payload.hex() for payload in SMALL.encode(np.array(list(payloads)))] == list(payloads.values())
 
 
 @pytest.mark.parametrize("alphabets", [[4096] * (SYMBOLS_MAX - 1), [2] * (SYMBOLS_MAX - 1), [1] * 5, []], ids=len)
@@ -80,59 +79,54 @@ def test_extreme_windows(alphabets: list[int], regimes: int) -> None:
     tables = random_tables(2, regimes, alphabets, concentration=0.01)
     for regime, of_regime in enumerate(tables.word_frequencies):
         rarest = [int(np.argmin(table)) for table in of_regime]
-        for indices in ([0] * len(alphabets), [words - 1 for words in alphabets], rarest):
-            payload = tables.encode(regime, indices)
-            np.testing.assert_array_equal(tables.decode(payload, len(indices)).indices, indices)
-            many = tables.decode_many(tables.encode_many(np.array([regime]), np.array([indices], int)), len(indices))
-            np.testing.assert_array_equal(many.indices, [indices])
-    assert tables.encode(0, [0] * len(alphabets)) == b""
+        windows = np.array([[regime, *words] for words in (
+            [0] * len(alphabets), [words - 1 for words in alphabets], rarest)])
+        payloads = tables.encode(windows)
+        assert payloads == [payload_by_definition(tables, window) for window in windows.tolist()]
+        np.testing.assert_array_equal(tables.decode(payloads, len(alphabets)), windows)
+    assert tables.encode(np.zeros((1, 1 + len(alphabets)), int)) == [b""]
 
 
 def test_many_windows_are_as_one_by_one() -> None:
     tables = random_tables(3, regimes=4, alphabets=[64, 1, 7, 300] * 5)
-    regimes, indices = likely_windows(tables, 10_000)  # more than a block
+    windows = likely_windows(tables, 10_000)  # more than a block
     for stages in (20, 19, 6, 0):
-        payloads = tables.encode_many(regimes, indices[:, :stages])
-        for window in range(0, 10_000, 37):
-            assert payloads[window] == tables.encode(int(regimes[window]), indices[window, :stages])
-        decoded = tables.decode_many(payloads, stages)
-        np.testing.assert_array_equal(decoded.regimes, regimes)
-        np.testing.assert_array_equal(decoded.indices, indices[:, :stages])
-    assert tables.decode_many([], 20).indices.shape == (0, 20)
+        sent = windows[:, : 1 + stages]
+        payloads = tables.encode(sent)
+        for number in range(0, 10_000, 37):
+            assert payloads[number] == payload_by_definition(tables, sent[number].tolist())
+        np.testing.assert_array_equal(tables.decode(payloads, stages), sent)
+    assert tables.decode([], 20).shape == (0, 21)
 
 
 @settings(max_examples=300, deadline=None)
 @given(payload=st.binary(max_size=12), stages=st.integers(0, 3))
 def test_bytes_are_a_window_or_they_are_refused(payload: bytes, stages: int) -> None:
     try:
-        decoded = SMALL.decode(payload, stages)
-    except EdgeCodecError:
-        message = rf"payload 1: no window of {stages} stages has these {len(payload)} bytes; they are damaged"
-        with pytest.raises(EdgeCodecError, match=message):
-            SMALL.decode_many([b"", payload], stages)
+        decoded = SMALL.decode([b"", payload], stages)
+    except EdgeCodecError as error:
+        message = f"payload 1: no window of {stages} stages has these {len(payload)} bytes; they are damaged"
+        assert str(error).startswith(message)  # noqa: PT017
     else:
-        assert len(decoded.indices) == stages
-        assert SMALL.encode(decoded.regime, decoded.indices) == payload
-        many = SMALL.decode_many([b"", payload], stages)
-        assert many.regimes[1] == decoded.regime
-        np.testing.assert_array_equal(many.indices[1], decoded.indices)
+        assert decoded.shape == (2, 1 + stages)
+        assert SMALL.encode(decoded.astype(int)) == [b"", payload]
 
 
 def test_flipped_bits_are_refused_or_another_window() -> None:
     """Spare bits reveal about two thirds of the damage; the packet's checksum is there for the rest."""
     tables = random_tables(4, regimes=4, alphabets=[64] * 24)
     flips = refused = 0
-    for regime, indices in zip(*likely_windows(tables, 40), strict=True):
-        payload = tables.encode(regime, indices)
+    windows = likely_windows(tables, 5)
+    for window, payload in zip(windows, tables.encode(windows), strict=True):
         for bit in range(8 * len(payload)):
             damaged = (int.from_bytes(payload, "big") ^ 1 << bit).to_bytes(len(payload), "big")
             flips += 1
             try:
-                decoded = tables.decode(damaged, tables.stages)
+                (decoded,) = tables.decode([damaged], tables.stages)
             except EdgeCodecError:
                 refused += 1
             else:
-                assert decoded.regime != regime or (decoded.indices != indices).any()
+                assert (decoded != window).any()
     assert 0.5 < refused / flips < 0.9
 
 
@@ -140,10 +134,10 @@ def test_flipped_bits_are_refused_or_another_window() -> None:
 @given(regime=st.integers(0, 1), data=st.data())
 def test_a_payload_of_more_bytes_than_needed_is_refused(regime: int, data: st.DataObject) -> None:
     indices = [data.draw(st.integers(0, len(table) - 1)) for table in SMALL.word_frequencies[regime]]
-    payload = SMALL.encode(regime, indices)
+    (payload,) = SMALL.encode(np.array([[regime, *indices]]))
     for more in (b"\0", b"\0\0", b"\1", bytes(100)):
         with pytest.raises(EdgeCodecError, match=f"no window of 3 stages has these {len(payload + more)} bytes"):
-            SMALL.decode(payload + more, 3)
+            SMALL.decode([payload + more], 3)
 
 
 @pytest.mark.parametrize(("regime", "indices", "message"), [
@@ -154,17 +148,13 @@ def test_a_payload_of_more_bytes_than_needed_is_refused(regime: int, data: st.Da
     (0, [0, 0, 0, 0], "payload of 4 stages: the entropy tables are for at most 3"),
 ])
 def test_what_cannot_be_encoded_is_refused(regime: int, indices: list[int], message: str) -> None:
-    for encode in (SMALL.encode, SMALL.bits):
-        with pytest.raises(EdgeCodecError, match=message):
-            encode(regime, indices)
     with pytest.raises(EdgeCodecError, match=message):
-        SMALL.encode_many(np.array([0, regime]), np.array([[0] * len(indices), indices]))
+        SMALL.encode(np.array([[0] * (1 + len(indices)), [regime, *indices]]))
 
 
 def test_more_stages_than_tables_cannot_be_decoded() -> None:
-    for decode in (SMALL.decode, lambda payload, stages: SMALL.decode_many([payload], stages)):
-        with pytest.raises(EdgeCodecError, match="payload of 4 stages: the entropy tables are for at most 3"):
-            decode(b"", 4)
+    with pytest.raises(EdgeCodecError, match="payload of 4 stages: the entropy tables are for at most 3"):
+        SMALL.decode([b""], 4)
 
 
 GOOD = quantize_frequencies([3, 1])

@@ -11,8 +11,9 @@ from small_project import VARIANTS, random_windows, register_variant, write_proj
 
 from edgecodec.deploy.oracle import encode
 from edgecodec.model.codec import load_model
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import load_codec
-from edgecodec.packets.packet import PacketFormat, PacketKind, pack
+from edgecodec.packets.packet import PacketFormat, pack
 from edgecodec.registry.store import open_store
 
 
@@ -86,7 +87,8 @@ def packets(finished_project: Path) -> list[bytes]:
 def mixed(finished_project: Path, packets: list[bytes]) -> list[bytes]:
     """The packets, and behind each one the coded packet of the same window."""
     codec = load_codec(finished_project / "artifacts/float16")
-    indices = encode(codec, np.ascontiguousarray(random_windows(6, seed=9).transpose(0, 2, 1))).coded_indices
+    windows = np.ascontiguousarray(random_windows(6, seed=9).transpose(0, 2, 1))
+    indices = encode(codec, windows).indices(PacketKind.CODED)
     form = PacketFormat.of(codec)
     coded = [pack(form, 1 + number % 2, 200 + number, indices[number], PacketKind.CODED) for number in range(6)]
     return [packet for pair in zip(packets, coded, strict=True) for packet in pair]

@@ -19,6 +19,7 @@ from small_project import small_params
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import Codec, load_model
 from edgecodec.packets.decoder import STREAMED, PacketDecoder
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.packet import unpack
 from edgecodec.registry.bundle import REQUIREMENTS, build_bundle, decoding_modules
 from edgecodec.registry.lineage import read_lineage
@@ -117,7 +118,7 @@ def test_packets_decode_as_the_codec_does(decoder: PacketDecoder, codec: Codec, 
     assert decoded.rate.tolist() == [1, 2, 1, 2, 1, 2]
     assert decoded.sequence.tolist() == list(range(100, 106))
     for packet, rate, window in zip(packets, decoded.rate.tolist(), decoded.windows, strict=True):
-        expected = codec.decode(unpack(decoder.form, packet).indices[np.newaxis], rate)[0]
+        expected = codec.decode(unpack(decoder.form, packet).indices[None], rate)[0]
         np.testing.assert_allclose(window, expected, rtol=0, atol=1e-6)
 
 
@@ -130,7 +131,7 @@ def test_both_kinds_of_packets_mix(decoder: PacketDecoder, codec: Codec, packets
     np.testing.assert_array_equal(decoded.windows[::2], decoder.decode(packets).windows)
     for packet, window in zip(mixed[1::2], decoded.windows[1::2], strict=True):
         sent = unpack(decoder.form, packet)
-        expected = codec.decode_coded(decoder.form.coded.of_windows(sent.indices[np.newaxis]), sent.rate)[0]
+        expected = codec.decode(sent.indices[None], sent.rate, PacketKind.CODED)[0]
         np.testing.assert_allclose(window, expected, rtol=0, atol=1e-6)
 
 

@@ -26,12 +26,13 @@ from edgecodec.deploy.emit import write_firmware
 from edgecodec.deploy.memory import arena_bytes, plan_memory
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import save_model
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import load_codec
 from edgecodec.params import Params
 from edgecodec.registry.register import register
 from edgecodec.simulators.estimate import CYCLE_TABLE, CycleTable, estimate
 from edgecodec.simulators.gvsoc import GvsocSimulator
-from edgecodec.simulators.measurement import Chains, Measurement, find, read_measurements, write_measurements
+from edgecodec.simulators.measurement import Measurement, find, read_measurements, write_measurements
 from edgecodec.simulators.memory_map import Footprint
 from edgecodec.simulators.program_hash import program_hash
 from edgecodec.simulators.toolchain import choose_toolchain
@@ -64,7 +65,8 @@ def count() -> Measurement:
     program = program_hash(codec, plan_memory(codec, arena_bytes(params.firmware)), Path("artifacts/firmware"))
     footprint = Footprint(l1_bytes=60_000, l2_bytes=20_000, code_bytes=28_000)
     return Measurement(program, codec.codec, "gap9_like", "dotpex", "gvsoc 0123", 388, footprint, cycles,
-                       {codec.model_hash: Chains((10_000, 20_000)), "another": Chains((10_003, 20_002))})
+                       {codec.model_hash: {PacketKind.FIXED_LENGTH: (10_000, 20_000)},
+                        "another": {PacketKind.FIXED_LENGTH: (10_003, 20_002)}})
 
 
 def verify() -> dict[str, Any]:
@@ -134,7 +136,7 @@ def test_trainings_are_counted_beside_each_other() -> None:
         save_model(train_small_codec(params, seed), params, Path(f"artifacts/repeat/{seed}"))
     counted = count_trainings(Path("artifacts"))
     assert len(counted.models) == 3
-    assert 0 <= counted.spread["fixed_length"] < 0.05
+    assert 0 <= counted.spread[PacketKind.FIXED_LENGTH] < 0.05
     own = load_codec(Path("artifacts/float16")).model_hash
     kept = find(read_measurements(RECORDS), counted.program_hash, "gap9_like")
     assert kept is not None

@@ -13,15 +13,25 @@ from edgecodec.deploy.emit import write_firmware
 from edgecodec.deploy.golden import expected_transcript
 from edgecodec.deploy.oracle import encode, quantize
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.kind import PacketKind
 from edgecodec.simulators.comparison import compare, compare_with_oracle
 from edgecodec.simulators.host import HostSimulator
 from edgecodec.simulators.toolchain import Toolchain
-from edgecodec.simulators.transcript import Record, Transcript, parse_transcript
+from edgecodec.simulators.transcript import (
+    ChoiceRecord,
+    PackRecord,
+    Record,
+    StageRecord,
+    Transcript,
+    parse_transcript,
+)
 
 CODEC = edge_like(Sizes(seed=8, regimes=3, stages_per_rate=2, coded_codewords=6))
 WINDOWS = random_windows(CODEC, 12)
 ENCODING = encode(CODEC, WINDOWS)
+REGIME, CODED_INDICES = ENCODING.indices().regime, ENCODING.indices(PacketKind.CODED)
 EXPECTED = parse_transcript(expected_transcript(CODEC, ENCODING))
+FIXED_LENGTH = PacketKind.FIXED_LENGTH
 RunEdited = Callable[[str, Callable[[str], str]], Transcript]
 
 
@@ -96,7 +106,7 @@ def test_a_flipped_codebook_bit_of_a_regime_is_found_by_the_windows_that_meet_it
     damaged = run_edited("codec_codebooks.c", flip(f"stage{number}_codebooks", position, 15))
     assert compare(replace(faulty, model=EXPECTED.model), damaged).bit_exact
     found = differences(EXPECTED, damaged)
-    of_regime = set(np.flatnonzero(ENCODING.quantized.regime == 2).tolist())
+    of_regime = set(np.flatnonzero(REGIME == 2).tolist())
     assert f"stage {number}" in found.values()
     assert not set(found) <= of_regime if meets_all_windows else set(found) <= of_regime < set(range(len(WINDOWS)))
 
@@ -110,7 +120,8 @@ def element_whose_sign_matters(number: int, regime: int) -> tuple[int, Transcrip
         codewords[regime, *place] *= -1
         stages = list(CODEC.quantizer.stages)
         stages[number] = replace(stage, codewords=codewords)
-        quantized = quantize(replace(CODEC.quantizer, stages=tuple(stages)), ENCODING.latent)
+        quantized = {**ENCODING.quantized,
+                     FIXED_LENGTH: quantize(replace(CODEC.quantizer, stages=tuple(stages)), ENCODING.latent)}
         faulty = parse_transcript(expected_transcript(CODEC, replace(ENCODING, quantized=quantized)))
         if f"stage {number}" in differences(EXPECTED, faulty).values():
             return place_in_panels(stage.codewords.shape, regime, *place), faulty
@@ -126,11 +137,10 @@ def place_in_panels(shape: tuple[int, ...], regime: int, codeword: int, sample: 
 
 def test_a_faulty_choice_is_reported_as_that(run_edited: RunEdited) -> None:
     damaged = run_edited("regimes.c", lambda text: text.replace("energies[regime] < least", "energies[regime] > least"))
-    wrong = np.flatnonzero(ENCODING.quantized.regime != 0).tolist()
+    wrong = np.flatnonzero(REGIME != 0).tolist()
     found = differences(EXPECTED, damaged)
     assert {number: found[number] for number in wrong} == dict.fromkeys(wrong, "choice of the regime")
-    assert ENCODING.coded is not None
-    right = np.flatnonzero((ENCODING.quantized.regime == 0) & (ENCODING.coded.regime != 0)).tolist()
+    right = np.flatnonzero((REGIME == 0) & (CODED_INDICES.regime != 0)).tolist()
     assert {number: place for number, place in found.items() if number not in wrong} == dict.fromkeys(
         right, "choice of the coded regime")
 
@@ -150,8 +160,7 @@ def test_a_flipped_bit_of_an_entropy_table_is_reported_by_the_packets_that_meet_
     """Every packet begins with its regime: the table's second number ends that of regime 0, and begins the next."""
     damaged = run_edited("codec_codebooks.c", flip("coded_cumulative", 1, 2))
     found = differences(EXPECTED, damaged)
-    assert ENCODING.coded is not None
-    meet = np.flatnonzero(ENCODING.coded.regime <= 1).tolist()
+    meet = np.flatnonzero(CODED_INDICES.regime <= 1).tolist()
     assert found
     assert set(found) <= set(meet)
     assert set(found.values()) == {"coded packet at rate 1"}
@@ -159,10 +168,9 @@ def test_a_flipped_bit_of_an_entropy_table_is_reported_by_the_packets_that_meet_
 
 def test_a_flipped_bit_of_a_stages_table_is_reported_by_the_first_packet_with_that_stage(run_edited: RunEdited) -> None:
     """Stage 4 is the first that rate 2 sends and rate 1 does not."""
-    assert CODEC.coded is not None
-    tables, indices = CODEC.coded.tables, ENCODING.coded_indices
-    word = int(indices[0, 4, 0])
-    regime = int(ENCODING.coded.regime[0])
+    tables = CODEC.quantizers[PacketKind.CODED].tables
+    word = int(CODED_INDICES.words[0, 4, 0])
+    regime = int(CODED_INDICES.regime[0])
     before = [len(table) + 1 for table in tables.in_order[: 1 + regime * tables.stages + 4]]
     damaged = run_edited("codec_codebooks.c", flip("coded_cumulative", sum(before) + (word or 1), 3))
     assert differences(EXPECTED, damaged)[0] == "coded packet at rate 2"
@@ -178,7 +186,7 @@ def test_equal_transcripts_are_bit_exact_whatever_the_cycles() -> None:
 
 
 def test_a_wrong_index_is_reported_by_its_stage() -> None:
-    stage = EXPECTED.windows[1].stages[3]
+    stage = EXPECTED.windows[1].of(FIXED_LENGTH, StageRecord)[3]
     wrong = replace(stage, indices=(stage.indices[0] ^ 1,))
     difference = compare(EXPECTED, with_record(1, stage, wrong)).first_difference
     assert str(difference) == f"window 1, stage 3: expected indices {stage.indices[0]}, got indices {wrong.indices[0]}"
@@ -186,8 +194,7 @@ def test_a_wrong_index_is_reported_by_its_stage() -> None:
 
 @pytest.mark.parametrize("changes", [{"regime": 9}, {"hash": "0" * 16}])
 def test_a_wrong_choice_is_reported_as_that(changes: dict[str, object]) -> None:
-    choice = EXPECTED.windows[1].choice
-    assert choice is not None
+    (choice,) = EXPECTED.windows[1].of(FIXED_LENGTH, ChoiceRecord)
     wrong = replace(choice, **changes)
     assert str(compare(EXPECTED, with_record(1, choice, wrong)).first_difference) == (
         f"window 1, choice of the regime: expected regime {choice.regime} of energies {choice.hash}, "
@@ -195,7 +202,7 @@ def test_a_wrong_choice_is_reported_as_that(changes: dict[str, object]) -> None:
 
 
 def test_a_wrong_packet_is_reported_by_its_rate() -> None:
-    packet = EXPECTED.windows[0].packets[2]
+    packet = EXPECTED.windows[0].of(FIXED_LENGTH, PackRecord)[2]
     difference = compare(EXPECTED, with_record(0, packet, replace(packet, hash="0" * 16))).first_difference
     assert difference is not None
     assert difference.place == "packet at rate 3"

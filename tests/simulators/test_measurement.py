@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.simulators.cycles import CodedCycles, Cycles
+from edgecodec.packets.kind import PacketKind
+from edgecodec.simulators.cycles import Cycles, KindCycles
 from edgecodec.simulators.measurement import (
     KEPT,
-    Chains,
     Measurement,
     add,
     find,
@@ -21,12 +21,14 @@ from edgecodec.simulators.measurement import (
 from edgecodec.simulators.memory_map import Footprint
 from edgecodec.storage import write_json
 
+FIXED_LENGTH, CODED = PacketKind
+
 
 def measured(program: str, *, target: str = "gap9_like", model: str = "m1", chain: int = 1000) -> Measurement:
-    cycles = Cycles((10, 20), (30,), (5,), chains=(chain, chain + 100),
-                    coded=CodedCycles((40,), (6,), (), (chain + 200,)))
+    cycles = Cycles((10, 20), {FIXED_LENGTH: KindCycles((30,), (5,), chains=(chain, chain + 100)),
+                               CODED: KindCycles((40,), (6,), chains=(chain + 200,))})
     return Measurement(program, "edge", target, "dotpex", "gvsoc 0123, clang 19", 388, Footprint(1, 2, 3), cycles,
-                       {model: Chains.of(cycles)})
+                       {model: {kind: each.chains for kind, each in cycles.kinds.items()}})
 
 
 def test_the_file_gives_back_what_was_written(tmp_path: Path) -> None:
@@ -48,10 +50,10 @@ def test_a_damaged_file_names_the_field(tmp_path: Path) -> None:
         read_measurements(path)
 
 
-def test_a_file_from_before_there_were_programs_says_what_to_do(tmp_path: Path) -> None:
+def test_a_file_of_an_older_form_says_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "kept.json"
     write_json(path, [{"firmware_hash": "0a", "kernels_hash": "1b", "codec": "edge", "target": "gap9_like"}])
-    with pytest.raises(EdgeCodecError, match=r"kept.json: measurements of an older EdgeCodec, .* run verify_gvsoc"):
+    with pytest.raises(EdgeCodecError, match=r"kept.json: 0.program_hash: Field required; .* run verify_gvsoc"):
         read_measurements(path)
 
 
@@ -79,9 +81,9 @@ def test_only_the_same_program_and_target_is_found() -> None:
 def test_another_training_is_kept_beside_the_first_and_the_spread_is_told() -> None:
     (kept,) = add(add((), measured("a", model="m1", chain=1000)), measured("a", model="m2", chain=1010))
     assert kept.cycles == measured("a", chain=1010).cycles
-    assert {model: chains.fixed_length for model, chains in kept.models.items()} == {
+    assert {model: chains[FIXED_LENGTH] for model, chains in kept.models.items()} == {
         "m1": (1000, 1100), "m2": (1010, 1110)}
-    assert kept.spread == {"fixed_length": pytest.approx(0.01), "coded": pytest.approx(10 / 1200)}
+    assert kept.spread == {FIXED_LENGTH: pytest.approx(0.01), CODED: pytest.approx(10 / 1200)}
     assert kept.remark == "counted by gvsoc 0123, clang 19; 2 trainings, 1.00% apart, 0.83% apart in coded packets"
 
 
@@ -97,5 +99,5 @@ def test_trainings_that_another_simulator_counted_are_not_compared() -> None:
 
 @given(cycles=st.lists(st.integers(1, 10**7), min_size=2, max_size=6))
 def test_the_spread_is_the_largest_over_the_least(cycles: list[int]) -> None:
-    models = {str(number): Chains((chain,)) for number, chain in enumerate(cycles)}
-    assert replace(measured("a"), models=models).spread == {"fixed_length": max(cycles) / min(cycles) - 1}
+    models = {str(number): dict.fromkeys(PacketKind, (chain,)) for number, chain in enumerate(cycles)}
+    assert replace(measured("a"), models=models).spread == dict.fromkeys(PacketKind, max(cycles) / min(cycles) - 1)

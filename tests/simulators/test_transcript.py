@@ -3,18 +3,19 @@
 import pytest
 
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.kind import PacketKind
 from edgecodec.simulators.transcript import (
     ChainRecord,
     ChoiceRecord,
     LayerRecord,
     PackRecord,
-    QuantizerRecords,
     StageRecord,
     Transcript,
     WindowRecord,
     parse_transcript,
 )
 
+FIXED_LENGTH, CODED = PacketKind
 TEXT = """\
 GVSOC says something first
 model 0123456789abcdef workers 8
@@ -45,16 +46,17 @@ def test_records_come_in_order() -> None:
     stages = (StageRecord(0, "00000000000000ac", 7, (5, 1023, 9, 77)), StageRecord(1, "00000000000000ae", 6, (3, 4)))
     choice, packet = ChoiceRecord(1, "00000000000000af", 5), PackRecord(1, "00000000000000ad", 2)
     chain = ChainRecord(1, "00000000000000ad", 170)
-    coded = (StageRecord(0, "00000000000000ca", 8, (7, 6), True), ChoiceRecord(0, "00000000000000cb", 4, True),
-             PackRecord(1, "00000000000000cc", 3, True), ChainRecord(1, "00000000000000cc", 130, True))
+    coded = (StageRecord(0, "00000000000000ca", 8, (7, 6), CODED), ChoiceRecord(0, "00000000000000cb", 4, CODED),
+             PackRecord(1, "00000000000000cc", 3, CODED), ChainRecord(1, "00000000000000cc", 130, CODED))
     first = WindowRecord(0, (*layers, stages[0], choice, stages[1], packet, chain, *coded))
     second = WindowRecord(1, (LayerRecord(0, "normalize", "00000000000000ba", 121),))
     assert parse_transcript(TEXT) == Transcript("0123456789abcdef", 8, (first, second), 640)
-    assert (first.layers, first.stages, first.choice, first.packets) == (layers, stages, choice, (packet,))
-    assert first.coded == QuantizerRecords((coded[0],), coded[1], (coded[2],), (coded[3],))
-    assert (first.chains, second.chains) == ((chain,), ())
-    assert second.choice is None
-    assert second.coded is None
+    assert first.layers == layers
+    assert first.kinds == (FIXED_LENGTH, CODED)
+    types = (StageRecord, ChoiceRecord, PackRecord, ChainRecord)
+    assert [first.of(FIXED_LENGTH, each) for each in types] == [stages, (choice,), (packet,), (chain,)]
+    assert [first.of(CODED, each) for each in types] == [(record,) for record in coded]
+    assert second.kinds == ()
 
 
 def test_stack_is_optional() -> None:

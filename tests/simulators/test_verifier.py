@@ -14,13 +14,14 @@ from simulators.conftest import L1_STACK_BYTES
 
 from edgecodec.deploy.emit import write_firmware
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import save_codec
 from edgecodec.packets.packet import PacketFormat
-from edgecodec.simulators.cycles import CodedCycles, Cycles
+from edgecodec.simulators.cycles import Cycles, KindCycles
 from edgecodec.simulators.estimate import CYCLE_TABLE, CycleTable, estimate
 from edgecodec.simulators.gvsoc import GvsocSimulator
 from edgecodec.simulators.host import HostSimulator
-from edgecodec.simulators.measurement import Chains, Measurement, write_measurements
+from edgecodec.simulators.measurement import Measurement, write_measurements
 from edgecodec.simulators.memory_map import Footprint
 from edgecodec.simulators.qemu import QemuSimulator
 from edgecodec.simulators.selection import choose_simulator
@@ -55,11 +56,12 @@ def on_host(verifier: Verifier, *kept: Measurement) -> Verification:
 def kept_for(verifier: Verifier) -> Measurement:
     """A measurement of the verifier's program, such as git keeps; every step takes 1000 cycles."""
     codec = verifier.codec
-    cycles = Cycles((1000,) * len(codec.layers), (1000,) * len(codec.quantizer.stages), (1000,) * 3,
-                    coded=CodedCycles((100,) * 6, (10, 20, 30), ()))
+    cycles = Cycles((1000,) * len(codec.layers), {
+        PacketKind.FIXED_LENGTH: KindCycles((1000,) * len(codec.quantizer.stages), (1000,) * 3),
+        PacketKind.CODED: KindCycles((100,) * 6, (10, 20, 30))})
     return Measurement(verifier.program_hash, codec.codec, "gap9_like", "dotpex", "gvsoc 0123", 388,
-                       Footprint(11, 22, 3), cycles, {"m1": Chains((9900, 19900, 29900)),
-                                                      "m2": Chains((9999, 19900, 29900))})
+                       Footprint(11, 22, 3), cycles, {"m1": {PacketKind.FIXED_LENGTH: (9900, 19900, 29900)},
+                                                      "m2": {PacketKind.FIXED_LENGTH: (9999, 19900, 29900)}})
 
 
 def damage(firmware: Path, target: Path, member: str) -> Path:
@@ -170,7 +172,7 @@ def test_gvsoc_adds_a_training_to_those_of_its_program(verifier: Verifier, gvsoc
     measured = verifier.verify(gvsoc, 1, [others], TABLE).new_measurement
     assert measured is not None
     assert measured.models.keys() == {"m1", "m2", verifier.codec.model_hash}
-    assert measured.models[verifier.codec.model_hash].fixed_length == measured.cycles.chains
+    assert measured.models[verifier.codec.model_hash][PacketKind.FIXED_LENGTH] == measured.cycles.fixed_length.chains
 
 
 def test_a_flipped_weight_bit_is_a_verdict_that_names_the_layer(verifier: Verifier, tmp_path: Path) -> None:
@@ -233,7 +235,7 @@ class TestStage:
         records.write_text('[{"firmware_hash": "0a", "codec": "edge"}]')
         finished = self.run(project, repository)
         assert finished.returncode == 1
-        assert finished.stderr.startswith("error: artifacts/gvsoc_measurements.json: measurements of an older")
+        assert finished.stderr.startswith("error: artifacts/gvsoc_measurements.json: 0.program_hash: Field required")
         assert len(finished.stderr.splitlines()) == 1
         assert sorted(path.name for path in (project / "artifacts").iterdir()) == [
             "firmware", "float16", "gvsoc_measurements.json"]

@@ -50,24 +50,17 @@ def instructions(output: JsonFile = None, artifacts: Artifacts = ARTIFACTS) -> N
     """Count instructions on QEMU's single cores: RISC-V without Xpulp, and Arm Cortex-M4, M7, M33, M55."""
     from dataclasses import asdict
 
-    import numpy as np
-
     from edgecodec.console import standard_output, table
-    from edgecodec.errors import EdgeCodecError
     from edgecodec.packets.network import load_codec
     from edgecodec.params import load_params
     from edgecodec.simulators.instruction_counts import count_instructions
     from edgecodec.simulators.toolchain import choose_toolchain
+    from edgecodec.simulators.verifier import golden_windows
     from edgecodec.storage import write_json
 
-    codec, firmware = load_codec(artifacts / "float16"), artifacts / "firmware"
-    windows = firmware / "golden" / "windows.bin"
-    if not windows.is_file():
-        raise EdgeCodecError(f"{windows}: not found; run the stage generate_c")
-    window = np.fromfile(windows, "<f4", codec.samples * codec.channels).astype(np.float32)
-    verify = load_params().verify
-    counts = count_instructions(codec, firmware, window.reshape(codec.samples, codec.channels),
-                                choose_toolchain(verify.compiler), verify.time_limit_seconds)
+    codec, firmware, verify = load_codec(artifacts / "float16"), artifacts / "firmware", load_params().verify
+    counts = count_instructions(codec, firmware, golden_windows(firmware, codec)[0], choose_toolchain(verify.compiler),
+                                verify.time_limit_seconds)
     rates = (f"rate {rate}" for rate in range(1, len(counts[0].chains) + 1))
     standard_output().print(table(
         "Thousands of instructions: encoder, and window to packet by rate; memory in bytes",

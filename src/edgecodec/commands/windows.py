@@ -15,6 +15,7 @@ Windows = Annotated[Path, typer.Argument(
     metavar="WINDOWS", help="An .npz with windows x [n, channels, samples], or a recording (CSV, Parquet, npy) with "
                             "the codec's channels and `time`, which are found by name.")]
 
+
 def evaluate(
     windows: Windows,
     as_json: AsJson = False,
@@ -56,8 +57,9 @@ def encode(
 
     from edgecodec.data.window_reader import Trained, read_windows
     from edgecodec.deploy import oracle
+    from edgecodec.packets.kind import PacketKind
     from edgecodec.packets.network import load_codec
-    from edgecodec.packets.packet import OVERHEAD_BYTES, PacketFormat, PacketKind, pack
+    from edgecodec.packets.packet import OVERHEAD_BYTES, PacketFormat, pack
     from edgecodec.packets.packet_file import writer_of
     from edgecodec.params import load_params
     from edgecodec.progress import progress
@@ -76,7 +78,7 @@ def encode(
         except EdgeCodecError:
             raise EdgeCodecError(f"{windows}: window {number}: its values exceed float16 in the encoder; "
                                  "check their unit") from None
-        (indices,) = encoding.coded_indices if coded else encoding.indices
+        (indices,) = encoding.indices(kind)
         sealed.append(pack(form, chosen, (first_sequence + number) % 0x10000, indices, kind))
     write(packets, sealed)
     size, bits = f"{form.packet_bytes(chosen)} bytes", f"{form.payload_bits(chosen)} bits"

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from edgecodec.deploy.memory import (
     CHOICE_BYTES,
-    QUANTIZERS,
     MemoryPlan,
     coordinates_bytes,
     history_samples,
@@ -26,10 +25,10 @@ from edgecodec.deploy.memory import (
 )
 from edgecodec.deploy.panels import COLUMNS, Panels
 from edgecodec.deploy.templates import filled
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import (
     RUN_PAIRS,
     Arithmetic,
-    CodedQuantizer,
     Convolution,
     ExportedCodec,
     Filter,
@@ -38,17 +37,20 @@ from edgecodec.packets.network import (
     Quantizer,
     View,
 )
-from edgecodec.packets.packet import PacketFormat, index_bits
+from edgecodec.packets.packet import PacketFormat
+from edgecodec.packets.payloads import FixedLengthPayloads, index_bits
 
 
 def generated_sources(codec: ExportedCodec, plan: MemoryPlan) -> dict[str, str]:
     """All C that depends on the codec: texts by path in the firmware folder."""
     form = PacketFormat.of(codec)
+    coded = codec.quantizers.get(PacketKind.CODED)
     blobs = {"weights": _weight_members(codec), "codebooks": _codebook_members(codec)}
     sizes = {"weights": plan.weights_bytes, "codebooks": plan.codebooks_bytes}
     return {
         "include/codec_model.h": filled(
             "codec_model.h", codec=codec, plan=plan, blobs=blobs, indices=index_count(codec),
+            coded_stages=0 if coded is None else len(coded.stages),
             packet_bytes=form.packet_bytes_max(form.rates[-1]), string_literal=_string_literal),
         "src/arithmetic.h": arithmetic_header(codec.arithmetic),
         "src/codec_network.c": network_source(codec, plan),
@@ -65,16 +67,17 @@ def arithmetic_header(arithmetic: Arithmetic) -> str:
 def network_source(codec: ExportedCodec, plan: MemoryPlan) -> str:
     """Layers and stages, and where in memory they work; no values."""
     return filled(
-        "codec_network.c", codec=codec, plan=plan, hash_bytes=_hash_bytes(codec), tables=_tables(codec.coded),
+        "codec_network.c", codec=codec, plan=plan, hash_bytes=_hash_bytes(codec), kinds=PacketKind,
+        tables=_tables(codec.quantizers.get(PacketKind.CODED)),
         place=_place, at=_at, view=_view, kind=_kind, float32=_float, choice_bytes=CHOICE_BYTES,
         coordinates_bytes=coordinates_bytes, first_with_coordinates=_first_with_coordinates,
-        history_samples=history_samples, index_bits=index_bits, panels_block_bytes=panels_block_bytes,
+        history_samples=history_samples, index_bits=_index_bits, panels_block_bytes=panels_block_bytes,
         scratch_name=scratch_name, stage_name=stage_name, zeros_halfwords=zeros_halfwords)
 
 
 def index_count(codec: ExportedCodec) -> int:
-    """Indices of the longest packet, of whatever kind."""
-    return max(len(each.stages) * each.tokens for each in codec.quantizers)
+    """Of the longest packet, of whatever kind: the regime and the words."""
+    return 1 + max(len(each.stages) * each.tokens for each in codec.quantizers.values())
 
 
 def _kind(layer: Layer) -> str:
@@ -100,9 +103,15 @@ def _first_with_coordinates(quantizer: Quantizer) -> int:
     return next(number for number, stage in enumerate(quantizer.stages) if stage.coordinates is not None)
 
 
-def _tables(coded: CodedQuantizer | None) -> list[tuple[int, int]]:
+def _index_bits(quantizer: Quantizer, stage: int) -> int:
+    """Of a stage's number in a fixed-length packet."""
+    return index_bits(FixedLengthPayloads.of(quantizer).numbers[stage])
+
+
+def _tables(quantizer: Quantizer | None) -> list[tuple[int, int]]:
     """Of each entropy table the byte that it begins at, and its words."""
-    lengths = [] if coded is None else [len(table) for table in coded.tables.in_order]
+    tables = None if quantizer is None else quantizer.tables
+    lengths = [] if tables is None else [len(table) for table in tables.in_order]
     starts = np.cumsum([0, *(2 * (length + 1) for length in lengths)]).tolist()
     return list(zip(starts, lengths, strict=False))
 
@@ -187,16 +196,15 @@ def _weight_members(codec: ExportedCodec) -> list[_Member]:
 def _codebook_members(codec: ExportedCodec) -> list[_Member]:
     """Of each quantizer, the coordinates of all stages, which are fetched together; then the codebooks."""
     members = []
-    for name, quantizer in zip(QUANTIZERS, codec.quantizers, strict=False):
-        prefix = name.removesuffix("quantizer")
-        stages = list(enumerate(quantizer.stages))
+    for kind, quantizer in codec.quantizers.items():
+        stages, prefix = list(enumerate(quantizer.stages)), kind.prefix("_")
         members += [_flat(f"{prefix}stage{number}_coordinates", stage.coordinates, "[regimes][samples]")
                     for number, stage in stages if stage.coordinates is not None]
         members += [_panels(f"{prefix}stage{number}_codebooks", Panels.of_stage(stage), "norms", "codewords")
                     for number, stage in stages]
-    if codec.coded is not None:
-        members.append(_flat("coded_cumulative", codec.coded.cumulative_frequencies,
-                             "tables of regimes, then of stages"))
+        if quantizer.tables is not None:
+            members.append(_flat(f"{prefix}cumulative", quantizer.cumulative_frequencies,
+                                 "tables of regimes, then of stages"))
     return members
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from edgecodec.deploy.memory import REGIMES_MAX
 from edgecodec.deploy.oracle import dot
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import (
     Arithmetic,
-    CodedQuantizer,
     Convolution,
     ExportedCodec,
     Filter,
@@ -23,6 +23,7 @@ from edgecodec.packets.network import (
     Transpose,
     View,
 )
+from edgecodec.packets.payloads import FixedLengthPayloads
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _LARGEST_RATE = 16  # the packet's header has four bits for it
@@ -42,15 +43,15 @@ def check_codec(codec: ExportedCodec) -> None:
         if names.index(layer.name) != place:
             raise EdgeCodecError(f"codec {codec.codec}: layer {place} ({layer.name}): the name is taken by layer "
                                  f"{names.index(layer.name)}")
-    for kind, quantizer in zip(("", "coded "), codec.quantizers, strict=False):
+    for kind, quantizer in codec.quantizers.items():
+        beginning = f"codec {codec.codec}: {kind.prefix(' ')}"
         for problem in _problems_of_quantizer(codec, quantizer):
-            raise EdgeCodecError(f"codec {codec.codec}: {kind}quantizer: {problem}")
+            raise EdgeCodecError(f"{beginning}quantizer: {problem}")
         for number, stage in enumerate(quantizer.stages):
-            for problem in _problems_of_stage(stage, quantizer, codec.arithmetic, priced=bool(kind)):
-                raise EdgeCodecError(f"codec {codec.codec}: {kind}stage {number}: {problem}")
-    if codec.coded is not None:
-        for problem in _problems_of_coded(codec.coded, codec.quantizer):
-            raise EdgeCodecError(f"codec {codec.codec}: coded quantizer: {problem}")
+            for problem in _problems_of_stage(stage, quantizer, codec.arithmetic):
+                raise EdgeCodecError(f"{beginning}stage {number}: {problem}")
+        for problem in _problems_of_kind(kind, quantizer, codec.quantizer):
+            raise EdgeCodecError(f"{beginning}quantizer: {problem}")
 
 
 def _problems_of_layer(codec: ExportedCodec, layer: Layer, place: int) -> Iterator[str]:
@@ -138,12 +139,13 @@ def _problems_of_quantizer(codec: ExportedCodec, quantizer: Quantizer) -> Iterat
         yield f"stages_of_rate {list(stages_of_rate)} must end with the number of stages, {len(quantizer.stages)}"
     if quantizer.regimes > REGIMES_MAX:
         yield f"{quantizer.regimes} regimes; {REGIMES_MAX} can compete"
-    if max(quantizer.codewords) > _LARGEST_CODEBOOK:
-        yield f"{max(quantizer.codewords)} different indices in one stage; {_LARGEST_CODEBOOK} can be numbered"
+    if (largest := max(FixedLengthPayloads.of(quantizer).numbers)) > _LARGEST_CODEBOOK:
+        yield f"{largest} different indices in one stage; {_LARGEST_CODEBOOK} can be numbered"
 
 
-def _problems_of_stage(stage: Stage, quantizer: Quantizer, arithmetic: Arithmetic, priced: bool) -> Iterator[str]:
+def _problems_of_stage(stage: Stage, quantizer: Quantizer, arithmetic: Arithmetic) -> Iterator[str]:
     regimes, count, samples = stage.codewords.shape
+    priced = quantizer.tables is not None
     if regimes != quantizer.regimes:
         yield f"codebooks of {regimes} regimes in a quantizer of {quantizer.regimes}"
     if count < 2:
@@ -176,14 +178,19 @@ def _has_its_norms(stage: Stage, priced: bool) -> bool:
     return bool(stage.norms.shape == least.shape and np.isfinite(stage.norms).all() and (stage.norms >= least).all())
 
 
-def _problems_of_coded(coded: CodedQuantizer, fixed: Quantizer) -> Iterator[str]:
-    quantizer, tables = coded.quantizer, coded.tables
-    if quantizer.tokens != 1 or fixed.tokens != 1:
-        yield f"{quantizer.tokens} tokens; packets of one token alone can be coded"
-    if quantizer.latent != fixed.latent or quantizer.regimes != fixed.regimes:
+def _problems_of_kind(kind: PacketKind, quantizer: Quantizer, fixed_length: Quantizer) -> Iterator[str]:
+    tables = quantizer.tables
+    if (tables is not None) != (kind is PacketKind.CODED):
+        yield "coded packets, and no others, have tables"
+    if quantizer.latent != fixed_length.latent or quantizer.regimes != fixed_length.regimes:
         yield "latent or regimes are not those of the fixed-length quantizer"
-    if len(quantizer.stages_of_rate) != len(fixed.stages_of_rate):
-        yield f"{len(quantizer.stages_of_rate)} rates, but fixed-length packets have {len(fixed.stages_of_rate)}"
+    if len(quantizer.stages_of_rate) != len(fixed_length.stages_of_rate):
+        yield (f"{len(quantizer.stages_of_rate)} rates, but fixed-length packets have "
+               f"{len(fixed_length.stages_of_rate)}")
+    if tables is None:
+        return
+    if quantizer.tokens != 1 or fixed_length.tokens != 1:
+        yield f"{quantizer.tokens} tokens; packets of one token alone can be coded"
     words = [stage.codewords.shape[1] for stage in quantizer.stages]
     if tables.regimes != quantizer.regimes or any([len(table) for table in of_regime] != words
                                                   for of_regime in tables.word_frequencies):

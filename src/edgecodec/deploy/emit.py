@@ -77,14 +77,12 @@ def firmware_metrics(codec: ExportedCodec, plan: MemoryPlan, folder: Path) -> di
     for rate in form.rates:
         ratios = compression_ratios(codec, rate)
         by_rate[str(rate)] = {
-            "stages": form.stages(rate),
+            **{kind.prefix("_") + "stages": payloads.stages(rate) for kind, payloads in form.kinds.items()},
             "payload_bits": form.payload_bits(rate),
             "packet_bytes": form.packet_bytes(rate),
             "compression_ratio_payload": rounded(ratios.payload),
             "compression_ratio_on_air": rounded(ratios.on_air),
         }
-        if form.coded is not None:
-            by_rate[str(rate)]["coded_stages"] = form.coded.stages(rate)
     sources = [path for part in ("include", "src") for path in (folder / part).iterdir()]
     return {
         "codec": codec.codec,
@@ -94,8 +92,9 @@ def firmware_metrics(codec: ExportedCodec, plan: MemoryPlan, folder: Path) -> di
         "l2_bytes": {"weights": plan.weights_bytes, "codebooks": plan.codebooks_bytes, "window": plan.window_bytes,
                      "total": plan.l2_bytes},
         "encoder_macs": codec.multiply_accumulates,
-        "quantizer_macs": codec.quantizer.multiply_accumulates,
-        "coded_quantizer_macs": None if codec.coded is None else codec.coded.quantizer.multiply_accumulates,
+        "coded_quantizer_macs": None,
+        **{kind.prefix("_") + "quantizer_macs": quantizer.multiply_accumulates
+           for kind, quantizer in codec.quantizers.items()},
         "regimes": codec.quantizer.regimes,
         "layers": [{"name": layer.name, "macs": layer.multiply_accumulates, "weight_bytes": layer.weight.nbytes}
                    for layer in codec.layers if isinstance(layer, Filter | Convolution)],
@@ -141,10 +140,9 @@ def _write_golden(codec: ExportedCodec, windows: Single, folder: Path) -> None:
     (folder / "windows.bin").write_bytes(windows.astype("<f4").tobytes())
     encoding = encode(codec, windows)
     (folder / "transcript.txt").write_text(expected_transcript(codec, encoding), encoding="utf-8")
-    kinds = PacketFormat.of(codec).kinds
     write_json(folder / "packets.json", [
-        {kind.name.lower(): {str(rate): packet.hex() for rate, packet in packets(codec, encoding, window, kind).items()}
-         for kind in kinds} for window in range(len(windows))])
+        {kind.label: {str(rate): packet.hex() for rate, packet in packets(codec, encoding, window, kind).items()}
+         for kind in codec.quantizers} for window in range(len(windows))])
 
 
 def _write(folder: Path, texts: dict[str, str]) -> None:

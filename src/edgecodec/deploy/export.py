@@ -23,8 +23,8 @@ from edgecodec.model.coded import CodedQuantizer
 from edgecodec.model.edge import EdgeEncoder
 from edgecodec.model.paper import PaperEncoder, SameConv
 from edgecodec.model.regimes import RegimeQuantizer
-from edgecodec.packets import network
 from edgecodec.packets.entropy import PRECISION_BITS
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import (
     Arithmetic,
     Convolution,
@@ -53,10 +53,12 @@ def export_codec(codec: Codec, arithmetic: Arithmetic = "dotpex") -> ExportedCod
     """
     window = codec.window
     layers, latent = LAYERS[codec.name](codec)
+    quantizers = {PacketKind.FIXED_LENGTH: _quantizer(codec, latent)}
+    if codec.coded is not None:
+        quantizers[PacketKind.CODED] = _coded(codec.coded, latent)
     return ExportedCodec(
         codec=codec.name, channels=window.channels, samples=window.samples, sample_rate_hz=window.sample_rate_hz,
-        channel_names=window.channel_names, layers=tuple(layers), quantizer=_quantizer(codec, latent),
-        coded=None if codec.coded is None else _coded(codec.coded, latent), arithmetic=arithmetic,
+        channel_names=window.channel_names, layers=tuple(layers), quantizers=quantizers, arithmetic=arithmetic,
     )
 
 
@@ -137,7 +139,7 @@ def _edge_layers(codec: Codec) -> tuple[list[Layer], View]:
         start += modes * (end - first)
     network.convolution("rotation", View("modes", 1, start), View("latent", 1, coefficients, means),
                         _rotation_of_padded_modes(encoder)[:, :, None], encoder.rotation.bias)
-    regimes, latent = _regimes(encoder, cast(RegimeQuantizer, codec.quantizer), View("latent", 1, means + coefficients))
+    regimes, latent = _regimes(encoder, codec.quantizer, View("latent", 1, means + coefficients))
     return [*network.layers, regimes], latent
 
 
@@ -157,6 +159,7 @@ def _rotation_of_padded_modes(encoder: EdgeEncoder) -> Tensor:
 
 def _regimes(encoder: EdgeEncoder, quantizer: RegimeQuantizer, latent: View) -> tuple[Convolution, View]:
     """The dense layer from the latent to its coordinates in every regime, and these coordinates, regime by regime."""
+    assert quantizer.centre is not None and quantizer.rotation is not None, "those of codec edge are rotated"  # noqa: PT018
     regimes, dimension = quantizer.centre.shape
     rotated = View("regimes", regimes, even(dimension))
     means = encoder.mean_transform.out_features  # an odd number of them is followed by a padding zero
@@ -173,8 +176,7 @@ def _regimes(encoder: EdgeEncoder, quantizer: RegimeQuantizer, latent: View) -> 
 def _quantizer(codec: Codec, latent: View) -> Quantizer:
     of_regimes = codec.quantizer.quantizers
     stages = []
-    for number in range(codec.quantizer.stages_of_rate[-1]):
-        codebooks = torch.stack([quantizer.codebooks[number] for quantizer in of_regimes])
+    for number, codebooks in enumerate(codec.quantizer.codebooks):
         words = _half(f"stage{number:02d}", codebooks)  # [regimes, codewords, codeword samples]
         where = np.stack([quantizer.coordinates[number].numpy() for quantizer in of_regimes])
         if words.shape[2] % 2:  # a whole token of odd length: pair its last sample with the token's padding zero
@@ -185,7 +187,7 @@ def _quantizer(codec: Codec, latent: View) -> Quantizer:
     return Quantizer(latent, codec.tokens, len(of_regimes), tuple(stages), tuple(codec.quantizer.stages_of_rate))
 
 
-def _coded(quantizer: CodedQuantizer, latent: View) -> network.CodedQuantizer:
+def _coded(quantizer: CodedQuantizer, latent: View) -> Quantizer:
     """The price of every codeword's bits becomes a part of its norm."""
     bits = PRECISION_BITS - torch.log2(quantizer.frequencies.double())  # [regimes, stages, codewords]
     costs = (quantizer.prices.double()[..., None] * bits).numpy()
@@ -194,8 +196,7 @@ def _coded(quantizer: CodedQuantizer, latent: View) -> network.CodedQuantizer:
         words = _half(f"coded stage{number:02d}", quantizer.codewords[:, number])
         norms = (dot(words, words) + costs[:, number]).astype(np.float32)
         stages.append(Stage(words, norms, quantizer.coordinates[:, number].numpy().astype(np.uint16)))
-    return network.CodedQuantizer(
-        Quantizer(latent, 1, len(costs), tuple(stages), tuple(quantizer.stages_of_rate)), quantizer.tables)
+    return Quantizer(latent, 1, len(costs), tuple(stages), tuple(quantizer.stages_of_rate), quantizer.tables)
 
 
 def _half(name: str, values: Tensor) -> Half:

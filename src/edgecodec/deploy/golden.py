@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.deploy.oracle import Encoding, Quantized, fnv1a
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import ExportedCodec
-from edgecodec.packets.packet import PacketFormat, PacketKind, pack
+from edgecodec.packets.packet import PacketFormat, pack
 
 
 def expected_transcript(codec: ExportedCodec, encoding: Encoding) -> str:
@@ -18,24 +19,20 @@ def expected_transcript(codec: ExportedCodec, encoding: Encoding) -> str:
     Cycles are 0, as on the host, and there is one worker.
     """
     lines = [f"model {codec.model_hash[:16]} workers 1"]
-    for window in range(len(encoding.indices)):
+    for window in range(len(encoding.latent)):
         lines.append(f"window {window}")
         lines += _layer_lines(encoding, window)
-        lines += _quantizer_lines(encoding.quantized, window)
-        lines += _packet_lines(packets(codec, encoding, window), window)
-        if encoding.coded is not None:
-            coded = (*_quantizer_lines(encoding.coded, window),
-                     *_packet_lines(packets(codec, encoding, window, PacketKind.CODED), window))
-            lines += [f"coded {line}" for line in coded]
+        for kind, quantized in encoding.quantized.items():
+            packed = packets(codec, encoding, window, kind)
+            lines += [kind.prefix(" ") + line
+                      for line in (*_quantizer_lines(quantized, window), *_packet_lines(packed, window))]
     return "\n".join([*lines, "done"]) + "\n"
 
 
-def packets(codec: ExportedCodec, encoding: Encoding, window: int,
-            kind: PacketKind = PacketKind.FIXED_LENGTH) -> dict[int, bytes]:
+def packets(codec: ExportedCodec, encoding: Encoding, window: int, kind: PacketKind) -> dict[int, bytes]:
     """The packet of one window at every rate; its sequence number is the window's number."""
-    form = PacketFormat.of(codec)
-    indices = encoding.coded_indices if kind is PacketKind.CODED else encoding.indices
-    return {rate: pack(form, rate, window & 0xFFFF, indices[window], kind) for rate in form.rates}
+    form, indices = PacketFormat.of(codec), encoding.indices(kind)[window]
+    return {rate: pack(form, rate, window & 0xFFFF, indices, kind) for rate in form.rates}
 
 
 def _layer_lines(encoding: Encoding, window: int) -> Iterator[str]:
@@ -54,11 +51,11 @@ def _quantizer_lines(quantized: Quantized, window: int) -> Iterator[str]:
     for stage, candidates in enumerate(quantized.candidates[window]):
         yield from _stage_lines(window, stage, candidates)
     if contested:
-        yield f"regime {quantized.regime[window]} hash {fnv1a(quantized.energies[window])} cycles 0"
-    for stage, indices in enumerate(quantized.indices[window, contested:], contested):
-        yield from _stage_lines(window, stage, indices)
+        yield f"regime {quantized.indices.regime[window]} hash {fnv1a(quantized.energies[window])} cycles 0"
+    for stage, words in enumerate(quantized.indices.words[window, contested:], contested):
+        yield from _stage_lines(window, stage, words)
 
 
-def _stage_lines(window: int, stage: int, indices: NDArray[np.uint16]) -> Iterator[str]:
-    yield f"stage {stage} hash {fnv1a(indices)} cycles 0"
-    yield f"indices {window} {stage} {' '.join(str(index) for index in indices)}"
+def _stage_lines(window: int, stage: int, words: NDArray[np.uint16]) -> Iterator[str]:
+    yield f"stage {stage} hash {fnv1a(words)} cycles 0"
+    yield f"indices {window} {stage} {' '.join(str(word) for word in words)}"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from edgecodec.deploy.panels import panel_bytes, panel_count
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import (
     Convolution,
     ExportedCodec,
@@ -35,7 +36,6 @@ BLOB_HEADER_BYTES = 40  # ec_blob
 # What is fetched comes in blocks of at most so many bytes: of these, the most that fit.
 FETCH_BYTES = (32768, 16384, 8192, 4096, 2048, 1024)
 CLUSTER_CORES = 8  # where it can be, a block has a multiple of so many items: no core is idle
-QUANTIZERS = ("quantizer", "coded_quantizer")  # names of ExportedCodec.quantizers
 
 
 def arena_bytes(firmware: FirmwareParams) -> int:
@@ -144,8 +144,7 @@ def _plan(codec: ExportedCodec, limits: Mapping[str, int]) -> MemoryPlan:
         steps=_steps(codec),
         arena_bytes=_aligned(max(block.offset + block.bytes for block in blocks.values())),
         weights_bytes=BLOB_HEADER_BYTES + sum(_parameter_bytes(layer) for layer in codec.layers),
-        codebooks_bytes=BLOB_HEADER_BYTES + sum(_codebooks_bytes(quantizer) for quantizer in codec.quantizers)
-        + (0 if codec.coded is None else codec.coded.cumulative_frequencies.nbytes),
+        codebooks_bytes=BLOB_HEADER_BYTES + sum(_codebooks_bytes(quantizer) for quantizer in codec.quantizers.values()),
         window_bytes=4 * codec.samples * codec.channels,
     )
 
@@ -155,9 +154,9 @@ def scratch_name(layer: Layer) -> str:
     return f"{layer.name}_fetch"
 
 
-def stage_name(quantizer: str, stage: int) -> str:
-    """The fetch of a stage of the quantizer of that name."""
-    return f"{quantizer}_stage{stage}"
+def stage_name(kind: PacketKind, stage: int) -> str:
+    """The fetch of a stage of the quantizer for packets of ``kind``."""
+    return f"{kind.prefix('_')}quantizer_stage{stage}"
 
 
 def zeros_halfwords(codec: ExportedCodec) -> int:
@@ -183,9 +182,9 @@ def _panels(columns: Half) -> tuple[int, int]:
 
 
 def _codebooks_bytes(quantizer: Quantizer) -> int:
-    """Of all stages and regimes, coordinates included."""
-    return coordinates_bytes(quantizer) + sum(
-        math.prod(_panels(of_regime)) for stage in quantizer.stages for of_regime in stage.codewords)
+    """Of all stages and regimes, coordinates and tables included."""
+    panels = sum(math.prod(_panels(of_regime)) for stage in quantizer.stages for of_regime in stage.codewords)
+    return coordinates_bytes(quantizer) + panels + quantizer.cumulative_frequencies.nbytes
 
 
 def _parameter_bytes(layer: Layer) -> int:
@@ -205,11 +204,11 @@ def _fetches(codec: ExportedCodec, limits: Mapping[str, int]) -> dict[str, Fetch
             fetches[layer.name] = fetch_in_blocks(codec.samples, 4 * codec.channels, limit, multiple)
         elif isinstance(layer, Convolution):
             fetches[layer.name] = fetch_in_blocks(*_panels(layer.weight), limit, CLUSTER_CORES)
-    for name, quantizer in zip(QUANTIZERS, codec.quantizers, strict=False):
+    for kind, quantizer in codec.quantizers.items():
         for number, stage in enumerate(quantizer.stages):
             regimes = quantizer.regimes if number < quantizer.contested_stages else 1
             panels, row_bytes = _panels(stage.codewords[0])
-            fetches[stage_name(name, number)] = fetch_in_blocks(regimes * panels, row_bytes, limits["quantizer"],
+            fetches[stage_name(kind, number)] = fetch_in_blocks(regimes * panels, row_bytes, limits["quantizer"],
                                                                 CLUSTER_CORES)
     return fetches
 
@@ -245,16 +244,16 @@ def _lives(codec: ExportedCodec, fetches: Mapping[str, Fetch]) -> Iterator[Block
     yield Block("control", 0, CONTROL_BYTES, 0, quantizer_step)
     yield Block("zeros", 0, 2 * zeros_halfwords(codec), 0, quantizer_step)
     scratch: dict[str, int] = {}
-    for name, quantizer in zip(QUANTIZERS, codec.quantizers, strict=False):  # a window goes through one of them
-        for block, size in _quantizer_scratch(quantizer, panels_block_bytes(name, quantizer, fetches)).items():
+    for kind, quantizer in codec.quantizers.items():  # a window goes through one of them
+        for block, size in _quantizer_scratch(quantizer, panels_block_bytes(kind, quantizer, fetches)).items():
             scratch[block] = max(size, scratch.get(block, 0))
     for name, size in scratch.items():
         yield Block(name, 0, size, quantizer_step, quantizer_step)
 
 
-def panels_block_bytes(name: str, quantizer: Quantizer, fetches: Mapping[str, Fetch]) -> int:
-    """Room for one block of panels of any stage of the quantizer called ``name``."""
-    blocks = (fetches[stage_name(name, number)] for number in range(len(quantizer.stages)))
+def panels_block_bytes(kind: PacketKind, quantizer: Quantizer, fetches: Mapping[str, Fetch]) -> int:
+    """Room for one block of panels of any stage of the quantizer for packets of ``kind``."""
+    blocks = (fetches[stage_name(kind, number)] for number in range(len(quantizer.stages)))
     return max(fetch.rows * fetch.row_bytes for fetch in blocks)
 
 

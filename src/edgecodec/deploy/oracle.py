@@ -6,7 +6,7 @@ operation of the definition, done for all windows, rows and channels at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.indices import Indices
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import (
     RUN_PAIRS,
     Arithmetic,
@@ -36,10 +38,9 @@ Pairs = Iterator[tuple[Half, Half]]  # [..., 2] of each factor, in the order in 
 class Quantized:
     """What the quantizer computes for some windows."""
 
-    indices: NDArray[np.uint16]  # [n, stages, tokens], what is sent
+    indices: Indices  # what is sent
     candidates: NDArray[np.uint16]  # [n, contested stages, regimes * tokens], codewords that every regime found
     energies: Single  # [n, regimes], that the contested stages leave
-    regime: NDArray[np.intp]  # [n], the chosen one
 
 
 @dataclass(frozen=True)
@@ -48,24 +49,11 @@ class Encoding:
 
     layers: dict[str, Half]  # by name, in order: [n, rows, channels]
     latent: Half  # [n, regimes * tokens, dimension], before any stage
-    quantized: Quantized
-    coded: Quantized | None  # for coded packets, if the codec has them
+    quantized: Mapping[PacketKind, Quantized]
 
-    @property
-    def indices(self) -> NDArray[np.uint16]:
-        """Of fixed-length packets, [n, stages, tokens]."""
-        return self.quantized.indices
-
-    @property
-    def coded_indices(self) -> NDArray[np.uint16]:
-        """Of coded packets, [n, stages, 1].
-
-        Raises:
-            EdgeCodecError: the codec has none.
-        """
-        if self.coded is None:
-            raise EdgeCodecError("codec: has no coded packets; send fixed-length ones")
-        return self.coded.indices
+    def indices(self, kind: PacketKind = PacketKind.FIXED_LENGTH) -> Indices:
+        """What packets of ``kind`` hold, which the codec must have."""
+        return self.quantized[kind].indices
 
 
 def encode(codec: ExportedCodec, windows: Single) -> Encoding:
@@ -75,29 +63,27 @@ def encode(codec: ExportedCodec, windows: Single) -> Encoding:
         EdgeCodecError: windows of another shape or dtype, with NaN or Inf, or too large for float16.
     """
     layers, latent = _encode(codec, windows)
-    coded = None if codec.coded is None else quantize(codec.coded.quantizer, latent, codec.arithmetic)
-    return Encoding(layers, latent, quantize(codec.quantizer, latent, codec.arithmetic), coded)
+    return Encoding(layers, latent, {kind: quantize(quantizer, latent, codec.arithmetic)
+                                     for kind, quantizer in codec.quantizers.items()})
 
 
 def quantize(quantizer: Quantizer, latent: Half, arithmetic: Arithmetic = "dotpex") -> Quantized:
     """All stages, one after the other, for ``latent`` [n, regimes * tokens, dimension]."""
     n, regimes, tokens, contested = len(latent), quantizer.regimes, quantizer.tokens, quantizer.contested_stages
     residual = latent.reshape(n, regimes, tokens, latent.shape[-1]).copy()
-    indices = np.zeros((n, regimes, len(quantizer.stages), tokens), np.uint16)
+    words = np.zeros((n, regimes, len(quantizer.stages), tokens), np.uint16)
     for number, stage in enumerate(quantizer.stages[:contested]):
         for regime in range(regimes):
-            indices[:, regime, number] = _nearest_codewords(stage, regime, residual[:, regime], arithmetic)
-    candidates = indices[:, :, :contested].swapaxes(1, 2).reshape(n, contested, regimes * tokens)
+            words[:, regime, number] = _nearest_codewords(stage, regime, residual[:, regime], arithmetic)
+    candidates = words[:, :, :contested].swapaxes(1, 2).reshape(n, contested, regimes * tokens)
     energies = _energies(residual, arithmetic)
     chosen = np.where(np.isnan(energies), np.inf, energies).argmin(axis=1)  # the lowest regime among equals
     for regime in range(regimes):
         mine = chosen == regime
         alone = residual[mine, regime]
         for number, stage in enumerate(quantizer.stages[contested:], contested):
-            indices[mine, regime, number] = _nearest_codewords(stage, regime, alone, arithmetic)
-    sent = indices[np.arange(n), chosen]
-    sent[:, 0] += (chosen * quantizer.stages[0].codewords.shape[1]).astype(np.uint16)[:, None]
-    return Quantized(sent, candidates, energies, chosen)
+            words[mine, regime, number] = _nearest_codewords(stage, regime, alone, arithmetic)
+    return Quantized(Indices(chosen.astype(np.uint16), words[np.arange(n), chosen]), candidates, energies)
 
 
 def dot(left: Half, right: Half, arithmetic: Arithmetic = "dotpex") -> Single:

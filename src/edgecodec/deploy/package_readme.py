@@ -8,6 +8,7 @@ import re
 from edgecodec.deploy.c_source import index_count
 from edgecodec.deploy.memory import MemoryPlan, core_stack_bytes
 from edgecodec.deploy.templates import filled
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import RUN_PAIRS, ExportedCodec
 from edgecodec.packets.packet import HEADER_BYTES, PacketFormat, compression_ratios
 
@@ -22,7 +23,8 @@ def readme(codec: ExportedCodec, plan: MemoryPlan, header: str, l1_stack_bytes: 
         l1_stack_bytes: of a PULP cluster's L1, for the stacks of all cores.
     """
     return filled(
-        "README.md", codec=codec, plan=plan, form=PacketFormat.of(codec), compression_ratios=compression_ratios,
+        "README.md", codec=codec, coded=codec.quantizers.get(PacketKind.CODED), plan=plan,
+        form=PacketFormat.of(codec), compression_ratios=compression_ratios,
         index_count=index_count, number="{:,}".format, channel_names=_channels_text(codec.channel_names),
         header_bytes=HEADER_BYTES, run_pairs=RUN_PAIRS, statuses=_STATUS.findall(header),
         l1_stack_bytes=l1_stack_bytes, core_stack_bytes=core_stack_bytes(l1_stack_bytes))

@@ -24,10 +24,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
+from edgecodec.packets.indices import Indices
 from edgecodec.storage import rounded
 
 Floats = NDArray[np.float32]
-Indices = NDArray[np.uint16]
 
 
 @dataclass(frozen=True)
@@ -114,24 +114,24 @@ class Utilization:
 
 
 def utilization(
-    indices: NDArray[np.integer[Any]], codebooks: Sequence[Floats], near_duplicate_fraction: float,
-    reseed_rate: Sequence[float],
+    indices: Indices, codebooks: Sequence[Floats], near_duplicate_fraction: float, reseed_rate: Sequence[float],
 ) -> Utilization:
     """Count codewords.
 
     Args:
-        indices: [windows, stages, tokens], into ``codebooks``.
-        codebooks: per stage [codewords, codeword samples]. The first tells regimes apart; if every regime has
-            codewords of its own in the stages after it, these are as many times longer.
+        codebooks: per stage [regimes, codewords, codeword samples]. The first stage's are counted as one codebook: its
+            index on air tells the regime as well.
         near_duplicate_fraction: codewords nearer than this part of the mean distance are nearly the same.
         reseed_rate: per stage, from the training.
     """
     stages = []
     for number, (codebook, rate) in enumerate(zip(codebooks, reseed_rate, strict=True)):
-        regimes = len(codebook) // len(codebooks[0])
-        tokens = tuple(Usage(np.bincount(token, minlength=len(codebook)), regimes) for token in indices[:, number].T)
-        pooled = Usage(np.sum([token.counts for token in tokens], axis=0), regimes)
-        duplicates = sum(near_duplicates(words, near_duplicate_fraction) for words in np.split(codebook, regimes))
+        regimes, codewords, samples = codebook.shape
+        chosen = codewords * indices.regime.astype(np.int64)[:, np.newaxis] + indices.words[:, number]  # [n, tokens]
+        apart = codebook.reshape(1 if number == 0 else regimes, -1, samples)
+        tokens = tuple(Usage(np.bincount(token, minlength=regimes * codewords), len(apart)) for token in chosen.T)
+        pooled = Usage(np.sum([token.counts for token in tokens], axis=0), len(apart))
+        duplicates = sum(near_duplicates(words, near_duplicate_fraction) for words in apart)
         stages.append(StageUtilization(pooled, tokens, duplicates, rate))
     return Utilization(tuple(stages), len(indices))
 

@@ -26,7 +26,11 @@ from edgecodec.evaluation.rivals.transform_codec import KLT_DCT
 from edgecodec.model.codec import Codec, load_model
 
 Floats = NDArray[np.float32]
-OTHERS = {"paper": "paper/sound", "paper_original": "paper/original"}  # folders of the results of the pipeline
+OTHERS = {  # folders of the results of the studies
+    "paper": "paper/sound",
+    "paper_original": "paper/original",
+    "transform": "transform",
+}
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Evaluation:
 
 
 def load_learned_codecs(artifacts: Path) -> dict[str, Codec]:
-    """Ours first, then the paper's networks if they have been trained.
+    """Ours first, then those of the others that have been trained.
 
     Raises:
         EdgeCodecError: our codec is absent, or a model is damaged.

@@ -27,7 +27,7 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.codebooks import Usage
 from edgecodec.metrics import errors
 from edgecodec.model.quantizer import ResidualQuantizer
-from edgecodec.packets.packet import index_bits
+from edgecodec.packets.payloads import index_bits
 from edgecodec.params import ExploreParams
 from edgecodec.progress import progress
 from edgecodec.storage import rounded
@@ -170,7 +170,7 @@ class _Explorer:
         books = max(1, round(self.codec.bits(1) / self.codec.tokens / index_bits(codewords)))  # per stage
         torch.manual_seed(self.seed)
         return ResidualQuantizer(
-            trained.dimension, trained.codebooks[0].shape[1], codewords,
+            trained.dimension, trained.codebooks[0].shape[-1], codewords,
             stages_of_rate=tuple(books * stages for stages in range(1, max(self.params.stages) + 1)),
             decay=self.params.ema_decay,
             dead_codeword_threshold=self.params.dead_codeword_share * self.params.batch_tokens / codewords,
@@ -224,4 +224,4 @@ def _sizes(count: int) -> Sequence[int]:
 @torch.no_grad()
 def _encode(quantizer: ResidualQuantizer, latents: Tensor) -> NDArray[np.int64]:
     """Indices [n, codebooks, tokens]."""
-    return np.concatenate([quantizer(batch).indices.numpy() for batch in torch.split(latents, DRAWN_AT_ONCE)])
+    return np.concatenate([quantizer(batch).words.numpy() for batch in torch.split(latents, DRAWN_AT_ONCE)])

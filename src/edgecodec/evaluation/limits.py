@@ -192,12 +192,10 @@ def window_groups(windows: WindowSet) -> dict[str, NDArray[np.bool_]]:
     return groups | {str(damage): damages == damage for damage in dict.fromkeys(damages) if damage}
 
 
-@torch.no_grad()
 def _quantized_latents(codec: Codec, windows: Floats) -> dict[int, Tensor]:
     """Per rate, what arrives at the decoder: [n, tokens, dimension]."""
-    indices = torch.from_numpy(codec.encode(windows).astype(np.int64))
-    return {rate: codec.quantizer.decode(indices[:, :stages])
-            for rate, stages in zip(codec.rates, codec.quantizer.stages_of_rate, strict=True)}
+    indices = codec.encode(windows)
+    return {rate: codec.quantized_latents(indices, rate) for rate in codec.rates}
 
 
 def _drawn_latents(codec: Codec, train: WindowSet, seed: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

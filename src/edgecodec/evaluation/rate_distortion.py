@@ -17,6 +17,7 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.rivals.rival import Rival
 from edgecodec.evaluation.rivals.transform_codec import KLT_DCT, KLT_DCT_PLAIN
 from edgecodec.metrics import Errors, ErrorTable, errors
+from edgecodec.packets.kind import PacketKind
 from edgecodec.progress import progress
 from edgecodec.storage import rounded
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from edgecodec.model.codec import Codec
 
 CODEC = "edgecodec"  # our codec's name beside the others: fixed-length packets
-CODED = "edgecodec_coded"  # its packets of variable length
+CODED = f"{CODEC}_{PacketKind.CODED.label}"  # its packets of variable length
 REFERENCES = (KLT_DCT, KLT_DCT_PLAIN)  # rivals that everyone is set against at equal bits
 BELOW, ABOVE = 1 / 2, 4 / 3  # a rival's curve reaches this far beyond the codec's rates
 
@@ -117,8 +118,9 @@ def compare(
             raise EdgeCodecError(f"rivals: {rival.name} was fitted to {rival.budgets} bits, the codec sends "
                                  f"{tuple(rate_of)}; run the stage analyze_codebooks again")
     measurements = {
-        **{name: _of_codec(codec, inputs, targets, wind) for name, codec in codecs.items()},
-        **({CODED: _of_coded_packets(codecs[CODEC], inputs, targets, wind)} if codecs[CODEC].has_coded_packets else {}),
+        **{name: _of_codec(codec, PacketKind.FIXED_LENGTH, inputs, targets, wind) for name, codec in codecs.items()},
+        **{f"{CODEC}_{kind.label}": _of_codec(codecs[CODEC], kind, inputs, targets, wind)
+           for kind in codecs[CODEC].quantizers if kind is not PacketKind.FIXED_LENGTH},
         **{rival.name: _of_rival(rival, rate_of, targets, wind) for rival in rivals},
     }
     return {name: Curve(tuple(points)) for name, points in progress(measurements.items(), title)}
@@ -155,21 +157,14 @@ def comparison_table(comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
 
 
 def _of_codec(
-    codec: Codec, inputs: Floats, targets: Floats, wind: NDArray[np.int64] | None
+    codec: Codec, kind: PacketKind, inputs: Floats, targets: Floats, wind: NDArray[np.int64] | None
 ) -> Iterator[RatePoint]:
-    indices = codec.encode(inputs)
+    indices = codec.encode(inputs, kind)
     for rate in codec.rates:
-        yield RatePoint(rate, codec.bits(rate), errors(codec.decode(indices, rate), targets, wind), f"rate {rate}")
-
-
-def _of_coded_packets(
-    codec: Codec, inputs: Floats, targets: Floats, wind: NDArray[np.int64] | None
-) -> Iterator[RatePoint]:
-    sent = codec.encode_coded(inputs)
-    for rate in codec.rates:
-        bits = 8 * np.array([len(payload) for payload in codec.coded_payloads(sent, rate)])
-        table = errors(codec.decode_coded(sent, rate), targets, wind)
-        yield RatePoint(rate, float(bits.mean()), table, f"rate {rate}, {bits.min()} to {bits.max()} bits")
+        bits = codec.payload_bits(indices, rate, kind)
+        table = errors(codec.decode(indices, rate, kind), targets, wind)
+        varying = f", {bits.min()} to {bits.max()} bits" if kind is not PacketKind.FIXED_LENGTH else ""
+        yield RatePoint(rate, float(bits.mean()), table, f"rate {rate}{varying}")
 
 
 def _of_rival(

@@ -6,6 +6,8 @@ NumPy arrays in the units of the recordings.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -18,13 +20,13 @@ from torch import Tensor, nn
 
 from edgecodec import chosen
 from edgecodec.errors import EdgeCodecError, naming
-from edgecodec.model.coded import CodedQuantizer
 from edgecodec.model.kind import Parts, WindowFormat
 from edgecodec.model.kinds import KINDS
 from edgecodec.model.quantizer import Quantized
-from edgecodec.model.regimes import RegimeQuantizer
-from edgecodec.packets.entropy import ManyWindowIndices
-from edgecodec.packets.packet import index_bits
+from edgecodec.model.regimes import PacketQuantizer
+from edgecodec.packets.indices import Indices
+from edgecodec.packets.kind import PacketKind
+from edgecodec.packets.payloads import Payloads
 from edgecodec.params import CodebookParams, Params, Section
 from edgecodec.storage import read_json, write_json
 
@@ -75,21 +77,27 @@ class Codec(nn.Module):
         return tuple(range(1, len(self.quantizer.stages_of_rate) + 1))
 
     @property
-    def has_coded_packets(self) -> bool:
-        return self.coded is not None
+    def quantizers(self) -> Mapping[PacketKind, PacketQuantizer]:
+        """By the kind of packets that they are for."""
+        fixed_length: dict[PacketKind, PacketQuantizer] = {PacketKind.FIXED_LENGTH: self.quantizer}
+        return fixed_length if self.coded is None else {**fixed_length, PacketKind.CODED: self.coded}
 
-    @property
-    def index_bits(self) -> int:
-        """Bits of one index: ceil(log2 K), so a codebook size that is no power of two wastes a part of a bit."""
-        return index_bits(self.quantizer.codewords)
+    def payloads(self, kind: PacketKind = PacketKind.FIXED_LENGTH) -> Payloads:
+        """How indices are sent in packets of ``kind``."""
+        return self.quantizers[kind].payloads(self.tokens)
 
     def bits(self, rate: int) -> int:
-        """Payload bits of one window at ``rate``."""
-        return self._stages(rate) * self.tokens * self.index_bits
+        """Payload bits of a fixed-length packet at ``rate``."""
+        return self.quantizer.payloads(self.tokens).bits(rate)
+
+    def payload_bits(self, indices: Indices, rate: int, kind: PacketKind) -> NDArray[np.int64]:
+        """Of every window's packet of ``kind``: [n]."""
+        payloads = self.payloads(kind)
+        return payloads.bits_of(indices.sent(payloads.stages(rate)))
 
     @torch.no_grad()
-    def encode(self, windows: NDArray[np.float32]) -> NDArray[np.uint16]:
-        """Indices [n, stages, tokens] of ``windows`` [n, channels, samples], for the highest rate.
+    def encode(self, windows: NDArray[np.float32], kind: PacketKind = PacketKind.FIXED_LENGTH) -> Indices:
+        """What packets of ``kind`` hold of ``windows`` [n, channels, samples], for the highest rate.
 
         A lower rate is a prefix of the stages. The firmware computes in float16 and may choose another codeword where
         two are nearly as near; ``edgecodec.deploy.oracle`` gives the firmware's very bits.
@@ -98,85 +106,29 @@ class Codec(nn.Module):
             EdgeCodecError: wrong shape, or NaN or Inf in a window.
         """
         self.eval()
-        windows = self._checked(windows)
-        return np.concatenate([
-            self.quantizer(self.encoder(self.normalize(batch))).indices.numpy().astype(np.uint16)
-            for batch in torch.split(torch.from_numpy(windows), BATCH)
-        ]) if len(windows) else np.zeros((0, self.quantizer.stages_of_rate[-1], self.tokens), np.uint16)
+        quantizer = self.quantizers[kind]
+        return Indices.joined([quantizer.encode(self.encoder(self.normalize(batch)))
+                               for batch in torch.split(torch.from_numpy(self._checked(windows)), BATCH)])
 
-    def word_numbers(self, indices: NDArray[np.uint16]) -> NDArray[np.int64]:
-        """Which of ``quantizer.codebooks``' words ``indices`` [n, stages, tokens] name: the same shape."""
-        return self.quantizer.word_numbers(torch.from_numpy(indices.astype(np.int64))).numpy()
+    def decode(self, indices: Indices, rate: int, kind: PacketKind = PacketKind.FIXED_LENGTH) -> NDArray[np.float32]:
+        """Windows [n, channels, samples] from what packets of ``kind`` hold at ``rate``."""
+        return self.windows_of(self.quantized_latents(indices, rate, kind))
 
-    @torch.no_grad()
-    def decode(self, indices: NDArray[np.uint16], rate: int) -> NDArray[np.float32]:
-        """Windows [n, channels, samples] from ``indices`` [n, stages of the rate or more, tokens]."""
-        self.eval()
-        stages = self._stages(rate)
-        if indices.ndim != 3 or indices.shape[1] < stages or indices.shape[2] != self.tokens:
-            raise EdgeCodecError(f"indices: shape {indices.shape}; rate {rate} needs [n, {stages}, {self.tokens}]")
-        if indices.size and int(indices[:, :stages].max()) >= self.quantizer.codewords:
-            raise EdgeCodecError(f"indices: {int(indices[:, :stages].max())} is no codeword of "
-                                 f"{self.quantizer.codewords}")
-        wanted = torch.from_numpy(indices[:, :stages].astype(np.int64))
-        return self.windows_of(self.quantizer.decode(wanted))
-
-    @torch.no_grad()
-    def encode_coded(self, windows: NDArray[np.float32]) -> ManyWindowIndices:
-        """What coded packets of ``windows`` [n, channels, samples] hold, for the highest rate.
+    def quantized_latents(self, indices: Indices, rate: int,
+                          kind: PacketKind = PacketKind.FIXED_LENGTH) -> Tensor:
+        """The latents [n, tokens, dimension] of what packets of ``kind`` hold at ``rate``.
 
         Raises:
-            EdgeCodecError: wrong shape, NaN or Inf in a window, or a codec without coded packets.
+            EdgeCodecError: no such rate, too few stages, or an index without codeword.
         """
-        self.eval()
-        quantizer, coded = self.for_coded()
-        regimes = np.zeros(len(windows), np.uint16)
-        indices = np.zeros((len(windows), coded.stages_of_rate[-1]), np.uint16)
-        for start in range(0, len(windows), BATCH):
-            batch = slice(start, start + BATCH)
-            latent = self.encoder(self.normalize(torch.from_numpy(self._checked(windows[batch]))))
-            rotated = [quantizer.into(number, latent)[:, 0] for number in range(len(quantizer.regimes))]
-            regimes[batch] = regime = coded.choose(rotated).numpy()
-            for number in np.unique(regime):
-                mine = np.flatnonzero(regime == number)
-                indices[start + mine] = coded.encode(rotated[number][mine], number).numpy()
-        return ManyWindowIndices(regimes, indices)
-
-    def decode_coded(self, sent: ManyWindowIndices, rate: int) -> NDArray[np.float32]:
-        """Windows [n, channels, samples] from what coded packets hold at ``rate``."""
-        return self.windows_of(self.coded_latents(sent, rate))
-
-    @torch.no_grad()
-    def coded_latents(self, sent: ManyWindowIndices, rate: int) -> Tensor:
-        """The quantized latents [n, 1, dimension] of what coded packets hold at ``rate``.
-
-        Raises:
-            EdgeCodecError: no such rate, or a codec without coded packets.
-        """
-        self._stages(rate)
-        quantizer, coded = self.for_coded()
-        latent = torch.zeros(len(sent.regimes), 1, quantizer.dimension)
-        for number in np.unique(sent.regimes):
-            mine = np.flatnonzero(sent.regimes == number)
-            own = torch.from_numpy(sent.indices[mine, : coded.stages_of_rate[rate - 1]].astype(np.int64))
-            latent[mine] = quantizer.out_of(number, coded.decode(own, number)[:, None])
-        return latent
-
-    def coded_payloads(self, sent: ManyWindowIndices, rate: int) -> list[bytes]:
-        """What coded packets at ``rate`` carry, one per window."""
-        self._stages(rate)
-        _, coded = self.for_coded()
-        return coded.tables.encode_many(sent.regimes, sent.indices[:, : coded.stages_of_rate[rate - 1]])
-
-    def for_coded(self) -> tuple[RegimeQuantizer, CodedQuantizer]:
-        """What coded packets are made with.
-
-        Raises:
-            EdgeCodecError: the codec has none.
-        """
-        if self.coded is None:
-            raise EdgeCodecError(f"codec {self.name}: has no coded packets; send fixed-length ones")
-        return cast(RegimeQuantizer, self.quantizer), self.coded
+        payloads = self.payloads(kind)
+        stages = payloads.stages(rate)
+        if indices.words.ndim != 3 or indices.words.shape[1] < stages or indices.words.shape[2] != self.tokens:
+            raise EdgeCodecError(f"indices: shape {indices.words.shape}; rate {rate} needs [n, {stages}, "
+                                 f"{self.tokens}]")
+        sent = indices.sent(stages)
+        payloads.check(sent)
+        return self.quantizers[kind].decode(sent)
 
     @torch.no_grad()
     def latents(self, windows: NDArray[np.float32]) -> Tensor:
@@ -185,24 +137,17 @@ class Codec(nn.Module):
         Raises:
             EdgeCodecError: wrong shape, or NaN or Inf in a window.
         """
-        if self.training:
-            self.eval()
+        self.eval()
         batches = torch.split(torch.from_numpy(self._checked(windows)), BATCH)
         return torch.cat([self.encoder(self.normalize(batch)) for batch in batches])
 
     @torch.no_grad()
     def windows_of(self, latent: Tensor) -> NDArray[np.float32]:
         """What the decoder makes of ``latent`` [n, tokens, dimension]: [n, channels, samples], in their unit."""
-        if self.training:
-            self.eval()
+        self.eval()
         rebuilt = [self.decoder(batch) / self.scale[:, None] + self.offset[:, None]
                    for batch in torch.split(latent, BATCH)]
         return cast(NDArray[np.float32], torch.cat(rebuilt).numpy())
-
-    def _stages(self, rate: int) -> int:
-        if rate not in self.rates:
-            raise EdgeCodecError(f"rate {rate}: this codec was trained for rates 1 to {len(self.rates)}")
-        return self.quantizer.stages_of_rate[rate - 1]
 
     def _checked(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         shape = (self.window.channels, self.window.samples)
@@ -256,9 +201,14 @@ def _load_model(folder: Path) -> Codec:
     codebooks = CodebookParams(**{name: described["training"][name] for name in CodebookParams.model_fields})
     codec = build_codec(described["codec"], window, sizes, codebooks)
     try:
-        codec.load_state_dict(load_file(weights))
+        codec.load_state_dict({_present_name(name): value for name, value in load_file(weights).items()})
     except RuntimeError as error:
         raise EdgeCodecError(f"{weights}: does not fit model.json ({str(error).splitlines()[0]}); "
                              "run the stage train again") from None
     codec.eval()
     return codec
+
+
+def _present_name(name: str) -> str:
+    """Of a value in models from before codec paper had regimes, of which it has one."""
+    return re.sub(r"^quantizer\.(?=stages|coordinates)", "quantizer.regimes.0.", name)

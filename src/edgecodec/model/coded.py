@@ -19,9 +19,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.optimize
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from edgecodec.model.regimes import PacketQuantizer, RegimeQuantizer
 from edgecodec.packets.entropy import PRECISION_BITS, EntropyTables, quantize_frequencies
+from edgecodec.packets.indices import Indices
+from edgecodec.packets.payloads import CodedPayloads
 
 ITERATIONS = 12  # of the generalized Lloyd algorithm
 MARGIN = 1.4  # small codebooks are no ideal quantizer: late bits save this much less than the water level says
@@ -38,10 +41,16 @@ class CodedStage:
     price: float  # of a bit, in squared latent
 
     def choose(self, part: Tensor) -> Tensor:
-        """The indices [n] of the residuals ``part`` [n, codeword samples]."""
+        """The words [n] for the residuals ``part`` [n, codeword samples]."""
         bits = PRECISION_BITS - torch.log2(self.frequencies.float())
         cost = self.codewords.square().sum(dim=1) + self.price * bits  # [codewords]
         return (2 * part @ self.codewords.T - cost).argmax(dim=1)
+
+    def take(self, residual: Tensor) -> Tensor:
+        """Subtract from ``residual`` [n, dimension] the words [n] that are chosen for it."""
+        word = self.choose(residual[:, self.coordinates])
+        residual[:, self.coordinates] -= self.codewords[word]
+        return word
 
 
 def fit_stage(residual: Tensor, codewords: int, samples: int, price: float, generator: torch.Generator) -> CodedStage:
@@ -55,9 +64,9 @@ def fit_stage(residual: Tensor, codewords: int, samples: int, price: float, gene
     words[0] = 0
     stage = CodedStage(where, words, _frequencies(torch.ones(codewords)), price)
     for _ in range(ITERATIONS):
-        index = stage.choose(points)
-        count = torch.bincount(index, minlength=codewords)
-        total = torch.zeros_like(words).index_add_(0, index, points)
+        chosen = stage.choose(points)
+        count = torch.bincount(chosen, minlength=codewords)
+        total = torch.zeros_like(words).index_add_(0, chosen, points)
         fresh = points[torch.randint(len(points), (codewords,), generator=generator)]  # for words that nobody chose
         words = torch.where(count[:, None] > 0, total / count.clamp(min=1)[:, None], fresh)
         stage = CodedStage(where, words, _frequencies(count), price)
@@ -69,19 +78,34 @@ def _frequencies(count: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class _Run:
-    """What some stages find, and what they leave."""
+class CodedStages:
+    """The codebooks of one regime, in the order they are sent, for latents [n, 1, dimension] in its coordinates."""
 
-    indices: Tensor  # [n, stages]
-    residual: Tensor  # [n, dimension]
+    stages: tuple[CodedStage, ...]
+    dimension: int
+
+    def residual(self, latent: Tensor, stages: int) -> Tensor:
+        """What the first ``stages`` stages leave."""
+        residual = latent[:, 0].clone()
+        for stage in self.stages[:stages]:
+            stage.take(residual)
+        return residual[:, None]
+
+    def encode(self, latent: Tensor) -> Tensor:
+        """The words [n, stages, 1]."""
+        residual = latent[:, 0].clone()
+        return torch.stack([stage.take(residual) for stage in self.stages], dim=1)[:, :, None]
+
+    def decode(self, words: Tensor) -> Tensor:
+        """The latents of ``words`` [n, stages sent, 1]."""
+        latent = torch.zeros(len(words), self.dimension)
+        for stage, word in zip(self.stages, words[:, :, 0].unbind(dim=1), strict=False):
+            latent[:, stage.coordinates] += stage.codewords[word]
+        return latent[:, None]
 
 
-class CodedQuantizer(nn.Module):
-    """Entropy-constrained codebooks for every regime; rate r sends the first ``stages_of_rate[r - 1]`` stages.
-
-    Latents are in their regime's coordinates (:class:`~edgecodec.model.regimes.RegimeQuantizer` rotates them there).
-    As there, a window's regime is the one whose stages of the lowest rate leave the least: here, of these codebooks.
-    """
+class CodedQuantizer(PacketQuantizer):
+    """Entropy-constrained codebooks for every regime of ``shared``, in its coordinates."""
 
     coordinates: Tensor  # [regimes, stages, codeword samples]
     codewords: Tensor  # [regimes, stages, codewords, codeword samples]
@@ -89,11 +113,13 @@ class CodedQuantizer(nn.Module):
     prices: Tensor  # [regimes, stages]
     regime_frequencies: Tensor  # [regimes]
 
-    def __init__(self, regimes: int, dimension: int, codewords: int, codeword_samples: int,
+    def __init__(self, shared: RegimeQuantizer, codewords: int, codeword_samples: int,
                  stages_of_rate: tuple[int, ...]) -> None:
         super().__init__()
-        self.dimension = dimension
+        self._shared = (shared,)  # in a tuple: no part of this module, whose state it would become
+        self.dimension = shared.dimension
         self.stages_of_rate = stages_of_rate
+        regimes = len(shared.regimes)
         stages = stages_of_rate[-1]
         self.register_buffer("coordinates", torch.zeros(regimes, stages, codeword_samples, dtype=torch.int64))
         self.register_buffer("codewords", torch.zeros(regimes, stages, codewords, codeword_samples))
@@ -101,11 +127,21 @@ class CodedQuantizer(nn.Module):
         self.register_buffer("prices", torch.zeros(regimes, stages))
         self.register_buffer("regime_frequencies", _frequencies(torch.ones(regimes)))
 
-    def stages(self, regime: int) -> list[CodedStage]:
-        """In the order they are sent."""
-        return [CodedStage(*stage) for stage in zip(
-            self.coordinates[regime], self.codewords[regime], self.frequencies[regime], self.prices[regime].tolist(),
-            strict=True)]
+    @property
+    def quantizers(self) -> list[CodedStages]:
+        """Of every regime."""
+        return [CodedStages(tuple(CodedStage(*stage) for stage in zip(*of_regime, strict=True)), self.dimension)
+                for of_regime in zip(self.coordinates, self.codewords, self.frequencies, self.prices.tolist(),
+                                     strict=True)]
+
+    def into(self, regime: int, latent: Tensor) -> Tensor:
+        return self._shared[0].into(regime, latent)
+
+    def out_of(self, regime: int, rotated: Tensor) -> Tensor:
+        return self._shared[0].out_of(regime, rotated)
+
+    def payloads(self, tokens: int) -> CodedPayloads:
+        return CodedPayloads(self.stages_of_rate, self.tables)
 
     @property
     def tables(self) -> EntropyTables:
@@ -134,38 +170,20 @@ class CodedQuantizer(nn.Module):
                 rate = next(rate for rate, stages in enumerate(self.stages_of_rate) if number < stages)
                 stage = fit_stage(residual, self.codewords.shape[2], self.codewords.shape[3],
                                   MARGIN * prices[rate] * errors[regime], generator)
-                residual[:, stage.coordinates] -= stage.codewords[stage.choose(residual[:, stage.coordinates])]
+                stage.take(residual)
                 self.coordinates[regime, number] = stage.coordinates
                 self.codewords[regime, number] = stage.codewords
                 self.frequencies[regime, number] = stage.frequencies
                 self.prices[regime, number] = stage.price
 
-    def choose(self, latents: list[Tensor]) -> Tensor:
-        """The regime [n] of windows with the latents [n, dimension] in the coordinates of every regime."""
-        contested = self.stages_of_rate[0]
-        return torch.stack([self._run(self.stages(regime)[:contested], latent).residual.square().sum(dim=1)
-                            for regime, latent in enumerate(latents)]).argmin(dim=0)
-
-    def encode(self, latent: Tensor, regime: int) -> Tensor:
-        """Indices [n, stages] of ``latent`` [n, dimension] of ``regime``."""
-        return self._run(self.stages(regime), latent).indices
-
-    @staticmethod
-    def _run(stages: list[CodedStage], latent: Tensor) -> _Run:
-        residual = latent.clone()
-        indices = []
-        for stage in stages:
-            index = stage.choose(residual[:, stage.coordinates])
-            residual[:, stage.coordinates] -= stage.codewords[index]
-            indices.append(index)
-        return _Run(torch.stack(indices, dim=1), residual)
-
-    def decode(self, indices: Tensor, regime: int) -> Tensor:
-        """The latents [n, dimension] of ``indices`` [n, stages sent] of ``regime``."""
-        latent = torch.zeros(len(indices), self.dimension)
-        for stage, index in zip(self.stages(regime), indices.unbind(dim=1), strict=False):
-            latent[:, stage.coordinates] += stage.codewords[index]
-        return latent
+    @torch.no_grad()
+    def encode(self, latent: Tensor) -> Indices:
+        regime = self.choose(latent)
+        words = torch.zeros(len(latent), self.stages_of_rate[-1], 1, dtype=torch.int64)
+        for number, quantizer in enumerate(self.quantizers):
+            mine = regime == number
+            words[mine] = quantizer.encode(self.into(number, latent)[mine])
+        return Indices(*(each.numpy().astype(np.uint16) for each in (regime, words)))
 
 
 def common_price(variances: list[Tensor], shares: Tensor, errors: list[float], bits: float) -> float:

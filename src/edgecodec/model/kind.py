@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from edgecodec.model.coded import CodedQuantizer
-from edgecodec.model.quantizer import ResidualQuantizer
 from edgecodec.model.regimes import RegimeQuantizer
 from edgecodec.params import CodebookParams, Section
 
-Quantizer = ResidualQuantizer | RegimeQuantizer
 Floats = NDArray[np.float32]
 
 
@@ -39,7 +37,7 @@ class Parts:
 
     encoder: nn.Module  # normalised window [n, channels, samples] to latent [n, tokens, dimension]
     decoder: nn.Module  # the way back
-    quantizer: Quantizer
+    quantizer: RegimeQuantizer
     tokens: int
     coded: CodedQuantizer | None = None  # for packets of variable length
     coefficient_groups: Mapping[str, slice] = field(default_factory=dict)  # what a flattened latent's entries stand for

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edgecodec.model.kind import Floats, Kind, Parts, WindowFormat
-from edgecodec.model.quantizer import ResidualQuantizer
+from edgecodec.model.regimes import RegimeQuantizer
 from edgecodec.params import CodebookParams, PaperParams
 
 LATENT_SAMPLES_PER_WINDOW_SAMPLE = 8  # three strides of 2
@@ -199,9 +199,9 @@ def _build(window: WindowFormat, sizes: PaperParams, codebooks: CodebookParams) 
     encoder = PaperEncoder(window.channels, sizes.latent_channels)
     decoder = PaperDecoder(window.channels, sizes.latent_channels, window.samples)
     dimension = window.samples // LATENT_SAMPLES_PER_WINDOW_SAMPLE  # a codeword is a whole token
-    quantizer = ResidualQuantizer(
-        dimension, dimension, sizes.codewords, tuple(range(1, sizes.rates + 1)),
-        codebooks.ema_decay, codebooks.dead_codeword_threshold, codebooks.codebook_iterations)
+    quantizer = RegimeQuantizer(
+        1, dimension, dimension, sizes.codewords, tuple(range(1, sizes.rates + 1)), codebooks.ema_decay,
+        codebooks.dead_codeword_threshold, codebooks.codebook_iterations, rotated=False)
     return Parts(encoder, decoder, quantizer, sizes.latent_channels)
 
 

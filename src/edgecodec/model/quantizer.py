@@ -19,7 +19,8 @@ from vector_quantize_pytorch import VectorQuantize
 @dataclass(frozen=True)
 class Quantized:
     latent: Tensor  # [n, tokens, dimension], with a straight-through gradient
-    indices: Tensor  # [n, stages, tokens], -1 where an item sent fewer stages
+    regime: Tensor  # [n]
+    words: Tensor  # [n, stages, tokens] of the regime's codebooks, -1 where an item sent fewer stages
     commitment: Tensor  # scalar: mean squared distance of the encoder's latent to its quantized self
     reseeded: Tensor  # [stages], share of the codewords that were dead and drawn anew at this step
 
@@ -53,11 +54,6 @@ class ResidualQuantizer(nn.Module):
                            sync_codebook=False)  # where several processes train, each sees the latents of all
             for words in [first_codewords or codewords] + [codewords] * (stages_of_rate[-1] - 1)
         )
-
-    @property
-    def quantizers(self) -> list[ResidualQuantizer]:
-        """Of every regime: there is one."""
-        return [self]
 
     @property
     def codebooks(self) -> list[Tensor]:
@@ -96,21 +92,22 @@ class ResidualQuantizer(nn.Module):
         """
         sent = torch.full((len(latent),), len(self.stages)) if stages_sent is None else stages_sent
         residual = latent.detach().clone()
-        indices, reseeded = [], []
+        words, reseeded = [], []
         for number, (stage, where) in enumerate(zip(self.stages, self.coordinates, strict=True)):
             taking = sent > number  # [n]
-            index = torch.full(latent.shape[:2], -1)
+            word = torch.full(latent.shape[:2], -1)
             if bool(taking.any()):
                 left = residual[taking]  # [n taking, tokens, dimension]
-                codeword, index[taking], _ = stage(left[..., where])  # [n taking, tokens, codeword samples]
+                codeword, word[taking], _ = stage(left[..., where])  # [n taking, tokens, codeword samples]
                 left[..., where] -= codeword.detach()
                 residual[taking] = left
-            indices.append(index)
+            words.append(word)
             reseeded.append(_share_of_reseeded(stage) if self.training and bool(taking.any()) else torch.zeros(()))
         quantized = latent.detach() - residual
         return Quantized(
             latent=latent + (quantized - latent).detach(),
-            indices=torch.stack(indices, dim=1),
+            regime=torch.zeros(len(latent), dtype=torch.int64),
+            words=torch.stack(words, dim=1),
             commitment=(latent - quantized).square().mean(),
             reseeded=torch.stack(reseeded),
         )
@@ -125,19 +122,11 @@ class ResidualQuantizer(nn.Module):
             residual[..., where] = part - codebook[nearest]
         return residual
 
-    def word_numbers(self, indices: Tensor) -> Tensor:
-        """Which of :attr:`codebooks`' words ``indices`` name: themselves."""
-        return indices
-
-    def to_latent(self, sums: Tensor, regime: Tensor) -> Tensor:
-        """The latents of sums of codewords [n, tokens, dimension]: themselves, whatever the one ``regime`` [n]."""
-        return sums
-
-    def decode(self, indices: Tensor) -> Tensor:
-        """Sum the codewords of ``indices`` [n, stages sent, tokens] onto their coordinates: [n, tokens, dimension]."""
-        latent = torch.zeros(len(indices), indices.shape[2], self.dimension)
-        for where, codebook, index in zip(self.coordinates, self.codebooks, indices.unbind(dim=1), strict=False):
-            latent[..., where] += codebook[index]
+    def decode(self, words: Tensor) -> Tensor:
+        """Sum the codewords of ``words`` [n, stages sent, tokens] onto their coordinates: [n, tokens, dimension]."""
+        latent = torch.zeros(len(words), words.shape[2], self.dimension)
+        for where, codebook, word in zip(self.coordinates, self.codebooks, words.unbind(dim=1), strict=False):
+            latent[..., where] += codebook[word]
         return latent
 
 

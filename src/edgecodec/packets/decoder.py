@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.packets.packet import CodedFormat, PacketFormat, PacketKind, SealedPacket, open_packet
+from edgecodec.packets.indices import Indices
+from edgecodec.packets.kind import PacketKind
+from edgecodec.packets.packet import PacketFormat, SealedPacket, open_packet
 from edgecodec.packets.receiver import Receiver
 
 STREAMED = 256  # packets that a stream decodes at a time
@@ -28,12 +30,20 @@ class DecodedWindows:
     sequence: NDArray[np.int64]  # [n]
 
 
-@dataclass(frozen=True)
-class _Numbered:
-    """A packet that is sound so far, and the number that errors about it tell."""
+@dataclass(frozen=True, eq=False)
+class _Alike:
+    """Some packets of one kind and rate."""
 
-    number: int
-    packet: SealedPacket
+    kind: PacketKind
+    numbers: tuple[int, ...]
+    packets: tuple[SealedPacket, ...]
+    indices: Indices
+
+
+@dataclass(frozen=True, eq=False)
+class _Reading:
+    alike: tuple[_Alike, ...]
+    flaws: Mapping[int, str]  # of the packets that cannot be decoded, by number
 
 
 class PacketDecoder:
@@ -60,24 +70,22 @@ class PacketDecoder:
             EdgeCodecError: a packet is absent, damaged, cut short or of another model; the text gives its number, which
                 counts from ``first_number``.
         """
-        opened = [self._open(number, packet) for number, packet in enumerate(packets, first_number)]
-        windows = np.empty((len(opened), self.codec.channels, self.codec.samples), np.float32)
-        for kind, quantizer in zip(self.form.kinds, self.codec.quantizers, strict=True):
-            alike = [each for each in opened if each.packet.kind is kind]
-            indices = self._fixed_length(alike) if kind is PacketKind.FIXED_LENGTH else self._coded(alike)
-            which = [each.number - first_number for each in alike]
-            windows[which] = self.receiver.rebuild(quantizer, indices)
-        return DecodedWindows(windows, np.array([each.packet.rate for each in opened], np.int32),
-                              np.array([each.packet.sequence for each in opened], np.int64))
+        reading = self._read(packets)
+        for number, flaw in reading.flaws.items():
+            raise EdgeCodecError(f"packet {first_number + number}: {flaw}")
+        n = len(packets)
+        windows = np.empty((n, self.codec.channels, self.codec.samples), np.float32)
+        rate, sequence = np.empty(n, np.int32), np.empty(n, np.int64)
+        for alike in reading.alike:
+            which = list(alike.numbers)
+            windows[which] = self.receiver.rebuild(self.codec.quantizers[alike.kind], alike.indices)
+            rate[which] = [packet.rate for packet in alike.packets]
+            sequence[which] = [packet.sequence for packet in alike.packets]
+        return DecodedWindows(windows, rate, sequence)
 
-    def flaw(self, packet: bytes | None) -> str | None:
-        """Why ``packet`` cannot be decoded; None if it can."""
-        try:
-            opened = open_packet(self.form, _bytes_of(packet))
-            self.form.payloads(opened.kind).indices(opened.rate, opened.payload)
-        except EdgeCodecError as error:
-            return str(error).removeprefix("packet: ")
-        return None
+    def flaws(self, packets: Sequence[bytes | None]) -> Mapping[int, str]:
+        """Why packets cannot be decoded, by their numbers, in order; of those that can there is nothing."""
+        return self._read(packets).flaws
 
     def stream(self, packets: Iterable[bytes | None]) -> Iterator[DecodedWindows]:
         """Decode any number of packets, some at a time: memory does not grow with their number.
@@ -90,34 +98,32 @@ class PacketDecoder:
             yield self.decode(batch, number)
             number += len(batch)
 
-    def _open(self, number: int, packet: bytes | None) -> _Numbered:
-        with _naming(number):
-            return _Numbered(number, open_packet(self.form, _bytes_of(packet)))
-
-    def _fixed_length(self, packets: Sequence[_Numbered]) -> list[NDArray[np.uint16]]:
-        """Indices [stages of its rate, tokens] of every packet."""
-        indices = []
-        for each in packets:
-            with _naming(each.number):
-                indices.append(self.form.indices(each.packet.rate, each.packet.payload))
-        return indices
-
-    def _coded(self, packets: Sequence[_Numbered]) -> list[NDArray[np.uint16]]:
-        """The same; payloads of a rate all at once, which is many times faster than one by one."""
-        coded = self.form.payloads(PacketKind.CODED)
-        assert isinstance(coded, CodedFormat)
-        indices: dict[int, NDArray[np.uint16]] = {}
-        for rate in {each.packet.rate for each in packets}:
-            alike = [each for each in packets if each.packet.rate == rate]
+    def _read(self, packets: Sequence[bytes | None]) -> _Reading:
+        flaws: dict[int, str] = {}
+        opened: dict[tuple[PacketKind, int], dict[int, SealedPacket]] = defaultdict(dict)
+        for number, packet in enumerate(packets):
             try:
-                found = coded.indices_of_many(rate, [each.packet.payload for each in alike])
-            except EdgeCodecError:
-                for each in alike:
-                    with _naming(each.number):
-                        coded.indices(rate, each.packet.payload)
-                raise
-            indices.update(zip((each.number for each in alike), found, strict=True))
-        return [indices[each.number] for each in packets]
+                sealed = open_packet(self.form, _bytes_of(packet))
+                opened[sealed.kind, sealed.rate][number] = sealed
+            except EdgeCodecError as error:
+                flaws[number] = _flaw(error)
+        alike = tuple(each for sealed in opened.values() for each in self._read_alike(sealed, flaws))
+        return _Reading(alike, dict(sorted(flaws.items())))
+
+    def _read_alike(self, sealed: Mapping[int, SealedPacket], flaws: dict[int, str]) -> Iterator[_Alike]:
+        """``sealed`` are of one kind and rate, by number. They are read all at once, which is many times faster than
+        one by one; if any is flawed, in halves, and its flaw is added to ``flaws``."""
+        first, *others = sealed.values()
+        try:
+            indices = self.form.payloads(first.kind).read(first.rate, [each.payload for each in sealed.values()])
+            yield _Alike(first.kind, tuple(sealed), tuple(sealed.values()), indices)
+        except EdgeCodecError as error:
+            if not others:
+                flaws.update(dict.fromkeys(sealed, _flaw(error)))
+                return
+            numbered, middle = list(sealed.items()), len(sealed) // 2
+            for half in (numbered[:middle], numbered[middle:]):
+                yield from self._read_alike(dict(half), flaws)
 
 
 def _bytes_of(packet: object) -> bytes:
@@ -129,10 +135,5 @@ def _bytes_of(packet: object) -> bytes:
     raise EdgeCodecError(f"packet: no packet, but {type(packet).__name__}; give bytes")
 
 
-@contextmanager
-def _naming(number: int) -> Iterator[None]:
-    """Errors about a packet tell its number."""
-    try:
-        yield
-    except EdgeCodecError as error:
-        raise EdgeCodecError(f"packet {number}: {str(error).removeprefix('packet: ')}") from None
+def _flaw(error: EdgeCodecError) -> str:
+    return str(error).removeprefix("packet: ")

@@ -24,12 +24,10 @@ A payload that decodes is the very one that :meth:`EntropyTables.encode` writes 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -46,24 +44,6 @@ _LIMB_DIGITS = 3
 _LIMB = float(SLOTS**_LIMB_DIGITS)
 _DIGIT_SHIFTS = PRECISION_BITS * np.arange(_LIMB_DIGITS, dtype=np.uint64)[::-1]
 _WINDOWS_AT_ONCE = 8192  # enough to forget about Python, few enough for the cache
-
-Indices = Sequence[int] | NDArray[np.integer[Any]]
-
-
-@dataclass(frozen=True, eq=False)
-class WindowIndices:
-    """What one payload says."""
-
-    regime: int
-    indices: NDArray[np.uint16]  # [stages]
-
-
-@dataclass(frozen=True, eq=False)
-class ManyWindowIndices:
-    """What many payloads say."""
-
-    regimes: NDArray[np.uint16]  # [windows]
-    indices: NDArray[np.uint16]  # [windows, stages]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,61 +84,26 @@ class EntropyTables:
         """That of the regimes, then regime by regime those of the stages."""
         return (self.regime_frequencies, *(table for tables in self.word_frequencies for table in tables))
 
-    def encode(self, regime: int, indices: Indices) -> bytes:
-        """The payload of one window.
+    def encode(self, symbols: NDArray[np.int64]) -> list[bytes]:
+        """The payloads of windows.
 
         Args:
-            indices: [stages]; at a lower rate fewer stages than there are tables for.
+            symbols: [windows, 1 + stages], of every window its regime and a word per stage; at a lower rate fewer
+                stages than there are tables for.
 
         Raises:
-            EdgeCodecError: no such regime, more stages than tables, or an index outside its alphabet.
+            EdgeCodecError: as of :meth:`check`.
         """
-        first = last = scale = 0
-        for low, frequency in reversed(self._slots(regime, indices)):
-            first = (low << scale) + frequency * first
-            last = (low << scale) + frequency * last + frequency - 1
-            scale += PRECISION_BITS
-        size = -(-scale // 8)
-        return _shortest(*((number << 8 * size - scale).to_bytes(size, "big") for number in (first, last)))
-
-    def decode(self, payload: bytes, stages: int) -> WindowIndices:
-        """The regime and the ``stages`` indices that were encoded as ``payload``.
-
-        Raises:
-            EdgeCodecError: more stages than tables, or no window of so many stages has this payload.
-        """
-        self._check_stages(stages)
-        scale = PRECISION_BITS * (1 + stages)
-        number = (int.from_bytes(payload, "big") << scale) >> 8 * len(payload)
-        symbols: list[int] = []
-        for position in range(1 + stages):
-            scale -= PRECISION_BITS
-            regime = symbols[0] if symbols else 0
-            word = int(self._words[regime, position, number >> scale])
-            low, end = self._cumulative[regime, position, word : word + 2].tolist()
-            number = (number - (low << scale)) // (end - low)
-            symbols.append(word)
-        if self.encode(symbols[0], symbols[1:]) != payload:
-            raise _refused("payload", payload, stages)
-        return WindowIndices(symbols[0], np.array(symbols[1:], np.uint16))
-
-    def bits(self, regime: int, indices: Indices) -> float:
-        """Cost of one window in bits, before it is rounded up to bytes. Arguments and errors as of :meth:`encode`."""
-        return sum(PRECISION_BITS - math.log2(frequency) for _, frequency in self._slots(regime, indices))
-
-    def encode_many(self, regimes: NDArray[np.uint16], indices: NDArray[np.uint16]) -> list[bytes]:
-        """As :meth:`encode`, for regimes [windows] and indices [windows, stages]."""
-        self._check_stages(indices.shape[1])
-        symbols = np.column_stack([regimes, indices]).astype(np.int64)
-        self._check_symbols(symbols)
+        self.check(symbols)
         return [payload for start in range(0, len(symbols), _WINDOWS_AT_ONCE)
                 for payload in self._encode_block(symbols[start : start + _WINDOWS_AT_ONCE])]
 
-    def decode_many(self, payloads: Sequence[bytes], stages: int) -> ManyWindowIndices:
-        """As :meth:`decode`, for payloads of equally many stages.
+    def decode(self, payloads: Sequence[bytes], stages: int) -> NDArray[np.uint16]:
+        """The symbols [windows, 1 + stages] that were encoded as ``payloads``.
 
         Raises:
-            EdgeCodecError: as :meth:`decode`; the text names the first payload that is refused.
+            EdgeCodecError: more stages than tables, or no window of so many stages has such a payload; the text names
+                the first that is refused.
         """
         self._check_stages(stages)
         symbols = np.empty((len(payloads), 1 + stages), np.int64)
@@ -167,9 +112,10 @@ class EntropyTables:
             decoded = self._decode_block(block, stages)
             for number, (payload, encoded) in enumerate(zip(block, self._encode_block(decoded), strict=True), start):
                 if payload != encoded:
-                    raise _refused(f"payload {number}", payload, stages)
+                    raise EdgeCodecError(f"payload {number}: no window of {stages} stages has these {len(payload)} "
+                                         "bytes; they are damaged, or the sender is faulty; leave them out")
             symbols[start : start + len(block)] = decoded
-        return ManyWindowIndices(symbols[:, 0].astype(np.uint16), symbols[:, 1:].astype(np.uint16))
+        return symbols.astype(np.uint16)
 
     @cached_property
     def _tables(self) -> tuple[tuple[NDArray[np.uint16], ...], ...]:
@@ -196,21 +142,16 @@ class EntropyTables:
         return np.array([[np.repeat(np.arange(len(table), dtype=np.uint16), table) for table in tables]
                          for tables in self._tables])
 
-    def _slots(self, regime: int, indices: Indices) -> list[tuple[int, int]]:
-        """Of every symbol: its first slot, and how many it has."""
-        symbols = np.array([regime, *indices], np.int64)
-        self._check_stages(len(symbols) - 1)
-        self._check_symbols(symbols[np.newaxis])
-        positions = np.arange(len(symbols))
-        low, end = (self._cumulative[regime, positions, symbols + edge] for edge in (0, 1))
-        return list(zip(low.tolist(), (end - low).tolist(), strict=True))
-
     def _check_stages(self, stages: int) -> None:
         if not 0 <= stages <= self.stages:
             raise EdgeCodecError(f"payload of {stages} stages: the entropy tables are for at most {self.stages}")
 
-    def _check_symbols(self, symbols: NDArray[np.int64]) -> None:
-        """Refuse ``symbols`` [windows, 1 + stages] that have no slots."""
+    def check(self, symbols: NDArray[np.int64]) -> None:
+        """
+        Raises:
+            EdgeCodecError: no such regime, more stages than tables, or a word outside its alphabet.
+        """
+        self._check_stages(symbols.shape[1] - 1)
         regimes = symbols[:, 0]
         if (absent := (regimes < 0) | (regimes >= self.regimes)).any():
             raise EdgeCodecError(f"regime {regimes[absent][0]}: the entropy tables are for 0 to {self.regimes - 1}")
@@ -221,13 +162,13 @@ class EntropyTables:
                                  f"{regimes[window]} has {sizes[window, position]} words there")
 
     def _slots_of_column(self, symbols: NDArray[np.int64], position: int) -> tuple[NDArray[np.float64], ...]:
-        """As :meth:`_slots`, of the symbols at ``position`` in all windows."""
+        """Of the symbols at ``position`` in all windows: their first slots, and how many they have."""
         low, end = (self._cumulative[symbols[:, 0], position, symbols[:, position] + edge].astype(np.float64)
                     for edge in (0, 1))
         return low, end - low
 
     def _encode_block(self, symbols: NDArray[np.int64]) -> list[bytes]:
-        """As :meth:`encode`, of ``symbols`` [windows, 1 + stages] that are in their alphabets."""
+        """As :meth:`encode`, of symbols that are in their alphabets."""
         windows, digits = symbols.shape
         limbs = _limbs(digits)
         unit = float(SLOTS ** (_LIMB_DIGITS * limbs - digits))  # the digits behind the last symbol's stay 0
@@ -243,7 +184,7 @@ class EntropyTables:
                 np.floor(np.multiply(number, 1 / _LIMB, out=carry), out=carry)
                 number -= np.multiply(carry, _LIMB, out=shifted)
             numbers[limb] = low * weight + numbers[limb] * frequency + carry
-        return _shortest_of_many(*_bytes_of_limbs(numbers))
+        return _shortest(*_bytes_of_limbs(numbers))
 
     def _decode_block(self, payloads: Sequence[bytes], stages: int) -> NDArray[np.int64]:
         """As :meth:`decode`, without a look at whether the payloads are any window's: [windows, 1 + stages]."""
@@ -301,19 +242,9 @@ def _check_table(name: str, frequencies: NDArray[np.uint16]) -> None:
                              "make them with quantize_frequencies")
 
 
-def _refused(name: str, payload: bytes, stages: int) -> EdgeCodecError:
-    return EdgeCodecError(f"{name}: no window of {stages} stages has these {len(payload)} bytes; they are damaged, or "
-                          "the sender is faulty; leave them out")
-
-
-def _shortest(first: bytes, last: bytes) -> bytes:
-    """The shortest beginning of ``last`` that is not below ``first`` once zeros stand behind it."""
-    size = next(size for size in range(len(last) + 1) if last[:size].ljust(len(last), b"\0") >= first)
-    return last[:size]
-
-
-def _shortest_of_many(first: NDArray[np.uint8], last: NDArray[np.uint8]) -> list[bytes]:
-    """As :func:`_shortest`, row by row: up to the byte where ``last`` exceeds ``first``, or where ``first`` ends."""
+def _shortest(first: NDArray[np.uint8], last: NDArray[np.uint8]) -> list[bytes]:
+    """Row by row the shortest beginning of ``last`` that is not below ``first`` once zeros stand behind it: up to the
+    byte where ``last`` exceeds ``first``, or where ``first`` ends."""
     windows, size = first.shape
     end = np.ones((windows, 1), bool)
     exceeding = np.argmax(np.hstack([first != last, end]), axis=1) + 1

@@ -11,7 +11,7 @@ writes *views* of it: ``rows`` of ``channels`` halfwords, time-major, without ga
       latent view [regimes * tokens, dimension]  a window's tokens in the coordinates of every regime
       Quantizer  > indices [stages, tokens]      residual vector quantizer, stage by stage
 
-A codec may have a second quantizer of the same latent, for coded packets: the same arithmetic, other codebooks.
+A codec has a quantizer for every kind of packets: of the same latent, by the same arithmetic, with other codebooks.
 
 Storage is float16, and order defines the result. A product sum runs over taps, inside a tap over channel pairs; its
 ``acc`` is a float32 and starts at +0, in a convolution at ``0 + bias`` or ``f32(0 + bias + residual)``. There are two
@@ -33,6 +33,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -41,6 +42,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.packets.entropy import EntropyTables, cumulative_frequencies
+from edgecodec.packets.kind import PacketKind
 
 FORMAT = 4  # of codec.json
 Arithmetic = Literal["dotpex", "lanes"]
@@ -182,8 +184,7 @@ class Quantizer:
     is not a number never; the winner alone runs the stages that remain. A quantizer of one regime has nothing to
     choose and computes no energy.
 
-    An index is the number of a codeword in its codebook. That of the first stage tells the regime as well: it counts
-    through the first codebooks of all regimes, ``regime * codewords + codeword``.
+    What is sent is the regime, and of every stage and token the number of a codeword in the regime's codebook.
     """
 
     latent: View  # row r * tokens + t: token t in the coordinates of regime r; there may be more rows
@@ -191,6 +192,7 @@ class Quantizer:
     regimes: int
     stages: tuple[Stage, ...]
     stages_of_rate: tuple[int, ...]
+    tables: EntropyTables | None = None  # that regimes and codewords are coded with, if they are
 
     @property
     def rows(self) -> int:
@@ -203,10 +205,12 @@ class Quantizer:
         return self.stages_of_rate[0] if self.regimes > 1 else 0
 
     @property
-    def codewords(self) -> tuple[int, ...]:
-        """Per stage, how many different indices there are."""
-        first, *others = (stage.codewords.shape[1] for stage in self.stages)
-        return (self.regimes * first, *others)
+    def cumulative_frequencies(self) -> NDArray[np.uint16]:
+        """The tables as the node holds them, one behind the other: that of the regimes, then regime by regime those of
+        the stages; a zero at the end if they are odd in number. Empty if there are none."""
+        tables = () if self.tables is None else self.tables.in_order
+        flat = np.concatenate([np.zeros(0, np.uint16), *map(cumulative_frequencies, tables)])
+        return np.pad(flat, (0, len(flat) % 2))
 
     @property
     def multiply_accumulates(self) -> int:
@@ -223,21 +227,6 @@ class Quantizer:
 
 
 @dataclass(frozen=True)
-class CodedQuantizer:
-    """For packets of variable length: a quantizer of one token, and the frequencies that its indices are coded with."""
-
-    quantizer: Quantizer  # of the same latent as the codec's first
-    tables: EntropyTables
-
-    @property
-    def cumulative_frequencies(self) -> NDArray[np.uint16]:
-        """The tables as the node holds them, one behind the other: that of the regimes, then regime by regime those of
-        the stages; a zero at the end if they are odd in number."""
-        flat = np.concatenate([cumulative_frequencies(table) for table in self.tables.in_order])
-        return np.pad(flat, (0, len(flat) % 2))
-
-
-@dataclass(frozen=True)
 class ExportedCodec:
     """Encoder, quantizers, and what the window must look like."""
 
@@ -247,14 +236,13 @@ class ExportedCodec:
     sample_rate_hz: float
     channel_names: tuple[str, ...]
     layers: tuple[Layer, ...]
-    quantizer: Quantizer
-    coded: CodedQuantizer | None = None  # None: fixed-length packets only
+    quantizers: Mapping[PacketKind, Quantizer]  # for fixed-length packets, and maybe others; a window goes through one
     arithmetic: Arithmetic = "dotpex"  # of all product sums
 
     @property
-    def quantizers(self) -> tuple[Quantizer, ...]:
-        """That of fixed-length packets, and that of coded ones if there are any. A window goes through one of them."""
-        return (self.quantizer,) if self.coded is None else (self.quantizer, self.coded.quantizer)
+    def quantizer(self) -> Quantizer:
+        """That of fixed-length packets."""
+        return self.quantizers[PacketKind.FIXED_LENGTH]
 
     @property
     def normalization(self) -> tuple[Single, Single]:
@@ -288,16 +276,17 @@ class ExportedCodec:
     def codebooks(self) -> dict[str, NDArray[Any]]:
         """The arrays of the quantizers, by name."""
         arrays: dict[str, NDArray[Any]] = {}
-        for kind, quantizer in zip(("", "coded."), self.quantizers, strict=False):
+        for kind, quantizer in self.quantizers.items():
+            prefix = kind.prefix(".")
             for number, stage in enumerate(quantizer.stages):
-                arrays[f"{kind}stage{number:02d}.codewords"] = stage.codewords
-                arrays[f"{kind}stage{number:02d}.norms"] = stage.norms
+                arrays[f"{prefix}stage{number:02d}.codewords"] = stage.codewords
+                arrays[f"{prefix}stage{number:02d}.norms"] = stage.norms
                 if stage.coordinates is not None:
-                    arrays[f"{kind}stage{number:02d}.coordinates"] = stage.coordinates
-        if self.coded is not None:
-            arrays["coded.regime_frequencies"] = self.coded.tables.regime_frequencies
-            for number, tables in enumerate(zip(*self.coded.tables.word_frequencies, strict=True)):
-                arrays[f"coded.stage{number:02d}.frequencies"] = np.stack(tables)  # [regimes, codewords]
+                    arrays[f"{prefix}stage{number:02d}.coordinates"] = stage.coordinates
+            if quantizer.tables is not None:
+                arrays[f"{prefix}regime_frequencies"] = quantizer.tables.regime_frequencies
+                for number, tables in enumerate(zip(*quantizer.tables.word_frequencies, strict=True)):
+                    arrays[f"{prefix}stage{number:02d}.frequencies"] = np.stack(tables)  # [regimes, codewords]
         return arrays
 
     def structure(self) -> dict[str, Any]:
@@ -318,8 +307,8 @@ class ExportedCodec:
             "sample_rate_hz": self.sample_rate_hz,
             "channel_names": list(self.channel_names),
             "layers": layers,
-            "quantizer": _described(self.quantizer),
-            "coded": None if self.coded is None else _described(self.coded.quantizer),
+            "coded": None,
+            **{_entry(kind): _described(quantizer) for kind, quantizer in self.quantizers.items()},
             # Left out where it is the first there was: codecs of then keep their hash.
             **({} if self.arithmetic == "dotpex" else {"arithmetic": self.arithmetic}),
         }
@@ -351,22 +340,24 @@ def _described(quantizer: Quantizer) -> dict[str, Any]:
     }
 
 
-def _quantizer(described: dict[str, Any], arrays: dict[str, NDArray[Any]], kind: str) -> Quantizer:
-    """What :func:`_described` described, with those of ``arrays`` whose names begin with ``kind``."""
-    stages = tuple(
-        Stage(arrays[f"{kind}stage{number:02d}.codewords"], arrays[f"{kind}stage{number:02d}.norms"],
-              arrays.get(f"{kind}stage{number:02d}.coordinates"))
-        for number in range(described["stages"])
-    )
+def _entry(kind: PacketKind) -> str:
+    """Where the structure describes the quantizer of ``kind``."""
+    return "quantizer" if kind is PacketKind.FIXED_LENGTH else kind.label
+
+
+def _quantizer(described: dict[str, Any], arrays: dict[str, NDArray[Any]], kind: PacketKind) -> Quantizer:
+    """What :func:`_described` described, with those of ``arrays`` that are of ``kind``."""
+    own = {name.removeprefix(kind.prefix(".")): array for name, array in arrays.items()
+           if name.startswith(kind.prefix("."))}
+    names = [f"stage{number:02d}" for number in range(described["stages"])]
+    stages = tuple(Stage(own[f"{name}.codewords"], own[f"{name}.norms"], own.get(f"{name}.coordinates"))
+                   for name in names)
+    tables = None
+    if "regime_frequencies" in own:
+        words = zip(*(own[f"{name}.frequencies"] for name in names), strict=True)
+        tables = EntropyTables(own["regime_frequencies"], tuple(words))
     return Quantizer(View(**described["latent"]), described["tokens"], described["regimes"], stages,
-                     tuple(described["stages_of_rate"]))
-
-
-def _coded(described: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> CodedQuantizer:
-    quantizer = _quantizer(described, arrays, "coded.")
-    of_stages = [arrays[f"coded.stage{number:02d}.frequencies"] for number in range(described["stages"])]
-    tables = EntropyTables(arrays["coded.regime_frequencies"], tuple(zip(*of_stages, strict=True)))
-    return CodedQuantizer(quantizer, tables)
+                     tuple(described["stages_of_rate"]), tables)
 
 
 def save_codec(codec: ExportedCodec, folder: Path) -> None:
@@ -425,8 +416,8 @@ def _load_codec(folder: Path) -> ExportedCodec:
         codec=structure["codec"], channels=structure["channels"], samples=structure["samples"],
         sample_rate_hz=structure["sample_rate_hz"], channel_names=tuple(structure["channel_names"]),
         layers=tuple(layers),
-        quantizer=_quantizer(structure["quantizer"], arrays, ""),
-        coded=_coded(structure["coded"], arrays) if structure["coded"] is not None else None,
+        quantizers={kind: _quantizer(structure[_entry(kind)], arrays, kind) for kind in PacketKind
+                    if structure.get(_entry(kind)) is not None},
         arithmetic=arithmetic,
     )
     if codec.model_hash != structure["model_hash"]:

@@ -11,7 +11,6 @@ rebuilt together nor on the number of threads: a window is the same bits in ever
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.errors import EdgeCodecError, naming
+from edgecodec.packets.indices import Indices
 from edgecodec.packets.network import ExportedCodec, Quantizer, load_codec
 from edgecodec.storage import read_json, sha256_of_file
 
@@ -70,39 +70,31 @@ class Receiver:
         network = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         return cls(codec, network)
 
-    def rebuild(self, quantizer: Quantizer, indices: Sequence[NDArray[np.uint16]]) -> NDArray[np.float32]:
+    def rebuild(self, quantizer: Quantizer, indices: Indices) -> NDArray[np.float32]:
         """Windows [n, channels, samples] in the unit of the recordings.
 
         Args:
             quantizer: the one of ``codec.quantizers`` that the indices are of.
-            indices: of every window, [stages it was sent with, tokens].
+            indices: of n windows, with the stages they were sent with.
         """
         windows = np.empty((len(indices), self.codec.channels, self.codec.samples), np.float32)
         for start in range(0, len(indices), BATCH):
             part = slice(start, start + BATCH)
-            regime, sums = sums_of_codewords(quantizer, indices[part])
+            sums = sums_of_codewords(quantizer, indices[part])
+            regime = indices.regime[part].astype(np.int64)
             (windows[part],) = self.network.run(None, {"sums": sums, "regime": regime})
         return windows
 
 
-def sums_of_codewords(quantizer: Quantizer, indices: Sequence[NDArray[np.uint16]],
-                      ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Regimes [n], and sums of codewords [n, tokens, dimension] in the coordinates of the regimes.
-
-    ``indices`` are [stages sent, tokens] for each of n windows. Sums run stage by stage, in float32.
-    """
-    stages = np.array([len(each) for each in indices])
-    sent = np.zeros((len(indices), stages.max(), quantizer.tokens), np.int64)
-    for row, each in zip(sent, indices, strict=True):
-        row[: len(each)] = each
-    regimes, sent[:, 0] = np.divmod(sent[:, 0], quantizer.stages[0].codewords.shape[1])  # both [n, tokens]
+def sums_of_codewords(quantizer: Quantizer, indices: Indices) -> NDArray[np.float32]:
+    """Stage by stage, in float32: [n, tokens, dimension] in the coordinates of the windows' regimes."""
+    n, stages, tokens = indices.words.shape
     dimension = quantizer.latent.channels
-    sums = np.zeros((*regimes.shape, dimension), np.float32)
+    sums = np.zeros((n, tokens, dimension), np.float32)
     whole_token = np.broadcast_to(np.arange(dimension), (quantizer.regimes, dimension))
-    for number, stage in enumerate(quantizer.stages[: stages.max()]):
-        (which,) = np.nonzero(stages > number)
-        regime = regimes[which]  # [sent, tokens]
-        where = (whole_token if stage.coordinates is None else stage.coordinates)[regime]
-        entries = which[:, None, None], np.arange(quantizer.tokens)[:, None], where  # [sent, tokens, codeword samples]
-        sums[entries] += stage.codewords[regime, sent[which, number]]
-    return regimes[:, 0], sums
+    windows, each_token = np.arange(n)[:, np.newaxis, np.newaxis], np.arange(tokens)[:, np.newaxis]
+    regime = indices.regime[:, np.newaxis]
+    for number, stage in enumerate(quantizer.stages[:stages]):
+        where = (whole_token if stage.coordinates is None else stage.coordinates)[regime]  # [n, 1, codeword samples]
+        sums[windows, each_token, where] += stage.codewords[regime, indices.words[:, number]]
+    return sums

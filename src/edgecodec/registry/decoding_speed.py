@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from edgecodec.packets.decoder import PacketDecoder
+from edgecodec.packets.indices import Indices
 from edgecodec.packets.network import load_codec
 from edgecodec.packets.packet import PacketFormat, pack, unpack
 
@@ -52,13 +53,12 @@ def measure(artifacts: Path, cores: Sequence[int], batches: Sequence[int] = BATC
 
 def random_packets(form: PacketFormat, count: int) -> list[bytes]:
     """Sound packets of the highest rate, of no window in particular."""
-    generator = np.random.default_rng(0)
-    regimes = generator.integers(form.regimes, size=(count, 1))
-    first = form.codewords[0] // form.regimes
-    words = [regimes * first + generator.integers(first, size=(count, form.tokens))]
-    words += [generator.integers(codewords, size=(count, form.tokens)) for codewords in form.codewords[1:]]
-    indices = np.stack(words, axis=1).astype(np.uint16)  # [count, stages, tokens]
-    return [pack(form, form.rates[-1], number % 0x10000, each) for number, each in enumerate(indices)]
+    generator, payloads = np.random.default_rng(0), form.fixed_length
+    regime = generator.integers(payloads.regimes, size=count, dtype=np.uint16)
+    words = generator.integers(np.array(payloads.codewords)[:, np.newaxis],
+                               size=(count, len(payloads.codewords), payloads.tokens), dtype=np.uint16)
+    return [pack(form, form.rates[-1], number % 0x10000, each)
+            for number, each in enumerate(Indices(regime, words))]
 
 
 def onnxruntime_engine(artifacts: Path, cores: int) -> tuple[Engine, Decode]:
@@ -76,7 +76,8 @@ def torch_engine(artifacts: Path, cores: int) -> tuple[Engine, Decode]:
     codec, form = load_model(artifacts / "model"), PacketFormat.of(load_codec(artifacts / "float16"))
 
     def decode(packets: Sequence[bytes]) -> object:
-        return codec.decode(np.stack([unpack(form, packet).indices for packet in packets]), form.rates[-1])
+        indices = Indices.joined([unpack(form, packet).indices[None] for packet in packets])
+        return codec.decode(indices, form.rates[-1])
 
     return "torch", decode
 

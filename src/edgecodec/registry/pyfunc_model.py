@@ -39,8 +39,7 @@ class PacketsToWindows(PythonModel):  # type: ignore[misc]
         if damaged not in ("refuse", "keep"):
             raise EdgeCodecError(f"params: damaged: {damaged}; say refuse or keep")
         packets = model_input["packet"].tolist()
-        flaws = {} if damaged == "refuse" else {
-            number: flaw for number, packet in enumerate(packets) if (flaw := self.decoder.flaw(packet)) is not None}
+        flaws = {} if damaged == "refuse" else self.decoder.flaws(packets)
         sound = [number for number in range(len(packets)) if number not in flaws]
         decoded = self.decoder.decode([packets[number] for number in sound])
         windows: list[Any] = [None] * len(packets)

@@ -50,6 +50,6 @@ def measured_error_percent(bundle: Path, windows: WindowSet) -> dict[int, float]
     receiver = Receiver.open(bundle / "receiver", bundle / "encoder")
     indices, targets = codec.encode(windows.inputs()), windows.targets()
     return {
-        rate: errors(receiver.rebuild(receiver.codec.quantizer, list(indices[:, :stages])), targets).error_percent
+        rate: errors(receiver.rebuild(receiver.codec.quantizer, indices.sent(stages)), targets).error_percent
         for rate, stages in zip(codec.rates, codec.quantizer.stages_of_rate, strict=True)
     }

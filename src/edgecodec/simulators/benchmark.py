@@ -15,20 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.deploy.emit import write_firmware
-from edgecodec.deploy.golden import expected_transcript
 from edgecodec.deploy.memory import CLUSTER_CORES
-from edgecodec.deploy.oracle import encode
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.network import ExportedCodec
 from edgecodec.packets.packet import PacketFormat
 from edgecodec.progress import progress
-from edgecodec.simulators.comparison import compare
+from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.cycles import Cycles
 from edgecodec.simulators.energy import window_energy
 from edgecodec.simulators.estimate import CycleTable, estimate
 from edgecodec.simulators.gvsoc import GvsocSimulator, find_chip
 from edgecodec.simulators.toolchain import Toolchain
-from edgecodec.simulators.transcript import parse_transcript
 from edgecodec.simulators.verification import Evidence
 from edgecodec.storage import rounded
 
@@ -69,7 +66,7 @@ class FirmwareBenchmark:
         return self._milliseconds(self.cycles[cores].encoder)
 
     def quantizer_milliseconds(self, cores: int, rate: int) -> float:
-        return self._milliseconds(self.cycles[cores].quantizer(self._stages(rate)))
+        return self._milliseconds(self.cycles[cores].fixed_length.quantizer(self._stages(rate)))
 
     def chain_milliseconds(self, cores: int, rate: int) -> float:
         """Window to packet."""
@@ -99,7 +96,7 @@ class FirmwareBenchmark:
             "energy_millijoules": {str(rate): rounded(self.energy_millijoules(rate)) for rate in rates},
             "cores": {str(cores): {
                 "encoder_cycles": cycles.encoder,
-                "quantizer_cycles": {str(rate): cycles.quantizer(self._stages(rate)) for rate in rates},
+                "quantizer_cycles": {str(rate): cycles.fixed_length.quantizer(self._stages(rate)) for rate in rates},
                 "encoder_milliseconds": rounded(self.encoder_milliseconds(cores)),
                 "quantizer_milliseconds": {str(rate): rounded(self.quantizer_milliseconds(cores, rate))
                                            for rate in rates},
@@ -156,7 +153,7 @@ class Bench:
                  window: NDArray[np.float32]) -> Cycles:
         image = simulator.build(firmware, self.work / f"{firmware.name}_{simulator.cores}", self.target, window[None])
         transcript = simulator.run(image, self.time_limit_seconds)
-        found = compare(parse_transcript(expected_transcript(codec, encode(codec, window[None]))), transcript)
+        found = compare_with_oracle(codec, window[None], transcript)
         if not found.bit_exact:
             raise EdgeCodecError(f"codec {codec.codec} on {simulator.cores} cores: the bits are not the oracle's "
                                  f"({found.first_difference}); look at the stage verify_gvsoc")

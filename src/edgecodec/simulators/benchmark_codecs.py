@@ -6,12 +6,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
-
-import numpy as np
-from numpy.typing import NDArray
 
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
@@ -29,31 +26,6 @@ from edgecodec.simulators.toolchain import Toolchain, choose_toolchain
 BASELINE = "paper"  # the codec that firmware is compared with
 
 
-@dataclass(frozen=True)
-class BenchmarkCodecs:
-    """``artifacts/float16``, and ``artifacts/paper/sound`` in the same arithmetic."""
-
-    codecs: dict[str, ExportedCodec]
-    window: NDArray[np.float32]  # [samples, channels], the first for validation
-
-    @classmethod
-    def open(cls, artifacts: Path, params: Params) -> BenchmarkCodecs:
-        """Where the paper's codec has not been trained its weights are drawn: it takes the same cycles.
-
-        Raises:
-            EdgeCodecError: a result of the pipeline is absent.
-        """
-        window = WindowSet.open(artifacts / "windows/validation").inputs(slice(0, 1))[0].T.copy()
-        exported = load_codec(artifacts / "float16")
-        codecs = {exported.codec: exported}
-        if BASELINE not in codecs:
-            trained = artifacts / "paper/sound"
-            shape = Shape(BASELINE, exported.channels, exported.samples, params.codecs.paper)
-            codecs[BASELINE] = (export_codec(load_model(trained), exported.arithmetic) if trained.is_dir()
-                               else shape.draw(params.seed, params.train.paper, exported.arithmetic))
-        return cls(codecs, window)
-
-
 def benchmark_codecs(artifacts: Path) -> dict[str, FirmwareBenchmark]:
     """Of both codecs; and with GVSOC, on all cores, of the same in the arithmetic that they are not exported for
     (``edge_lanes``). Without it, estimates.
@@ -62,12 +34,13 @@ def benchmark_codecs(artifacts: Path) -> dict[str, FirmwareBenchmark]:
         EdgeCodecError: a result of the pipeline is absent, or a firmware does not fit, run, or equal the oracle.
     """
     params = load_params()
-    present = BenchmarkCodecs.open(artifacts, params)
+    window = WindowSet.open(artifacts / "windows/validation").inputs(slice(0, 1))[0].T.copy()  # [samples, channels]
+    codecs = _codecs(artifacts, params)
     with _bench(artifacts, params) as bench:
-        found = {name: bench.measure(codec, present.window) for name, codec in present.codecs.items()}
-        for name, codec in present.codecs.items() if bench.simulator is not None else ():
+        found = {name: bench.measure(codec, window) for name, codec in codecs.items()}
+        for name, codec in codecs.items() if bench.simulator is not None else ():
             (other,) = (arithmetic for arithmetic in get_args(Arithmetic) if arithmetic != codec.arithmetic)
-            found[f"{name}_{other}"] = bench.measure(replace(codec, arithmetic=other), present.window,
+            found[f"{name}_{other}"] = bench.measure(replace(codec, arithmetic=other), window,
                                                      cores=(CLUSTER_CORES,))
         return found
 
@@ -90,6 +63,18 @@ def count_estimates(artifacts: Path) -> CycleTable:
     prices = prices_of([counted.pop(name) for name in priced])
     misses = {name: miss(prices, *one) for name, one in counted.items()}
     return CycleTable(params.verify.target, params.firmware.arithmetic, gvsoc.fingerprint, prices, misses)
+
+
+def _codecs(artifacts: Path, params: Params) -> dict[str, ExportedCodec]:
+    """``artifacts/float16``, and ``artifacts/paper/sound`` in the same arithmetic. Where the paper's codec has not been
+    trained its weights are drawn: it takes the same cycles."""
+    exported, trained = load_codec(artifacts / "float16"), artifacts / "paper/sound"
+    if exported.codec == BASELINE:
+        return {BASELINE: exported}
+    shape = Shape(BASELINE, exported.channels, exported.samples, params.codecs.paper)
+    paper = (export_codec(load_model(trained), exported.arithmetic) if trained.is_dir()
+             else shape.draw(params.seed, params.train.paper, exported.arithmetic))
+    return {exported.codec: exported, BASELINE: paper}
 
 
 @contextmanager

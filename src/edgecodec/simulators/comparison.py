@@ -66,7 +66,7 @@ def _differences(expected: Transcript, actual: Transcript) -> Iterator[Differenc
 def _place(record: Record) -> str:
     if isinstance(record, LayerRecord):
         return f"layer {record.step} ({record.name})"
-    kind = "coded " if record.coded else ""
+    kind = record.kind.prefix(" ")
     if isinstance(record, ChoiceRecord):
         return f"choice of the {kind}regime"
     if isinstance(record, StageRecord):

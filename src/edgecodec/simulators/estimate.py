@@ -8,7 +8,7 @@ steps.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -19,8 +19,9 @@ from pydantic import TypeAdapter, ValidationError
 from scipy.optimize import nnls
 
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import Arithmetic, Convolution, ExportedCodec, Filter, Layer, Quantizer
-from edgecodec.simulators.cycles import CodedCycles, Cycles
+from edgecodec.simulators.cycles import Cycles, KindCycles
 from edgecodec.storage import read_json, rounded, write_json
 
 CYCLE_TABLE = Path("metrics/cycle_estimate.json")  # below artifacts/
@@ -104,9 +105,9 @@ def estimate(prices: Prices, codec: ExportedCodec) -> Cycles:
     def each(works: Iterable[Work]) -> tuple[int, ...]:
         return tuple(prices[work.kind].of(work) for work in works)
 
-    coded = CodedCycles(*map(each, _coded_works(codec))) if codec.coded is not None else None
-    layers, stages, packets, choice = map(each, _works(codec))
-    return Cycles(layers, stages, packets, choice, coded=coded)
+    return Cycles(each(_layer(layer, codec) for layer in codec.layers),
+                  {kind: KindCycles(*map(each, _works(kind, quantizer)))
+                   for kind, quantizer in codec.quantizers.items()})
 
 
 def prices_of(counted: Sequence[tuple[ExportedCodec, Cycles]]) -> Prices:
@@ -122,34 +123,29 @@ def prices_of(counted: Sequence[tuple[ExportedCodec, Cycles]]) -> Prices:
 
 
 def miss(prices: Prices, codec: ExportedCodec, counted: Cycles) -> Miss:
-    stages, rate = len(counted.stages), len(counted.packets)
-    guess, count = ((cycles.encoder, cycles.quantizer(stages), cycles.chain(rate, stages))
+    stages, rate = len(counted.fixed_length.stages), len(counted.fixed_length.packets)
+    guess, count = ((cycles.encoder, cycles.fixed_length.quantizer(stages), cycles.chain(rate, stages))
                     for cycles in (estimate(prices, codec), counted))
     return Miss(*(rounded(one / other - 1, 3) for one, other in zip(guess, count, strict=True)))
 
 
 def _counted_steps(codec: ExportedCodec, cycles: Cycles) -> Iterator[tuple[Work, int]]:
-    yield from zip(chain(*_works(codec)), chain(cycles.layers, cycles.stages, cycles.packets, cycles.choice),
-                   strict=True)
-    if (coded := cycles.coded) is not None:
-        yield from zip(chain(*_coded_works(codec)), chain(coded.stages, coded.packets, coded.choice), strict=True)
+    yield from zip((_layer(layer, codec) for layer in codec.layers), cycles.layers, strict=True)
+    for kind, counted in cycles.kinds.items():
+        yield from zip(chain(*_works(kind, codec.quantizers[kind])), counted.steps, strict=True)
 
 
-def _works(codec: ExportedCodec) -> tuple[list[Work], ...]:
-    """Layers, stages, packets by rate, choice: in the order of :class:`Cycles`."""
-    quantizer = codec.quantizer
-    packets = [Work("packet", values=stages * quantizer.tokens) for stages in quantizer.stages_of_rate]
-    return [_layer(layer, codec) for layer in codec.layers], _stages(quantizer), packets, _choice(quantizer)
-
-
-def _coded_works(codec: ExportedCodec) -> tuple[list[Work], ...]:
-    """Stages, packets by rate, choice, if there are coded packets. A symbol goes into a number that is as long as all
-    symbols after it."""
-    if codec.coded is None:
-        return ()
-    quantizer = codec.coded.quantizer
-    packets = [Work("coded_packet", values=stages * (stages + 1) // 2) for stages in quantizer.stages_of_rate]
+def _works(kind: PacketKind, quantizer: Quantizer) -> tuple[list[Work], ...]:
+    """Stages, packets by rate, choice: in the order of :class:`KindCycles`."""
+    packets = [_PACKING[kind](stages, quantizer.tokens) for stages in quantizer.stages_of_rate]
     return _stages(quantizer), packets, _choice(quantizer)
+
+
+# By stages and tokens. A coded symbol goes into a number that is as long as all symbols after it.
+_PACKING: Mapping[PacketKind, Callable[[int, int], Work]] = {
+    PacketKind.FIXED_LENGTH: lambda stages, tokens: Work("packet", values=stages * tokens),
+    PacketKind.CODED: lambda stages, _: Work("coded_packet", values=stages * (stages + 1) // 2),
+}
 
 
 def _layer(layer: Layer, codec: ExportedCodec) -> Work:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import ExportedCodec
 from edgecodec.progress import progress
 from edgecodec.simulators.comparison import compare_with_oracle
@@ -20,6 +21,7 @@ from edgecodec.simulators.firmware import Firmware
 from edgecodec.simulators.memory_map import image_bytes
 from edgecodec.simulators.qemu import BOARDS, RISCV, QemuSimulator
 from edgecodec.simulators.toolchain import Toolchain
+from edgecodec.simulators.transcript import ChainRecord
 
 _INSTRUCTION_SETS = {RISCV: "rv32imc_zfinx_zhinx"}  # what a core is called that has no name of its own
 
@@ -71,6 +73,6 @@ def _count(core: str, simulator: QemuSimulator, codec: ExportedCodec, firmware: 
     (record,) = transcript.windows
     return InstructionCount(
         core=core, simulator=simulator.fingerprint, encoder=sum(layer.cycles for layer in record.layers),
-        chains=tuple(chain.cycles for chain in record.chains),
+        chains=tuple(chain.cycles for chain in record.of(PacketKind.FIXED_LENGTH, ChainRecord)),
         code_bytes=size - sizes.weights_bytes - sizes.codebooks_bytes - sizes.window_bytes,
         stack_bytes=transcript.stack_bytes)

@@ -8,31 +8,23 @@ are equal bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import Arithmetic
-from edgecodec.simulators.cycles import Cycles
+from edgecodec.simulators.cycles import Cycles, Labelled
 from edgecodec.simulators.memory_map import Footprint
 from edgecodec.storage import read_json, write_json
 
 KEPT = 8
 
 
-@dataclass(frozen=True)
-class Chains:
-    """Cycles from window to packet by rate, of one training."""
-
-    fixed_length: tuple[int, ...]
-    coded: tuple[int, ...] = ()  # none if there are no coded packets
-
-    @classmethod
-    def of(cls, cycles: Cycles) -> Chains:
-        return cls(cycles.chains, () if cycles.coded is None else cycles.coded.chains)
+Chains = Mapping[Labelled, tuple[int, ...]]  # of one training, by kind of packets: cycles from window to packet by rate
 
 
 @dataclass(frozen=True)
@@ -56,21 +48,19 @@ class Measurement:
         return replace(self, models={**earlier.models, **self.models})
 
     @property
-    def spread(self) -> dict[str, float]:
-        """Most cycles over least, minus 1, between trainings, at the rate where it is largest: of ``fixed_length``
-        packets and ``coded`` ones. Empty if a single training was counted."""
-        return dict(self._spreads()) if len(self.models) > 1 else {}
-
-    def _spreads(self) -> Iterator[tuple[str, float]]:
-        for kind in ("fixed_length", "coded"):
-            by_rate = list(zip(*(getattr(chains, kind) for chains in self.models.values()), strict=False))
-            if by_rate:
-                yield kind, max(max(cycles) / min(cycles) - 1 for cycles in by_rate)
+    def spread(self) -> dict[PacketKind, float]:
+        """By kind of packets, most cycles over least between trainings, minus 1, at the rate where it is largest. Empty
+        if a single training was counted."""
+        if len(self.models) < 2:
+            return {}
+        by_rate = {kind: list(zip(*(chains.get(kind, ()) for chains in self.models.values()), strict=False))
+                   for kind in self.cycles.kinds}
+        return {kind: max(max(cycles) / min(cycles) - 1 for cycles in each) for kind, each in by_rate.items() if each}
 
     @property
     def remark(self) -> str:
         """One line: who counted, and how far trainings lie apart."""
-        apart = [f"{share:.2%} apart{'' if kind == 'fixed_length' else ' in coded packets'}"
+        apart = [f"{share:.2%} apart{'' if kind is PacketKind.FIXED_LENGTH else f' in {kind.label} packets'}"
                  for kind, share in self.spread.items()]
         trainings = f"{len(self.models)} trainings, {', '.join(apart)}" if apart else "a single training"
         return f"counted by {self.simulator}; {trainings}"
@@ -83,7 +73,7 @@ def read_measurements(path: Path) -> tuple[Measurement, ...]:
     """The measurements in ``path``; none if there is no such file.
 
     Raises:
-        EdgeCodecError: the file is damaged, or from before measurements belonged to programs.
+        EdgeCodecError: the file is damaged, or of an older form.
     """
     if not path.exists():
         return ()
@@ -93,14 +83,12 @@ def read_measurements(path: Path) -> tuple[Measurement, ...]:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-    if "firmware_hash" in str(content):
-        raise EdgeCodecError(f"{path}: measurements of an older EdgeCodec, found by firmware_hash instead of "
-                             "program_hash; restore the file with git, or delete it and run verify_gvsoc with GVSOC")
-    raise EdgeCodecError(f"{path}: {where}: {first['msg']}; restore the file with git")
+    raise EdgeCodecError(f"{path}: {where}: {first['msg']}; restore the file with git, or, if an older EdgeCodec wrote "
+                         "it, delete it and run verify_gvsoc with GVSOC")
 
 
 def write_measurements(path: Path, measurements: Sequence[Measurement]) -> None:
-    write_json(path, [asdict(measurement) for measurement in measurements])
+    write_json(path, _FILE.dump_python(tuple(measurements), mode="json"))
 
 
 def add(measurements: Sequence[Measurement], new: Measurement) -> tuple[Measurement, ...]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edgecodec.deploy.c_source import network_source
 from edgecodec.deploy.memory import MemoryPlan
 from edgecodec.packets.entropy import SLOTS, EntropyTables
-from edgecodec.packets.network import CodedQuantizer, Convolution, ExportedCodec, Layer, Quantizer, Stage
+from edgecodec.packets.network import Convolution, ExportedCodec, Layer, Quantizer, Stage
 from edgecodec.storage import sha256_of_file
 
 _Arrays = TypeVar("_Arrays", bound=Layer | Stage)
@@ -42,11 +42,9 @@ def kernels_hash(firmware: Path) -> str:
 def without_values(codec: ExportedCodec) -> ExportedCodec:
     """``codec`` with zeros for values, even frequencies, and a window of nowhere: equal for codecs of equal shape. Of a
     slope remains whether it is above 1, where convolution.c takes another path."""
-    coded = codec.coded
     return replace(
         codec, channel_names=(), sample_rate_hz=0.0, layers=tuple(_layer(layer) for layer in codec.layers),
-        quantizer=_quantizer(codec.quantizer),
-        coded=None if coded is None else CodedQuantizer(_quantizer(coded.quantizer), _even_tables(coded.tables)))
+        quantizers={kind: _quantizer(quantizer) for kind, quantizer in codec.quantizers.items()})
 
 
 def _layer(layer: Layer) -> Layer:
@@ -56,7 +54,8 @@ def _layer(layer: Layer) -> Layer:
 
 
 def _quantizer(quantizer: Quantizer) -> Quantizer:
-    return replace(quantizer, stages=tuple(_zeros(stage) for stage in quantizer.stages))
+    return replace(quantizer, stages=tuple(_zeros(stage) for stage in quantizer.stages),
+                   tables=None if quantizer.tables is None else _even_tables(quantizer.tables))
 
 
 def _zeros(record: _Arrays) -> _Arrays:

@@ -20,15 +20,17 @@ what the target counts: clock cycles on GVSOC, instructions on QEMU, 0 on the ho
 A quantizer of several regimes prints the one it chose after the stages in which they competed; of these stages the
 words that every regime found, token by token and regime by regime. The rest is of the chosen regime.
 
-Lines that begin with ``coded`` are of the second quantizer, for coded packets, if the codec has one.
+Lines that begin with ``coded`` are of the quantizer for coded packets, if the codec has one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.kind import PacketKind
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class StageRecord:
     hash: str
     cycles: int
     indices: tuple[int, ...]  # one per token; while regimes compete, those of every regime
-    coded: bool = False  # this, here and below: of coded packets
+    kind: PacketKind = PacketKind.FIXED_LENGTH
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class ChoiceRecord:
     regime: int
     hash: str
     cycles: int
-    coded: bool = False
+    kind: PacketKind = PacketKind.FIXED_LENGTH
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class PackRecord:
     rate: int
     hash: str
     cycles: int
-    coded: bool = False
+    kind: PacketKind = PacketKind.FIXED_LENGTH
 
 
 @dataclass(frozen=True)
@@ -71,30 +73,12 @@ class ChainRecord:
     rate: int
     hash: str  # of the packet
     cycles: int
-    coded: bool = False
+    kind: PacketKind = PacketKind.FIXED_LENGTH
 
 
-Record = LayerRecord | StageRecord | ChoiceRecord | PackRecord | ChainRecord
-
-
-@dataclass(frozen=True)
-class QuantizerRecords:
-    """Those of one kind of packets."""
-
-    stages: tuple[StageRecord, ...]
-    choice: ChoiceRecord | None
-    packets: tuple[PackRecord, ...]
-    chains: tuple[ChainRecord, ...]  # of the first window; the others have none
-
-    @classmethod
-    def among(cls, records: tuple[Record, ...], coded: bool) -> QuantizerRecords:
-        choices = (record for record in records if isinstance(record, ChoiceRecord) and record.coded == coded)
-        return cls(
-            tuple(record for record in records if isinstance(record, StageRecord) and record.coded == coded),
-            next(choices, None),
-            tuple(record for record in records if isinstance(record, PackRecord) and record.coded == coded),
-            tuple(record for record in records if isinstance(record, ChainRecord) and record.coded == coded),
-        )
+KindRecord = StageRecord | ChoiceRecord | PackRecord | ChainRecord
+Record = LayerRecord | KindRecord
+_Kind = TypeVar("_Kind", bound=KindRecord)
 
 
 @dataclass(frozen=True)
@@ -107,31 +91,13 @@ class WindowRecord:
         return tuple(record for record in self.records if isinstance(record, LayerRecord))
 
     @property
-    def stages(self) -> tuple[StageRecord, ...]:
-        return self.fixed_length.stages
+    def kinds(self) -> tuple[PacketKind, ...]:
+        """The kinds of packets that the codec has."""
+        return tuple(dict.fromkeys(record.kind for record in self.records if isinstance(record, StageRecord)))
 
-    @property
-    def choice(self) -> ChoiceRecord | None:
-        """None if there is one regime."""
-        return self.fixed_length.choice
-
-    @property
-    def packets(self) -> tuple[PackRecord, ...]:
-        return self.fixed_length.packets
-
-    @property
-    def fixed_length(self) -> QuantizerRecords:
-        return QuantizerRecords.among(self.records, coded=False)
-
-    @property
-    def coded(self) -> QuantizerRecords | None:
-        """None if the codec has no coded packets."""
-        found = QuantizerRecords.among(self.records, coded=True)
-        return found if found.stages else None
-
-    @property
-    def chains(self) -> tuple[ChainRecord, ...]:
-        return self.fixed_length.chains
+    def of(self, kind: PacketKind, what: type[_Kind]) -> tuple[_Kind, ...]:
+        """Records of one type, in order. There is no choice if there is one regime; chains are the first window's."""
+        return tuple(record for record in self.records if isinstance(record, what) and record.kind is kind)
 
 
 @dataclass(frozen=True)
@@ -140,6 +106,13 @@ class Transcript:
     workers: int
     windows: tuple[WindowRecord, ...]
     stack_bytes: int | None  # deepest use of any worker's stack; None where the target cannot tell
+
+
+_NUMBERED: Mapping[str, type[ChoiceRecord | PackRecord | ChainRecord]] = {
+    "regime": ChoiceRecord, "pack": PackRecord, "chain": ChainRecord}
+_OF_A_KIND = {"stage", "indices", *_NUMBERED}
+_KEYWORDS = {"model", "window", "layer", "stack", "done", *_OF_A_KIND}
+_KINDS = {kind.label: kind for kind in PacketKind if kind.prefix(" ")}  # by what lines begin with
 
 
 @dataclass
@@ -152,65 +125,41 @@ class _Reader:
     records: list[Record] = field(default_factory=list)
     window: int | None = None
     stage: tuple[int, str, int] | None = None
-    coded: bool = False
     stack_bytes: int | None = None
     done: bool = False
     place: str = "nothing was printed"
 
-    def model_line(self, words: list[str]) -> None:
-        (self.model, _workers, workers) = words
-        self.workers = int(workers)
-
-    def window_line(self, words: list[str]) -> None:
-        (window,) = words
-        self.close_window()
-        self.window = int(window)
-
-    def layer_line(self, words: list[str]) -> None:
-        step, name, _hash, digest, _cycles, cycles = words
-        self.records.append(LayerRecord(int(step), name, digest, int(cycles)))
-
-    def stage_line(self, words: list[str]) -> None:
-        stage, _hash, digest, _cycles, cycles = words
-        self.stage = (int(stage), digest, int(cycles))
-
-    def indices_line(self, words: list[str]) -> None:
-        if self.stage is None or words[:2] != [str(self.window), str(self.stage[0])]:
-            raise ValueError
-        self.records.append(StageRecord(*self.stage, tuple(int(word) for word in words[2:]), self.coded))
-        self.stage = None
-
-    def regime_line(self, words: list[str]) -> None:
-        regime, _hash, digest, _cycles, cycles = words
-        self.records.append(ChoiceRecord(int(regime), digest, int(cycles), self.coded))
-
-    def pack_line(self, words: list[str]) -> None:
-        rate, _hash, digest, _cycles, cycles = words
-        self.records.append(PackRecord(int(rate), digest, int(cycles), self.coded))
-
-    def coded_line(self, words: list[str]) -> None:
-        lines = {"stage": self.stage_line, "indices": self.indices_line, "regime": self.regime_line,
-                 "pack": self.pack_line, "chain": self.chain_line}
-        keyword, *words = words
-        if keyword not in lines:
-            raise ValueError
-        self.coded = True
-        lines[keyword](words)
-        self.coded = False
-
-    def chain_line(self, words: list[str]) -> None:
-        rate, _hash, digest, _cycles, cycles = words
-        self.records.append(ChainRecord(int(rate), digest, int(cycles), self.coded))
-
-    def stack_line(self, words: list[str]) -> None:
-        (stack_bytes,) = words
-        self.stack_bytes = int(stack_bytes)
-
-    def done_line(self, words: list[str]) -> None:
-        if words:
-            raise ValueError
-        self.close_window()
-        self.done = True
+    def read_line(self, keyword: str, words: list[str], kind: PacketKind = PacketKind.FIXED_LENGTH) -> None:
+        """
+        Raises:
+            ValueError: the line is damaged.
+        """
+        match keyword, *words:
+            case "model", model, "workers", workers:
+                self.model, self.workers = model, int(workers)
+            case "window", window:
+                self.close_window()
+                self.window = int(window)
+            case "layer", step, name, "hash", digest, "cycles", cycles:
+                self.records.append(LayerRecord(int(step), name, digest, int(cycles)))
+            case "stage", stage, "hash", digest, "cycles", cycles:
+                self.stage = (int(stage), digest, int(cycles))
+            case "indices", window, stage, *indices:
+                if self.stage is None or (window, stage) != (str(self.window), str(self.stage[0])):
+                    raise ValueError
+                self.records.append(StageRecord(*self.stage, tuple(map(int, indices)), kind))
+                self.stage = None
+            case "regime" | "pack" | "chain", number, "hash", digest, "cycles", cycles:
+                self.records.append(_NUMBERED[keyword](int(number), digest, int(cycles), kind))
+            case "stack", stack_bytes:
+                self.stack_bytes = int(stack_bytes)
+            case ("done",):
+                self.close_window()
+                self.done = True
+            case label, first, *others if label in _KINDS and first in _OF_A_KIND:
+                self.read_line(first, others, _KINDS[label])
+            case _:
+                raise ValueError
 
     def close_window(self) -> None:
         if self.window is not None:
@@ -226,19 +175,13 @@ def parse_transcript(text: str) -> Transcript:
             names the last line that arrived.
     """
     reader = _Reader()
-    records: dict[str, Callable[[list[str]], None]] = {
-        "model": reader.model_line, "window": reader.window_line, "layer": reader.layer_line,
-        "stage": reader.stage_line, "indices": reader.indices_line, "regime": reader.regime_line,
-        "pack": reader.pack_line, "chain": reader.chain_line, "coded": reader.coded_line,
-        "stack": reader.stack_line, "done": reader.done_line,
-    }
     for line in text.splitlines():
         keyword, *words = line.split() or [""]
         if keyword == "error":
             raise EdgeCodecError(f"verification program: {' '.join(words)} ({reader.place})")
-        if keyword in records:
+        if keyword in _KEYWORDS or keyword in _KINDS:
             try:
-                records[keyword](words)
+                reader.read_line(keyword, words)
             except ValueError:
                 raise EdgeCodecError(f"verification program: damaged line '{line.strip()}' ({reader.place})") from None
             reader.place = f"last line: '{line.strip()[:80]}'"

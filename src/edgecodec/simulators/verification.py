@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import Convolution, ExportedCodec, Filter, Layer
 from edgecodec.packets.packet import PacketFormat
 from edgecodec.simulators.code_check import CodeCheck
@@ -79,10 +80,10 @@ class Verification:
         """What to keep: cycles that were counted now, of a firmware whose bits are right."""
         return self.measurement if self.cost.evidence == "measured" and self.bit_exact else None
 
-    def milliseconds(self, rate: int) -> float:
+    def milliseconds(self, rate: int, kind: PacketKind = PacketKind.FIXED_LENGTH) -> float:
         """Time to encode, quantize and pack one window."""
-        stages = self.codec.quantizer.stages_of_rate[rate - 1]
-        return self.cost.cycles.chain(rate, stages) / find_chip(self.target).clock_mhz / 1e3
+        stages = self.codec.quantizers[kind].stages_of_rate[rate - 1]
+        return self.cost.cycles.chain(rate, stages, kind) / find_chip(self.target).clock_mhz / 1e3
 
     def energy(self, rate: int) -> WindowEnergy:
         """Energy to compute one window and to send its packet."""
@@ -98,7 +99,7 @@ class Verification:
             "evidence": self.cost.evidence,
             "trainings": 0 if self.measurement is None else len(self.measurement.models),
             "cycle_spread": {} if self.measurement is None else {
-                kind: rounded(share) for kind, share in self.measurement.spread.items()},
+                kind.label: rounded(share) for kind, share in self.measurement.spread.items()},
             "bit_exact": self.bit_exact,
             "clock_mhz": find_chip(self.target).clock_mhz,
             "encoder": {
@@ -107,7 +108,7 @@ class Verification:
                 "layers": [_layer(layer, count)
                            for layer, count in zip(self.codec.layers, cycles.layers, strict=True)],
             },
-            "rvq": {str(rate): {"cycles": cycles.quantizer(stages)}
+            "rvq": {str(rate): {"cycles": cycles.fixed_length.quantizer(stages)}
                     for rate, stages in zip(rates, self.codec.quantizer.stages_of_rate, strict=True)},
             "total_milliseconds": {str(rate): rounded(self.milliseconds(rate)) for rate in rates},
             "energy_millijoules": {str(rate): rounded(self.energy(rate).total) for rate in rates},
@@ -117,21 +118,16 @@ class Verification:
             "stack_bytes": self.cost.stack_bytes,
             "stack_bound_bytes": self.code.stack.bytes,
             "stack_reserved_bytes": self.code.stack_reserved_bytes,
-            "coded": self._coded(),
+            "coded": {},
+            **{kind.label: self._by_rate(kind) for kind in cycles.kinds if kind is not PacketKind.FIXED_LENGTH},
         }
 
-    def _coded(self) -> dict[str, Any]:
-        """Cycles and time of coded packets by rate; empty if nothing was counted."""
-        cycles, coded = self.cost.cycles.coded, self.codec.coded
-        if cycles is None or coded is None:
-            return {}
-        by_rate = {}
-        for rate, stages in enumerate(coded.quantizer.stages_of_rate, 1):
-            quantizer, packing = cycles.quantizer(stages), cycles.packets[rate - 1]
-            total = cycles.chains[rate - 1] if cycles.chains else self.cost.cycles.encoder + quantizer + packing
-            by_rate[str(rate)] = {"quantizer_cycles": quantizer, "packing_cycles": packing,
-                                  "total_milliseconds": rounded(total / find_chip(self.target).clock_mhz / 1e3)}
-        return by_rate
+    def _by_rate(self, kind: PacketKind) -> dict[str, Any]:
+        """Cycles and time of packets of ``kind`` by rate."""
+        cycles = self.cost.cycles.kinds[kind]
+        return {str(rate): {"quantizer_cycles": cycles.quantizer(stages), "packing_cycles": cycles.packets[rate - 1],
+                            "total_milliseconds": rounded(self.milliseconds(rate, kind))}
+                for rate, stages in enumerate(self.codec.quantizers[kind].stages_of_rate, 1)}
 
     def report(self) -> dict[str, Any]:
         """How the metrics came about, and the first difference of every check."""

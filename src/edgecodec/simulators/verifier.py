@@ -20,12 +20,12 @@ from edgecodec.simulators.cycles import Cycles
 from edgecodec.simulators.estimate import CycleTable, estimate
 from edgecodec.simulators.gvsoc import build_for_pulp, check_pulp_code
 from edgecodec.simulators.host import HostSimulator
-from edgecodec.simulators.measurement import Chains, Measurement, find
+from edgecodec.simulators.measurement import Measurement, find
 from edgecodec.simulators.memory_map import memory_map, pulp_footprint
 from edgecodec.simulators.program_hash import program_hash
 from edgecodec.simulators.simulator import Image, Simulator
 from edgecodec.simulators.toolchain import Toolchain
-from edgecodec.simulators.transcript import Transcript, parse_transcript
+from edgecodec.simulators.transcript import parse_transcript
 from edgecodec.simulators.verification import Check, Cost, Verification
 
 
@@ -66,16 +66,14 @@ class Verifier:
         Raises:
             EdgeCodecError: the program does not compile, fit, run or end. A difference is no error: it is a result.
         """
-        windows = golden_windows(self.firmware, self.codec)
-        expected = parse_transcript(expected_transcript(self.codec, encode(self.codec, windows)))
-        checks = tuple(self._checks(simulator, windows, target_windows, expected))
+        checks = tuple(self._checks(simulator, target_windows))
         measurement = find(kept, self.program_hash, self.target)
         if simulator.counts_cycles:
             executable = checks[-1].executable
             measurement = self._measured(checks[-1]).with_models_of(measurement)
             cost = Cost.of(measurement, "measured")
         else:
-            executable = self._target_program(windows[:1])
+            executable = self._target_program()
             cost = (Cost.of(measurement, "recorded") if measurement is not None
                     else self._estimated(executable, CycleTable.read(cycle_table)))
         return Verification(self.codec, firmware_hash(self.firmware), self.target, checks, cost, measurement,
@@ -91,12 +89,11 @@ class Verifier:
         Raises:
             EdgeCodecError: the program does not compile, run or end. A difference is no error: it is a result.
         """
+        return tuple(self._checks(HostSimulator(self.toolchain), target_windows=0))
+
+    def _checks(self, simulator: Simulator, target_windows: int) -> Iterator[Check]:
         windows = golden_windows(self.firmware, self.codec)
         expected = parse_transcript(expected_transcript(self.codec, encode(self.codec, windows)))
-        return tuple(self._checks(HostSimulator(self.toolchain), windows, 0, expected))
-
-    def _checks(self, simulator: Simulator, windows: Single, target_windows: int,
-                expected: Transcript) -> Iterator[Check]:
         host = HostSimulator(self.toolchain)
         image = host.build(self.firmware, self.work / "host", self.target, windows)
         runs: list[tuple[Simulator, Image, int]] = [
@@ -113,10 +110,10 @@ class Verifier:
             yield Check(runner.name, runner.fingerprint, image.target, image.executable, printed, transcript,
                         compare(replace(expected, windows=expected.windows[:count]), transcript))
 
-    def _target_program(self, windows: Single) -> Path:
+    def _target_program(self) -> Path:
         """The verification program for the target, which only its size is wanted of."""
         return build_for_pulp(self.toolchain, self.firmware, self.work / "pulp", self.target, self.l1_stack_bytes,
-                              windows).executable
+                              golden_windows(self.firmware, self.codec)[:1]).executable
 
     def _measured(self, check: Check) -> Measurement:
         cycles = Cycles.of_slowest_window(check.transcript)
@@ -124,7 +121,7 @@ class Verifier:
             program_hash=self.program_hash, codec=self.codec.codec, target=self.target,
             arithmetic=self.codec.arithmetic, simulator=check.fingerprint, stack_bytes=check.transcript.stack_bytes,
             footprint=pulp_footprint(check.executable, self.l1_stack_bytes), cycles=cycles,
-            models={self.codec.model_hash: Chains.of(cycles)})
+            models={self.codec.model_hash: {kind: counted.chains for kind, counted in cycles.kinds.items()}})
 
     def _estimated(self, executable: Path, table: CycleTable) -> Cost:
         return Cost("estimated", estimate(table.prices, self.codec), pulp_footprint(executable, self.l1_stack_bytes),

@@ -20,7 +20,8 @@ def fit_coded(codec: Codec, batches: Iterable[tuple[Tensor, Tensor]], relative: 
         relative: [channels], what turns a normalised error into a relative one.
     """
     codec.eval()
-    quantizer, coded = codec.for_coded()
+    quantizer, coded = codec.quantizer, codec.coded
+    assert coded is not None, "codecs without coded packets have nothing to fit"
     latents, regimes, errors = [], [], []
     for inputs, targets in batches:
         latent = codec.encoder(inputs)  # [n, 1, dimension]

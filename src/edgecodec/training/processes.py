@@ -82,7 +82,7 @@ class Processes:
             return None
         own = self.part(len(found.latent))
         latent = found.latent[own]
-        return replace(found, latent=latent, indices=found.indices[own],
+        return replace(found, latent=latent, regime=found.regime[own], words=found.words[own],
                        commitment=(inputs[0][own] - latent.detach()).square().mean())
 
 

@@ -42,7 +42,7 @@ typedef enum ec_status {
     EC_ERROR_RATE = 7,       /* rate 0, or above the model's rates */
     EC_ERROR_WINDOW = 8,     /* the window holds NaN or Inf, or a value that float16 cannot hold once normalized */
     EC_ERROR_OVERFLOW = 9,   /* the encoder left float16's range: the window is unlike anything it was trained on */
-    EC_ERROR_INDEX = 10,     /* an index is not in its codebook, or the tokens are of several regimes */
+    EC_ERROR_INDEX = 10,     /* there is no such regime, or no such word in its codebook */
     EC_ERROR_CAPACITY = 11,  /* the packet does not fit the caller's buffer */
     EC_ERROR_CODED = 12,     /* the model has no coded packets */
 } ec_status;
@@ -70,7 +70,7 @@ typedef struct ec_choice {
 
 /* Called by worker 0 after every step, while the other workers wait. The number of a step says what `data` is:
  *     0 .. layers - 1    a layer's output, float16 [rows][channels]
- *     layers + stage     a stage's indices, uint16_t [tokens]; while regimes compete, codewords [regimes][tokens]
+ *     layers + stage     a stage's words, uint16_t [tokens]; while regimes compete, [regimes][tokens]
  *     layers + stages    an ec_choice, after the stages of the lowest rate
  * and from layers + stages + 1 on the coded_stages, then the choice, of coded packets in the same way. */
 typedef struct ec_observer {
@@ -101,7 +101,7 @@ typedef struct ec_model {
     const char *model_hash; /* 64 hex digits */
     uint32_t samples;       /* of a window */
     uint32_t channels;
-    uint32_t tokens; /* indices per stage */
+    uint32_t tokens; /* words per stage */
     uint32_t regimes;
     uint32_t stages;
     uint32_t rates;
@@ -127,11 +127,11 @@ size_t ec_coded_packet_size(uint32_t rate);
 /* Weights and codebooks stay where they are and must outlive the context. */
 ec_status ec_init(ec_context *context, void *arena, size_t arena_bytes, const void *weights, const void *codebooks);
 
-/* Encodes `window`, float [samples][channels], into indices [stages of the rate][tokens]. Collective: see ec_team. */
+/* Encodes `window`, float [samples][channels], into indices: its regime, then [stages of the rate][tokens] words of the
+ * regime's codebooks. Collective: see ec_team. */
 ec_status ec_encode(const ec_context *context, ec_team *team, const float *window, uint32_t rate, uint16_t *indices);
 
-/* The same with the codebooks of coded packets, whose indices are cheap to code: EC_ERROR_CODED if there are none. The
- * first index tells the regime as well. */
+/* The same with the codebooks of coded packets, whose words are cheap to code: EC_ERROR_CODED if there are none. */
 ec_status ec_encode_coded(const ec_context *context, ec_team *team, const float *window, uint32_t rate,
                           uint16_t *indices);
 

@@ -100,8 +100,7 @@ typedef struct ec_stage {
     uint32_t block;       /* panels that are fetched at once */
     uint32_t count;       /* codewords of one regime */
     uint32_t samples;     /* of a codeword */
-    uint32_t indices; /* that can be sent: the first stage's tell the regime as well */
-    uint32_t index_bits;
+    uint32_t index_bits;  /* in a fixed-length packet, where the first stage's tell the regime as well */
 } ec_stage;
 
 typedef struct ec_quantizer {

@@ -3,9 +3,9 @@
  *     byte 0        kind (high four bits): 1 fixed-length, 2 coded; rate - 1 (low four bits)
  *     bytes 1..4    first four bytes of the model hash
  *     bytes 5, 6    sequence number, little-endian
- *     payload       fixed-length: indices, stage by stage, token by token, most significant bit first; zero bits to the
- *                   next byte. Those of the first stage tell the window's regime, all tokens the same
- *                   coded: regime and indices, as entropy.c codes them
+ *     payload       fixed-length: numbers of words, stage by stage, token by token, most significant bit first; zero
+ *                   bits to the next byte. Those of the first stage tell the window's regime, all tokens the same
+ *                   coded: regime and words, as entropy.c codes them
  *     last 4 bytes  CRC-32 (IEEE 802.3) of everything before, little-endian
  */
 #include "edgecodec.h"
@@ -77,28 +77,24 @@ static bool is_misaligned(const uint16_t *indices) {
 }
 
 static ec_status check_indices(const ec_quantizer *quantizer, uint32_t stages, const uint16_t *indices) {
+    bool known = *indices++ < quantizer->regimes;
     for (uint32_t stage = 0; stage < stages; stage++) {
         for (uint32_t token = 0; token < quantizer->tokens; token++) {
-            if (indices[(size_t)stage * quantizer->tokens + token] >= quantizer->stages[stage].indices) {
-                return EC_ERROR_INDEX;
-            }
+            known = *indices++ < quantizer->stages[stage].count && known;
         }
     }
-    const uint32_t codewords = quantizer->stages[0].count;
-    for (uint32_t token = 1; token < quantizer->tokens; token++) {
-        if (indices[token] / codewords != indices[0] / codewords) {
-            return EC_ERROR_INDEX;
-        }
-    }
-    return EC_OK;
+    return known ? EC_OK : EC_ERROR_INDEX;
 }
 
 static void write_payload(const ec_quantizer *quantizer, uint32_t stages, const uint16_t *indices, uint8_t *payload) {
+    const uint32_t regime = *indices++;
     uint32_t pending = 0; /* bits that have not been written yet, in the low end */
     uint32_t held = 0;
     for (uint32_t stage = 0; stage < stages; stage++) {
+        /* The first stage counts through the codebooks of all regimes. */
+        const uint32_t before = stage == 0 ? regime * quantizer->stages[0].count : 0;
         for (uint32_t token = 0; token < quantizer->tokens; token++) {
-            pending = pending << quantizer->stages[stage].index_bits | *indices++;
+            pending = pending << quantizer->stages[stage].index_bits | (before + *indices++);
             held += quantizer->stages[stage].index_bits;
             while (held >= 8) {
                 held -= 8;
@@ -164,15 +160,9 @@ ec_status ec_pack_coded(const ec_context *context, uint32_t rate, uint16_t seque
         return EC_ERROR_CAPACITY;
     }
     const uint32_t stages = ec_codec_network.model.coded_stages_of_rate[rate - 1];
-    const uint32_t codewords = coded->quantizer.stages[0].count; /* of one regime */
-    uint16_t words[EC_SYMBOLS_MAX];
-    words[0] = (uint16_t)(indices[0] % codewords);
-    for (uint32_t stage = 1; stage < stages; stage++) {
-        words[stage] = indices[stage];
-    }
     size_t payload_bytes;
     const ec_status status =
-        ec_entropy_encode(&coded->entropy, context->codebooks, indices[0] / codewords, words, stages,
+        ec_entropy_encode(&coded->entropy, context->codebooks, indices[0], indices + 1, stages,
                           packet + HEADER_BYTES, capacity - HEADER_BYTES - CRC_BYTES, &payload_bytes);
     if (status != EC_OK) {
         return status;

@@ -149,6 +149,7 @@ static void run_stages(const ec_worker *worker, const ec_quantizer *quantizer, c
 void ec_run_quantizer(const ec_worker *worker, const ec_quantizer *quantizer, uint32_t stages, uint16_t *indices) {
     const ec_range contested = {0, quantizer->contested}, alone = {quantizer->contested, stages};
     ec_range regimes = {0, quantizer->regimes};
+    uint16_t *words = indices + 1;
     const uint8_t *coordinates = NULL;
     if (quantizer->coordinates != EC_NONE) {
         coordinates = ec_fetch(worker, quantizer->coordinates_scratch, worker->codebooks + quantizer->coordinates,
@@ -157,9 +158,12 @@ void ec_run_quantizer(const ec_worker *worker, const ec_quantizer *quantizer, ui
     }
     if (quantizer->contested > 0) {
         run_stages(worker, quantizer, coordinates, contested, regimes, ec_candidates_of(worker, quantizer, 0));
-        regimes.first = ec_choose_regime(worker, quantizer, indices);
+        regimes.first = ec_choose_regime(worker, quantizer, words);
         regimes.end = regimes.first + 1;
     }
+    if (worker->team->worker == 0) {
+        indices[0] = (uint16_t)regimes.first;
+    }
     run_stages(worker, quantizer, coordinates, alone, regimes,
-               indices + (size_t)quantizer->contested * quantizer->tokens);
+               words + (size_t)quantizer->contested * quantizer->tokens);
 }

@@ -74,7 +74,7 @@ void ec_run_quantizer(const ec_worker *worker, const ec_quantizer *quantizer, ui
 void ec_search(const ec_worker *worker, const ec_quantizer *quantizer, const ec_codewords *codewords, ec_range regimes,
                ec_nearest *nearest);
 
-/* Chooses the regime that left the least energy, and copies what it found in the contested stages to `indices`. */
-uint32_t ec_choose_regime(const ec_worker *worker, const ec_quantizer *quantizer, uint16_t *indices);
+/* Chooses the regime that left the least energy, and copies what it found in the contested stages to `words`. */
+uint32_t ec_choose_regime(const ec_worker *worker, const ec_quantizer *quantizer, uint16_t *words);
 
 #endif

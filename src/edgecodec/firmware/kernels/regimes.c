@@ -24,24 +24,22 @@ static uint32_t regime_of_least(const float *energies, uint32_t regimes) {
     return chosen;
 }
 
-static void copy_words(const ec_worker *worker, const ec_quantizer *quantizer, uint32_t regime, uint16_t *indices) {
+static void copy_words(const ec_worker *worker, const ec_quantizer *quantizer, uint32_t regime, uint16_t *to) {
     const ec_range stages = ec_share(worker, quantizer->contested);
     for (uint32_t stage = stages.first; stage < stages.end; stage++) {
         const uint16_t *words = ec_candidates_of(worker, quantizer, stage) + (size_t)regime * quantizer->tokens;
-        /* The first index tells the regime. */
-        const uint32_t before = stage == 0 ? regime * quantizer->stages[0].count : 0;
         for (uint32_t token = 0; token < quantizer->tokens; token++) {
-            indices[(size_t)stage * quantizer->tokens + token] = (uint16_t)(before + words[token]);
+            to[(size_t)stage * quantizer->tokens + token] = words[token];
         }
     }
     ec_wait_for_all(worker);
 }
 
-uint32_t ec_choose_regime(const ec_worker *worker, const ec_quantizer *quantizer, uint16_t *indices) {
+uint32_t ec_choose_regime(const ec_worker *worker, const ec_quantizer *quantizer, uint16_t *words) {
     ec_choice *choice = ec_choice_of(worker, quantizer);
     measure_energies(worker, quantizer, choice->energies);
     const uint32_t regime = regime_of_least(choice->energies, quantizer->regimes);
-    copy_words(worker, quantizer, regime, indices);
+    copy_words(worker, quantizer, regime, words);
     if (worker->team->worker == 0) {
         choice->regime = regime;
     }

@@ -14,6 +14,7 @@ from jinja2 import Environment, StrictUndefined
 from edgecodec.console import shown
 from edgecodec.packaged import packaged
 from edgecodec.packets.network import load_codec
+from edgecodec.packets.packet import PacketFormat
 from edgecodec.registry.gates import Champion, Verdict
 from edgecodec.registry.measurements import CODEC, VALIDATION, Measurements, figures_of_rates
 from edgecodec.registry.report import charts
@@ -63,7 +64,7 @@ def _content(subject: Subject) -> dict[str, Any]:
         "verification": {name: measured.entry(f"verification.{name}") for name in (
             "target", "simulator", "evidence", "bit_exact", "l1_bytes", "l2_bytes", "code_bytes", "clock_mhz")},
         "checks": report.get("checks", []), "remark": report.get("remark", ""),
-        "codewords": max(codec.quantizer.codewords),
+        "codewords": max(PacketFormat.of(codec).fixed_length.numbers),
         "codebooks": {name: measured.number(f"codebooks.{name}") for name in (
             "least_usage", "mean_perplexity", "mean_reseed_rate", "dead", "near_duplicates")},
         "damage": measured.entry("damage.accuracy") or {},
