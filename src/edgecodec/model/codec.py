@@ -19,12 +19,11 @@ from torch import Tensor, nn
 from edgecodec import chosen
 from edgecodec.errors import EdgeCodecError, naming
 from edgecodec.model.coded import CodedQuantizer
-from edgecodec.model.kind import Parts, WindowFormat
+from edgecodec.model.kind import Parts, Quantizer, WindowFormat
 from edgecodec.model.kinds import KINDS
 from edgecodec.model.quantizer import Quantized
-from edgecodec.model.regimes import RegimeQuantizer
 from edgecodec.packets.entropy import ManyWindowIndices
-from edgecodec.params import CodebookParams, Params, Section
+from edgecodec.params import CodebookParams, CodecParams, Params
 from edgecodec.storage import read_json, write_json
 
 BATCH = 256  # windows that encode and decode take at a time
@@ -134,7 +133,7 @@ class Codec(nn.Module):
         for start in range(0, len(windows), BATCH):
             batch = slice(start, start + BATCH)
             latent = self.encoder(self.normalize(torch.from_numpy(self._checked(windows[batch]))))
-            rotated = [quantizer.into(number, latent)[:, 0] for number in range(len(quantizer.regimes))]
+            rotated = [quantizer.into(number, latent)[:, 0] for number in range(len(quantizer.quantizers))]
             regimes[batch] = regime = coded.choose(rotated).numpy()
             for number in np.unique(regime):
                 mine = np.flatnonzero(regime == number)
@@ -167,7 +166,7 @@ class Codec(nn.Module):
         _, coded = self.for_coded()
         return coded.tables.encode_many(sent.regimes, sent.indices[:, : coded.stages_of_rate[rate - 1]])
 
-    def for_coded(self) -> tuple[RegimeQuantizer, CodedQuantizer]:
+    def for_coded(self) -> tuple[Quantizer, CodedQuantizer]:
         """What coded packets are made with.
 
         Raises:
@@ -175,7 +174,7 @@ class Codec(nn.Module):
         """
         if self.coded is None:
             raise EdgeCodecError(f"codec {self.name}: has no coded packets; send fixed-length ones")
-        return cast(RegimeQuantizer, self.quantizer), self.coded
+        return self.quantizer, self.coded
 
     @torch.no_grad()
     def latents(self, windows: NDArray[np.float32]) -> Tensor:
@@ -213,7 +212,7 @@ class Codec(nn.Module):
         return np.ascontiguousarray(windows, dtype=np.float32)
 
 
-def build_codec(name: str, window: WindowFormat, sizes: Section, codebooks: CodebookParams) -> Codec:
+def build_codec(name: str, window: WindowFormat, sizes: CodecParams, codebooks: CodebookParams) -> Codec:
     """An untrained codec of the kind ``name``; its sizes must suit the window (:mod:`edgecodec.contradictions`)."""
     return Codec(name, window, KINDS[name].build(window, sizes, codebooks))
 

@@ -129,6 +129,18 @@ class ResidualQuantizer(nn.Module):
         """Which of :attr:`codebooks`' words ``indices`` name: themselves."""
         return indices
 
+    def choose(self, latent: Tensor) -> Tensor:
+        """The regime [n] of ``latent`` [n, tokens, dimension]: the one there is."""
+        return torch.zeros(len(latent), dtype=torch.int64)
+
+    def into(self, regime: int, latent: Tensor) -> Tensor:
+        """``latent`` [n, tokens, dimension] in the coordinates of the one ``regime``: as it is."""
+        return latent
+
+    def out_of(self, regime: int, latent: Tensor) -> Tensor:
+        """The way back of :meth:`into`."""
+        return latent
+
     def to_latent(self, sums: Tensor, regime: Tensor) -> Tensor:
         """The latents of sums of codewords [n, tokens, dimension]: themselves, whatever the one ``regime`` [n]."""
         return sums
