@@ -118,9 +118,17 @@ class PaperParams(CodecParams):
     latent_channels: Count
 
 
+class TransformParams(OneTokenParams):
+    """The classical codec: a Karhunen-Loeve transform across channels, a cosine transform in time."""
+
+    modes: Count  # spatial modes that are kept of what moves
+    time_bins: Annotated[int, Field(ge=2, multiple_of=2)]  # cosine bins that are kept, beside the mean
+
+
 class CodecsParams(Section):
     edge: EdgeParams
     paper: PaperParams
+    transform: TransformParams
 
 
 class LossParams(Section):
@@ -176,6 +184,7 @@ class TrainSection(Section):
     edge: TrainParams
     paper: TrainParams  # the paper's networks, trained as well as we can
     paper_original: TrainParams  # the same networks by the recipe of the paper's public code
+    transform: TrainParams
 
 
 class AnalyzeParams(Section):

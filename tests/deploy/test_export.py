@@ -1,4 +1,4 @@
-"""The float16 export computes what the torch codec computes, for both codecs and for odd channel counts."""
+"""The float16 export computes what the torch codec computes, for every kind of codec and for odd channel counts."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -14,6 +14,7 @@ from edgecodec.deploy.oracle import encode
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import Codec, codec_from_params
 from edgecodec.model.kind import WindowFormat
+from edgecodec.model.kinds import KINDS
 from edgecodec.model.regimes import RegimeQuantizer
 from edgecodec.packets.network import load_codec, save_codec
 from edgecodec.params import Params, load_params
@@ -24,6 +25,8 @@ def small(repository):  # type: ignore[no-untyped-def]
     content = load_params(repository / "params.yaml").model_dump(by_alias=True)
     content["codecs"]["edge"].update(codewords=64, bands=[[1, 16, 5], [16, 45, 4], [45, 88, 1]])
     content["codecs"]["paper"].update(codewords=64)
+    content["codecs"]["transform"].update(modes=5)
+    content["codecs"]["transform"]["coded"].update(stages_of_rate=[2, 4, 6, 8])
     return Params.model_validate(content)
 
 
@@ -44,12 +47,12 @@ def random_codec(params: Params, channels: int) -> Codec:
         latent = codec.encoder(torch.randn(300, channels, 800))
         codec.quantizer.initialize(latent, per_step=64)
         if codec.coded is not None:
-            rotated = [codec.quantizer.into(number, latent)[:, 0] for number in range(len(codec.quantizer.regimes))]
+            rotated = [codec.quantizer.into(number, latent)[:, 0] for number in range(len(codec.quantizer.quantizers))]
             codec.coded.fit(rotated, [1.0] * len(rotated), [90.0, 180.0, 270.0, 360.0], seed=3)
     return codec.eval()
 
 
-@pytest.mark.parametrize("name", ["edge", "paper"])
+@pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("channels", [36, 37])
 def test_export_computes_what_torch_computes(trained: Callable[..., Codec], name: str, channels: int) -> None:
     codec = trained(name, channels)

@@ -13,6 +13,7 @@ from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
 from edgecodec.metrics import errors
 from edgecodec.model.codec import load_model, save_model
+from edgecodec.model.kinds import KINDS
 from edgecodec.params import Params
 from edgecodec.storage import read_json, write_json
 from edgecodec.training.loop import Trained, Trainer
@@ -67,10 +68,10 @@ class KilledError(Exception):
     """The power cord is pulled."""
 
 
-@pytest.mark.parametrize("codec", ["edge", "paper"])
+@pytest.mark.parametrize("codec", KINDS)
 def test_a_killed_training_resumes_to_the_same_bits(
         codec: str, small_params: Params, small_windows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    params = with_codec(small_params, codec, checkpoint_every=3)
+    params = with_codec(small_params, codec, checkpoint_every=3, joint_steps=3, decoder_steps=3)
     whole = train(params, small_windows, tmp_path / "whole")
 
     take_step = Trainer._take_step
