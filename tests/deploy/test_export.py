@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from copy import deepcopy
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 
 from edgecodec.deploy.checks import check_codec
 from edgecodec.deploy.export import export_codec
+from edgecodec.deploy.export_receiver import export_receiver
 from edgecodec.deploy.oracle import encode
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import Codec, codec_from_params
@@ -17,6 +19,7 @@ from edgecodec.model.kind import WindowFormat
 from edgecodec.model.kinds import KINDS
 from edgecodec.model.regimes import RegimeQuantizer
 from edgecodec.packets.network import load_codec, save_codec
+from edgecodec.packets.receiver import Receiver
 from edgecodec.params import Params, load_params
 
 
@@ -73,6 +76,18 @@ def test_export_computes_what_torch_computes(trained: Callable[..., Codec], name
     kept = exported.latent[..., np.abs(exported.latent).max(axis=(0, 1)) > 0].astype(np.float32)
     assert kept.shape == latent.shape
     assert np.abs(kept - latent).max() < 0.01 * np.abs(latent).max()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_receiver_rebuilds_what_torch_rebuilds(trained: Callable[..., Codec], name: str, tmp_path: Path) -> None:
+    codec = trained(name)
+    exported = export_codec(codec)
+    save_codec(exported, tmp_path / "float16")
+    export_receiver(codec, exported, tmp_path / "receiver")
+    indices = codec.encode(np.random.default_rng(5).normal(size=(3, 36, 800)).astype(np.float32))
+    rebuilt = Receiver.open(tmp_path / "receiver", tmp_path / "float16").rebuild(exported.quantizer, list(indices))
+    torchs = codec.decode(indices, rate=4)
+    assert np.abs(rebuilt - torchs).max() < 0.01 * np.abs(torchs).max()
 
 
 def test_saved_codec_is_the_same_codec(trained: Callable[..., Codec], tmp_path) -> None:  # type: ignore[no-untyped-def]
