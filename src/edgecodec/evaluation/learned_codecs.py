@@ -1,4 +1,4 @@
-"""The learned codecs that stand beside each other in every comparison."""
+"""The trained codecs that stand beside each other in every comparison."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from pathlib import Path
 from edgecodec.evaluation.rate_distortion import CODEC
 from edgecodec.model.codec import Codec, load_model
 
-OTHERS = {"paper": "paper/sound", "paper_original": "paper/original"}  # folders of the results of the pipeline
+OTHERS = {  # folders of the results of the studies
+    "paper": "paper/sound",
+    "paper_original": "paper/original",
+    "transform": "transform",
+}
 
 
 def load_learned_codecs(artifacts: Path) -> dict[str, Codec]:
-    """Ours first, then the paper's networks if they have been trained.
+    """Ours first, then those of the others that have been trained.
 
     Raises:
         EdgeCodecError: our codec is absent, or a model is damaged.

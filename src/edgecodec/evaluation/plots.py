@@ -47,6 +47,7 @@ LOOKS: dict[str, dict[str, Any]] = {  # of the codecs; the three kinds of SZ3 li
     CODED: {"color": ACCENT, "marker": "o", "markerfacecolor": "white", "linestyle": "--", "zorder": 5},
     "paper": {"color": "#e17c05", "marker": "P"},
     "paper_original": {"color": "#e17c05", "marker": "p", "linestyle": "--"},
+    "transform": {"color": "#6f4070", "marker": "h"},
     "klt_dct": {"color": "#1d6996", "marker": "s"},
     "klt_dct_plain": {"color": "#1d6996", "marker": "s", "markerfacecolor": "white", "linestyle": "--"},
     "joint_rvq": {"color": "#0f8554", "marker": "D"},

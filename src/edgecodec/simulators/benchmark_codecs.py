@@ -1,5 +1,5 @@
-"""The codecs that the firmware benchmark compares: the registered one, and the paper's; and what cycles of others are
-estimated by."""
+"""The codecs that the firmware benchmark compares: the registered one, the paper's, and the classical one; and what
+cycles of others are estimated by."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.memory import arena_bytes
 from edgecodec.errors import EdgeCodecError
+from edgecodec.evaluation.learned_codecs import OTHERS
 from edgecodec.model.codec import load_model
 from edgecodec.packets.network import Arithmetic, ExportedCodec, load_codec
 from edgecodec.params import Params, load_params
@@ -26,19 +27,19 @@ from edgecodec.simulators.estimate import CYCLE_TABLE, CycleTable, miss, prices_
 from edgecodec.simulators.gvsoc import CLUSTER_CORES, GvsocSimulator
 from edgecodec.simulators.toolchain import Toolchain, choose_toolchain
 
-BASELINE = "paper"  # the codec that firmware is compared with
+BASELINES = ("paper", "transform")  # the kinds of codec that firmware is compared with
 
 
 @dataclass(frozen=True)
 class BenchmarkCodecs:
-    """``artifacts/float16``, and ``artifacts/paper/sound`` in the same arithmetic."""
+    """``artifacts/float16``, and what the studies trained of the baselines, in the same arithmetic."""
 
     codecs: dict[str, ExportedCodec]
     window: NDArray[np.float32]  # [samples, channels], the first for validation
 
     @classmethod
     def open(cls, artifacts: Path, params: Params) -> BenchmarkCodecs:
-        """Where the paper's codec has not been trained its weights are drawn: it takes the same cycles.
+        """Where a baseline has not been trained its weights are drawn: it takes the same cycles.
 
         Raises:
             EdgeCodecError: a result of the pipeline is absent.
@@ -46,16 +47,16 @@ class BenchmarkCodecs:
         window = WindowSet.open(artifacts / "windows/validation").inputs(slice(0, 1))[0].T.copy()
         exported = load_codec(artifacts / "float16")
         codecs = {exported.codec: exported}
-        if BASELINE not in codecs:
-            trained = artifacts / "paper/sound"
-            shape = Shape(BASELINE, exported.channels, exported.samples, params.codecs.paper)
-            codecs[BASELINE] = (export_codec(load_model(trained), exported.arithmetic) if trained.is_dir()
-                               else shape.draw(params.seed, params.train.paper, exported.arithmetic))
+        for name in (name for name in BASELINES if name not in codecs):
+            trained = artifacts / OTHERS[name]
+            shape = Shape(name, exported.channels, exported.samples, getattr(params.codecs, name))
+            codecs[name] = (export_codec(load_model(trained), exported.arithmetic) if trained.is_dir()
+                            else shape.draw(params.seed, getattr(params.train, name), exported.arithmetic))
         return cls(codecs, window)
 
 
 def benchmark_codecs(artifacts: Path) -> dict[str, FirmwareBenchmark]:
-    """Of both codecs; and with GVSOC, on all cores, of the same in the arithmetic that they are not exported for
+    """Of all codecs; and with GVSOC, on all cores, of the same in the arithmetic that they are not exported for
     (``edge_lanes``). Without it, estimates.
 
     Raises:
@@ -73,7 +74,7 @@ def benchmark_codecs(artifacts: Path) -> dict[str, FirmwareBenchmark]:
 
 
 def count_estimates(artifacts: Path) -> CycleTable:
-    """Prices by both codecs on windows as the paper's, and how far they are off for others: all counted on GVSOC.
+    """Prices by every kind of codec on windows as the paper's, and how far they are off for others: counted on GVSOC.
 
     Raises:
         EdgeCodecError: there is no GVSOC, or a firmware does not fit, run, or equal the oracle.
