@@ -89,20 +89,29 @@ def chance(seeds: Any) -> Iterator[str]:
     return table(*rows)
 
 
-def paper(comparison: Any) -> Iterator[str]:
-    """Our codec beside the paper's networks; both send 90 bits per rate."""
-    names = {"edgecodec": "edge", "paper": "paper, sound recipe", "paper_original": "paper, its own recipe"}
+COMPARED = {  # the codecs of a comparison: how the page calls them, and whose firmware is theirs
+    "edgecodec": ("edge", "edge"),
+    "transform": ("transform", "transform"),
+    "paper": ("paper, sound recipe", "paper"),
+    "paper_original": ("paper, its own recipe", "paper"),
+}
+
+
+def paper(comparison: Any, counted: Any) -> Iterator[str]:
+    """Our codec beside the classical one and the paper's networks; all send 90 bits per rate."""
     rates = comparison["edgecodec"]["rates"]
-    rows = [("networks", "MACs, encoder + quantizer", "parameters, encoder + decoder",
+    rows = [("codec", "MACs, encoder + quantizer", "window to packet, 8 cores", "parameters, encoder + decoder",
              *(f"{entry['bits_per_window']:.0f} bits" for entry in rates.values()), "edge's error to this one's")]
-    for name, title in names.items():
-        entry = comparison[name]
+    for name, (title, firmware) in COMPARED.items():
+        if name not in comparison:
+            continue
+        entry, took = comparison[name], counted["benchmarks"][firmware]["cores"]["8"]["chain_milliseconds"]
         ratios = ", ".join(f"{ratio:.2f}" for ratio in entry["error_of_ours_to_this"].values())
         rows.append((title, f"{entry['encoder_macs'] / 1e6:.2f} + {entry['quantizer_macs'] / 1e6:.2f} M",
+                     f"{min(took.values()):.2f} to {max(took.values()):.2f} ms",
                      f"{entry['encoder_parameters'] / 1e6:.2f} + {entry['decoder_parameters'] / 1e6:.2f} M",
                      *(f"{errors['error_percent']:.2f} %" for errors in entry["rates"].values()), ratios))
     return table(*rows)
-
 
 
 def sizes(exploration: Any) -> Iterator[str]:

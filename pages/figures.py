@@ -47,7 +47,7 @@ FIGURES = {
     "same_bits": Figure(("same_bits.json",), readme.same_bits),
     "rivals": Figure(("rate_distortion.json",), codec.rivals),
     "chance": Figure(("seeds.json",), codec.chance),
-    "paper": Figure(("paper_comparison.json",), codec.paper),
+    "paper": Figure(("paper_comparison.json", "benchmark.json"), codec.paper),
     "parts": Figure(("limits.json",), codec.parts),
     "groups": Figure(("limits.json",), codec.groups),
     "spending": Figure(("limits.json",), codec.spending),

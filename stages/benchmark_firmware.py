@@ -1,4 +1,4 @@
-"""Study benchmark_firmware: the paper's Table III beside both codecs, on 8, 4, 2 and 1 cores of the target."""
+"""Study benchmark_firmware: the paper's Table III beside our codecs, on 8, 4, 2 and 1 cores of the target."""
 
 from edgecodec.same_bits import run_program  # first: before numpy and torch
 

@@ -1,4 +1,4 @@
-"""Study compare_paper: our codec beside the paper's networks, trained on the same windows; error, bits, work."""
+"""Study compare_paper: our codec beside the paper's networks and the classical codec, all of the same windows."""
 
 from edgecodec.same_bits import run_program  # first: before numpy and torch
 
@@ -35,7 +35,7 @@ def main() -> None:
         name: {
             **work(codec),
             "rates": errors,
-            "error_of_ours_to_this": {  # both send 90 bits per rate
+            "error_of_ours_to_this": {  # all send 90 bits per rate
                 rate: rounded(ours[int(rate)].errors.error_percent / entry["error_percent"])
                 for rate, entry in errors.items() if int(rate) in ours
             },

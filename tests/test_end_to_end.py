@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edgecodec.dvc_files import stages_of
+from edgecodec.evaluation.evaluate import OTHERS
+from edgecodec.evaluation.rate_distortion import CODEC
+from edgecodec.model.kinds import KINDS
 from edgecodec.params import load_params
 
 if TYPE_CHECKING:
@@ -74,7 +77,8 @@ def test_the_studies_run_on_the_result(clone: Clone) -> None:
     done = clone.run("dvc", "repro", "studies/dvc.yaml")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert all(clone.metrics(name) for name in STUDIES)
-    assert set(clone.metrics("paper_comparison")) == {"edgecodec", "paper", "paper_original"}
+    assert set(clone.metrics("paper_comparison")) == {CODEC, *OTHERS}
+    assert set(KINDS) <= clone.metrics("benchmark")["benchmarks"].keys()
     assert set(clone.metrics("exploration")) == {"edge", "paper"}
 
 
@@ -155,3 +159,17 @@ def test_a_missing_gate_limit_stops_the_pipeline_in_one_line(clone: Clone) -> No
         params.write_text(before)
     assert done.returncode == 1
     assert done.stderr.strip() == "error: params.yaml: gates.largest_error_percent: missing key; add it"
+
+
+@pytest.mark.slow
+def test_the_classical_codec_is_registered_too(clone: Clone) -> None:
+    params = clone.folder / "params.yaml"
+    before = params.read_text()
+    params.write_text(before.replace("codec: edge", "codec: transform"))
+    try:
+        assert ran(clone.run("dvc", "repro"))[1] == "train"
+    finally:
+        params.write_text(before)
+    assert clone.metrics("training")["codec"] == "transform"
+    assert clone.metrics("verification")["bit_exact"] is True
+    assert clone.run(str(Path(sys.executable).parent / "edgecodec"), "check-gates").returncode == 0

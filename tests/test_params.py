@@ -66,6 +66,11 @@ def edge(content: dict[str, Any], **sizes: object) -> None:
     content["codecs"]["edge"].update(sizes)
 
 
+def transform(content: dict[str, Any], **sizes: object) -> None:
+    content.update(codec="transform")
+    content["codecs"]["transform"].update(sizes)
+
+
 @pytest.mark.parametrize(("edit", "message"), [
     (lambda content: content["window"].update(samples=4096, skip_first_rows=0),
      "time_bins and bands keep 88 bins, which end at 1.1 Hz with window.samples 4096, far below window.lowpass_hz 5; "
@@ -78,7 +83,7 @@ def edge(content: dict[str, Any], **sizes: object) -> None:
     (lambda content: content["window"].update(lowpass_hz=50.0), "lowpass_hz 50 .* the sample rate of data.source twin"),
     (lambda content: content["window"].update(samples=10), "window.samples 10 is too short for window.lowpass_hz"),
     (lambda content: content["window"].update(samples=1840), "data.twin.seconds 42 is too short for window.samples"),
-    (lambda content: content.update(codec="neural"), "codec neural is none of edge, paper"),
+    (lambda content: content.update(codec="neural"), "codec neural is none of edge, paper, transform"),
     (lambda content: content["window"].update(samples=804), "decimation 8 does not cut window.samples 804"),
     (lambda content: content["window"].update(samples=640), "time_bins 88 is more than the 80 samples that .*samples"),
     (lambda content: edge(content, filter_taps=63), "filter_taps 63 must be codecs.edge.decimation 8, or an even"),
@@ -89,6 +94,12 @@ def edge(content: dict[str, Any], **sizes: object) -> None:
     (lambda content: edge(content, regimes=5), "codewords 64 cannot be shared out .* codecs.edge.regimes 5"),
     (lambda content: (content.update(codec="paper"), content["window"].update(samples=804)),
      "codec paper needs window.samples to be a multiple of 8, not 804"),
+    (lambda content: transform(content, decimation=9), "transform.decimation 9 does not cut window.samples 800"),
+    (lambda content: transform(content, time_bins=102), "transform.time_bins 102 is more than the 100 samples that"),
+    (lambda content: transform(content, time_bins=38), "transform.time_bins keep 39 bins, .* far below window.lowpass"),
+    (lambda content: transform(content, modes=37), "transform.modes 37 is more than the 36 channels in window.preset"),
+    (lambda content: transform(content, codeword_samples=600),
+     "transform.codeword_samples 600 is more than a latent has: 88 codecs.transform.time_bins of 6 modes and a mean"),
     (lambda content: content["firmware"].update(l1_stack_bytes=131072), "leaves nothing of firmware.l1_bytes 131072"),
 ])
 def test_two_settings_that_contradict_each_other_are_named_before_the_first_stage(

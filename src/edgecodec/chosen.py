@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from edgecodec.params import EdgeParams, PaperParams, Params, TrainParams
+from edgecodec.params import CodecParams, Params, TrainParams
 
 SHORTENED = ("warmup_steps", "joint_steps", "decoder_steps", "codebook_windows")  # by profile quick
 
 
-def sizes(params: Params) -> EdgeParams | PaperParams:
+def sizes(params: Params) -> CodecParams:
     """Of the chosen codec."""
     return getattr(params.codecs, params.codec)  # type: ignore[no-any-return]
 

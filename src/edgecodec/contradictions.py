@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from edgecodec import aerosense
 
 if TYPE_CHECKING:
-    from edgecodec.params import EdgeParams, Params
+    from edgecodec.params import EdgeParams, OneTokenParams, Params
 
 LEAST_REACH = 0.5  # of the low-passed band, that the kept cosine bins must reach; the rest of it would be error
 SHORTEST_FILTERED = 16  # samples that the low-pass can run over both ways
@@ -72,23 +72,49 @@ def _of_paper(params: Params, source: _Source) -> Iterator[str]:
 
 def _of_edge(params: Params, source: _Source) -> Iterator[str]:
     yield from _of_layers(params.codecs.edge, params.window.samples, source)
-    yield from _of_band(params, source)
+    kept = max((end for _, end, _ in params.codecs.edge.bands), default=1)
+    yield from _of_band(params, source, kept, "codecs.edge.time_bins and bands keep")
 
 
-OF_KIND: Mapping[str, Callable[[Params, _Source], Iterator[str]]] = {"edge": _of_edge, "paper": _of_paper}
+def _of_transform(params: Params, source: _Source) -> Iterator[str]:
+    sizes = params.codecs.transform
+    yield from _of_decimation("codecs.transform", sizes, sizes.time_bins, params.window.samples)
+    if sizes.modes > source.channels:
+        yield (f"codecs.transform.modes {sizes.modes} is more than the {source.channels} channels in "
+               f"{source.channels_setting}")
+    yield from _of_codewords("codecs.transform", sizes, source.channels + sizes.modes * sizes.time_bins,
+                             f"{sizes.time_bins} codecs.transform.time_bins of {sizes.modes} modes", source)
+    yield from _of_band(params, source, 1 + sizes.time_bins, "codecs.transform.time_bins keep")
+
+
+OF_KIND: Mapping[str, Callable[[Params, _Source], Iterator[str]]] = {
+    "edge": _of_edge, "paper": _of_paper, "transform": _of_transform}
+
+
+def _of_decimation(section: str, sizes: OneTokenParams, time_bins: int, samples: int) -> Iterator[str]:
+    """A decimated window that is odd, or too short for its cosine bins."""
+    if samples % (2 * sizes.decimation):
+        yield (f"{section}.decimation {sizes.decimation} does not cut window.samples {samples} into an even number "
+               "of decimated samples")
+    elif time_bins > samples // sizes.decimation:
+        yield (f"{section}.time_bins {time_bins} is more than the {samples // sizes.decimation} samples that "
+               f"{section}.decimation {sizes.decimation} leaves of window.samples {samples}")
+    if sizes.filter_taps < sizes.decimation or (sizes.filter_taps - sizes.decimation) % 2:
+        yield (f"{section}.filter_taps {sizes.filter_taps} must be {section}.decimation {sizes.decimation}, or an "
+               "even number more")
+
+
+def _of_codewords(section: str, sizes: OneTokenParams, latent: int, moving: str, source: _Source) -> Iterator[str]:
+    """Codewords longer than the latent, which is what moves, and a mean per channel."""
+    for name, codeword in (("", sizes.codeword_samples), ("coded.", sizes.coded.codeword_samples)):
+        if codeword > latent:
+            yield (f"{section}.{name}codeword_samples {codeword} is more than a latent has: {moving} and a mean for "
+                   f"each of {source.channels} channels")
 
 
 def _of_layers(sizes: EdgeParams, samples: int, source: _Source) -> Iterator[str]:
     """Layers that would not fit into each other."""
-    if samples % (2 * sizes.decimation):
-        yield (f"codecs.edge.decimation {sizes.decimation} does not cut window.samples {samples} into an even number "
-               "of decimated samples")
-    elif sizes.time_bins > samples // sizes.decimation:
-        yield (f"codecs.edge.time_bins {sizes.time_bins} is more than the {samples // sizes.decimation} samples that "
-               f"codecs.edge.decimation {sizes.decimation} leaves of window.samples {samples}")
-    if sizes.filter_taps < sizes.decimation or (sizes.filter_taps - sizes.decimation) % 2:
-        yield (f"codecs.edge.filter_taps {sizes.filter_taps} must be codecs.edge.decimation {sizes.decimation}, or an "
-               "even number more")
+    yield from _of_decimation("codecs.edge", sizes, sizes.time_bins, samples)
     last = 1
     for first, end, modes in sizes.bands:
         if first != last or end <= first:
@@ -104,22 +130,18 @@ def _of_layers(sizes: EdgeParams, samples: int, source: _Source) -> Iterator[str
     if sizes.coefficients > structured:
         yield (f"codecs.edge.coefficients {sizes.coefficients} is more than the {structured} that codecs.edge.bands "
                "give")
-    latent = source.channels + sizes.coefficients
-    for name, codeword in (("", sizes.codeword_samples), ("coded.", sizes.coded.codeword_samples)):
-        if codeword > latent:
-            yield (f"codecs.edge.{name}codeword_samples {codeword} is more than a latent has: {sizes.coefficients} "
-                   f"codecs.edge.coefficients and a mean for each of {source.channels} channels")
+    yield from _of_codewords("codecs.edge", sizes, source.channels + sizes.coefficients,
+                             f"{sizes.coefficients} codecs.edge.coefficients", source)
     if sizes.codewords % sizes.regimes or sizes.codewords < 2 * sizes.regimes:
         yield (f"codecs.edge.codewords {sizes.codewords} cannot be shared out evenly, two or more each, among "
                f"codecs.edge.regimes {sizes.regimes}")
 
 
-def _of_band(params: Params, source: _Source) -> Iterator[str]:
+def _of_band(params: Params, source: _Source, kept: int, keeping: str) -> Iterator[str]:
     """A window is scored below the low-pass; bins that end far below it leave the rest out, at every rate."""
-    window, sizes = params.window, params.codecs.edge
+    window = params.window
     bin_hz = source.sample_rate_hz / (2 * window.samples)
-    kept = max((end for _, end, _ in sizes.bands), default=1)
     if kept * bin_hz < LEAST_REACH * window.lowpass_hz:
-        yield (f"codecs.edge.time_bins and bands keep {kept} bins, which end at {kept * bin_hz:.2g} Hz with "
+        yield (f"{keeping} {kept} bins, which end at {kept * bin_hz:.2g} Hz with "
                f"window.samples {window.samples}, far below window.lowpass_hz {window.lowpass_hz:g}; keep about "
                f"{round(window.lowpass_hz / bin_hz)} bins, or lower window.samples or window.lowpass_hz")

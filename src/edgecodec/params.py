@@ -79,41 +79,57 @@ class CodedParams(Section):
     stages_of_rate: tuple[Count, ...]  # rising; one per rate
 
 
-class EdgeParams(Section):
-    """Our codec: decimate, transform, quantize the window as one vector."""
+class CodecParams(Section):
+    """What every kind of codec has."""
 
     codewords: Annotated[int, Field(ge=2, le=65536)]
     rates: Annotated[int, Field(ge=1, le=16)]
+
+
+class OneTokenParams(CodecParams):
+    """A codec that decimates and transforms, and whose many small stages quantize the window as one vector."""
+
     stages_per_rate: Count
-    regimes: Count  # kinds of windows with codebooks of their own; divides codewords
     codeword_samples: Annotated[int, Field(ge=2, multiple_of=2)]  # coefficients that one stage quantizes
     decimation: Count
     filter_taps: Count
-    time_bins: Count  # cosine bins that are kept
-    bands: tuple[tuple[int, int, int], ...]  # (first bin, end bin, spatial modes kept)
-    coefficients: Count  # dynamic coefficients that reach the quantizer
-    refiner_channels: Annotated[int, Field(ge=0)]  # hidden channels of the decoder's network; 0 leaves it out
     coded: CodedParams
 
     @model_validator(mode="after")
-    def _coded_packets_have_the_same_rates(self) -> EdgeParams:
+    def _coded_packets_have_the_same_rates(self) -> OneTokenParams:
         stages = self.coded.stages_of_rate
         if len(stages) != self.rates or any(more <= fewer for fewer, more in pairwise(stages)):
             raise ValueError(f"coded.stages_of_rate must be {self.rates} rising numbers, one per rate")
         return self
 
 
-class PaperParams(Section):
+class EdgeParams(OneTokenParams):
+    """Our codec: bands with few modes each, a rotation, codebooks for every regime."""
+
+    regimes: Count  # kinds of windows with codebooks of their own; divides codewords
+    time_bins: Count  # cosine bins that are kept
+    bands: tuple[tuple[int, int, int], ...]  # (first bin, end bin, spatial modes kept)
+    coefficients: Count  # dynamic coefficients that reach the quantizer
+    refiner_channels: Annotated[int, Field(ge=0)]  # hidden channels of the decoder's network; 0 leaves it out
+
+
+class PaperParams(CodecParams):
     """The codec of arXiv 2507.06040: 36 x 800 > 9 x 100, then stages of full codewords."""
 
-    codewords: Annotated[int, Field(ge=2, le=65536)]
-    rates: Annotated[int, Field(ge=1, le=16)]
     latent_channels: Count
+
+
+class TransformParams(OneTokenParams):
+    """The classical codec: a Karhunen-Loeve transform across channels, a cosine transform in time."""
+
+    modes: Count  # spatial modes that are kept of what moves
+    time_bins: Annotated[int, Field(ge=2, multiple_of=2)]  # cosine bins that are kept, beside the mean
 
 
 class CodecsParams(Section):
     edge: EdgeParams
     paper: PaperParams
+    transform: TransformParams
 
 
 class LossParams(Section):
@@ -169,6 +185,7 @@ class TrainSection(Section):
     edge: TrainParams
     paper: TrainParams  # the paper's networks, trained as well as we can
     paper_original: TrainParams  # the same networks by the recipe of the paper's public code
+    transform: TrainParams
 
 
 class AnalyzeParams(Section):

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
+from edgecodec.model.kinds import KINDS
 from edgecodec.params import Params
 from edgecodec.storage import read_json
 from edgecodec.training.loop import Trainer
@@ -35,7 +36,7 @@ def train(folder: Path, params: Params, windows: Path, repository: Path, *launch
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("codec", ["edge", "paper"])
+@pytest.mark.parametrize("codec", KINDS)
 def test_two_processes_train_the_same_codec_as_one(codec: str, small_params: Params, small_windows: Path,
                                                    repository: Path, tmp_path: Path) -> None:
     params = small_params.model_copy(update={"codec": codec})

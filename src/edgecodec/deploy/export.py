@@ -23,6 +23,7 @@ from edgecodec.model.coded import CodedQuantizer
 from edgecodec.model.edge import EdgeEncoder
 from edgecodec.model.paper import PaperEncoder, SameConv
 from edgecodec.model.regimes import RegimeQuantizer
+from edgecodec.model.transform import TransformEncoder
 from edgecodec.packets.entropy import PRECISION_BITS
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import (
@@ -84,6 +85,14 @@ class LayerList:
             pad_left=layer.pad_left, slope=None if activation is None else float(activation.weight.item()),
             residual=residual)
 
+    def decimate(self, codec: Codec, layer: nn.Conv1d, rows: int) -> View:
+        """The first layer of codecs of one token: a filter per channel, from windows to ``rows`` samples."""
+        by_channel = View("by_channel", even(codec.window.channels), even(rows))
+        self.layers.append(Filter(
+            "decimate", by_channel, rows, codec.offset.numpy().copy(), codec.scale.numpy().copy(),
+            _half("decimate", layer.weight[:, 0]), layer.stride[0], cast(int, layer.padding[0])))
+        return by_channel
+
     def linear(self, name: str, source: View, output: View, layer: nn.Module) -> View:
         """A linear layer over the channels of every row: a convolution of one tap."""
         parameters = dict(layer.named_parameters())
@@ -119,12 +128,8 @@ def _paper_layers(codec: Codec) -> tuple[list[Layer], View]:
 
 def _edge_layers(codec: Codec) -> tuple[list[Layer], View]:
     network, encoder = LayerList(), cast(EdgeEncoder, codec.encoder)
-    channels, rows = even(codec.window.channels), encoder.time_transform.in_features
-    by_channel = View("by_channel", channels, even(rows))
-    network.layers.append(Filter(
-        "decimate", by_channel, rows, codec.offset.numpy().copy(), codec.scale.numpy().copy(),
-        _half("decimate", encoder.decimate.weight[:, 0]), encoder.decimate.stride[0],
-        cast(int, encoder.decimate.padding[0])))
+    channels = even(codec.window.channels)
+    by_channel = network.decimate(codec, encoder.decimate, encoder.time_transform.in_features)
     count = encoder.time_transform.out_features
     bins = network.linear("time_transform", by_channel, View("bins", channels, even(count)), encoder.time_transform)
     network.transpose("by_bin", bins, View("by_bin", even(count), channels))
@@ -143,7 +148,26 @@ def _edge_layers(codec: Codec) -> tuple[list[Layer], View]:
     return [*network.layers, regimes], latent
 
 
-LAYERS: Mapping[str, Callable[[Codec], tuple[list[Layer], View]]] = {"edge": _edge_layers, "paper": _paper_layers}
+def _transform_layers(codec: Codec) -> tuple[list[Layer], View]:
+    """The time transform and that of the means write the latent, one behind the other."""
+    network, encoder = LayerList(), cast(TransformEncoder, codec.encoder)
+    channels, rows = even(codec.window.channels), even(encoder.time_transform.in_features)
+    modes, bins = encoder.spatial_transform.out_features, encoder.time_transform.out_features
+    by_channel = network.decimate(codec, encoder.decimate, encoder.time_transform.in_features)
+    mean_bin = network.linear("mean_bin", by_channel, View("mean_bin", channels, even(1)), encoder.mean_bin)
+    network.transpose("means", mean_bin, View("means", even(1), channels))
+    network.linear("mean_transform", View("means", 1, channels), View("latent", 1, channels, modes * bins),
+                   encoder.mean_transform)
+    by_time = network.transpose("by_time", by_channel, View("by_time", rows, channels))
+    of_modes = network.linear("spatial_transform", by_time, View("modes", rows, even(modes)),
+                              encoder.spatial_transform)
+    network.transpose("by_mode", of_modes, View("by_mode", even(modes), rows))
+    network.linear("time_transform", View("by_mode", modes, rows), View("latent", modes, bins), encoder.time_transform)
+    return network.layers, View("latent", 1, modes * bins + channels)
+
+
+LAYERS: Mapping[str, Callable[[Codec], tuple[list[Layer], View]]] = {
+    "edge": _edge_layers, "paper": _paper_layers, "transform": _transform_layers}
 
 
 def _rotation_of_padded_modes(encoder: EdgeEncoder) -> Tensor:

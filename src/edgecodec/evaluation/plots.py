@@ -23,6 +23,7 @@ LOOKS: dict[str, dict[str, Any]] = {  # of the codecs; the three kinds of SZ3 li
     CODED: {"color": ACCENT, "marker": "o", "markerfacecolor": "white", "linestyle": "--", "zorder": 5},
     "paper": {"color": "#e17c05", "marker": "P"},
     "paper_original": {"color": "#e17c05", "marker": "p", "linestyle": "--"},
+    "transform": {"color": "#6f4070", "marker": "h"},
     "klt_dct": {"color": COOL, "marker": "s"},
     "klt_dct_plain": {"color": COOL, "marker": "s", "markerfacecolor": "white", "linestyle": "--"},
     "joint_rvq": {"color": "#0f8554", "marker": "D"},
@@ -169,7 +170,7 @@ def _series(history: Sequence[Mapping[str, float]], prefix: str) -> dict[str, ND
     """Steps and values [2, evaluations] of every column that begins with ``prefix``, by the rest of its name."""
     rows = pd.DataFrame(history)
     return {name.removeprefix(prefix): rows[["step", name]].dropna().to_numpy().T
-            for name in sorted(rows) if name.startswith(prefix)}
+            for name in sorted(map(str, rows)) if name.startswith(prefix)}
 
 
 def _shades(rates: int) -> list[Any]:

@@ -27,7 +27,7 @@ from edgecodec.model.regimes import PacketQuantizer
 from edgecodec.packets.indices import Indices
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.payloads import Payloads
-from edgecodec.params import CodebookParams, Params, Section
+from edgecodec.params import CodebookParams, CodecParams, Params
 from edgecodec.storage import read_json, write_json
 
 BATCH = 256  # windows that encode and decode take at a time
@@ -159,7 +159,7 @@ class Codec(nn.Module):
         return np.ascontiguousarray(windows, dtype=np.float32)
 
 
-def build_codec(name: str, window: WindowFormat, sizes: Section, codebooks: CodebookParams) -> Codec:
+def build_codec(name: str, window: WindowFormat, sizes: CodecParams, codebooks: CodebookParams) -> Codec:
     """An untrained codec of the kind ``name``; its sizes must suit the window (:mod:`edgecodec.contradictions`)."""
     return Codec(name, window, KINDS[name].build(window, sizes, codebooks))
 

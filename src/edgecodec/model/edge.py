@@ -21,20 +21,17 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-import scipy.fft
-import scipy.signal
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgecodec.model.coded import CodedQuantizer
+from edgecodec.model.cosine_bins import assign, cosines, decimating_filter, fit_bins
 from edgecodec.model.karhunen_loeve import karhunen_loeve
 from edgecodec.model.kind import Floats, Kind, Parts, WindowFormat
 from edgecodec.model.regimes import RegimeQuantizer
 from edgecodec.params import CodebookParams, EdgeParams
 from edgecodec.storage import rounded
-
-Array = NDArray[np.float64]
 
 
 class EdgeEncoder(nn.Module):
@@ -43,8 +40,7 @@ class EdgeEncoder(nn.Module):
     def __init__(self, channels: int, samples: int, params: EdgeParams) -> None:
         super().__init__()
         self.bands = [(first, end) for first, end, _ in params.bands]
-        self.decimate = nn.Conv1d(channels, channels, params.filter_taps, stride=params.decimation, groups=channels,
-                                  padding=(params.filter_taps - params.decimation) // 2, bias=False)
+        self.decimate = decimating_filter(channels, params)
         self.time_transform = nn.Linear(samples // params.decimation, params.time_bins, bias=False)
         self.mean_transform = nn.Linear(channels, channels)
         self.band_transforms = nn.ModuleList(nn.Linear(channels, modes, bias=False) for *_, modes in params.bands)
@@ -113,27 +109,8 @@ def fit_to(encoder: EdgeEncoder, decoder: EdgeDecoder, inputs: NDArray[np.float3
         inputs: normalised windows [n, channels, samples], unfiltered.
         targets: the same windows, low-passed.
     """
-    samples = inputs.shape[-1]
-    step = encoder.decimate.stride[0]
-    taps = encoder.decimate.kernel_size[0]
-    count = encoder.time_transform.out_features
-
-    lowpass = scipy.signal.firwin(taps, 1 / step, window=("kaiser", 5.0))  # cuts at the new Nyquist rate
-    filters = torch.from_numpy(np.broadcast_to(lowpass, encoder.decimate.weight.shape).copy()).float()
-    encoder.decimate.weight.data.copy_(filters)
-    with torch.no_grad():
-        decimated = encoder.decimate(torch.from_numpy(inputs)).double().numpy()  # [n, channels, samples / step]
-
-    # The time transform predicts the target's cosine bins from the decimated samples: least squares takes care of
-    # the filter's gain, of the window's ends, and of noise.
-    wanted = scipy.fft.dct(targets.astype(np.float64), norm="ortho", axis=-1)[..., :count]  # [n, channels, bins]
-    rows = decimated.reshape(-1, decimated.shape[-1])
-    gram = rows.T @ rows
-    gram[np.diag_indices_from(gram)] += 1e-6 * np.trace(gram) / len(gram)
-    time = np.linalg.solve(gram, rows.T @ wanted.reshape(len(rows), count))  # [samples / step, bins]
-    bins = decimated @ time  # [n, channels, bins]
-    cosines = scipy.fft.idct(np.eye(samples)[:count], norm="ortho", axis=-1)  # [bins, samples]
-
+    fit = fit_bins(encoder.decimate, inputs, targets, encoder.time_transform.out_features)
+    bins = fit.bins  # [n, channels, bins]
     centre = bins[..., 0].mean(axis=0)  # [channels]
     means = karhunen_loeve(bins[..., 0] - centre)  # [channels, channels]
     structured, kept, offered = [], 0.0, 0.0
@@ -141,8 +118,8 @@ def fit_to(encoder: EdgeEncoder, decoder: EdgeDecoder, inputs: NDArray[np.float3
             decoder.bands, encoder.band_transforms, decoder.band_transforms, strict=True):
         band = bins[..., first:end].transpose(0, 2, 1)  # [n, bins of the band, channels]
         basis = karhunen_loeve(band.reshape(-1, band.shape[-1]))[:, :modes]  # [channels, modes]
-        _assign(analysis, basis.T)
-        _assign(synthesis, basis)
+        assign(analysis, basis.T)
+        assign(synthesis, basis)
         structured.append((band @ basis).reshape(len(band), -1))
         kept += float((structured[-1] ** 2).sum())
         offered += float((band**2).sum())
@@ -151,28 +128,21 @@ def fit_to(encoder: EdgeEncoder, decoder: EdgeDecoder, inputs: NDArray[np.float3
     rotation = karhunen_loeve(modes_of_all - offset)[:, : encoder.rotation.out_features]
     coefficients = (modes_of_all - offset) @ rotation
 
-    _assign(encoder.time_transform, time.T)
-    _assign(encoder.mean_transform, means.T, -means.T @ centre)
-    _assign(encoder.rotation, rotation.T, -rotation.T @ offset)
-    _assign(decoder.rotation, rotation, offset)
-    _assign(decoder.mean_transform, means, centre)
-    _assign(decoder.time_transform, cosines[: decoder.time_transform.in_features].T)
+    assign(encoder.time_transform, fit.transform.T)
+    assign(encoder.mean_transform, means.T, -means.T @ centre)
+    assign(encoder.rotation, rotation.T, -rotation.T @ offset)
+    assign(decoder.rotation, rotation, offset)
+    assign(decoder.mean_transform, means, centre)
+    assign(decoder.time_transform, cosines(decoder.time_transform.in_features, inputs.shape[-1]).T)
     if decoder.refiner is not None:  # the network starts silent: the linear solution is where training begins
         last = decoder.refiner[-1]
         nn.init.zeros_(last.weight)  # type: ignore[arg-type]
         nn.init.zeros_(last.bias)  # type: ignore[arg-type]
     return LinearFit(
-        bins_energy=float((bins**2).sum() / (targets.astype(np.float64) ** 2).sum()),
+        bins_energy=fit.energy,
         bands_energy=kept / offered,
         rotation_energy=float((coefficients**2).sum() / ((modes_of_all - offset) ** 2).sum()),
     )
-
-
-def _assign(layer: nn.Module, weight: Array, bias: Array | None = None) -> None:
-    parameters = dict(layer.named_parameters())
-    parameters["weight"].data.copy_(torch.from_numpy(np.ascontiguousarray(weight)))
-    if bias is not None:
-        parameters["bias"].data.copy_(torch.from_numpy(np.ascontiguousarray(bias)))
 
 
 def _build(window: WindowFormat, sizes: EdgeParams, codebooks: CodebookParams) -> Parts:

@@ -12,7 +12,7 @@ from torch import nn
 
 from edgecodec.model.coded import CodedQuantizer
 from edgecodec.model.regimes import RegimeQuantizer
-from edgecodec.params import CodebookParams, Section
+from edgecodec.params import CodebookParams, CodecParams
 
 Floats = NDArray[np.float32]
 
@@ -54,6 +54,6 @@ class Kind:
             and targets, [n, channels, samples] each, to fit them to. Returns figures of the fit.
     """
 
-    sizes: type[Section]
+    sizes: type[CodecParams]
     build: Callable[[WindowFormat, Any, CodebookParams], Parts]
     start: Callable[[nn.Module, nn.Module, Callable[[], tuple[Floats, Floats]]], dict[str, float]]

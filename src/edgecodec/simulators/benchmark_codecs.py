@@ -1,5 +1,5 @@
-"""The codecs that the firmware benchmark compares: the registered one, and the paper's; and what cycles of others are
-estimated by."""
+"""The codecs that the firmware benchmark compares: the registered one, the paper's, and the classical one; and what
+cycles of others are estimated by."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.memory import CLUSTER_CORES, arena_bytes
 from edgecodec.errors import EdgeCodecError
+from edgecodec.evaluation.evaluate import OTHERS
 from edgecodec.model.codec import load_model
 from edgecodec.packets.network import Arithmetic, ExportedCodec, load_codec
 from edgecodec.params import Params, load_params
@@ -23,11 +24,11 @@ from edgecodec.simulators.estimate import CYCLE_TABLE, CycleTable, miss, prices_
 from edgecodec.simulators.gvsoc import GvsocSimulator
 from edgecodec.simulators.toolchain import Toolchain, choose_toolchain
 
-BASELINE = "paper"  # the codec that firmware is compared with
+BASELINES = ("paper", "transform")  # the kinds of codec that firmware is compared with
 
 
 def benchmark_codecs(artifacts: Path) -> dict[str, FirmwareBenchmark]:
-    """Of both codecs; and with GVSOC, on all cores, of the same in the arithmetic that they are not exported for
+    """Of all codecs; and with GVSOC, on all cores, of the same in the arithmetic that they are not exported for
     (``edge_lanes``). Without it, estimates.
 
     Raises:
@@ -46,7 +47,7 @@ def benchmark_codecs(artifacts: Path) -> dict[str, FirmwareBenchmark]:
 
 
 def count_estimates(artifacts: Path) -> CycleTable:
-    """Prices by both codecs on windows as the paper's, and how far they are off for others: all counted on GVSOC.
+    """Prices by every kind of codec on windows as the paper's, and how far they are off for others: counted on GVSOC.
 
     Raises:
         EdgeCodecError: there is no GVSOC, or a firmware does not fit, run, or equal the oracle.
@@ -66,15 +67,18 @@ def count_estimates(artifacts: Path) -> CycleTable:
 
 
 def _codecs(artifacts: Path, params: Params) -> dict[str, ExportedCodec]:
-    """``artifacts/float16``, and ``artifacts/paper/sound`` in the same arithmetic. Where the paper's codec has not been
-    trained its weights are drawn: it takes the same cycles."""
-    exported, trained = load_codec(artifacts / "float16"), artifacts / "paper/sound"
-    if exported.codec == BASELINE:
-        return {BASELINE: exported}
-    shape = Shape(BASELINE, exported.channels, exported.samples, params.codecs.paper)
-    paper = (export_codec(load_model(trained), exported.arithmetic) if trained.is_dir()
-             else shape.draw(params.seed, params.train.paper, exported.arithmetic))
-    return {exported.codec: exported, BASELINE: paper}
+    """``artifacts/float16``, and what the studies trained of the baselines, in the same arithmetic.
+
+    Where a baseline has not been trained its weights are drawn: it takes the same cycles.
+    """
+    exported = load_codec(artifacts / "float16")
+    codecs = {exported.codec: exported}
+    for name in (name for name in BASELINES if name not in codecs):
+        trained = artifacts / OTHERS[name]
+        shape = Shape(name, exported.channels, exported.samples, getattr(params.codecs, name))
+        codecs[name] = (export_codec(load_model(trained), exported.arithmetic) if trained.is_dir()
+                        else shape.draw(params.seed, getattr(params.train, name), exported.arithmetic))
+    return codecs
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from edgecodec.deploy.export import export_codec
 from edgecodec.model.codec import build_codec
 from edgecodec.model.kind import WindowFormat
 from edgecodec.packets.network import Arithmetic, ExportedCodec
-from edgecodec.params import CodedParams, EdgeParams, PaperParams, TrainParams
+from edgecodec.params import CodecParams, CodedParams, EdgeParams, PaperParams, TrainParams
 
 SAMPLE_RATE_HZ, LOWPASS_HZ = 100.0, 5.0  # no step depends on them
 
@@ -25,7 +25,7 @@ class Shape:
     codec: str
     channels: int
     samples: int
-    sizes: EdgeParams | PaperParams
+    sizes: CodecParams
 
     @torch.no_grad()
     def draw(self, seed: int, training: TrainParams, arithmetic: Arithmetic) -> ExportedCodec:

@@ -1,8 +1,7 @@
 """Cycles of a codec whose shape was never counted: every step has a price for itself, its MACs, values and bytes.
 
-``metrics/cycle_estimate.json`` holds the prices by which two counted codecs come out nearest, ``edge`` and ``paper``,
-and how far they are off for other codecs. A price includes what it takes to observe a step; a chain is the sum of its
-steps.
+``metrics/cycle_estimate.json`` holds the prices by which counted codecs come out nearest, one of every kind, and how
+far they are off for other codecs. A price includes what it takes to observe a step; a chain is the sum of its steps.
 """
 
 from __future__ import annotations

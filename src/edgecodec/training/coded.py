@@ -30,7 +30,7 @@ def fit_coded(codec: Codec, batches: Iterable[tuple[Tensor, Tensor]], relative: 
         regimes.append(quantizer.choose(latent))
         errors.append(((rebuilt - targets).abs() * relative[:, None]).mean(dim=(1, 2)))
     latent, regime, error = torch.cat(latents), torch.cat(regimes), torch.cat(errors)
-    of_regime = [regime == number for number in range(len(quantizer.regimes))]
+    of_regime = [regime == number for number in range(len(quantizer.quantizers))]
     coded.fit(
         [quantizer.into(number, latent[mine])[:, 0] for number, mine in enumerate(of_regime)],
         [float(error[mine].mean() / error.mean()) for mine in of_regime],

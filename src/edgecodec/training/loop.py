@@ -1,11 +1,13 @@
 """The schedule of a training: warm-up, codebooks, joint training, decoder alone.
 
-    start      normalisation; weights near a linear codec, for codec edge at the classical solution
+    start      normalisation; weights near a linear codec, for codecs edge and transform at the classical solution
     warm-up    encoder and decoder without quantizer and discriminator
     codebooks  k-means, stage after stage, on latents of many windows
     joint      everything, every item with a random number of stages
     decoder    encoder and codebooks stand still
     coded      codebooks and tables for coded packets, if the codec has any
+
+A schedule may take no steps at all: a classical codec is done where others begin to learn.
 
 The schedule's recipe can leave out what makes this sound, to show what the paper's own recipe gives.
 
@@ -19,7 +21,7 @@ from edgecodec.same_bits import THREADS, settle_torch
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -74,7 +76,7 @@ class Trained:
     codec: Codec
     history: list[dict[str, float]]  # a row per evaluation: step, loss parts, validation error per rate
     reseed_rate: list[float]  # per stage, mean share of codewords drawn anew per joint step
-    linear_fit: dict[str, float]  # codec edge: energy that the linear solution keeps
+    linear_fit: dict[str, float]  # energy that the linear solution keeps, where training starts from one
 
 
 class Trainer:
@@ -135,7 +137,7 @@ class Trainer:
 
     @property
     def has_codebooks(self) -> bool:
-        return self.step > self.schedule.warmup_steps
+        return self.step > self.schedule.warmup_steps or self.end == 0
 
     def run(self) -> Trained:
         """Take every step that is left and return the trained codec, which the first process has whole."""
@@ -154,9 +156,11 @@ class Trainer:
                 parts = self._take_step()
                 self.step += 1
                 if self.step % self.schedule.evaluate_every == 0 or self.step == self.end:
-                    self._evaluate(parts)
+                    self._evaluate(vars(parts))
                 if self.step % self.schedule.checkpoint_every == 0 and self.processes.is_first:
                     self._save()
+        if self.end == 0:  # a classical codec: no step was taken, and none has evaluated it
+            self._evaluate({})
         if self.codec.coded is not None and self.processes.is_first:
             fit_coded(self.codec, self._batches(), self._relative(), self.params.seed)
         self.codec.eval()
@@ -287,8 +291,8 @@ class Trainer:
 
     # -- progress ------------------------------------------------------------------------------------------------
 
-    def _evaluate(self, parts: LossParts) -> None:
-        losses = {f"loss_{name}": part.detach().clone() for name, part in vars(parts).items()}
+    def _evaluate(self, parts: Mapping[str, Tensor]) -> None:
+        losses = {f"loss_{name}": part.detach().clone() for name, part in parts.items()}
         self.processes.average(losses.values())
         if not self.processes.is_first:
             return
