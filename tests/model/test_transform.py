@@ -11,6 +11,7 @@ from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.emit import write_firmware
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.memory import arena_bytes
+from edgecodec.errors import EdgeCodecError
 from edgecodec.metrics import errors
 from edgecodec.model.codec import Codec, codec_from_params
 from edgecodec.model.cosine_bins import cosines
@@ -113,6 +114,9 @@ def test_its_firmware_has_the_oracles_bits(simulator: Callable[[Toolchain], Simu
     windows = np.ascontiguousarray(validation.inputs(slice(0, 2)).transpose(0, 2, 1))
     limits = small_params.firmware
     write_firmware(exported, windows, arena_bytes(limits), tmp_path / "firmware", limits.l1_stack_bytes)
-    runs = simulator(toolchain)
+    try:
+        runs = simulator(toolchain)
+    except EdgeCodecError as absence:
+        pytest.skip(str(absence))
     transcript = runs.run(runs.build(tmp_path / "firmware", tmp_path, "gap9_like", windows), time_limit_seconds=120)
     assert compare_with_oracle(exported, windows, transcript).first_difference is None
