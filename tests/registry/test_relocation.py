@@ -103,6 +103,17 @@ def test_lost_files_of_a_version_are_put_back(packets: list[bytes], lost: str) -
 
 
 @pytest.mark.usefixtures("project")
+def test_what_python_keeps_of_a_loaded_model_is_no_change() -> None:
+    registered()
+    source = Path(open_store().client.get_model_version_download_uri("edgecodec", "1").removeprefix("file://"))
+    (source / "__pycache__").mkdir()
+    (source / "__pycache__/pyfunc_model.cpython-312.pyc").write_bytes(b"of an earlier load, or of a stranger")
+    assert not registered().version.is_restored
+    assert not (source / "__pycache__").exists()
+    assert not Releases.open(small_params(), HERE).examine("1")[1].failures
+
+
+@pytest.mark.usefixtures("project")
 def test_a_foreign_file_beside_a_version_is_named() -> None:
     registered()
     source = Path(open_store().client.get_model_version_download_uri("edgecodec", "1").removeprefix("file://"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from edgecodec.errors import EdgeCodecError
+from edgecodec.registry.relocation import local_path
 from edgecodec.registry.store import Store
 from edgecodec.registry.versions import BUNDLE, CHAMPION, PREVIOUS_CHAMPION, aliases_of
 
@@ -66,11 +68,15 @@ def find_version(store: Store, name: str, wanted: str) -> RegisteredVersion:
 def fetch_model(store: Store, version: RegisteredVersion, folder: Path) -> Path:
     """Copy the files of ``version`` into ``folder``; where MLflow's model is in it.
 
+    MLflow loads a model of a local store where it lies, and from 3.12 on Python keeps its bytecode there. Nobody sealed
+    that, and it is made anew when it is wanted: so it goes first.
+
     Raises:
         EdgeCodecError: they cannot be read, or not be written here.
     """
     try:
         source = store.client.get_model_version_download_uri(version.name, version.number)
+        shutil.rmtree(local_path(source) / "__pycache__", ignore_errors=True)
         return Path(mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=str(folder),
                                                         tracking_uri=store.uri))
     except (MlflowException, OSError) as error:

@@ -20,7 +20,7 @@ def relocate(database: sqlite3.Connection, artifacts: Path) -> None:
         return  # new
     named = [location for (location,) in database.execute("select distinct artifact_location from experiments")]
     here = artifacts.parent
-    former = {place.parent for place in map(_local, named) if place.name == artifacts.name} - {here}
+    former = {place.parent for place in map(local_path, named) if place.name == artifacts.name} - {here}
     with database:
         for place in former:
             for old, new in ((f"{place.as_uri()}/", f"{here.as_uri()}/"), (f"{place}/", f"{here}/")):
@@ -29,7 +29,7 @@ def relocate(database: sqlite3.Connection, artifacts: Path) -> None:
                                      f"where substr({column}, 1, ?) = ?", (new, len(old) + 1, len(old), old))
 
 
-def _local(location: str) -> Path:
+def local_path(location: str) -> Path:
     """The folder that a ``file:`` URI names; for any other location a path that is never taken for one."""
     uri = urlsplit(location)
     return Path(unquote(uri.path) if uri.scheme == "file" else "/")
