@@ -59,7 +59,12 @@ def test_a_database_that_is_locked_for_a_moment_is_waited_for(project: Path) -> 
         assert open_store().client.search_experiments()
 
 
-HOLD = "import sqlite3, sys; sqlite3.connect('mlflow.db').execute('begin exclusive'); print('held'); sys.stdin.read()"
+HOLD = """
+import sqlite3, sys
+sqlite3.connect("mlflow.db").execute("begin exclusive")
+print("held", flush=True)
+sys.stdin.read()
+"""
 
 
 def test_a_database_that_stays_locked_is_told_with_who_holds_it(project: Path,
