@@ -460,9 +460,9 @@ def alter_log(statement: str) -> None:
 
 
 @pytest.mark.parametrize(("statement", "told"), [
-    ("update params set value = replace(value, 'ada', 'eve') where key = 'entry.0001'", "entry 1 was edited"),
-    ("update params set value = replace(value, 'ada', 'eve') where key = 'entry.0002'", "entry 2 was edited"),
-    ("update params set value = replace(value, 'ada', 'eve') where key = 'entry.0003'", "entry 3 was edited"),
+    ("update params set value = replace(value, 'ada@', 'eve@') where key = 'entry.0001'", "entry 1 was edited"),
+    ("update params set value = replace(value, 'ada@', 'eve@') where key = 'entry.0002'", "entry 2 was edited"),
+    ("update params set value = replace(value, 'ada@', 'eve@') where key = 'entry.0003'", "entry 3 was edited"),
     ("update params set value = 'nothing' where key = 'entry.0003'", "entry 3 was edited: it is no entry any more"),
     ("delete from params where key = 'entry.0001'", "entry 1 was removed"),
     ("delete from params where key = 'entry.0003'", "entry 3 was removed"),
