@@ -12,6 +12,7 @@ from packets.entropy_tables import random_tables
 
 from edgecodec.deploy.oracle import dot
 from edgecodec.packets.kind import PacketKind
+from edgecodec.packets.monitor import Estimate, Monitor
 from edgecodec.packets.network import (
     Arithmetic,
     Convolution,
@@ -51,6 +52,7 @@ class Sizes:
     regimes: int = 1
     coded_codewords: int = 0  # of codec edge's coded packets, twice the stages; 0: it has none
     arithmetic: Arithmetic = "dotpex"
+    monitored: bool = False  # codec edge
 
 
 # Of every kind of layer more than any tile has, and less; both arithmetics.
@@ -58,7 +60,8 @@ RANDOM_SIZES = st.builds(
     Sizes, seed=st.integers(0, 2**32 - 1), channels=st.integers(1, 48), samples=st.integers(8, 60),
     width=st.integers(1, 12), taps=st.integers(1, 9), stride=st.integers(1, 8), dilation=st.integers(1, 9),
     codewords=st.integers(2, 300), stages_per_rate=st.integers(1, 3), regimes=st.integers(1, 5),
-    coded_codewords=st.sampled_from([0, 2, 300]), arithmetic=st.sampled_from(get_args(Arithmetic)))
+    coded_codewords=st.sampled_from([0, 2, 300]), arithmetic=st.sampled_from(get_args(Arithmetic)),
+    monitored=st.booleans())
 
 
 class Drawer:
@@ -150,9 +153,39 @@ def edge_like(sizes: Sizes) -> ExportedCodec:
         dense = draw.convolution("regimes", latent, View("regimes", 1, sizes.regimes * latent.channels), 1)
         layers, latent = (*layers, dense), View("regimes", sizes.regimes, latent.channels)
     codec = _codec("edge", sizes, layers, _quantizer(draw, sizes, latent, 1, 4))
-    if not sizes.coded_codewords:
+    if sizes.coded_codewords:
+        codec = replace(codec, quantizers={**codec.quantizers, PacketKind.CODED: _coded(draw, sizes, latent)})
+    if not sizes.monitored:
         return codec
-    return replace(codec, quantizers={**codec.quantizers, PacketKind.CODED: _coded(draw, sizes, latent)})
+    monitor = _monitor(draw, sizes, by_channel, View("by_bin", bins - 1, channels, channels),
+                       View("latent", 1, coefficients, channels), decimated)
+    return replace(codec, monitor=monitor, quantizers={
+        kind: replace(quantizer, estimate=_estimate(draw, sizes)) for kind, quantizer in codec.quantizers.items()})
+
+
+def _monitor(draw: Drawer, sizes: Sizes, channels: View, bins: View, coefficients: View, samples: int) -> Monitor:
+    """Now and then a channel of random windows is called faulty."""
+    def positive(*shape: int, scale: float = 1.0) -> Single:
+        return (scale * draw.generator.uniform(0.5, 1.5, shape)).astype(np.float32)
+
+    count = sizes.channels
+    regression = (draw.generator.standard_normal((count, count)) / max(1, count)).astype(np.float32)
+    np.fill_diagonal(regression, 0)
+    return Monitor(
+        channels, bins, coefficients, inside=(samples // 8, samples), central=(samples // 4, samples), longest_run=3,
+        most_faulty=max(1, count // 4), margin=1.125,
+        lowest=-positive(count, scale=6), highest=positive(count, scale=6),
+        largest_step=positive(count, scale=7), smallest_span=positive(count, scale=0.02), gain=positive(count),
+        zero=draw.generator.standard_normal(count).astype(np.float32), inverse_power=positive(count),
+        share=positive(count, scale=60), regression=regression,
+        centre=(0.1 * draw.generator.standard_normal(coefficients.channels)).astype(np.float32),
+        weight=positive(coefficients.channels, scale=0.2))
+
+
+def _estimate(draw: Drawer, sizes: Sizes) -> Estimate:
+    return Estimate(draw.generator.uniform(0.001, 0.01, (sizes.rates, 3)).astype(np.float32),
+                    draw.generator.uniform(50, 150, sizes.rates).astype(np.float32),
+                    draw.generator.uniform(0.01, 0.1, (sizes.regimes, 2)).astype(np.float32))
 
 
 def random_windows(codec: ExportedCodec, count: int, seed: int = 0) -> NDArray[np.float32]:

@@ -238,7 +238,8 @@ def test_the_team_for_the_gap_sdk_compiles_against_the_api(
         void pi_cl_team_barrier(void);
         uint32_t pi_core_id(void);
         typedef struct encode_job {
-            ec_context context; const float *window; uint32_t rate; uint16_t *indices; ec_status statuses[8];
+            ec_context context; const float *window; uint32_t rate; uint16_t *indices; ec_remarks remarks;
+            ec_status statuses[8];
         } encode_job;
         """ + team + "void (*const entry)(void *) = encode_worker;\n")
     toolchain.build("riscv32", [tmp_path / "team.c"], tmp_path / "team.o", includes=[firmware / "include"],

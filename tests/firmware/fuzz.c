@@ -166,9 +166,10 @@ static bool init(input *in, ec_context *context, buffer arena, buffer weights, b
     return status == EC_OK;
 }
 
-static void pack(input *in, const ec_context *context, uint32_t rate, bool coded, bool encoded, buffer indices) {
+static void pack(input *in, const ec_context *context, uint32_t rate, bool coded, bool encoded, buffer indices,
+                 const ec_remarks *remarks) {
     const uint16_t sequence = (uint16_t)take(in, 2);
-    const size_t enough = coded ? ec_coded_packet_size(rate) : ec_packet_size(rate);
+    const size_t enough = (coded ? ec_coded_packet_size(rate) : ec_packet_size(rate)) + ec_remarks_size(remarks);
     const uint32_t drawn = take(in, 1);
     const buffer packet = lend(drawn < 128 ? drawn : enough, 0, 0xee);
     size_t written = 12345;
@@ -176,12 +177,12 @@ static void pack(input *in, const ec_context *context, uint32_t rate, bool coded
     const uint16_t *source = unless_missing(in, INDICES, indices.at);
     uint8_t *target = unless_missing(in, PACKET, packet.at);
     const ec_status status =
-        coded ? ec_pack_coded(unless_missing(in, CONTEXT, (void *)(uintptr_t)context), rate, sequence, source, target,
-                              packet.bytes, bytes)
-              : ec_pack(rate, sequence, source, target, packet.bytes, bytes);
+        coded ? ec_pack_coded(unless_missing(in, CONTEXT, (void *)(uintptr_t)context), rate, sequence, source, remarks,
+                              target, packet.bytes, bytes)
+              : ec_pack(rate, sequence, source, remarks, target, packet.bytes, bytes);
     if (status == EC_OK) {
         require(is_rate(rate) && written <= packet.bytes && written <= enough && (coded || written == enough));
-        require(packet.at[0] == (coded ? 0x20u : 0x10u) + rate - 1);
+        require(packet.at[0] == (remarks != NULL ? 0x80u : 0u) + (coded ? 0x20u : 0x10u) + rate - 1);
         require((packet.at[5] | packet.at[6] << 8) == sequence);
         require(is_filled_with(packet.at + written, packet.bytes - written, 0xee));
     } else {
@@ -198,9 +199,11 @@ static void encode_and_pack(input *in, const ec_context *context, bool ready) {
     const buffer window = take_window(in);
     const buffer indices = lend(index_bytes(rate, coded), take_misplacement(in), 0xee);
     ec_team team = take_team(in);
+    ec_remarks said;
+    ec_remarks *remarks = ec_model_info()->makes_remarks && take(in, 1) % 2 == 1 ? &said : NULL;
     const ec_status status = (coded ? ec_encode_coded : ec_encode)(
         unless_missing(in, CONTEXT, (void *)(uintptr_t)context), unless_missing(in, TEAM, &team),
-        unless_missing(in, WINDOW, window.at), rate, unless_missing(in, INDICES, indices.at));
+        unless_missing(in, WINDOW, window.at), rate, unless_missing(in, INDICES, indices.at), remarks);
     require(status != EC_OK || (ready && is_rate(rate)));
     require(status == EC_OK || is_filled_with(indices.at, indices.bytes, 0xee));
     /* The encoder's own indices must fit a packet. Any others may be refused, and so may those from damaged codebooks,
@@ -209,7 +212,7 @@ static void encode_and_pack(input *in, const ec_context *context, bool ready) {
     for (size_t i = 0; replaced && i < indices.bytes; i++) {
         indices.at[i] = (uint8_t)take(in, 1);
     }
-    pack(in, context, rate, coded, !replaced && !in->damaged, indices);
+    pack(in, context, rate, coded, !replaced && !in->damaged, indices, status == EC_OK ? remarks : NULL);
     free(indices.block);
     free(window.block);
 }

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, Structure, c_char_p, c_float, c_size_t, c_uint8, c_uint16, c_uint32, c_void_p
+from ctypes import POINTER, Structure, c_bool, c_char_p, c_float, c_size_t, c_uint8, c_uint16, c_uint32, c_void_p
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecodec.deploy.golden import CHANNELS_MAX, RATES_MAX
 from edgecodec.deploy.memory import ALIGNMENT
 from edgecodec.packets.indices import Indices
 from edgecodec.packets.network import ExportedCodec
 
 NAMES = ("OK", "NULL", "ALIGNMENT", "ARENA", "MODEL", "CONTEXT", "TEAM", "RATE", "WINDOW", "OVERFLOW", "INDEX",
-         "CAPACITY", "CODED")
+         "CAPACITY", "CODED", "REMARKS", "BOUND")
 
 
 class Context(Structure):
@@ -30,7 +31,12 @@ class Model(Structure):
     _fields_ = (("codec", c_char_p), ("model_hash", c_char_p), ("samples", c_uint32), ("channels", c_uint32),
                 ("tokens", c_uint32), ("regimes", c_uint32), ("stages", c_uint32), ("rates", c_uint32),
                 ("stages_of_rate", POINTER(c_uint16)), ("layers", c_uint32), ("coded_stages", c_uint32),
-                ("coded_stages_of_rate", POINTER(c_uint16)))
+                ("coded_stages_of_rate", POINTER(c_uint16)), ("makes_remarks", c_bool))
+
+
+class RemarksOnNode(Structure):
+    _fields_ = (("error_percent", c_float * RATES_MAX), ("nmse_percent", c_float * RATES_MAX), ("unlike", c_float),
+                ("faulty_channels", c_uint32), ("faulty", c_uint8 * (CHANNELS_MAX // 8)))
 
 
 class Library:
@@ -70,27 +76,35 @@ class Library:
         return context
 
     def encode(self, context: Context | None, team: Team | None, window: NDArray[np.float32] | None, rate: int,
-               indices: NDArray[np.uint16] | None, coded: bool = False) -> str:
+               indices: NDArray[np.uint16] | None, coded: bool = False, remarks: RemarksOnNode | None = None) -> str:
         function = self.functions.ec_encode_coded if coded else self.functions.ec_encode
         return NAMES[function(
             context and ctypes.byref(context), team and ctypes.byref(team), _pointer(window, c_float), c_uint32(rate),
-            _pointer(indices, c_uint16))]
+            _pointer(indices, c_uint16), remarks and ctypes.byref(remarks))]
 
-    def pack(self, rate: int, sequence: int, indices: NDArray[np.uint16] | None, capacity: int) -> tuple[str, bytes]:
+    def rate_within(self, remarks: RemarksOnNode | None, bound_percent: float, rate: int) -> tuple[str, int]:
+        within = c_uint32(0)
+        status = NAMES[self.functions.ec_rate_within(remarks and ctypes.byref(remarks), c_float(bound_percent),
+                                                     c_uint32(rate), ctypes.byref(within))]
+        return status, within.value
+
+    def pack(self, rate: int, sequence: int, indices: NDArray[np.uint16] | None, capacity: int,
+             remarks: RemarksOnNode | None = None) -> tuple[str, bytes]:
         packet = np.full(capacity + 8, 0xEE, np.uint8)
         size = c_size_t(12345)
         status = NAMES[self.functions.ec_pack(c_uint32(rate), c_uint16(sequence), _pointer(indices, c_uint16),
-                                              _pointer(packet, c_uint8), c_size_t(capacity), ctypes.byref(size))]
+                                              remarks and ctypes.byref(remarks), _pointer(packet, c_uint8),
+                                              c_size_t(capacity), ctypes.byref(size))]
         assert (packet[capacity:] == 0xEE).all()
         return status, packet[: size.value].tobytes()
 
     def pack_coded(self, context: Context | None, rate: int, sequence: int, indices: NDArray[np.uint16] | None,
-                   capacity: int) -> tuple[str, bytes]:
+                   capacity: int, remarks: RemarksOnNode | None = None) -> tuple[str, bytes]:
         packet = np.full(capacity + 8, 0xEE, np.uint8)
         size = c_size_t(0)
         status = NAMES[self.functions.ec_pack_coded(
             context and ctypes.byref(context), c_uint32(rate), c_uint16(sequence), _pointer(indices, c_uint16),
-            _pointer(packet, c_uint8), c_size_t(capacity), ctypes.byref(size))]
+            remarks and ctypes.byref(remarks), _pointer(packet, c_uint8), c_size_t(capacity), ctypes.byref(size))]
         assert (packet[capacity:] == 0xEE).all()
         return status, packet[: size.value].tobytes()
 

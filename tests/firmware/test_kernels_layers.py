@@ -10,10 +10,10 @@ LAYERS = (
     ("entropy.c", "network.h", "products.h"),
     ("tile.h", "worker.h"),
     ("lanes.c", "tile.c", "worker.c"),
-    ("fused.h", "layers.h", "stream.h"),
+    ("fused.h", "layers.h", "monitor.h", "stream.h"),
     ("convolution.c", "filter.c", "normalize.c", "quantizer.h", "transpose.c"),
     ("regimes.c", "search.c"),
-    ("quantizer.c",),
+    ("monitor.c", "quantizer.c"),
     ("codec.c", "pack.c"),
 )
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}

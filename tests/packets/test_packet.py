@@ -27,7 +27,7 @@ def fixed_length(tokens: int, codewords: tuple[int, ...], regimes: int = 1,
                  stages_of_rate: tuple[int, ...] = ()) -> PacketFormat:
     """A rate per stage, unless said otherwise."""
     rates = stages_of_rate or tuple(range(1, len(codewords) + 1))
-    return PacketFormat(HASH, {PacketKind.FIXED_LENGTH: FixedLengthPayloads(rates, tokens, codewords, regimes)})
+    return PacketFormat(HASH, {PacketKind.FIXED_LENGTH: FixedLengthPayloads(rates, tokens, codewords, regimes)}, 36)
 
 
 PAPER = fixed_length(9, (768,) * 4)
@@ -245,7 +245,7 @@ def test_what_decodes_is_the_one_packet_of_its_window(payload: bytes, rate: int)
         assert pack(form, rate, 0, packet.indices, CODED) == sealed(form, 2, rate, payload)
 
 
-@pytest.mark.parametrize("kind", [0, 3, 15])
+@pytest.mark.parametrize("kind", [0, 3, 7])
 def test_another_kind_is_refused(kind: int) -> None:
     with pytest.raises(EdgeCodecError, match=f"of kind {kind}; this program reads"):
         unpack(PAPER, sealed(PAPER, kind, 1, bytes(12)))

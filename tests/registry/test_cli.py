@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -147,7 +147,7 @@ def test_a_packet_that_cannot_be_decoded_is_refused(edgecodec: Command, damage: 
 
 def test_a_packet_of_another_model_is_refused(edgecodec: Command) -> None:
     form = PacketFormat.of(load_codec(Path("artifacts/float16")))
-    other = PacketFormat("f" * 64, form.kinds)
+    other = replace(form, model_hash="f" * 64)
     write_packets(Path("packets"), [pack(other, 1, 0, random_indices(form.fixed_length, 0))])
     assert refused(edgecodec("decode", "packets", "rebuilt.npz"), "packets: packet 0: of model ffffffff")
 

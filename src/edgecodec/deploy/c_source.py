@@ -26,6 +26,7 @@ from edgecodec.deploy.memory import (
 from edgecodec.deploy.panels import COLUMNS, Panels
 from edgecodec.deploy.templates import filled
 from edgecodec.packets.kind import PacketKind
+from edgecodec.packets.monitor import OF_CHANNELS, Estimate, Monitor, error_edges
 from edgecodec.packets.network import (
     RUN_PAIRS,
     Arithmetic,
@@ -51,7 +52,7 @@ def generated_sources(codec: ExportedCodec, plan: MemoryPlan) -> dict[str, str]:
         "include/codec_model.h": filled(
             "codec_model.h", codec=codec, plan=plan, blobs=blobs, indices=index_count(codec),
             coded_stages=0 if coded is None else len(coded.stages),
-            packet_bytes=form.packet_bytes_max(form.rates[-1]), string_literal=_string_literal),
+            packet_bytes=form.packet_bytes_max(form.rates[-1]), remarks_bytes=form.remarks_bytes_max, string_literal=_string_literal),
         "src/arithmetic.h": arithmetic_header(codec.arithmetic),
         "src/codec_network.c": network_source(codec, plan),
         **{f"src/codec_{blob}.c": filled("codec_blob.c", codec=codec, blob=blob, members=members, bytes=sizes[blob],
@@ -71,6 +72,7 @@ def network_source(codec: ExportedCodec, plan: MemoryPlan) -> str:
         tables=_tables(codec.quantizers.get(PacketKind.CODED)),
         place=_place, at=_at, view=_view, kind=_kind, float32=_float, choice_bytes=CHOICE_BYTES,
         coordinates_bytes=coordinates_bytes, first_with_coordinates=_first_with_coordinates,
+        error_edges=[_float(edge) for edge in error_edges().tolist()],
         history_samples=history_samples, index_bits=_index_bits, panels_block_bytes=panels_block_bytes,
         scratch_name=scratch_name, stage_name=stage_name, zeros_halfwords=zeros_halfwords)
 
@@ -190,7 +192,14 @@ def _layer_members(layer: Layer) -> Iterator[_Member]:
 
 
 def _weight_members(codec: ExportedCodec) -> list[_Member]:
-    return [member for layer in codec.layers for member in _layer_members(layer)]
+    of_layers = [member for layer in codec.layers for member in _layer_members(layer)]
+    return of_layers if codec.monitor is None else [*of_layers, *_monitor_members(codec.monitor)]
+
+
+def _monitor_members(monitor: Monitor) -> Iterator[_Member]:
+    yield _records("monitor_expected", {name: getattr(monitor, name) for name in OF_CHANNELS}, "[channels]")
+    yield _flat("monitor_regression", monitor.regression, "[channels][channels]")
+    yield _records("monitor_kept", {"centre": monitor.centre, "weight": monitor.weight}, "[coefficients]")
 
 
 def _codebook_members(codec: ExportedCodec) -> list[_Member]:
@@ -205,7 +214,17 @@ def _codebook_members(codec: ExportedCodec) -> list[_Member]:
         if quantizer.tables is not None:
             members.append(_flat(f"{prefix}cumulative", quantizer.cumulative_frequencies,
                                  "tables of regimes, then of stages"))
+        if quantizer.estimate is not None:
+            members += _estimate_members(f"{prefix}estimate", quantizer.estimate)
     return members
+
+
+def _estimate_members(name: str, estimate: Estimate) -> list[_Member]:
+    """One right behind the other: the kernel finds the second by the first."""
+    factors = dict(zip(("latent", "quantizer", "floor"), estimate.factors.T, strict=True))
+    familiar = dict(zip(("latent", "quantizer"), estimate.familiar.T, strict=True))
+    return [_records(f"{name}_factors", {**factors, "nmse": estimate.nmse}, "[rates]"),
+            _records(f"{name}_familiar", familiar, "[regimes]")]
 
 
 def _hash_bytes(codec: ExportedCodec) -> str:

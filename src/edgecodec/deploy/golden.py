@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,8 +10,11 @@ from numpy.typing import NDArray
 
 from edgecodec.deploy.oracle import Encoding, Quantized, fnv1a
 from edgecodec.packets.kind import PacketKind
+from edgecodec.packets.monitor import Remarks
 from edgecodec.packets.network import ExportedCodec
 from edgecodec.packets.packet import PacketFormat, pack
+
+RATES_MAX, CHANNELS_MAX = 16, 1024  # EC_RATES_MAX, EC_CHANNELS_MAX
 
 
 def expected_transcript(codec: ExportedCodec, encoding: Encoding) -> str:
@@ -24,15 +28,17 @@ def expected_transcript(codec: ExportedCodec, encoding: Encoding) -> str:
         lines += _layer_lines(encoding, window)
         for kind, quantized in encoding.quantized.items():
             packed = packets(codec, encoding, window, kind)
+            remarks = [] if codec.monitor is None else [_remarks_line(encoding.remarks[kind][window])]
             lines += [kind.prefix(" ") + line
-                      for line in (*_quantizer_lines(quantized, window), *_packet_lines(packed, window))]
+                      for line in (*_quantizer_lines(quantized, window), *remarks, *_packet_lines(packed, window))]
     return "\n".join([*lines, "done"]) + "\n"
 
 
 def packets(codec: ExportedCodec, encoding: Encoding, window: int, kind: PacketKind) -> dict[int, bytes]:
     """The packet of one window at every rate; its sequence number is the window's number."""
     form, indices = PacketFormat.of(codec), encoding.indices(kind)[window]
-    return {rate: pack(form, rate, window & 0xFFFF, indices, kind) for rate in form.rates}
+    remarks = None if codec.monitor is None else encoding.remarks[kind][window]
+    return {rate: pack(form, rate, window & 0xFFFF, indices, kind, remarks) for rate in form.rates}
 
 
 def _layer_lines(encoding: Encoding, window: int) -> Iterator[str]:
@@ -44,6 +50,19 @@ def _packet_lines(packets: dict[int, bytes], window: int) -> Iterator[str]:
     for what in ("pack", "chain") if window == 0 else ("pack",):
         for rate, packet in packets.items():
             yield f"{what} {rate} hash {fnv1a(np.frombuffer(packet, np.uint8))} cycles 0"
+
+
+def _remarks_line(remarks: Remarks) -> str:
+    return f"remarks {remarks.faulty.sum()} hash {fnv1a(np.frombuffer(remarks_on_node(remarks), np.uint8))} cycles 0"
+
+
+def remarks_on_node(remarks: Remarks) -> bytes:
+    """One window's remarks as C has them: ec_remarks, with little-endian numbers."""
+    rates = np.zeros((2, RATES_MAX), "<f4")
+    rates[:, : len(remarks.error_percent)] = remarks.error_percent, remarks.nmse_percent
+    mask = np.packbits(np.pad(remarks.faulty, (0, CHANNELS_MAX - len(remarks.faulty))), bitorder="little")
+    numbers = struct.pack("<fI", remarks.unlike, remarks.faulty.sum())
+    return b"".join((rates.tobytes(), numbers, mask.tobytes()))
 
 
 def _quantizer_lines(quantized: Quantized, window: int) -> Iterator[str]:

@@ -33,6 +33,7 @@ CONTROL_BYTES = 4 * WORKERS_MAX  # ec_control
 REGIMES_MAX = 16  # EC_REGIMES_MAX
 CHOICE_BYTES = 4 * (1 + REGIMES_MAX)  # ec_choice
 BLOB_HEADER_BYTES = 40  # ec_blob
+SCREENED_BYTES = 12  # ec_screened
 # What is fetched comes in blocks of at most so many bytes: of these, the most that fit.
 FETCH_BYTES = (32768, 16384, 8192, 4096, 2048, 1024)
 CLUSTER_CORES = 8  # where it can be, a block has a multiple of so many items: no core is idle
@@ -143,7 +144,7 @@ def _plan(codec: ExportedCodec, limits: Mapping[str, int]) -> MemoryPlan:
         fetches=fetches,
         steps=_steps(codec),
         arena_bytes=_aligned(max(block.offset + block.bytes for block in blocks.values())),
-        weights_bytes=BLOB_HEADER_BYTES + sum(_parameter_bytes(layer) for layer in codec.layers),
+        weights_bytes=BLOB_HEADER_BYTES + _monitor_bytes(codec) + sum(map(_parameter_bytes, codec.layers)),
         codebooks_bytes=BLOB_HEADER_BYTES + sum(_codebooks_bytes(quantizer) for quantizer in codec.quantizers.values()),
         window_bytes=4 * codec.samples * codec.channels,
     )
@@ -184,7 +185,9 @@ def _panels(columns: Half) -> tuple[int, int]:
 def _codebooks_bytes(quantizer: Quantizer) -> int:
     """Of all stages and regimes, coordinates and tables included."""
     panels = sum(math.prod(_panels(of_regime)) for stage in quantizer.stages for of_regime in stage.codewords)
-    return coordinates_bytes(quantizer) + panels + quantizer.cumulative_frequencies.nbytes
+    estimate = {} if quantizer.estimate is None else quantizer.estimate.arrays()
+    return (coordinates_bytes(quantizer) + panels + quantizer.cumulative_frequencies.nbytes
+            + sum(array.nbytes for array in estimate.values()))
 
 
 def _parameter_bytes(layer: Layer) -> int:
@@ -193,6 +196,10 @@ def _parameter_bytes(layer: Layer) -> int:
     if isinstance(layer, Normalize | Filter):
         return layer.offset.nbytes + layer.scale.nbytes + (layer.weight.nbytes if isinstance(layer, Filter) else 0)
     return 0
+
+
+def _monitor_bytes(codec: ExportedCodec) -> int:
+    return 0 if codec.monitor is None else sum(array.nbytes for array in codec.monitor.arrays().values())
 
 
 def _fetches(codec: ExportedCodec, limits: Mapping[str, int]) -> dict[str, Fetch]:
@@ -229,6 +236,11 @@ def _lives(codec: ExportedCodec, fetches: Mapping[str, Fetch]) -> Iterator[Block
     """Every block with its life, not yet placed."""
     quantizer_step = len(codec.layers)
     used: dict[str, list[int]] = {codec.quantizer.latent.buffer: [quantizer_step]}
+    if codec.monitor is not None:  # it looks at them once the layers are done
+        used |= {view.buffer: [quantizer_step] for view in (codec.monitor.bins, codec.monitor.coefficients)}
+        yield Block("monitor_screened", 0, SCREENED_BYTES * codec.channels, 0, quantizer_step)
+        energies = codec.monitor.bins.rows + codec.monitor.coefficients.channels
+        yield Block("monitor_energies", 0, 4 * energies, quantizer_step, quantizer_step)
     for step, layer in enumerate(codec.layers):
         for view in layer.views:
             used.setdefault(view.buffer, []).append(step)
@@ -264,6 +276,8 @@ def _quantizer_scratch(quantizer: Quantizer, block_bytes: int) -> dict[str, int]
     if coordinates_bytes(quantizer):
         samples = max(stage.codewords.shape[2] for stage in quantizer.stages if stage.coordinates is not None)
         scratch |= {"quantizer_coordinates": coordinates_bytes(quantizer), "quantizer_queries": 2 * rows * samples}
+    if quantizer.estimate is not None:
+        scratch["quantizer_left"] = 4 * len(quantizer.stages_of_rate)
     if quantizer.contested_stages:
         scratch |= {"quantizer_candidates": 2 * rows * quantizer.contested_stages,
                     "quantizer_choice": CHOICE_BYTES}

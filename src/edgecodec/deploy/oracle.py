@@ -13,9 +13,11 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecodec.deploy.monitor_oracle import Screened, Watched, latent_energy, remark, screen
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.indices import Indices
 from edgecodec.packets.kind import PacketKind
+from edgecodec.packets.monitor import Remarks
 from edgecodec.packets.network import (
     RUN_PAIRS,
     Arithmetic,
@@ -41,6 +43,7 @@ class Quantized:
     indices: Indices  # what is sent
     candidates: NDArray[np.uint16]  # [n, contested stages, regimes * tokens], codewords that every regime found
     energies: Single  # [n, regimes], that the contested stages leave
+    left: Single  # [n, rates], the energy that the stages of a rate leave in the chosen regime
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Encoding:
     layers: dict[str, Half]  # by name, in order: [n, rows, channels]
     latent: Half  # [n, regimes * tokens, dimension], before any stage
     quantized: Mapping[PacketKind, Quantized]
+    remarks: Mapping[PacketKind, Remarks]  # empty if the codec has no monitor
 
     def indices(self, kind: PacketKind = PacketKind.FIXED_LENGTH) -> Indices:
         """What packets of ``kind`` hold, which the codec must have."""
@@ -60,11 +64,14 @@ def encode(codec: ExportedCodec, windows: Single) -> Encoding:
     """Encoder and quantizers for ``windows`` [n, samples, channels].
 
     Raises:
-        EdgeCodecError: windows of another shape or dtype, with NaN or Inf, or too large for float16.
+        EdgeCodecError: windows of another shape or dtype; with NaN or Inf, or too large for float16, in more channels
+            than a monitor may call faulty.
     """
-    layers, latent = _encode(codec, windows)
-    return Encoding(layers, latent, {kind: quantize(quantizer, latent, codec.arithmetic)
-                                     for kind, quantizer in codec.quantizers.items()})
+    layers, latent, watched = _encode(codec, windows)
+    quantized = {kind: quantize(quantizer, latent, codec.arithmetic) for kind, quantizer in codec.quantizers.items()}
+    remarks = {} if watched is None else {
+        kind: remark(codec.quantizers[kind].estimate, watched, found) for kind, found in quantized.items()}
+    return Encoding(layers, latent, quantized, remarks)
 
 
 def quantize(quantizer: Quantizer, latent: Half, arithmetic: Arithmetic = "dotpex") -> Quantized:
@@ -78,12 +85,16 @@ def quantize(quantizer: Quantizer, latent: Half, arithmetic: Arithmetic = "dotpe
     candidates = words[:, :, :contested].swapaxes(1, 2).reshape(n, contested, regimes * tokens)
     energies = _energies(residual, arithmetic)
     chosen = np.where(np.isnan(energies), np.inf, energies).argmin(axis=1)  # the lowest regime among equals
+    left = np.zeros((n, len(quantizer.stages_of_rate)), np.float32)
+    left[:, 0] = energies[np.arange(n), chosen]
     for regime in range(regimes):
         mine = chosen == regime
         alone = residual[mine, regime]
         for number, stage in enumerate(quantizer.stages[contested:], contested):
             words[mine, regime, number] = _nearest_codewords(stage, regime, alone, arithmetic)
-    return Quantized(Indices(chosen.astype(np.uint16), words[np.arange(n), chosen]), candidates, energies)
+            if number + 1 in quantizer.stages_of_rate:
+                left[mine, quantizer.stages_of_rate.index(number + 1)] = _energies(alone[:, None], arithmetic)[:, 0]
+    return Quantized(Indices(chosen.astype(np.uint16), words[np.arange(n), chosen]), candidates, energies, left)
 
 
 def dot(left: Half, right: Half, arithmetic: Arithmetic = "dotpex") -> Single:
@@ -112,11 +123,12 @@ class _Memory:
         return flat.reshape(len(flat), view.rows, view.channels)
 
 
-def _encode(codec: ExportedCodec, windows: Single) -> tuple[dict[str, Half], Half]:
-    """Every layer's output, and the latent."""
+def _encode(codec: ExportedCodec, windows: Single) -> tuple[dict[str, Half], Half, Watched | None]:
+    """Every layer's output, the latent, and what the monitor saw."""
     _check_windows(codec, windows)
     memory = _Memory(codec, len(windows))
     outputs: dict[str, Half] = {}
+    screened: Screened | None = None
     with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the latent, and is refused below
         for layer in codec.layers:
             output = memory[layer.output]
@@ -135,9 +147,15 @@ def _encode(codec: ExportedCodec, windows: Single) -> tuple[dict[str, Half], Hal
                 output[..., : layer.input.rows] = memory[layer.input].transpose(0, 2, 1)
                 output[..., layer.input.rows :] = 0
             outputs[layer.name] = output.copy()
+            if codec.monitor is not None and layer is codec.layers[0]:
+                screened = screen(codec.monitor, memory[codec.monitor.channels])
     latent = memory[codec.quantizer.latent][:, : codec.quantizer.rows].copy()
-    _check_range(outputs[codec.layers[0].name], latent)
-    return outputs, latent
+    if codec.monitor is None or screened is None:
+        _check_range(outputs[codec.layers[0].name], latent)
+        return outputs, latent, None
+    _check_range(latent, latent)
+    bins, coefficients = memory[codec.monitor.bins], memory[codec.monitor.coefficients][:, 0]
+    return outputs, latent, Watched(screened, latent_energy(codec.monitor, bins, coefficients))
 
 
 def _check_windows(codec: ExportedCodec, windows: Single) -> None:
@@ -145,7 +163,7 @@ def _check_windows(codec: ExportedCodec, windows: Single) -> None:
         raise EdgeCodecError(f"windows: {windows.dtype} {list(windows.shape)}; the codec takes float32 "
                              f"[n, {codec.samples}, {codec.channels}]")
     unusable = np.flatnonzero(~np.isfinite(windows).all(axis=(1, 2)))
-    if unusable.size:
+    if unusable.size and codec.monitor is None:
         raise EdgeCodecError(f"windows: window {unusable[0]} holds NaN or Inf; leave it out")
 
 

@@ -43,6 +43,7 @@ from numpy.typing import NDArray
 
 from edgecodec.packets.entropy import EntropyTables, cumulative_frequencies
 from edgecodec.packets.kind import PacketKind
+from edgecodec.packets.monitor import Estimate, Monitor
 
 FORMAT = 4  # of codec.json
 Arithmetic = Literal["dotpex", "lanes"]
@@ -193,6 +194,7 @@ class Quantizer:
     stages: tuple[Stage, ...]
     stages_of_rate: tuple[int, ...]
     tables: EntropyTables | None = None  # that regimes and codewords are coded with, if they are
+    estimate: Estimate | None = None  # where the codec has a monitor
 
     @property
     def rows(self) -> int:
@@ -238,6 +240,7 @@ class ExportedCodec:
     layers: tuple[Layer, ...]
     quantizers: Mapping[PacketKind, Quantizer]  # for fixed-length packets, and maybe others; a window goes through one
     arithmetic: Arithmetic = "dotpex"  # of all product sums
+    monitor: Monitor | None = None  # of codecs of one token; exported codecs of before have none
 
     @property
     def quantizer(self) -> Quantizer:
@@ -266,11 +269,13 @@ class ExportedCodec:
         return {**self.weights(), **self.codebooks()}
 
     def weights(self) -> dict[str, NDArray[Any]]:
-        """The arrays of the layers, by name."""
+        """The arrays of the layers and of the monitor, by name."""
         arrays: dict[str, NDArray[Any]] = {}
         for layer in self.layers:
             arrays |= {f"{layer.name}.{key}": value for key, value in vars(layer).items()
                        if isinstance(value, np.ndarray)}
+        if self.monitor is not None:
+            arrays |= {f"monitor.{key}": value for key, value in self.monitor.arrays().items()}
         return arrays
 
     def codebooks(self) -> dict[str, NDArray[Any]]:
@@ -287,6 +292,8 @@ class ExportedCodec:
                 arrays[f"{prefix}regime_frequencies"] = quantizer.tables.regime_frequencies
                 for number, tables in enumerate(zip(*quantizer.tables.word_frequencies, strict=True)):
                     arrays[f"{prefix}stage{number:02d}.frequencies"] = np.stack(tables)  # [regimes, codewords]
+            if quantizer.estimate is not None:
+                arrays |= {f"{prefix}estimate.{key}": value for key, value in quantizer.estimate.arrays().items()}
         return arrays
 
     def structure(self) -> dict[str, Any]:
@@ -309,8 +316,9 @@ class ExportedCodec:
             "layers": layers,
             "coded": None,
             **{_entry(kind): _described(quantizer) for kind, quantizer in self.quantizers.items()},
-            # Left out where it is the first there was: codecs of then keep their hash.
+            # Left out where they are as they were at first: codecs of then keep their hash.
             **({} if self.arithmetic == "dotpex" else {"arithmetic": self.arithmetic}),
+            **({} if self.monitor is None else {"monitor": self.monitor.structure()}),
         }
 
     @property
@@ -356,8 +364,22 @@ def _quantizer(described: dict[str, Any], arrays: dict[str, NDArray[Any]], kind:
     if "regime_frequencies" in own:
         words = zip(*(own[f"{name}.frequencies"] for name in names), strict=True)
         tables = EntropyTables(own["regime_frequencies"], tuple(words))
+    estimate = Estimate(**_of("estimate", own)) if "estimate.factors" in own else None
     return Quantizer(View(**described["latent"]), described["tokens"], described["regimes"], stages,
-                     tuple(described["stages_of_rate"]), tables)
+                     tuple(described["stages_of_rate"]), tables, estimate)
+
+
+def _monitor(described: dict[str, Any] | None, arrays: dict[str, NDArray[Any]]) -> Monitor | None:
+    if described is None:
+        return None
+    views = {name: View(**value) for name, value in described.items() if isinstance(value, dict)}
+    spans: dict[str, Any] = {name: tuple(value) for name, value in described.items() if isinstance(value, list)}
+    return Monitor(**{**described, **views, **spans, **_of("monitor", arrays)})
+
+
+def _of(part: str, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    """The arrays of ``part``, by their names in it."""
+    return {name.removeprefix(f"{part}."): array for name, array in arrays.items() if name.startswith(f"{part}.")}
 
 
 def save_codec(codec: ExportedCodec, folder: Path) -> None:
@@ -410,8 +432,7 @@ def _load_codec(folder: Path) -> ExportedCodec:
         kind, name = fields.pop("kind"), fields["name"]
         if kind not in kinds:
             raise EdgeCodecError(f"{folder / 'codec.json'}: layer {name}: unknown kind {kind}")
-        own: Any = {key.removeprefix(f"{name}."): value for key, value in arrays.items() if key.startswith(f"{name}.")}
-        layers.append(kinds[kind](**fields, **own))
+        layers.append(kinds[kind](**fields, **_of(name, arrays)))
     codec = ExportedCodec(
         codec=structure["codec"], channels=structure["channels"], samples=structure["samples"],
         sample_rate_hz=structure["sample_rate_hz"], channel_names=tuple(structure["channel_names"]),
@@ -419,6 +440,7 @@ def _load_codec(folder: Path) -> ExportedCodec:
         quantizers={kind: _quantizer(structure[_entry(kind)], arrays, kind) for kind in PacketKind
                     if structure.get(_entry(kind)) is not None},
         arithmetic=arithmetic,
+        monitor=_monitor(structure.get("monitor"), arrays),
     )
     if codec.model_hash != structure["model_hash"]:
         raise EdgeCodecError(f"{folder}: codec.safetensors does not have the model hash that codec.json names; "

@@ -2,9 +2,12 @@
 
 ::
 
-    byte 0        kind (high four bits): 1 fixed-length, 2 coded; rate - 1 (low four bits)
+    byte 0        bit 7: there are remarks; kind (next three bits): 1 fixed-length, 2 coded; rate - 1 (low four bits)
     bytes 1..4    first four bytes of the model hash
     bytes 5, 6    sequence number, little-endian
+    remarks       if there are any: the code of the estimated error (high six bits, :mod:`edgecodec.packets.monitor`);
+                  bit 1: the window is unlike those of the training; bit 0: there are faulty channels, whose mask then
+                  follows, channel c at bit c % 8 of byte c / 8
     payload       fixed-length: indices, stage by stage, token by token, most significant bit first; zero bits up to a
                   whole byte. Those of the first stage tell the window's regime, all tokens the same
                   coded: the window's regime and words, arithmetically coded (:mod:`edgecodec.packets.entropy`); what
@@ -26,14 +29,20 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.indices import Indices
 from edgecodec.packets.kind import PacketKind
+from edgecodec.packets.monitor import Remarks, error_code, error_edges
 from edgecodec.packets.network import ExportedCodec
 from edgecodec.packets.payloads import PAYLOADS, FixedLengthPayloads, Payloads
 
 _HEADER = struct.Struct("<B4sH")
 _CHECKSUM = struct.Struct("<I")
+_REMARKED = 0x80
+_UNLIKE, _FAULTY = 2, 1
 HEADER_BYTES = _HEADER.size
 OVERHEAD_BYTES = _HEADER.size + _CHECKSUM.size
 
@@ -44,11 +53,13 @@ class PacketFormat:
 
     model_hash: str  # 64 hex digits
     kinds: Mapping[PacketKind, Payloads]  # fixed-length packets, and what others the model has, all of the same rates
+    channels: int
+    makes_remarks: bool = False  # whether the model's nodes do, which each packet then carries
 
     @classmethod
     def of(cls, codec: ExportedCodec) -> PacketFormat:
-        return cls(codec.model_hash, {kind: PAYLOADS[kind](quantizer)
-                                      for kind, quantizer in codec.quantizers.items()})
+        kinds = {kind: PAYLOADS[kind](quantizer) for kind, quantizer in codec.quantizers.items()}
+        return cls(codec.model_hash, kinds, codec.channels, codec.monitor is not None)
 
     @property
     def model_id(self) -> bytes:
@@ -78,12 +89,22 @@ class PacketFormat:
         return self.fixed_length.bits(rate)
 
     def packet_bytes(self, rate: int) -> int:
-        """Of a fixed-length packet."""
-        return OVERHEAD_BYTES + self.fixed_length.size(rate)
+        """Of a fixed-length packet, the byte of remarks included where the model makes them; no channel is faulty."""
+        return OVERHEAD_BYTES + self.makes_remarks + self.fixed_length.size(rate)
 
     def packet_bytes_max(self, rate: int) -> int:
-        """Bytes that are enough for a packet of any kind."""
-        return OVERHEAD_BYTES + max(payloads.size(rate) for payloads in self.kinds.values())
+        """Bytes that are enough for a packet of any kind, whatever its remarks."""
+        return OVERHEAD_BYTES + self.remarks_bytes_max + max(payloads.size(rate) for payloads in self.kinds.values())
+
+    @property
+    def remarks_bytes_max(self) -> int:
+        """Of the remarks of any window."""
+        return 1 + self.mask_bytes if self.makes_remarks else 0
+
+    @property
+    def mask_bytes(self) -> int:
+        """Of the mask of faulty channels."""
+        return -(-self.channels // 8)
 
 
 @dataclass(frozen=True)
@@ -91,9 +112,19 @@ class Header:
     """What a packet tells before its model is known."""
 
     kind: int  # of PacketKind, or one that is not known here
+    remarked: bool
     rate: int
     model_id: bytes
     sequence: int
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What a packet's remarks tell."""
+
+    error_percent: float  # the estimated error is at most this; infinite where the scale ends
+    unlike: bool  # the window is unlike those of the training
+    faulty: NDArray[np.bool_]  # [channels]
 
 
 @dataclass(frozen=True)
@@ -103,6 +134,7 @@ class SealedPacket:
     kind: PacketKind
     sequence: int
     rate: int
+    said: Said | None  # None: there are no remarks
     payload: bytes
 
 
@@ -112,6 +144,7 @@ class Packet:
     rate: int
     indices: Indices  # of one window, with the stages of the rate
     kind: PacketKind = PacketKind.FIXED_LENGTH
+    said: Said | None = None  # None: there are no remarks
 
 
 @dataclass(frozen=True)
@@ -123,8 +156,9 @@ class CompressionRatios:
 
 
 def pack(form: PacketFormat, rate: int, sequence: int, indices: Indices,
-         kind: PacketKind = PacketKind.FIXED_LENGTH) -> bytes:
-    """The packet of one window's ``indices``, of the stages of the rate or more, which are of the same kind.
+         kind: PacketKind = PacketKind.FIXED_LENGTH, remarks: Remarks | None = None) -> bytes:
+    """The packet of one window's ``indices``, of the stages of the rate or more, which are of the same kind, and of its
+    ``remarks``, if there are any.
 
     Raises:
         EdgeCodecError: no such rate or kind, a sequence number beyond 16 bits, too few stages, or an index without
@@ -137,7 +171,9 @@ def pack(form: PacketFormat, rate: int, sequence: int, indices: Indices,
     if indices.words.ndim != 2 or indices.words.shape[0] < stages or indices.words.shape[1] != tokens:
         raise EdgeCodecError(f"indices: {list(indices.words.shape)}; rate {rate} needs [{stages}, {tokens}]")
     (payload,) = payloads.write(indices.sent(stages)[None])
-    content = _HEADER.pack(kind << 4 | rate - 1, form.model_id, sequence) + payload
+    flag = 0 if remarks is None else _REMARKED
+    content = _HEADER.pack(flag | kind << 4 | rate - 1, form.model_id, sequence)
+    content += (b"" if remarks is None else _written(remarks, rate)) + payload
     return content + _CHECKSUM.pack(zlib.crc32(content))
 
 
@@ -149,7 +185,7 @@ def unpack(form: PacketFormat, data: bytes) -> Packet:
     """
     sealed = open_packet(form, data)
     (indices,) = form.payloads(sealed.kind).read(sealed.rate, [sealed.payload])
-    return Packet(sealed.sequence, sealed.rate, indices, sealed.kind)
+    return Packet(sealed.sequence, sealed.rate, indices, sealed.kind, sealed.said)
 
 
 def open_packet(form: PacketFormat, data: bytes) -> SealedPacket:
@@ -167,10 +203,12 @@ def open_packet(form: PacketFormat, data: bytes) -> SealedPacket:
                              f"{form.model_id.hex()}; decode with the bundle that the node was given")
     kind = PacketKind(header.kind)
     payloads = form.payloads(kind)
-    size = OVERHEAD_BYTES + payloads.size(header.rate)
+    content = data[_HEADER.size : -_CHECKSUM.size]
+    said, behind = _read_remarks(content, form) if header.remarked else (None, 0)
+    size = OVERHEAD_BYTES + behind + payloads.size(header.rate)
     if payloads.always_full and len(data) != size:
         raise EdgeCodecError(f"packet: {len(data)} bytes where rate {header.rate} has {size}")
-    return SealedPacket(kind, header.sequence, header.rate, data[_HEADER.size : -_CHECKSUM.size])
+    return SealedPacket(kind, header.sequence, header.rate, said, content[behind:])
 
 
 def read_header(data: bytes) -> Header:
@@ -186,7 +224,31 @@ def read_header(data: bytes) -> Header:
         raise EdgeCodecError(f"packet: damaged or cut short, the checksum does not match its {len(data)} bytes; "
                              "leave it out")
     first, model_id, sequence = _HEADER.unpack_from(content)
-    return Header(first >> 4, (first & 15) + 1, model_id, sequence)
+    return Header(first >> 4 & 7, bool(first & _REMARKED), (first & 15) + 1, model_id, sequence)
+
+
+def _written(remarks: Remarks, rate: int) -> bytes:
+    """One window's remarks, as they are in a packet of rate ``rate``."""
+    faulty = bool(remarks.faulty.any())
+    code = error_code(float(remarks.error_percent[rate - 1]))
+    first = code << 2 | _UNLIKE * bool(remarks.unlike > 1) | _FAULTY * faulty
+    return bytes([first]) + (np.packbits(remarks.faulty, bitorder="little").tobytes() if faulty else b"")
+
+
+def _read_remarks(content: bytes, form: PacketFormat) -> tuple[Said, int]:
+    """What the remarks that ``content`` begins with say, and their bytes."""
+    first = content[0] if content else 0
+    behind = 1 + (form.mask_bytes if first & _FAULTY else 0)
+    if len(content) < behind:
+        raise EdgeCodecError("packet: it ends within its remarks; the sender is faulty")
+    mask = np.unpackbits(np.frombuffer(content[1:behind], np.uint8), bitorder="little").astype(bool)
+    faulty = np.zeros(form.channels, bool)
+    if mask.size:
+        faulty[:] = mask[: form.channels]
+        if not faulty.any() or mask[form.channels :].any():
+            raise EdgeCodecError("packet: a mask of no channel, or of one that there is not; the sender is faulty")
+    error_percent = float([*error_edges(), np.inf][first >> 2])
+    return Said(error_percent, bool(first & _UNLIKE), faulty), behind
 
 
 def compression_ratios(codec: ExportedCodec, rate: int) -> CompressionRatios:

@@ -14,6 +14,7 @@ from edgecodec.simulators.transcript import (
     ChoiceRecord,
     LayerRecord,
     Record,
+    RemarksRecord,
     StageRecord,
     Transcript,
     parse_transcript,
@@ -35,7 +36,7 @@ class Difference:
 @dataclass(frozen=True)
 class Comparison:
     windows: int
-    results: int  # layers, stages, choices, packets and whole chains that were compared
+    results: int  # layers, stages, choices, remarks, packets and whole chains that were compared
     first_difference: Difference | None
 
     @property
@@ -71,6 +72,8 @@ def _place(record: Record) -> str:
         return f"choice of the {kind}regime"
     if isinstance(record, StageRecord):
         return f"{kind}stage {record.stage}"
+    if isinstance(record, RemarksRecord):
+        return f"{kind}remarks"
     return f"{kind}{'chain' if isinstance(record, ChainRecord) else 'packet'} at rate {record.rate}"
 
 

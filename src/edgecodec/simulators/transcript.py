@@ -8,6 +8,7 @@ One record a line, integers in decimal, hashes as 16 hex digits::
     stage <s> hash <of the stage's indices> cycles <n>
     indices <window> <s> <index of token 0> <index of token 1> ...
     regime <r> hash <of the regimes' energies> cycles <n>
+    remarks <faulty channels> hash <of the remarks> cycles 0
     pack <rate> hash <of the packet> cycles <n>
     coded <a line of stage, indices, regime or pack, as above>
     stack <bytes>
@@ -59,6 +60,16 @@ class ChoiceRecord:
 
 
 @dataclass(frozen=True)
+class RemarksRecord:
+    """What is said of a window, if the codec has a monitor."""
+
+    faulty: int  # channels
+    hash: str
+    cycles: int
+    kind: PacketKind = PacketKind.FIXED_LENGTH
+
+
+@dataclass(frozen=True)
 class PackRecord:
     rate: int
     hash: str
@@ -76,7 +87,7 @@ class ChainRecord:
     kind: PacketKind = PacketKind.FIXED_LENGTH
 
 
-KindRecord = StageRecord | ChoiceRecord | PackRecord | ChainRecord
+KindRecord = StageRecord | ChoiceRecord | RemarksRecord | PackRecord | ChainRecord
 Record = LayerRecord | KindRecord
 _Kind = TypeVar("_Kind", bound=KindRecord)
 
@@ -108,8 +119,8 @@ class Transcript:
     stack_bytes: int | None  # deepest use of any worker's stack; None where the target cannot tell
 
 
-_NUMBERED: Mapping[str, type[ChoiceRecord | PackRecord | ChainRecord]] = {
-    "regime": ChoiceRecord, "pack": PackRecord, "chain": ChainRecord}
+_NUMBERED: Mapping[str, type[ChoiceRecord | RemarksRecord | PackRecord | ChainRecord]] = {
+    "regime": ChoiceRecord, "remarks": RemarksRecord, "pack": PackRecord, "chain": ChainRecord}
 _OF_A_KIND = {"stage", "indices", *_NUMBERED}
 _KEYWORDS = {"model", "window", "layer", "stack", "done", *_OF_A_KIND}
 _KINDS = {kind.label: kind for kind in PacketKind if kind.prefix(" ")}  # by what lines begin with
@@ -149,7 +160,7 @@ class _Reader:
                     raise ValueError
                 self.records.append(StageRecord(*self.stage, tuple(map(int, indices)), kind))
                 self.stage = None
-            case "regime" | "pack" | "chain", number, "hash", digest, "cycles", cycles:
+            case "regime" | "remarks" | "pack" | "chain", number, "hash", digest, "cycles", cycles:
                 self.records.append(_NUMBERED[keyword](int(number), digest, int(cycles), kind))
             case "stack", stack_bytes:
                 self.stack_bytes = int(stack_bytes)

@@ -1,4 +1,4 @@
-/* The node on a PC: node [--coded] [--frame BYTES] STATES < SAMPLES > PACKETS
+/* The node on a PC: node [--coded] [--frame BYTES] [--within PERCENT] STATES < SAMPLES > PACKETS
  *
  *     SAMPLES   float32 [n][EC_CHANNELS], as they come from the sensors
  *     STATES    a text: "<link margin, dB> <battery, %>" for every window; the last line holds for the rest
@@ -46,13 +46,16 @@ static int run(ec_node *node, const ec_node_board *board) {
         ec_node_serve(node, board);
     }
     fprintf(stderr, "node: %u windows, %" PRIu32 " refused\n", node->sampler.number, node->refused);
+    if (board->bound_percent > 0.0f) {
+        fprintf(stderr, "node: %" PRIu32 " over the bound\n", node->over_bound);
+    }
     return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv) {
     static ec_node node;
     stand_in radio = {NULL, {0, 0}};
-    ec_node_board board = {read_state, send_packet, &radio, EC_PACKET_BYTES, false};
+    ec_node_board board = {read_state, send_packet, &radio, EC_PACKET_BYTES, false, 0.0f};
     int next = 1;
     if (next < argc && strcmp(argv[next], "--coded") == 0) {
         board.any_length = true;
@@ -60,6 +63,10 @@ int main(int argc, char **argv) {
     }
     if (next + 1 < argc && strcmp(argv[next], "--frame") == 0) {
         board.frame_bytes = strtoul(argv[next + 1], NULL, 10);
+        next += 2;
+    }
+    if (next + 1 < argc && strcmp(argv[next], "--within") == 0) {
+        board.bound_percent = strtof(argv[next + 1], NULL);
         next += 2;
     }
     radio.states = next + 1 == argc ? fopen(argv[next], "r") : NULL;

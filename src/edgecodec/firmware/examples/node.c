@@ -6,32 +6,48 @@ ec_status ec_node_begin(ec_node *node, void *arena, size_t arena_bytes) {
     ec_sampler_begin(&node->sampler);
     node->policy = ec_rate_policy_begin();
     node->refused = 0;
+    node->over_bound = 0;
     return ec_init(&node->context, arena, arena_bytes, &codec_weights, &codec_codebooks);
 }
 
-static ec_status make_packet(ec_node *node, ec_full_window window, uint32_t rate, bool coded, size_t *bytes) {
+/* The lowest rate that keeps the board's bound; `most` if none does, or there is no bound. */
+static uint32_t rate_within(ec_node *node, const ec_node_board *board, const ec_remarks *remarks, uint32_t most) {
+    uint32_t rate = most;
+    if (remarks != NULL && board->bound_percent > 0.0f &&
+        ec_rate_within(remarks, board->bound_percent, most, &rate) == EC_ERROR_BOUND) {
+        node->over_bound++; /* it is sent all the same, and its remarks say so */
+    }
+    return rate;
+}
+
+static ec_status make_packet(ec_node *node, const ec_node_board *board, ec_full_window window, uint32_t most,
+                             bool coded, size_t *bytes) {
     ec_team team = ec_serial_team(); /* on several cores: see ports/ */
     uint16_t *indices = node->indices;
-    const ec_status status = coded ? ec_encode_coded(&node->context, &team, window.samples, rate, indices)
-                                   : ec_encode(&node->context, &team, window.samples, rate, indices);
+    ec_remarks *remarks = ec_model_info()->makes_remarks ? &node->remarks : NULL;
+    const ec_status status =
+        coded ? ec_encode_coded(&node->context, &team, window.samples, most, indices, remarks)
+              : ec_encode(&node->context, &team, window.samples, most, indices, remarks);
     if (status != EC_OK) {
         return status;
     }
+    const uint32_t rate = rate_within(node, board, remarks, most);
     if (coded) {
-        return ec_pack_coded(&node->context, rate, window.number, indices, node->packet, sizeof node->packet, bytes);
+        return ec_pack_coded(&node->context, rate, window.number, indices, remarks, node->packet, sizeof node->packet,
+                             bytes);
     }
-    return ec_pack(rate, window.number, indices, node->packet, sizeof node->packet, bytes);
+    return ec_pack(rate, window.number, indices, remarks, node->packet, sizeof node->packet, bytes);
 }
 
 static void send_window(ec_node *node, const ec_node_board *board, ec_full_window window) {
     uint32_t rate = ec_rate_policy_next(&node->policy, board->state(board->user), EC_RATES);
-    while (rate > 1 && ec_packet_size(rate) > board->frame_bytes) {
+    while (rate > 1 && ec_packet_size(rate) + EC_REMARKS_BYTES > board->frame_bytes) {
         rate--;
     }
     const size_t longest = ec_coded_packet_size(rate); /* 0 if the model has no coded packets */
-    const bool coded = board->any_length && longest > 0 && longest <= board->frame_bytes;
+    const bool coded = board->any_length && longest > 0 && longest + EC_REMARKS_BYTES <= board->frame_bytes;
     size_t bytes;
-    if (make_packet(node, window, rate, coded, &bytes) == EC_OK && bytes <= board->frame_bytes) {
+    if (make_packet(node, board, window, rate, coded, &bytes) == EC_OK && bytes <= board->frame_bytes) {
         board->send(board->user, node->packet, bytes);
     } else {
         node->refused++;

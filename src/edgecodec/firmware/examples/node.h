@@ -30,13 +30,18 @@ typedef struct ec_node_board {
     void *user;
     size_t frame_bytes; /* the longest packet that the radio takes */
     bool any_length;    /* frames need not have the same length: coded packets, if the model has them */
+    /* The largest error that is wanted, in per cent of the channels' magnitude; 0: whatever the rate gives. Link and
+     * battery say which rate is the highest that may be sent, the bound which of these is sent: the lowest that keeps it. */
+    float bound_percent;
 } ec_node_board;
 
 typedef struct ec_node {
     ec_context context;
     ec_sampler sampler;
     ec_rate_policy policy;
+    uint32_t over_bound; /* windows that no allowed rate could hold */
     uint32_t refused; /* windows without a packet: a broken sensor, as a rule, or a frame too small for any */
+    ec_remarks remarks;
     uint16_t indices[EC_INDICES];
     uint8_t packet[EC_PACKET_BYTES];
 } ec_node;

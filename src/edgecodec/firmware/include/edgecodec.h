@@ -8,10 +8,14 @@
  *     ec_team team = ec_serial_team();
  *     size_t bytes;
  *     ec_init(&context, arena, sizeof arena, &codec_weights, &codec_codebooks);
- *     ec_encode(&context, &team, window, rate, indices);
- *     ec_pack(rate, sequence, indices, packet, sizeof packet, &bytes);
+ *     ec_remarks remarks;
+ *     ec_encode(&context, &team, window, rate, indices, &remarks);
+ *     ec_pack(rate, sequence, indices, &remarks, packet, sizeof packet, &bytes);
  *
  * Or, for a coded packet, which is shorter where the window is likely: ec_encode_coded and ec_pack_coded.
+ *
+ * The remarks tell the error that the receiver will see, at every rate, which channels are faulty, and whether the
+ * window is unlike those that the codec was trained on. ec_rate_within chooses the lowest rate that keeps a bound.
  *
  * No function allocates, keeps state outside the caller's objects, or traps on bad input: each returns a status.
  * Several contexts may be at work at once, each with its own arena.
@@ -19,6 +23,7 @@
 #ifndef EDGECODEC_H
 #define EDGECODEC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +35,8 @@ extern "C" {
 #define EC_MODEL_HASH_BYTES 32
 #define EC_WORKERS_MAX 16
 #define EC_REGIMES_MAX 16
+#define EC_RATES_MAX 16
+#define EC_CHANNELS_MAX 1024 /* of models that make remarks */
 
 typedef enum ec_status {
     EC_OK = 0,
@@ -45,6 +52,8 @@ typedef enum ec_status {
     EC_ERROR_INDEX = 10,     /* there is no such regime, or no such word in its codebook */
     EC_ERROR_CAPACITY = 11,  /* the packet does not fit the caller's buffer */
     EC_ERROR_CODED = 12,     /* the model has no coded packets */
+    EC_ERROR_REMARKS = 13,   /* the model makes no remarks */
+    EC_ERROR_BOUND = 14,     /* no rate keeps the bound */
 } ec_status;
 
 /* One worker's view of the team that computes together. Every worker calls ec_encode with the same arguments and its
@@ -67,6 +76,16 @@ typedef struct ec_choice {
     uint32_t regime;                 /* the chosen one */
     float energies[EC_REGIMES_MAX]; /* that the regimes leave */
 } ec_choice;
+
+/* What a node can say of a window. Errors are estimates, of the window's central part, over the channels that are not
+ * faulty; docs and registered metrics tell how near they are to the truth. */
+typedef struct ec_remarks {
+    float error_percent[EC_RATES_MAX]; /* by rate - 1, of the channels' mean magnitude; up to the rate that was encoded */
+    float nmse_percent[EC_RATES_MAX];  /* the squared error, of the squared values */
+    float unlike;                      /* more than 1: the window is unlike those of the training */
+    uint32_t faulty_channels;          /* their number. They were replaced by what the others tell */
+    uint8_t faulty[EC_CHANNELS_MAX / 8]; /* channel c: bit c % 8 of byte c / 8 */
+} ec_remarks;
 
 /* Called by worker 0 after every step, while the other workers wait. The number of a step says what `data` is:
  *     0 .. layers - 1    a layer's output, float16 [rows][channels]
@@ -109,6 +128,7 @@ typedef struct ec_model {
     uint32_t layers;
     uint32_t coded_stages;                /* of coded packets; 0: the model has none */
     const uint16_t *coded_stages_of_rate; /* [rates], or NULL */
+    bool makes_remarks;
 } ec_model;
 
 const ec_model *ec_model_info(void);
@@ -118,31 +138,42 @@ const char *ec_layer_name(uint32_t step);
 
 size_t ec_arena_size(void);
 
-/* Bytes of a fixed-length packet at `rate`, 0 if there is no such rate. */
+/* Bytes of a fixed-length packet at `rate` without remarks, 0 if there is no such rate. */
 size_t ec_packet_size(uint32_t rate);
 
-/* Bytes that are enough for any coded packet at `rate`, 0 if there is no such rate or the model has no coded packets. */
+/* Bytes that are enough for any coded packet at `rate` without remarks, 0 if there is no such rate or the model has no
+ * coded packets. */
 size_t ec_coded_packet_size(uint32_t rate);
+
+/* Bytes that remarks add to a packet. */
+size_t ec_remarks_size(const ec_remarks *remarks);
 
 /* Weights and codebooks stay where they are and must outlive the context. */
 ec_status ec_init(ec_context *context, void *arena, size_t arena_bytes, const void *weights, const void *codebooks);
 
 /* Encodes `window`, float [samples][channels], into indices: its regime, then [stages of the rate][tokens] words of the
- * regime's codebooks. Collective: see ec_team. */
-ec_status ec_encode(const ec_context *context, ec_team *team, const float *window, uint32_t rate, uint16_t *indices);
+ * regime's codebooks. Fills `remarks`, unless it is NULL: EC_ERROR_REMARKS if the model makes none. Collective: see
+ * ec_team. */
+ec_status ec_encode(const ec_context *context, ec_team *team, const float *window, uint32_t rate, uint16_t *indices,
+                    ec_remarks *remarks);
 
 /* The same with the codebooks of coded packets, whose words are cheap to code: EC_ERROR_CODED if there are none. */
 ec_status ec_encode_coded(const ec_context *context, ec_team *team, const float *window, uint32_t rate,
-                          uint16_t *indices);
+                          uint16_t *indices, ec_remarks *remarks);
 
-/* Writes the fixed-length packet of `indices`, from ec_encode, and its length. Indices of a higher rate may be packed at a lower one. */
-ec_status ec_pack(uint32_t rate, uint16_t sequence, const uint16_t *indices, uint8_t *packet, size_t capacity,
-                  size_t *bytes);
+/* The lowest of the rates 1 .. `rate` whose estimated error is at most `bound_percent`, with the model's margin for what
+ * the estimate may err by. EC_ERROR_BOUND if there is none; `remarks` are of ec_encode or ec_encode_coded at `rate`. */
+ec_status ec_rate_within(const ec_remarks *remarks, float bound_percent, uint32_t rate, uint32_t *within);
+
+/* Writes the fixed-length packet of `indices`, from ec_encode, and its length. Indices of a higher rate may be packed at
+ * a lower one. `remarks` go into the packet unless they are NULL. */
+ec_status ec_pack(uint32_t rate, uint16_t sequence, const uint16_t *indices, const ec_remarks *remarks,
+                  uint8_t *packet, size_t capacity, size_t *bytes);
 
 /* The same for a coded packet and indices from ec_encode_coded. Its length depends on the indices. The tables are in
  * the context's codebooks. */
 ec_status ec_pack_coded(const ec_context *context, uint32_t rate, uint16_t sequence, const uint16_t *indices,
-                        uint8_t *packet, size_t capacity, size_t *bytes);
+                        const ec_remarks *remarks, uint8_t *packet, size_t capacity, size_t *bytes);
 
 #ifdef __cplusplus
 }

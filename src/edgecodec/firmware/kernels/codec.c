@@ -2,6 +2,7 @@
 #include "edgecodec.h"
 
 #include "layers.h"
+#include "monitor.h"
 #include "quantizer.h"
 
 static bool is_aligned(const void *pointer, uintptr_t alignment) {
@@ -114,7 +115,7 @@ static ec_status check_latent(const ec_worker *worker, const ec_quantizer *quant
 }
 
 static ec_status check_call(const ec_context *context, const ec_team *team, const float *window, uint32_t rate,
-                            const uint16_t *indices) {
+                            const uint16_t *indices, const ec_remarks *remarks) {
     if (context == NULL || team == NULL || window == NULL || indices == NULL) {
         return EC_ERROR_NULL;
     }
@@ -127,53 +128,75 @@ static ec_status check_call(const ec_context *context, const ec_team *team, cons
     if (team->workers > EC_WORKERS_MAX || team->worker >= team->workers) {
         return EC_ERROR_TEAM;
     }
-    if (!is_aligned(window, _Alignof(float)) || !is_aligned(indices, _Alignof(uint16_t))) {
+    if (!is_aligned(window, _Alignof(float)) || !is_aligned(indices, _Alignof(uint16_t)) ||
+        !is_aligned(remarks, _Alignof(ec_remarks))) {
         return EC_ERROR_ALIGNMENT;
+    }
+    if (remarks != NULL && ec_codec_network.monitor == NULL) {
+        return EC_ERROR_REMARKS;
     }
     return rate >= 1 && rate <= ec_codec_network.model.rates ? EC_OK : EC_ERROR_RATE;
 }
 
+static ec_status run_layers(const ec_worker *worker, const float *window) {
+    const ec_network *network = &ec_codec_network;
+    for (uint32_t step = 0; step < network->model.layers; step++) {
+        const ec_layer layer = network->layers[step];
+        ec_status status = run_layer(worker, &layer, window);
+        if (status != EC_OK) {
+            return status;
+        }
+        const ec_view output = layer.output;
+        ec_report(worker, step, worker->arena + output.at, (size_t)output.rows * output.channels * sizeof(ec_half));
+        if (step == 0 && network->monitor != NULL) {
+            const ec_monitor near = *network->monitor;
+            status = ec_screen_channels(worker, &near);
+            if (status != EC_OK) {
+                return status;
+            }
+        }
+    }
+    return EC_OK;
+}
+
 /* The network may lie in slow memory: every layer, and the quantizer, is copied to the stack before it is run. */
 static ec_status encode(const ec_context *context, ec_team *team, const float *window, uint32_t rate, uint16_t *indices,
-                        const ec_quantizer *quantizer, const uint16_t *stages_of_rate) {
-    ec_status status = check_call(context, team, window, rate, indices);
+                        ec_remarks *remarks, const ec_quantizer *quantizer) {
+    const ec_network *network = &ec_codec_network;
+    ec_status status = check_call(context, team, window, rate, indices, remarks);
     if (status != EC_OK) {
         return status;
     }
-    const ec_network *network = &ec_codec_network;
     const ec_worker worker = {
         .team = team, .arena = context->arena, .weights = context->weights, .codebooks = context->codebooks,
         .zeros = (ec_half *)(void *)(context->arena + network->zeros), .observer = context->observer,
     };
     clear_zeros(&worker);
-    for (uint32_t step = 0; step < network->model.layers; step++) {
-        const ec_layer layer = network->layers[step];
-        status = run_layer(&worker, &layer, window);
-        if (status != EC_OK) {
-            return status;
-        }
-        const ec_view output = layer.output;
-        ec_report(&worker, step, worker.arena + output.at, (size_t)output.rows * output.channels * sizeof(ec_half));
-    }
-    status = check_latent(&worker, quantizer);
+    status = run_layers(&worker, window);
     if (status == EC_OK) {
-        const ec_quantizer near = *quantizer;
-        ec_run_quantizer(&worker, &near, stages_of_rate[rate - 1], indices);
+        status = check_latent(&worker, quantizer);
     }
-    return status;
+    if (status != EC_OK) {
+        return status;
+    }
+    if (remarks != NULL) {
+        ec_measure_latent(&worker, network->monitor);
+    }
+    const ec_quantizer near = *quantizer;
+    ec_run_quantizer(&worker, &near, near.stages_of_rate[rate - 1], indices);
+    if (remarks != NULL) {
+        ec_make_remarks(&worker, network->monitor, &near, rate, indices[0], remarks);
+    }
+    return EC_OK;
 }
 
-ec_status ec_encode(const ec_context *context, ec_team *team, const float *window, uint32_t rate, uint16_t *indices) {
-    const ec_network *network = &ec_codec_network;
-    return encode(context, team, window, rate, indices, &network->quantizer, network->model.stages_of_rate);
+ec_status ec_encode(const ec_context *context, ec_team *team, const float *window, uint32_t rate, uint16_t *indices,
+                    ec_remarks *remarks) {
+    return encode(context, team, window, rate, indices, remarks, &ec_codec_network.quantizer);
 }
 
 ec_status ec_encode_coded(const ec_context *context, ec_team *team, const float *window, uint32_t rate,
-                          uint16_t *indices) {
-    const ec_network *network = &ec_codec_network;
-    if (network->coded == NULL) {
-        return EC_ERROR_CODED;
-    }
-    return encode(context, team, window, rate, indices, &network->coded->quantizer,
-                  network->model.coded_stages_of_rate);
+                          uint16_t *indices, ec_remarks *remarks) {
+    const ec_coded *coded = ec_codec_network.coded;
+    return coded == NULL ? EC_ERROR_CODED : encode(context, team, window, rate, indices, remarks, &coded->quantizer);
 }

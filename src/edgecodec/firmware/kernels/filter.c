@@ -144,5 +144,5 @@ ec_status ec_run_filter(const ec_worker *worker, const ec_filter *layer, const f
     const ec_range padding = ec_share(worker, layer->output.rows - layer->channels);
     fill(ec_halves(worker, layer->output.at) + (size_t)(layer->channels + padding.first) * layer->output.channels,
          (padding.end - padding.first) * layer->output.channels);
-    return ec_agree(worker, finite ? EC_OK : EC_ERROR_WINDOW);
+    return ec_agree(worker, finite || layer->screened ? EC_OK : EC_ERROR_WINDOW);
 }

@@ -14,6 +14,7 @@
 #include "entropy.h"
 
 #define EC_NONE 0u
+#define EC_ERROR_CODES 64u /* of an estimated error in a packet */
 
 /* The first bytes of every arena: what the workers tell each other. */
 typedef struct ec_control {
@@ -54,6 +55,7 @@ typedef struct ec_filter {
     uint32_t filters_scratch;
     uint32_t history;       /* scratch: float16 [channels][history_samples] */
     uint32_t history_samples; /* taps of earlier blocks, a block, zeros after the window */
+    bool screened;            /* the monitor judges what is not finite */
     ec_blocks blocks;         /* of window rows, an even number of them */
 } ec_filter;
 
@@ -120,7 +122,64 @@ typedef struct ec_quantizer {
     uint32_t first_step;        /* number of the first stage as a step; the choice of the regime follows the last stage */
     uint32_t count;             /* of the stages */
     const ec_stage *stages;
+    uint32_t rates;
+    const uint16_t *stages_of_rate; /* [rates] */
+    uint32_t left;     /* scratch: float [rates], the energy that the stages of a rate leave; EC_NONE: without monitor */
+    uint32_t estimate; /* in the codebooks: ec_error_factors [rates], then ec_familiar [regimes] */
 } ec_quantizer;
+
+/* How the energies that are left tell the error at one rate. */
+typedef struct ec_error_factors {
+    float latent;
+    float quantizer;
+    float floor;
+    float nmse;
+} ec_error_factors;
+
+/* One over the largest energies that windows of a regime leave. */
+typedef struct ec_familiar {
+    float latent;
+    float quantizer;
+} ec_familiar;
+
+/* What is expected of a channel, in decimated samples, and what its part in the error is. */
+typedef struct ec_expected {
+    float lowest;
+    float highest;
+    float largest_step;
+    float smallest_span;
+    float gain; /* gain * sample + zero is in proportion to what the sensor measured */
+    float zero;
+    float inverse_power;
+    float share;
+} ec_expected;
+
+/* What the latent keeps of the energy: weight * (coefficient - centre)^2. */
+typedef struct ec_kept {
+    float centre;
+    float weight;
+} ec_kept;
+
+/* How remarks are made: the Python module edgecodec.packets.monitor defines it. */
+typedef struct ec_monitor {
+    ec_view channels;     /* the first layer's output */
+    ec_view bins;         /* cosine bins, without that of the means */
+    ec_view coefficients; /* of the latent, one row */
+    uint32_t samples;     /* of a channel in `channels` */
+    uint32_t inside_first; /* samples whose taps all lie in the window */
+    uint32_t inside_end;
+    uint32_t central_first; /* samples of the window's central part */
+    uint32_t central_end;
+    uint32_t longest_run; /* so many equal samples in a row are a fault */
+    uint32_t most_faulty; /* channels: with more of them it is the window that is unusual */
+    uint32_t expected;    /* in the weights: ec_expected [channels of the window] */
+    uint32_t regression;  /* in the weights: float [channels][channels], what the others tell of a channel */
+    uint32_t kept;        /* in the weights: ec_kept [coefficients] */
+    uint32_t screened;    /* scratch: ec_screened [channels of the window] */
+    uint32_t energies;    /* scratch: float [bins], then [coefficients] */
+    float margin;         /* that a bound needs over the estimate */
+    const float *error_edges; /* [EC_ERROR_CODES - 1] */
+} ec_monitor;
 
 /* For coded packets: codewords whose norms include what their bits cost, and the tables to code them with. */
 typedef struct ec_coded {
@@ -139,6 +198,7 @@ typedef struct ec_network {
     const ec_layer *layers; /* [model.layers] */
     ec_quantizer quantizer;
     const ec_coded *coded; /* NULL: fixed-length packets only */
+    const ec_monitor *monitor; /* NULL: no remarks */
 } ec_network;
 
 /* The one network of this build, in codec_network.c. */

@@ -1,8 +1,10 @@
 /* Indices to a packet:
  *
- *     byte 0        kind (high four bits): 1 fixed-length, 2 coded; rate - 1 (low four bits)
+ *     byte 0        bit 7: there are remarks; kind (next three bits): 1 fixed-length, 2 coded; rate - 1 (low four bits)
  *     bytes 1..4    first four bytes of the model hash
  *     bytes 5, 6    sequence number, little-endian
+ *     remarks       if there are any: code of the estimated error (high six bits), bit 1: unlike the training, bit 0: there
+ *                   are faulty channels, whose mask then follows, channel c at bit c % 8 of byte c / 8
  *     payload       fixed-length: numbers of words, stage by stage, token by token, most significant bit first; zero
  *                   bits to the next byte. Those of the first stage tell the window's regime, all tokens the same
  *                   coded: regime and words, as entropy.c codes them
@@ -16,6 +18,9 @@
 #define CODED 2u
 #define HEADER_BYTES 7u
 #define CRC_BYTES 4u
+#define HAS_REMARKS 0x80u
+#define UNLIKE 2u
+#define FAULTY 1u
 
 static uint32_t payload_bits(const ec_quantizer *quantizer, uint32_t stages) {
     uint32_t bits = 0;
@@ -59,12 +64,42 @@ static void write_little_endian(uint8_t *to, uint32_t value, uint32_t bytes) {
     }
 }
 
-static void write_header(uint8_t *packet, uint32_t kind, uint32_t rate, uint16_t sequence) {
-    packet[0] = (uint8_t)(kind << 4 | (rate - 1));
+static uint32_t mask_bytes(void) {
+    return (ec_codec_network.model.channels + 7u) / 8u;
+}
+
+size_t ec_remarks_size(const ec_remarks *remarks) {
+    return remarks == NULL ? 0 : remarks->faulty_channels == 0 ? 1 : 1 + mask_bytes();
+}
+
+/* The least code whose errors reach up to this one; the last stands for all that is larger, or is no number. */
+static uint32_t error_code(const float *edges, float percent) {
+    uint32_t code = 0;
+    while (code < EC_ERROR_CODES - 1 && !(percent <= edges[code])) {
+        code++;
+    }
+    return code;
+}
+
+static void write_remarks(const ec_remarks *remarks, uint32_t rate, uint8_t *to) {
+    const bool faulty = remarks->faulty_channels > 0;
+    const uint32_t code = error_code(ec_codec_network.monitor->error_edges, remarks->error_percent[rate - 1]);
+    *to++ = (uint8_t)(code << 2 | (remarks->unlike > 1.0f ? UNLIKE : 0u) | (faulty ? FAULTY : 0u));
+    for (uint32_t i = 0; faulty && i < mask_bytes(); i++) {
+        *to++ = remarks->faulty[i];
+    }
+}
+
+/* And the remarks, if there are any. */
+static void write_header(uint8_t *packet, uint32_t kind, uint32_t rate, uint16_t sequence, const ec_remarks *remarks) {
+    packet[0] = (uint8_t)((remarks != NULL ? HAS_REMARKS : 0u) | kind << 4 | (rate - 1));
     for (uint32_t i = 0; i < 4; i++) {
         packet[1 + i] = ec_codec_network.model_hash[i];
     }
     write_little_endian(packet + 5, sequence, 2);
+    if (remarks != NULL) {
+        write_remarks(remarks, rate, packet + HEADER_BYTES);
+    }
 }
 
 /* The last thing to be written. */
@@ -72,8 +107,14 @@ static void write_checksum(uint8_t *packet, size_t bytes) {
     write_little_endian(packet + bytes - CRC_BYTES, crc32(packet, bytes - CRC_BYTES), CRC_BYTES);
 }
 
-static bool is_misaligned(const uint16_t *indices) {
-    return (uintptr_t)indices % _Alignof(uint16_t) != 0;
+static ec_status check_arguments(uint32_t rate, const uint16_t *indices, const ec_remarks *remarks) {
+    if ((uintptr_t)indices % _Alignof(uint16_t) != 0 || (uintptr_t)remarks % _Alignof(ec_remarks) != 0) {
+        return EC_ERROR_ALIGNMENT;
+    }
+    if (remarks != NULL && ec_codec_network.monitor == NULL) {
+        return EC_ERROR_REMARKS;
+    }
+    return rate >= 1 && rate <= ec_codec_network.model.rates ? EC_OK : EC_ERROR_RATE;
 }
 
 static ec_status check_indices(const ec_quantizer *quantizer, uint32_t stages, const uint16_t *indices) {
@@ -108,37 +149,35 @@ static void write_payload(const ec_quantizer *quantizer, uint32_t stages, const 
     }
 }
 
-ec_status ec_pack(uint32_t rate, uint16_t sequence, const uint16_t *indices, uint8_t *packet, size_t capacity,
-                  size_t *bytes) {
+ec_status ec_pack(uint32_t rate, uint16_t sequence, const uint16_t *indices, const ec_remarks *remarks,
+                  uint8_t *packet, size_t capacity, size_t *bytes) {
     if (indices == NULL || packet == NULL || bytes == NULL) {
         return EC_ERROR_NULL;
     }
     *bytes = 0;
-    if (is_misaligned(indices)) {
-        return EC_ERROR_ALIGNMENT;
+    ec_status status = check_arguments(rate, indices, remarks);
+    if (status != EC_OK) {
+        return status;
     }
-    const size_t size = ec_packet_size(rate);
-    if (size == 0) {
-        return EC_ERROR_RATE;
-    }
+    const size_t size = ec_packet_size(rate) + ec_remarks_size(remarks);
     if (capacity < size) {
         return EC_ERROR_CAPACITY;
     }
     const ec_quantizer *quantizer = &ec_codec_network.quantizer;
     const uint32_t stages = ec_codec_network.model.stages_of_rate[rate - 1];
-    const ec_status status = check_indices(quantizer, stages, indices);
+    status = check_indices(quantizer, stages, indices);
     if (status != EC_OK) {
         return status;
     }
-    write_header(packet, FIXED_LENGTH, rate, sequence);
-    write_payload(quantizer, stages, indices, packet + HEADER_BYTES);
+    write_header(packet, FIXED_LENGTH, rate, sequence, remarks);
+    write_payload(quantizer, stages, indices, packet + HEADER_BYTES + ec_remarks_size(remarks));
     write_checksum(packet, size);
     *bytes = size;
     return EC_OK;
 }
 
 ec_status ec_pack_coded(const ec_context *context, uint32_t rate, uint16_t sequence, const uint16_t *indices,
-                        uint8_t *packet, size_t capacity, size_t *bytes) {
+                        const ec_remarks *remarks, uint8_t *packet, size_t capacity, size_t *bytes) {
     const ec_coded *coded = ec_codec_network.coded;
     if (coded == NULL) {
         return EC_ERROR_CODED;
@@ -147,28 +186,26 @@ ec_status ec_pack_coded(const ec_context *context, uint32_t rate, uint16_t seque
         return EC_ERROR_NULL;
     }
     *bytes = 0;
-    if (is_misaligned(indices)) {
-        return EC_ERROR_ALIGNMENT;
+    ec_status status = check_arguments(rate, indices, remarks);
+    if (status != EC_OK) {
+        return status;
     }
     if (context->codebooks == NULL) {
         return EC_ERROR_CONTEXT;
     }
-    if (rate < 1 || rate > ec_codec_network.model.rates) {
-        return EC_ERROR_RATE;
-    }
-    if (capacity < HEADER_BYTES + CRC_BYTES) {
+    const size_t before = HEADER_BYTES + ec_remarks_size(remarks);
+    if (capacity < before + CRC_BYTES) {
         return EC_ERROR_CAPACITY;
     }
     const uint32_t stages = ec_codec_network.model.coded_stages_of_rate[rate - 1];
     size_t payload_bytes;
-    const ec_status status =
-        ec_entropy_encode(&coded->entropy, context->codebooks, indices[0], indices + 1, stages,
-                          packet + HEADER_BYTES, capacity - HEADER_BYTES - CRC_BYTES, &payload_bytes);
+    status = ec_entropy_encode(&coded->entropy, context->codebooks, indices[0], indices + 1, stages, packet + before,
+                               capacity - before - CRC_BYTES, &payload_bytes);
     if (status != EC_OK) {
         return status;
     }
-    write_header(packet, CODED, rate, sequence);
-    *bytes = HEADER_BYTES + payload_bytes + CRC_BYTES;
+    write_header(packet, CODED, rate, sequence, remarks);
+    *bytes = before + payload_bytes + CRC_BYTES;
     write_checksum(packet, *bytes);
     return EC_OK;
 }

@@ -82,6 +82,15 @@ static void stream_stage(const ec_worker *worker, const ec_stage *stage, ec_rang
                        panels.end - panels.first, bytes, stage->block);
 }
 
+/* Only for quantizers of one token: whoever subtracted the codeword has the whole residual. */
+static void note_energy(const ec_worker *worker, const ec_quantizer *quantizer, uint32_t stages, uint32_t regime) {
+    for (uint32_t rate = 0; rate < quantizer->rates; rate++) {
+        if (quantizer->stages_of_rate[rate] == stages) {
+            ec_left_of(worker, quantizer)[rate] = ec_residual_energy(worker, quantizer, regime);
+        }
+    }
+}
+
 /* Runs a stage whose first codewords are on their way; asks for those of the stage `next`, if there is one. */
 static void run_stage(const stage_run *run, ec_stream *stream, const ec_stage *next, uint16_t *words) {
     const ec_worker *worker = run->worker;
@@ -140,6 +149,9 @@ static void run_stages(const ec_worker *worker, const ec_quantizer *quantizer, c
         }
         const stage_run run = {worker, quantizer, coordinates, &stage, regimes, own_rows};
         run_stage(&run, &stream, last ? NULL : &next, words);
+        if (quantizer->left != EC_NONE && regimes.end - regimes.first == 1 && own_rows.first < own_rows.end) {
+            note_energy(worker, quantizer, number + 1, regimes.first);
+        }
         ec_report(worker, quantizer->first_step + number, words, (rows.end - rows.first) * sizeof *words);
         words += rows.end - rows.first;
     }

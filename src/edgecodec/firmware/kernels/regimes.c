@@ -2,11 +2,9 @@
 #include "quantizer.h"
 
 static void measure_energies(const ec_worker *worker, const ec_quantizer *quantizer, float *energies) {
-    const uint32_t halves = quantizer->tokens * quantizer->latent.channels;
     const ec_range regimes = ec_share(worker, quantizer->regimes);
     for (uint32_t regime = regimes.first; regime < regimes.end; regime++) {
-        const ec_half *residual = ec_halves(worker, quantizer->latent.at) + (size_t)regime * halves;
-        energies[regime] = ec_add_products(0.0f, residual, residual, halves);
+        energies[regime] = ec_residual_energy(worker, quantizer, regime);
     }
     ec_wait_for_all(worker);
 }
@@ -42,6 +40,9 @@ uint32_t ec_choose_regime(const ec_worker *worker, const ec_quantizer *quantizer
     copy_words(worker, quantizer, regime, words);
     if (worker->team->worker == 0) {
         choice->regime = regime;
+        if (quantizer->left != EC_NONE) {
+            ec_left_of(worker, quantizer)[0] = choice->energies[regime];
+        }
     }
     ec_report(worker, quantizer->first_step + quantizer->count, choice, sizeof *choice);
     return regime;

@@ -14,6 +14,8 @@ static const char *const status_texts[] = {
     [EC_ERROR_INDEX] = "index outside its codebook",
     [EC_ERROR_CAPACITY] = "packet buffer too small",
     [EC_ERROR_CODED] = "no coded packets",
+    [EC_ERROR_REMARKS] = "no remarks",
+    [EC_ERROR_BOUND] = "no rate keeps the bound",
 };
 
 static uint64_t fnv1a(const void *data, size_t bytes) {
@@ -133,23 +135,36 @@ static void begin_packets(ec_verification *verification, uint32_t window, bool c
     verification->since = cycles_now(verification);
 }
 
-static ec_status encode(const ec_verification *verification, const ec_context *context, ec_team *team,
+/* Where remarks go, and come from: nowhere if the model makes none. */
+static ec_remarks *remarks_of(ec_verification *verification) {
+    return ec_model_info()->makes_remarks ? &verification->remarks : NULL;
+}
+
+static ec_status encode(ec_verification *verification, const ec_context *context, ec_team *team,
                         const float *samples, uint32_t rate) {
-    return verification->coded ? ec_encode_coded(context, team, samples, rate, verification->indices)
-                               : ec_encode(context, team, samples, rate, verification->indices);
+    ec_remarks *remarks = remarks_of(verification);
+    return verification->coded ? ec_encode_coded(context, team, samples, rate, verification->indices, remarks)
+                               : ec_encode(context, team, samples, rate, verification->indices, remarks);
+}
+
+static void say_remarks(const ec_verification *verification) {
+    const ec_remarks *remarks = &verification->remarks;
+    say_of_packets(verification, "remarks ", remarks->faulty_channels);
+    say_result(verification, remarks, sizeof *remarks, 0);
 }
 
 /* Packs what was encoded, and says so in a line that begins with `what`. */
-static ec_status pack(const ec_verification *verification, const char *what, uint32_t rate, uint32_t since) {
+static ec_status pack(ec_verification *verification, const char *what, uint32_t rate, uint32_t since) {
     const uint16_t sequence = (uint16_t)verification->window;
     const uint16_t *indices = verification->indices;
     uint8_t *packet = verification->packet;
     const size_t capacity = verification->packet_bytes;
+    const ec_remarks *remarks = remarks_of(verification);
     size_t bytes;
     const ec_status status =
         verification->coded
-            ? ec_pack_coded(&verification->context, rate, sequence, indices, packet, capacity, &bytes)
-            : ec_pack(rate, sequence, indices, packet, capacity, &bytes);
+            ? ec_pack_coded(&verification->context, rate, sequence, indices, remarks, packet, capacity, &bytes)
+            : ec_pack(rate, sequence, indices, remarks, packet, capacity, &bytes);
     const uint32_t cycles = cycles_now(verification) - since;
     if (status == EC_OK) {
         say_of_packets(verification, what, rate);
@@ -158,8 +173,11 @@ static ec_status pack(const ec_verification *verification, const char *what, uin
     return status;
 }
 
-static ec_status pack_at_every_rate(const ec_verification *verification) {
+static ec_status pack_at_every_rate(ec_verification *verification) {
     ec_status status = EC_OK;
+    if (ec_model_info()->makes_remarks) {
+        say_remarks(verification);
+    }
     for (uint32_t rate = 1; rate <= ec_model_info()->rates && status == EC_OK; rate++) {
         status = pack(verification, "pack ", rate, cycles_now(verification));
     }

@@ -6,6 +6,7 @@
  *     stage <s> hash <of the stage's indices> cycles <n>
  *     indices <window> <s> <index of token 0> ...          while regimes compete: of all tokens in all regimes
  *     regime <r> hash <of the regimes' energies> cycles <n>    once they have competed; absent if there is one regime
+ *     remarks <faulty channels> hash <of the remarks> cycles 0    if the model makes any
  *     pack <rate> hash <of the packet> cycles <n>
  *     chain <rate> hash <of the packet> cycles <n>    from window to packet once more, unobserved; first window only
  *     coded <a line of stage, indices, regime, pack or chain, as above>    of coded packets, if the model has them
@@ -45,6 +46,7 @@ typedef struct ec_verification {
     ec_context context;
     ec_observer observer;
     ec_status status;
+    ec_remarks remarks;
     uint32_t window;
     bool coded;     /* the window goes through the encoder again, for coded packets */
     uint32_t since; /* the cycle counter when the step that is being measured began */

@@ -1,0 +1,123 @@
+"""The monitor's part of the oracle: the arithmetic of :mod:`edgecodec.packets.monitor`, one rounding at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.monitor import LEAST_SQUARED, PASSES, Estimate, Monitor, Remarks, inverse_root
+from edgecodec.packets.network import Half, Single
+
+if TYPE_CHECKING:
+    from edgecodec.deploy.oracle import Quantized
+
+
+@dataclass(frozen=True)
+class Screened:
+    """Of n windows' channels."""
+
+    faulty: NDArray[np.bool_]  # [n, channels]
+    share: Single  # [n, channels], over the magnitude
+    power: Single  # [n, channels]
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What the monitor saw of n windows before any quantizer."""
+
+    screened: Screened
+    latent: Single  # [n], the energy that the latent leaves out
+
+
+def screen(monitor: Monitor, rows: Half) -> Screened:
+    """Judge the channels in ``rows`` [n, channels and padding, samples], and fill the faulty ones there.
+
+    Raises:
+        EdgeCodecError: too many channels hold NaN or Inf.
+    """
+    channels = len(monitor.lowest)
+    values = rows[:, :channels]  # a view
+    finite = np.logical_and.reduce(np.isfinite(values), axis=2)
+    inside = values[..., slice(*monitor.inside)].astype(np.float32)
+    step = np.abs(np.diff(inside, axis=2)).max(axis=2, initial=0)
+    lowest, highest = inside.min(axis=2), inside.max(axis=2)
+    faulty = ~finite | (lowest < monitor.lowest) | (highest > monitor.highest) | (step > monitor.largest_step) | (
+        highest - lowest < monitor.smallest_span) | (_longest_run(values[..., slice(*monitor.inside)])
+                                                     >= monitor.longest_run)
+    too_many = faulty.sum(axis=1) > monitor.most_faulty
+    if (unusable := np.flatnonzero(too_many & ~finite.all(axis=1))).size:
+        raise EdgeCodecError(f"windows: window {unusable[0]} holds NaN or Inf, or values beyond float16, and "
+                             f"{faulty[unusable[0]].sum()} channels are faulty; leave it out")
+    faulty[too_many] = False
+    central = np.abs(values[..., slice(*monitor.central)].astype(np.float32) * monitor.gain[:, None]
+                     + monitor.zero[:, None])
+    root = inverse_root(in_order(central))
+    screened = Screened(faulty, monitor.share * (root * root), monitor.inverse_power * in_order(central * central))
+    for window in np.flatnonzero(faulty.any(axis=1)):
+        _fill(monitor, values[window], np.flatnonzero(faulty[window]))
+    return screened
+
+
+def latent_energy(monitor: Monitor, bins: Half, coefficients: Half) -> Single:
+    """What the latent leaves out [n] of ``bins`` [n, bins, channels], given its ``coefficients`` [n, coefficients]."""
+    of_bins = bins.astype(np.float32)
+    offered = in_order(in_order(of_bins * of_bins))
+    deviation = coefficients.astype(np.float32) - monitor.centre
+    left = offered - in_order(monitor.weight * deviation * deviation)
+    return np.where(left > 0, left, np.float32(0))
+
+
+def remark(estimate: Estimate | None, watched: Watched, quantized: Quantized) -> Remarks:
+    """What is said of n windows that one quantizer quantized."""
+    assert estimate is not None, "checked when it was exported: a monitor comes with estimates"
+    screened, latent, left = watched.screened, watched.latent[:, None], quantized.left  # [n, 1], [n, rates]
+    squared = estimate.factors[:, 0] * latent
+    squared = squared + estimate.factors[:, 1] * left
+    squared = squared + estimate.factors[:, 2]
+    squared = np.where(squared > np.float32(LEAST_SQUARED), squared, np.float32(LEAST_SQUARED))
+    healthy = ~screened.faulty
+    share, power = (in_order(np.where(healthy, of_channels, np.float32(0)))
+                    for of_channels in (screened.share, screened.power))
+    of_count = inverse_root(healthy.sum(axis=1).astype(np.float32))
+    mean_share = share * (of_count * of_count)
+    of_power = inverse_root(power)
+    root = squared * inverse_root(squared)
+    familiar = estimate.familiar[quantized.indices.regime]  # [n, 2]
+    by_latent, by_quantizer = watched.latent * familiar[:, 0], left[:, 0] * familiar[:, 1]
+    return Remarks(
+        error_percent=root * mean_share[:, None],
+        nmse_percent=(estimate.nmse * squared) * (of_power * of_power)[:, None],
+        unlike=np.where(by_latent > by_quantizer, by_latent, by_quantizer),
+        faulty=screened.faulty,
+    )
+
+
+def in_order(terms: Single) -> Single:
+    """The sum over the last axis, one term after the other."""
+    total: Single = np.zeros(terms.shape[:-1], np.float32)
+    for number in range(terms.shape[-1]):
+        total = total + terms[..., number]
+    return total
+
+
+def _longest_run(values: Half) -> NDArray[np.int64]:
+    """Of equal samples in a row, over the last axis of ``values`` [n, channels, samples]. Equal in their bits."""
+    bits = values.view(np.uint16)
+    longest = run = np.ones(bits.shape[:-1], np.int64)
+    for number in range(1, bits.shape[-1]):
+        run = np.where(bits[..., number] == bits[..., number - 1], run + 1, 1)
+        longest = np.maximum(longest, run)
+    return longest
+
+
+def _fill(monitor: Monitor, values: Half, faulty: NDArray[np.int64]) -> None:
+    """``values`` [channels, samples] of one window."""
+    values[faulty] = 0
+    for _ in range(PASSES if len(faulty) > 1 else 1):
+        for channel in faulty:
+            told = values.astype(np.float32).T * monitor.regression[channel]  # [samples, channels]
+            values[channel] = in_order(told).astype(np.float16)

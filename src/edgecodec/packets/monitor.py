@@ -1,0 +1,137 @@
+"""What a node computes of a window beside its indices: which channels are faulty, how large the error will be, and
+whether the window is like those of the training.
+
+**Channels.** The first layer filters and decimates every channel. A channel is faulty if one of its values is NaN or
+Inf, or if, among the samples that the filter takes from inside the window alone, a value is lower or higher than any
+may be, two neighbours are farther apart, all lie closer together, or more of them in a row are equal. If more than
+:attr:`Monitor.most_faulty` channels are, then it is the window that is unusual, and none is called faulty. Faulty
+channels get the values that the others tell: ``v[c] = sum_j regression[c, j] * v[j]``, sample by sample, in the order
+of j, rounded to float16; of several, one after the other, :data:`PASSES` times, from zeros on.
+
+**Error.** A window's squared error is what the latent leaves out and what the quantizer leaves:
+
+    latent     = sum of the squares of all cosine bins but that of the means
+                 - sum_i weight[i] * (coefficients[i] - centre[i])^2    at least 0
+    quantizer  = sum of the squares of the residual after the stages of a rate, as in the choice of a regime
+    squared    = factors[rate, 0] * latent + factors[rate, 1] * quantizer + factors[rate, 2]    at least LEAST_SQUARED
+
+and in per cent of the magnitude, as :mod:`edgecodec.metrics` defines it, over the channels that are not faulty
+
+    magnitude  = sum over the window's central samples of |gain * v + zero|
+    per cent   = root(squared) * mean over channels of share / magnitude
+    NMSE       = nmse[rate] * squared / sum over channels of inverse_power * sum of (gain * v + zero)^2
+
+**Likeness.** ``unlike = max(latent * familiar[regime, 0], quantizer at the lowest rate * familiar[regime, 1])``; beyond
+1 the window is unlike those of the training.
+
+All of it is float32, every operation rounded, sums in order from zero. Quotients and roots go by
+:func:`inverse_root`, which is made of products and sums alone, so that every core gives the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from edgecodec.packets.network import View
+
+Single = NDArray[np.float32]
+
+PASSES = 8  # over several faulty channels
+LEAST_SQUARED = 1e-9
+NEWTON_STEPS = 4  # of inverse_root: from 3 % down to the last bits of float32
+CODES = 64  # of an estimated error in a packet
+OF_CHANNELS = ("lowest", "highest", "largest_step", "smallest_span", "gain", "zero", "inverse_power", "share")
+
+
+@dataclass(frozen=True, eq=False)
+class Monitor:
+    """What of a codec's layers the node looks at, and by which measures."""
+
+    channels: View  # what the first layer, a filter, writes: [channels and padding, samples]
+    bins: View  # the cosine bins, [bins without that of the means, channels]
+    coefficients: View  # of the latent, one row
+    inside: tuple[int, int]  # of the first layer's samples, those whose taps all lie in the window: from, to before
+    central: tuple[int, int]  # of the first layer's samples, those of the window's central part
+    longest_run: int  # so many equal samples in a row are a fault
+    most_faulty: int  # channels; with more it is the window that is unusual
+    margin: float  # that a bound needs over the estimate
+    lowest: Single  # [channels]
+    highest: Single  # [channels]
+    largest_step: Single  # [channels]
+    smallest_span: Single  # [channels]
+    gain: Single  # [channels]
+    zero: Single  # [channels]
+    inverse_power: Single  # [channels]
+    share: Single  # [channels]
+    regression: Single  # [channels, channels], zero on the diagonal
+    centre: Single  # [coefficients]
+    weight: Single  # [coefficients]
+
+    def arrays(self) -> dict[str, Single]:
+        """By name."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+
+    def structure(self) -> dict[str, Any]:
+        """Everything but the arrays, as JSON."""
+        views = {name: dict(vars(getattr(self, name))) for name in ("channels", "bins", "coefficients")}
+        return {**views, "inside": list(self.inside), "central": list(self.central), "longest_run": self.longest_run,
+                "most_faulty": self.most_faulty, "margin": self.margin}
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """How the energies that one quantizer leaves tell the error."""
+
+    factors: Single  # [rates, 3]
+    nmse: Single  # [rates]
+    familiar: Single  # [regimes, 2]
+
+    def arrays(self) -> Mapping[str, Single]:
+        return {name: getattr(self, name) for name in ("factors", "nmse", "familiar")}
+
+
+@dataclass(frozen=True, eq=False)
+class Remarks:
+    """Of n windows; or of one window, without the axis n."""
+
+    error_percent: Single  # [n, rates]
+    nmse_percent: Single  # [n, rates]
+    unlike: Single  # [n], beyond 1: unlike the windows of the training
+    faulty: NDArray[np.bool_]  # [n, channels]
+
+    def __getitem__(self, which: Any) -> Remarks:
+        """As NumPy selects along the axis n."""
+        return Remarks(self.error_percent[which], self.nmse_percent[which], self.unlike[which], self.faulty[which])
+
+
+def inverse_root(x: Single) -> Single:
+    """``1 / sqrt(x)`` in float32: a start from the bits of ``x`` (a line through the logarithm), then Newton's method.
+
+    Zero gives a large number.
+    """
+    x = np.asarray(x, np.float32)
+    y = (np.uint32(0x5F3759DF) - (x.view(np.uint32) >> np.uint32(1))).view(np.float32)
+    half = np.float32(0.5) * x
+    for _ in range(NEWTON_STEPS):
+        y = y * (np.float32(1.5) - half * y * y)
+    return y
+
+
+def error_edges() -> Single:
+    """The largest estimated error in per cent that each code but the last stands for: [CODES - 1].
+
+    Half a per cent, and from there eight steps to a doubling: a code tells the error to 9 per cent of it. The last code
+    stands for all that is larger.
+    """
+    return (0.5 * 2 ** (np.arange(CODES - 1) / 8)).astype(np.float32)
+
+
+def error_code(percent: float) -> int:
+    """The code of an estimated error. What is not a number is larger than any."""
+    return int(np.argmax([*(np.float32(percent) <= error_edges()), True]))
