@@ -9,11 +9,12 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.artifacts import FLOAT16, METRICS, MODEL, VALIDATION_WINDOWS
+from edgecodec.artifacts import CALIBRATION, FLOAT16, METRICS, MODEL, VALIDATION_WINDOWS
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.oracle import Encoding, encode
 from edgecodec.metrics import errors
+from edgecodec.model.calibration import load_calibration
 from edgecodec.model.codec import Codec, load_model
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import Arithmetic, ExportedCodec, save_codec
@@ -26,7 +27,7 @@ WINDOWS = 96  # the oracle rounds like the target, which takes its time
 
 def main() -> None:
     codec = load_model(MODEL)
-    exported = export_codec(codec, load_params().firmware.arithmetic)
+    exported = export_codec(codec, load_params().firmware.arithmetic, load_calibration(CALIBRATION))
     with replacing_directory(FLOAT16) as folder:
         save_codec(exported, folder)
 

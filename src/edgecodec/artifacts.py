@@ -9,6 +9,7 @@ EXCLUDED = VALIDATION / "excluded.json"  # recordings that the validation leaves
 WINDOWS = ARTIFACTS / "windows"
 TRAIN_WINDOWS, VALIDATION_WINDOWS = WINDOWS / "train", WINDOWS / "validation"
 MODEL = ARTIFACTS / "model"
+CALIBRATION = ARTIFACTS / "calibration"
 FLOAT16 = ARTIFACTS / "float16"
 FIRMWARE = ARTIFACTS / "firmware"
 METRICS = ARTIFACTS / "metrics"  # a JSON file per stage

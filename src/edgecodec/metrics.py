@@ -76,6 +76,24 @@ def errors(
     )
 
 
+def errors_of_windows(
+    reconstruction: NDArray[np.float32], target: NDArray[np.float32], counted: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """``error_percent`` of every window by itself: [windows].
+
+    Args:
+        reconstruction: [windows, channels, samples].
+        target: the same.
+        counted: [windows, channels]; the others have no part in it. A channel whose target is zero makes it infinite.
+    """
+    inner = central(target.shape[-1])
+    deviation = np.abs(reconstruction[..., inner].astype(np.float64) - target[..., inner]).mean(axis=2)
+    magnitude = np.abs(target[..., inner].astype(np.float64)).mean(axis=2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = np.where(counted, deviation / magnitude, 0)
+    return np.asarray(100 * relative.sum(axis=1) / counted.sum(axis=1))
+
+
 def relative_error_percent(deviation: NDArray[np.float64], magnitude: NDArray[np.float64]) -> float:
     """``error_percent`` from every window's mean absolute ``deviation`` and target ``magnitude`` [windows, channels].
 

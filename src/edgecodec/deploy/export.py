@@ -7,7 +7,7 @@ in which the firmware runs them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from edgecodec.deploy.oracle import dot
 from edgecodec.errors import EdgeCodecError
+from edgecodec.model.calibration import Calibration
 from edgecodec.model.codec import Codec
 from edgecodec.model.coded import CodedQuantizer
 from edgecodec.model.edge import EdgeEncoder
@@ -26,6 +27,7 @@ from edgecodec.model.regimes import RegimeQuantizer
 from edgecodec.model.transform import TransformEncoder
 from edgecodec.packets.entropy import PRECISION_BITS
 from edgecodec.packets.kind import PacketKind
+from edgecodec.packets.monitor import Monitor
 from edgecodec.packets.network import (
     Arithmetic,
     Convolution,
@@ -46,8 +48,11 @@ def even(count: int) -> int:
     return count + count % 2
 
 
-def export_codec(codec: Codec, arithmetic: Arithmetic = "dotpex") -> ExportedCodec:
+def export_codec(codec: Codec, arithmetic: Arithmetic = "dotpex",
+                 calibration: Calibration | None = None) -> ExportedCodec:
     """Round ``codec`` to float16 and lay it out for a target of the given ``arithmetic``.
+
+    With a ``calibration``, the node makes remarks.
 
     Raises:
         EdgeCodecError: a weight is NaN or Inf or does not fit float16; the text names the layer.
@@ -57,9 +62,13 @@ def export_codec(codec: Codec, arithmetic: Arithmetic = "dotpex") -> ExportedCod
     quantizers = {PacketKind.FIXED_LENGTH: _quantizer(codec, latent)}
     if codec.coded is not None:
         quantizers[PacketKind.CODED] = _coded(codec.coded, latent)
+    if calibration is not None:
+        quantizers = {kind: replace(quantizer, estimate=calibration.estimates[kind])
+                      for kind, quantizer in quantizers.items()}
     return ExportedCodec(
         codec=codec.name, channels=window.channels, samples=window.samples, sample_rate_hz=window.sample_rate_hz,
         channel_names=window.channel_names, layers=tuple(layers), quantizers=quantizers, arithmetic=arithmetic,
+        monitor=None if calibration is None else _monitor(codec, layers, calibration),
     )
 
 
@@ -221,6 +230,22 @@ def _coded(quantizer: CodedQuantizer, latent: View) -> Quantizer:
         norms = (dot(words, words) + costs[:, number]).astype(np.float32)
         stages.append(Stage(words, norms, quantizer.coordinates[:, number].numpy().astype(np.uint16)))
     return Quantizer(latent, 1, len(costs), tuple(stages), tuple(quantizer.stages_of_rate), quantizer.tables)
+
+
+def _monitor(codec: Codec, layers: list[Layer], calibration: Calibration) -> Monitor:
+    """Of codec edge, the one whose encoder has cosine bins of every channel."""
+    encoder = cast(EdgeEncoder, codec.encoder)
+    by_name = {layer.name: layer for layer in layers}
+    by_bin, coefficients = by_name["by_bin"].output, by_name["rotation"].output
+    padding = coefficients.channels - encoder.rotation.out_features
+    weight = np.pad(calibration.weight, (0, padding)).astype(np.float32)
+    return Monitor(
+        by_name["decimate"].output,
+        View(by_bin.buffer, encoder.time_transform.out_features - 1, by_bin.channels, by_bin.channels), coefficients,
+        calibration.inside, calibration.central, calibration.longest_run, calibration.most_faulty, calibration.margin,
+        **{name: values.astype(np.float32) for name, values in calibration.channels.items()},
+        regression=calibration.regression.astype(np.float32),
+        centre=_bias("rotation", encoder.rotation.bias, coefficients.channels), weight=weight)
 
 
 def _half(name: str, values: Tensor) -> Half:

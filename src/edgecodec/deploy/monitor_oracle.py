@@ -44,9 +44,10 @@ def screen(monitor: Monitor, rows: Half) -> Screened:
     finite = np.logical_and.reduce(np.isfinite(values), axis=2)
     inside = values[..., slice(*monitor.inside)].astype(np.float32)
     step = np.abs(np.diff(inside, axis=2)).max(axis=2, initial=0)
+    drift = largest_drift(inside)
     lowest, highest = inside.min(axis=2), inside.max(axis=2)
     faulty = ~finite | (lowest < monitor.lowest) | (highest > monitor.highest) | (step > monitor.largest_step) | (
-        highest - lowest < monitor.smallest_span) | (_longest_run(values[..., slice(*monitor.inside)])
+        drift > monitor.largest_drift) | (highest - lowest < monitor.smallest_span) | (_longest_run(values[..., slice(*monitor.inside)])
                                                      >= monitor.longest_run)
     too_many = faulty.sum(axis=1) > monitor.most_faulty
     if (unusable := np.flatnonzero(too_many & ~finite.all(axis=1))).size:
@@ -60,6 +61,17 @@ def screen(monitor: Monitor, rows: Half) -> Screened:
     for window in np.flatnonzero(faulty.any(axis=1)):
         _fill(monitor, values[window], np.flatnonzero(faulty[window]))
     return screened
+
+
+def largest_drift(samples: Single) -> Single:
+    """The most that deviations from the mean add up to, over the last axis."""
+    of_count = inverse_root(np.float32(samples.shape[-1]))
+    mean = in_order(samples) * (of_count * of_count)
+    drift, farthest = np.zeros_like(mean), np.zeros_like(mean)
+    for number in range(samples.shape[-1]):
+        drift = drift + (samples[..., number] - mean)
+        farthest = np.maximum(farthest, np.abs(drift))
+    return farthest
 
 
 def latent_energy(monitor: Monitor, bins: Half, coefficients: Half) -> Single:

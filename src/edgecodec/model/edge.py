@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from edgecodec.model.coded import CodedQuantizer
 from edgecodec.model.cosine_bins import assign, cosines, decimating_filter, fit_bins
 from edgecodec.model.karhunen_loeve import karhunen_loeve
-from edgecodec.model.kind import Floats, Kind, Parts, WindowFormat
+from edgecodec.model.kind import Floats, Kind, Parts, Watched, WindowFormat
 from edgecodec.model.regimes import RegimeQuantizer
 from edgecodec.params import CodebookParams, EdgeParams
 from edgecodec.storage import rounded
@@ -165,4 +165,18 @@ def _start(encoder: nn.Module, decoder: nn.Module, draw: Callable[[], tuple[Floa
     return {key: rounded(value) for key, value in vars(fit).items()}
 
 
-KIND = Kind(EdgeParams, _build, _start)
+@torch.no_grad()
+def _watch(encoder: nn.Module, x: Tensor) -> Watched:
+    """A coefficient is a product of the bins with one direction; training leaves these all but orthogonal, not of
+    length one. A coefficient's square over its direction's own is the energy that it keeps."""
+    edge = cast(EdgeEncoder, encoder)
+    decimated = edge.decimate(x)  # [n, channels, decimated samples]
+    bins = edge.time_transform(decimated)  # [n, channels, bins]
+    channels, count = bins.shape[1:]
+    unit = torch.eye(channels * count).reshape(-1, channels, count)  # every bin of every channel alone
+    directions = torch.cat([edge.structured(part) for part in torch.split(unit, 256)]) @ edge.rotation.weight.T
+    return Watched(decimated, bins[..., 1:].square().sum(dim=(1, 2)),
+                   edge.structured(bins) @ edge.rotation.weight.T, 1 / directions.square().sum(dim=0))
+
+
+KIND = Kind(EdgeParams, _build, _start, _watch)

@@ -48,6 +48,22 @@ static bool is_finite(const ec_monitor *monitor, const ec_half *samples) {
     return finite;
 }
 
+/* The most that deviations from the mean add up to: large where a sensor jumps or drifts, small where it swings. */
+static float drift_of(const ec_half *samples, uint32_t count) {
+    float sum = 0.0f;
+    for (uint32_t i = 0; i < count; i++) {
+        sum = sum + ec_to_float(samples[i]);
+    }
+    const float of_count = inverse_root((float)count);
+    const float mean = sum * (of_count * of_count);
+    float drift = 0.0f, farthest = 0.0f;
+    for (uint32_t i = 0; i < count; i++) {
+        drift = drift + (ec_to_float(samples[i]) - mean);
+        farthest = magnitude(drift) > farthest ? magnitude(drift) : farthest;
+    }
+    return farthest;
+}
+
 static bool is_expected(const ec_monitor *monitor, const ec_expected *expected, const ec_half *samples) {
     float before = ec_to_float(samples[monitor->inside_first]);
     float lowest = before, highest = before, largest_step = 0.0f;
@@ -63,7 +79,9 @@ static bool is_expected(const ec_monitor *monitor, const ec_expected *expected, 
         before = value;
     }
     return lowest >= expected->lowest && highest <= expected->highest && largest_step <= expected->largest_step &&
-           highest - lowest >= expected->smallest_span && longest_run < monitor->longest_run;
+           highest - lowest >= expected->smallest_span && longest_run < monitor->longest_run &&
+           drift_of(samples + monitor->inside_first, monitor->inside_end - monitor->inside_first) <=
+               expected->largest_drift;
 }
 
 static ec_screened screen(const ec_monitor *monitor, const ec_expected *expected, const ec_half *samples) {

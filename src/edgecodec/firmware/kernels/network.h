@@ -147,6 +147,7 @@ typedef struct ec_expected {
     float lowest;
     float highest;
     float largest_step;
+    float largest_drift;
     float smallest_span;
     float gain; /* gain * sample + zero is in proportion to what the sensor measured */
     float zero;
