@@ -46,9 +46,10 @@ def screen(monitor: Monitor, rows: Half) -> Screened:
     step = np.abs(np.diff(inside, axis=2)).max(axis=2, initial=0)
     drift = largest_drift(inside)
     lowest, highest = inside.min(axis=2), inside.max(axis=2)
-    faulty = ~finite | (lowest < monitor.lowest) | (highest > monitor.highest) | (step > monitor.largest_step) | (
-        drift > monitor.largest_drift) | (highest - lowest < monitor.smallest_span) | (_longest_run(values[..., slice(*monitor.inside)])
-                                                     >= monitor.longest_run)
+    run = _longest_run(values[..., slice(*monitor.inside)])
+    faulty = (~finite | (lowest < monitor.lowest) | (highest > monitor.highest) | (step > monitor.largest_step)
+              | (drift > monitor.largest_drift) | (highest - lowest < monitor.smallest_span)
+              | (run >= monitor.longest_run))
     too_many = faulty.sum(axis=1) > monitor.most_faulty
     if (unusable := np.flatnonzero(too_many & ~finite.all(axis=1))).size:
         raise EdgeCodecError(f"windows: window {unusable[0]} holds NaN or Inf, or values beyond float16, and "
@@ -65,7 +66,7 @@ def screen(monitor: Monitor, rows: Half) -> Screened:
 
 def largest_drift(samples: Single) -> Single:
     """The most that deviations from the mean add up to, over the last axis."""
-    of_count = inverse_root(np.float32(samples.shape[-1]))
+    of_count = inverse_root(np.full((), samples.shape[-1], np.float32))
     mean = in_order(samples) * (of_count * of_count)
     drift, farthest = np.zeros_like(mean), np.zeros_like(mean)
     for number in range(samples.shape[-1]):

@@ -2,11 +2,16 @@
 whether the window is like those of the training.
 
 **Channels.** The first layer filters and decimates every channel. A channel is faulty if one of its values is NaN or
-Inf, or if, among the samples that the filter takes from inside the window alone, a value is lower or higher than any
-may be, two neighbours are farther apart, their deviations from the mean add up to more on the way (a jump, a drift), all lie closer
-together, or more of them in a row are equal. If more than :attr:`Monitor.most_faulty` channels are, then it is the
-window that is unusual, and none is called faulty. Faulty channels get the values that the others tell: ``v[c] = sum_j regression[c, j] * v[j]``, sample by sample, in the order
-of j, rounded to float16; of several, one after the other, :data:`PASSES` times, from zeros on.
+Inf; or if, among the samples that the filter takes from inside the window alone,
+
+- a value is lower or higher than any may be,
+- two neighbours are farther apart,
+- their deviations from the mean add up to more on the way (a jump, a drift),
+- all lie closer together, or more of them in a row are equal.
+
+If more than :attr:`Monitor.most_faulty` channels are faulty, then it is the window that is unusual, and none is called
+so. Faulty channels get the values that the others tell, ``v[c] = sum_j regression[c, j] * v[j]``, sample by sample, in
+the order of j, rounded to float16. Several are told one after the other, :data:`PASSES` times, from zeros on.
 
 **Error.** A window's squared error is what the latent leaves out and what the quantizer leaves:
 
@@ -46,7 +51,8 @@ PASSES = 8  # over several faulty channels
 LEAST_SQUARED = 1e-9
 NEWTON_STEPS = 4  # of inverse_root: from 3 % down to the last bits of float32
 CODES = 64  # of an estimated error in a packet
-OF_CHANNELS = ("lowest", "highest", "largest_step", "largest_drift", "smallest_span", "gain", "zero", "inverse_power", "share")
+OF_CHANNELS = ("lowest", "highest", "largest_step", "largest_drift", "smallest_span", "gain", "zero", "inverse_power",
+               "share")
 
 
 @dataclass(frozen=True, eq=False)

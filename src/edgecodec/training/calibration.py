@@ -30,8 +30,8 @@ WINDOWS = 3000  # of the training, that the monitor is fitted to
 BATCH = 500
 FALSE_ALARMS = 0.01  # of windows that are called unlike the training
 MARGIN_PERCENTILE = 99  # of the ratio of error to estimate: what a bound allows for
-# A channel may go as far again beyond what it did in training as that was wide, step and drift twice as far, lie within a quarter
-# of the smallest span, and repeat itself twice as long.
+# A channel may go as far again beyond what it did in training as that was wide, step and drift twice as far, lie
+# within a quarter of the smallest span, and repeat itself twice as long.
 WIDER, FARTHER, CALMER, LONGER, SHORTEST_RUN = 1.0, 2.0, 0.25, 2, 8
 FAULTY_SHARE = 4  # one channel in so many may be faulty
 RIDGE = 1e-3  # of the mean variance, in what the others tell of a channel
