@@ -10,6 +10,7 @@
  */
 #include "edgecodec.h"
 
+#include "checksum.h"
 #include "network.h"
 
 #define FIXED_LENGTH 1u
@@ -42,17 +43,6 @@ size_t ec_coded_packet_size(uint32_t rate) {
     return HEADER_BYTES + ec_entropy_size(model->coded_stages_of_rate[rate - 1]) + CRC_BYTES;
 }
 
-static uint32_t crc32(const uint8_t *data, size_t bytes) {
-    uint32_t crc = 0xffffffffu;
-    for (size_t i = 0; i < bytes; i++) {
-        crc ^= data[i];
-        for (int bit = 0; bit < 8; bit++) {
-            crc = crc >> 1 ^ (crc & 1u ? 0xedb88320u : 0u);
-        }
-    }
-    return ~crc;
-}
-
 static void write_little_endian(uint8_t *to, uint32_t value, uint32_t bytes) {
     for (uint32_t i = 0; i < bytes; i++) {
         to[i] = (uint8_t)(value >> (8 * i));
@@ -69,7 +59,7 @@ static void write_header(uint8_t *packet, uint32_t kind, uint32_t rate, uint16_t
 
 /* The last thing to be written. */
 static void write_checksum(uint8_t *packet, size_t bytes) {
-    write_little_endian(packet + bytes - CRC_BYTES, crc32(packet, bytes - CRC_BYTES), CRC_BYTES);
+    write_little_endian(packet + bytes - CRC_BYTES, ec_checksum(packet, bytes - CRC_BYTES), CRC_BYTES);
 }
 
 static bool is_misaligned(const uint16_t *indices) {
