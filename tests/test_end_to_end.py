@@ -102,6 +102,7 @@ def release_check(clone: Clone) -> subprocess.CompletedProcess[str]:
     return clone.run(sys.executable, "-m", "edgecodec.sources.current")
 
 
+@pytest.mark.slow
 def test_a_second_repro_changes_nothing_though_a_comment_did(clone: Clone) -> None:
     lock = (clone.folder / "dvc.lock").read_bytes()
     module = clone.folder / "src/edgecodec/errors.py"

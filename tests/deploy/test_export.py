@@ -55,8 +55,9 @@ def random_codec(params: Params, channels: int) -> Codec:
     return codec.eval()
 
 
-@pytest.mark.parametrize("name", KINDS)
-@pytest.mark.parametrize("channels", [36, 37])
+@pytest.mark.parametrize(("name", "channels"), [
+    *((name, 36) for name in KINDS), ("paper", 37), ("transform", 37),
+    pytest.param("edge", 37, marks=pytest.mark.slow)])
 def test_export_computes_what_torch_computes(trained: Callable[..., Codec], name: str, channels: int) -> None:
     codec = trained(name, channels)
     windows = np.random.default_rng(4).normal(size=(3, channels, 800)).astype(np.float32)

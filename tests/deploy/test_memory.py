@@ -9,7 +9,14 @@ from deploy.factory import Sizes, edge_like, paper_like, with_quantizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecodec.deploy.memory import ALIGNMENT, CLUSTER_CORES, FETCH_BYTES, fetch_in_blocks, plan_memory
+from edgecodec.deploy.memory import (
+    ALIGNMENT,
+    BLOB_HEADER_BYTES,
+    CLUSTER_CORES,
+    FETCH_BYTES,
+    fetch_in_blocks,
+    plan_memory,
+)
 from edgecodec.deploy.panels import Panels, panel_bytes, panel_count
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.kind import PacketKind
@@ -60,7 +67,7 @@ def test_the_papers_encoder_fits_the_l1_of_gap9() -> None:
     params = load_params().firmware
     plan = plan_memory(papers_codec(), params.l1_bytes - params.l1_stack_bytes)
     assert 2 * 57_600 < plan.arena_bytes <= 131_072 - 9_216
-    assert plan.codebooks_bytes == 40 + 614_400 + 12_288
+    assert plan.codebooks_bytes == BLOB_HEADER_BYTES + 614_400 + 12_288
 
 
 def test_every_step_fetches_the_largest_blocks_that_fit() -> None:

@@ -66,9 +66,10 @@ class Library:
         return self.functions.ec_serial_team()
 
     def init(self, context: Context | None, arena: int | None, arena_bytes: int, weights: int | None,
-             codebooks: int | None) -> str:
-        return NAMES[self.functions.ec_init(context and ctypes.byref(context), c_void_p(arena), c_size_t(arena_bytes),
-                                            c_void_p(weights), c_void_p(codebooks))]
+             codebooks: int | None, checked: bool = True) -> str:
+        function = self.functions.ec_init if checked else self.functions.ec_init_unchecked
+        return NAMES[function(context and ctypes.byref(context), c_void_p(arena), c_size_t(arena_bytes),
+                              c_void_p(weights), c_void_p(codebooks))]
 
     def ready(self) -> Context:
         context = Context()

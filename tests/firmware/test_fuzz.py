@@ -26,6 +26,7 @@ OPTIONS = ("-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-re
 MISSING_CHECKS = {
     "capacity": ("pack.c", "if (capacity < size) {", "if (capacity == 0) {"),
     "rate": ("codec.c", "rate <= ec_codec_network.model.rates ?", "rate > 0 ?"),
+    "checksum": ("codec.c", "== blob->checksum", "!= 0"),
     "coordinate": ("codec.c", "coordinates[i] < quantizer->latent.channels", "coordinates[i] < 0xffffu"),
     "index": ("entropy.c", "indices[stage] >= frequencies_of(entropy, regime, stage + 1)->words", "indices == NULL"),
     "alignment": ("pack.c", "% _Alignof(uint16_t) != 0", "% _Alignof(uint16_t) > 1"),

@@ -91,6 +91,7 @@ def test_stages_take_the_strongest_coefficients_first(codec: Codec, train: Windo
     assert float(energy[first].min()) > float(energy.median())
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_bits(trained: Trained, small_params: Params, small_windows: Path,
                                      tmp_path: Path) -> None:
     again = train(small_params, small_windows, tmp_path).codec.state_dict()

@@ -344,6 +344,7 @@ def test_what_was_kept_and_not_acknowledged_is_not_kept_again(registered: Path, 
 
 
 @mosquitto
+@pytest.mark.slow
 def test_gateways_that_share_a_subscription_lose_and_double_nothing(registered: Path, broker: Broker,
                                                                     mixed: list[bytes]) -> None:
     topic, folders = "$share/group/edgecodec/+/packets", ("one", "other")

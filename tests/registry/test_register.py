@@ -147,6 +147,7 @@ def test_other_parameters_get_another_run_and_the_first_ones_find_theirs(params:
 
 
 @pytest.mark.usefixtures("project")
+@pytest.mark.slow
 def test_changed_code_and_other_sources_get_another_run_and_the_code_of_studies_does_not(params: Params) -> None:
     first = register(params, HERE)
     write_json(Path("artifacts/code/study.json"), {"stages/study.py": "fedcba9876543210"})
@@ -178,6 +179,7 @@ def test_an_experiment_leaves_the_candidate_where_it_is(params: Params, monkeypa
     assert client().get_model_version_by_alias("edgecodec", "candidate").version == 1
 
 
+@pytest.mark.slow
 def test_a_queued_experiment_registers_in_its_parents_store(project: Path, params: Params, tmp_path: Path,
                                                             monkeypatch: pytest.MonkeyPatch) -> None:
     throwaway = tmp_path / "throwaway"

@@ -78,6 +78,7 @@ def test_the_story_of_a_release(edgecodec: Command) -> None:  # noqa: F811
 
 
 @pytest.mark.usefixtures("registered")
+@pytest.mark.slow
 def test_what_was_done_past_the_releases_is_found_and_named(edgecodec: Command,  # noqa: F811
                                                             capsys: pytest.CaptureFixture[str]) -> None:
     client = open_store().client
@@ -145,6 +146,7 @@ def test_a_server_that_never_answers_is_given_up(registered: Path) -> None:
     one_line(finished, f"MLflow server {address}: does not answer; start it")
 
 
+@pytest.mark.slow
 def test_a_server_that_is_none_of_mlflow_is_named(registered: Path) -> None:
     with listener(b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nlost\n") as address:
         finished = in_a_process("releases", "list", MLFLOW_TRACKING_URI=address, MLFLOW_HTTP_REQUEST_TIMEOUT="5")
@@ -203,6 +205,7 @@ def letters(page: str) -> Iterator[float]:
             yield 100 * float(size) * width / float(box[1])
 
 
+@pytest.mark.slow
 def test_the_report_of_a_version_is_one_page_with_all_it_needs(registered: Path) -> None:
     finished = in_a_process("releases", "report", "2", "-o", "report.html")
     assert finished.status == 0, finished.err

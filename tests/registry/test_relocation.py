@@ -123,6 +123,7 @@ def test_a_foreign_file_beside_a_version_is_named() -> None:
 
 
 @pytest.mark.usefixtures("project")
+@pytest.mark.slow
 def test_lost_files_of_a_run_are_logged_again() -> None:
     run = registered().run_id
     shutil.rmtree(Path("mlartifacts") / run)

@@ -78,6 +78,7 @@ def verify() -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("project")
+@pytest.mark.slow
 def test_another_training_is_recorded_and_can_be_promoted(edgecodec: Command) -> None:  # noqa: F811
     params = params_on_host()
     save_params(params, Path())

@@ -212,6 +212,7 @@ class TestStage:
     def outputs(project: Path) -> dict[str, bytes]:
         return {str(path.relative_to(project)): path.read_bytes() for path in sorted(project.rglob("artifacts/**/*.*"))}
 
+    @pytest.mark.slow
     def test_it_writes_the_same_bytes_again(self, project: Path, repository: Path) -> None:
         assert self.run(project, repository).returncode == 0
         first = self.outputs(project)

@@ -79,6 +79,7 @@ def interpreters() -> list[str]:
     return [path for path in found if path and subprocess.run([path, "-c", ""], capture_output=True).returncode == 0]
 
 
+@pytest.mark.slow
 def test_every_version_of_python_finds_the_same(repository: Path) -> None:
     program = ("import json; from pathlib import Path; from edgecodec.sources.fingerprint import code_hash; "
                "folders = map(Path, ('pages', 'src', 'stages', 'studies', 'tests')); "

@@ -6,7 +6,8 @@ What the C says of layers, stages and sizes is in firmware/templates; here are t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,8 +57,9 @@ def generated_sources(codec: ExportedCodec, plan: MemoryPlan) -> dict[str, str]:
             string_literal=_string_literal),
         "src/arithmetic.h": arithmetic_header(codec.arithmetic),
         "src/codec_network.c": network_source(codec, plan),
-        **{f"src/codec_{blob}.c": filled("codec_blob.c", codec=codec, blob=blob, members=members, bytes=sizes[blob],
-                                         hash_bytes=_hash_bytes(codec)) for blob, members in blobs.items()},
+        **{f"src/codec_{blob}.c": filled(
+            "codec_blob.c", codec=codec, blob=blob, members=members, bytes=sizes[blob], hash_bytes=_hash_bytes(codec),
+            checksum=_checksum(members)) for blob, members in blobs.items()},
     }
 
 
@@ -154,12 +156,14 @@ class _Member:
     name: str
     declaration: str  # in the struct
     initializer: str
+    data: bytes  # as a little-endian machine holds it
     meaning: str
 
 
 def _flat(name: str, values: NDArray[Any], meaning: str) -> _Member:
     sizes = " * ".join(str(size) for size in values.shape)
-    return _Member(name, f"{_c_type(values)} {name}[{sizes}]", _array(values, "    "), meaning)
+    declaration = f"{_c_type(values)} {name}[{sizes}]"
+    return _Member(name, declaration, _array(values, "    "), _packed([values.ravel()]), meaning)
 
 
 def _records(name: str, fields: Mapping[str, NDArray[Any]], meaning: str) -> _Member:
@@ -173,7 +177,14 @@ def _records(name: str, fields: Mapping[str, NDArray[Any]], meaning: str) -> _Me
                    for values in fields.values()]
         rows.append(f"        {{{', '.join(entries)}}},\n")
     declaration = f"struct {{ {' '.join(declared)} }} {name}[{len(rows)}]"
-    return _Member(name, declaration, "{\n" + "".join(rows) + "    }", meaning)
+    return _Member(name, declaration, "{\n" + "".join(rows) + "    }", _packed(fields.values()), meaning)
+
+
+def _packed(fields: Iterable[NDArray[Any]]) -> bytes:
+    """Records side by side without gaps, as the compiler lays them out; record n has entry n of every field."""
+    columns = [np.ascontiguousarray(values, values.dtype.newbyteorder("<")).reshape(len(values), -1).view(np.uint8)
+               for values in fields]
+    return np.concatenate(columns, axis=1).tobytes()
 
 
 def _panels(name: str, panels: Panels, float_of_column: str, halfwords: str) -> _Member:
@@ -226,6 +237,11 @@ def _estimate_members(name: str, estimate: Estimate) -> list[_Member]:
     familiar = dict(zip(("latent", "quantizer"), estimate.familiar.T, strict=True))
     return [_records(f"{name}_factors", {**factors, "nmse": estimate.nmse}, "[rates]"),
             _records(f"{name}_familiar", familiar, "[regimes]")]
+
+
+def _checksum(members: Sequence[_Member]) -> int:
+    """CRC-32 of everything after the header of weights or codebooks."""
+    return zlib.crc32(b"".join(member.data for member in members))
 
 
 def _hash_bytes(codec: ExportedCodec) -> str:

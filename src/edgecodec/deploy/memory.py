@@ -32,7 +32,7 @@ WORKERS_MAX = 16  # EC_WORKERS_MAX
 CONTROL_BYTES = 4 * WORKERS_MAX  # ec_control
 REGIMES_MAX = 16  # EC_REGIMES_MAX
 CHOICE_BYTES = 4 * (1 + REGIMES_MAX)  # ec_choice
-BLOB_HEADER_BYTES = 40  # ec_blob
+BLOB_HEADER_BYTES = 44  # ec_blob
 SCREENED_BYTES = 12  # ec_screened
 # What is fetched comes in blocks of at most so many bytes: of these, the most that fit.
 FETCH_BYTES = (32768, 16384, 8192, 4096, 2048, 1024)

@@ -48,6 +48,7 @@ def test_what_cannot_be_reached_is_said(rival: Rival, targets: Floats) -> None:
     assert compressed.bits_per_window > 90
 
 
+@pytest.mark.slow
 def test_the_kinds_of_error_bound_differ_in_words_only(preparation: FieldPreparation, targets: Floats) -> None:
     absolute, relative, both = (
         [(each.bits_per_window, errors(each.reconstruction, targets).error_percent)

@@ -102,6 +102,7 @@ typedef struct ec_blob {
     uint32_t kind;   /* EC_WEIGHTS or EC_CODEBOOKS */
     uint32_t bytes;  /* of the whole, this header included */
     uint8_t model_hash[EC_MODEL_HASH_BYTES];
+    uint32_t checksum; /* CRC-32 (IEEE 802.3) of what follows, as it lies in little-endian memory */
 } ec_blob;
 
 #define EC_WEIGHTS 0x54574345u   /* "ECWT" in memory, little-endian */
@@ -148,8 +149,14 @@ size_t ec_coded_packet_size(uint32_t rate);
 /* Bytes that remarks add to a packet. */
 size_t ec_remarks_size(const ec_remarks *remarks);
 
-/* Weights and codebooks stay where they are and must outlive the context. */
+/* Reads weights and codebooks through: a bit that has changed gives EC_ERROR_MODEL. They stay where they are and must
+ * outlive the context. */
 ec_status ec_init(ec_context *context, void *arena, size_t arena_bytes, const void *weights, const void *codebooks);
+
+/* The same without the checksums, for those who check the memory by other means; a model that is damaged all the same
+ * gives wrong packets. */
+ec_status ec_init_unchecked(ec_context *context, void *arena, size_t arena_bytes, const void *weights,
+                            const void *codebooks);
 
 /* Encodes `window`, float [samples][channels], into indices: its regime, then [stages of the rate][tokens] words of the
  * regime's codebooks. Fills `remarks`, unless it is NULL: EC_ERROR_REMARKS if the model makes none. Collective: see

@@ -1,6 +1,7 @@
 /* The public functions, but for packing: check the arguments, then run the layers and the quantizer. */
 #include "edgecodec.h"
 
+#include "checksum.h"
 #include "layers.h"
 #include "monitor.h"
 #include "quantizer.h"
@@ -33,6 +34,13 @@ static ec_status check_blob(const void *data, uint32_t kind, uint32_t bytes) {
     return same ? EC_OK : EC_ERROR_MODEL;
 }
 
+/* Of weights or codebooks whose header is as it should be. */
+static bool is_intact(const void *data) {
+    const ec_blob *blob = data;
+    const uint32_t words = (blob->bytes - (uint32_t)sizeof *blob) / 4;
+    return ec_checksum_of_words((const uint8_t *)data + sizeof *blob, words) == blob->checksum;
+}
+
 /* A stage reads and writes a token's values at its coordinates: one out of range would reach beyond the latent. */
 static bool coordinates_are_inside(const uint8_t *codebooks, const ec_quantizer *quantizer) {
     const uint16_t *coordinates = (const uint16_t *)(const void *)(codebooks + quantizer->coordinates);
@@ -56,11 +64,13 @@ static ec_status check_codebooks(const void *codebooks) {
     return inside ? EC_OK : EC_ERROR_MODEL;
 }
 
-ec_status ec_init(ec_context *context, void *arena, size_t arena_bytes, const void *weights, const void *codebooks) {
+static const ec_context blank = {NULL, NULL, NULL, NULL};
+
+ec_status ec_init_unchecked(ec_context *context, void *arena, size_t arena_bytes, const void *weights,
+                            const void *codebooks) {
     if (context == NULL || arena == NULL || weights == NULL || codebooks == NULL) {
         return EC_ERROR_NULL;
     }
-    const ec_context blank = {NULL, NULL, NULL, NULL};
     *context = blank;
     if (!is_aligned(arena, EC_ARENA_ALIGNMENT)) {
         return EC_ERROR_ALIGNMENT;
@@ -76,6 +86,15 @@ ec_status ec_init(ec_context *context, void *arena, size_t arena_bytes, const vo
         context->arena = arena;
         context->weights = weights;
         context->codebooks = codebooks;
+    }
+    return status;
+}
+
+ec_status ec_init(ec_context *context, void *arena, size_t arena_bytes, const void *weights, const void *codebooks) {
+    const ec_status status = ec_init_unchecked(context, arena, arena_bytes, weights, codebooks);
+    if (status == EC_OK && !(is_intact(weights) && is_intact(codebooks))) {
+        *context = blank;
+        return EC_ERROR_MODEL;
     }
     return status;
 }

@@ -12,6 +12,7 @@
  */
 #include "edgecodec.h"
 
+#include "checksum.h"
 #include "network.h"
 
 #define FIXED_LENGTH 1u
@@ -45,17 +46,6 @@ size_t ec_coded_packet_size(uint32_t rate) {
         return 0;
     }
     return HEADER_BYTES + ec_entropy_size(model->coded_stages_of_rate[rate - 1]) + CRC_BYTES;
-}
-
-static uint32_t crc32(const uint8_t *data, size_t bytes) {
-    uint32_t crc = 0xffffffffu;
-    for (size_t i = 0; i < bytes; i++) {
-        crc ^= data[i];
-        for (int bit = 0; bit < 8; bit++) {
-            crc = crc >> 1 ^ (crc & 1u ? 0xedb88320u : 0u);
-        }
-    }
-    return ~crc;
 }
 
 static void write_little_endian(uint8_t *to, uint32_t value, uint32_t bytes) {
@@ -104,7 +94,7 @@ static void write_header(uint8_t *packet, uint32_t kind, uint32_t rate, uint16_t
 
 /* The last thing to be written. */
 static void write_checksum(uint8_t *packet, size_t bytes) {
-    write_little_endian(packet + bytes - CRC_BYTES, crc32(packet, bytes - CRC_BYTES), CRC_BYTES);
+    write_little_endian(packet + bytes - CRC_BYTES, ec_checksum(packet, bytes - CRC_BYTES), CRC_BYTES);
 }
 
 static ec_status check_arguments(uint32_t rate, const uint16_t *indices, const ec_remarks *remarks) {

@@ -1,0 +1,14 @@
+/* CRC-32 (IEEE 802.3), four bits at a time. */
+#ifndef EC_CHECKSUM_H
+#define EC_CHECKSUM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+uint32_t ec_checksum(const uint8_t *data, size_t bytes);
+
+/* The same for `words` words, aligned to 4, that may lie in slow memory: each is read once. The words are little-endian,
+ * as on every core that the firmware is verified on. */
+uint32_t ec_checksum_of_words(const uint8_t *data, size_t words);
+
+#endif
