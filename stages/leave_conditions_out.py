@@ -21,7 +21,6 @@ from edgecodec.storage import replacing_directory, write_json
 from edgecodec.training.loop import Trainer
 
 TRAINED = ARTIFACTS / "left_out"  # a folder per entry of leave_out
-TRAINED_ON_ALL = f"{CODEC}_trained_on_all"  # what it costs that conditions were left out
 
 
 def main() -> None:
@@ -39,12 +38,15 @@ def without(words: Collection[str], params: Params, folder: Path) -> dict[str, A
     codec = trainer.run().codec
     rivals = fit_rivals_to(train, params.analyze.rivals, budgets_around([codec.bits(rate) for rate in codec.rates]),
                            params.seed)
-    comparison = compare({CODEC: codec, TRAINED_ON_ALL: load_model(MODEL)}, rivals, unseen.inputs(), unseen.targets(),
-                         unseen.wind, f"Comparing without {', '.join(words)}")
+    comparison, of_all = (
+        compare({CODEC: each}, beside, unseen.inputs(), unseen.targets(), unseen.wind,
+                f"Comparing without {', '.join(words)}")
+        for each, beside in ((codec, rivals), (load_model(MODEL), []))
+    )
     save_model(codec, params, folder)
     trainer.checkpoint.unlink(missing_ok=True)
     return {"left_out": sorted(words), "training_windows": len(train), "windows": len(unseen),
-            "codecs": comparison_json(comparison)}
+            "codecs": comparison_json(comparison), "codec_trained_on_all": comparison_json(of_all)}
 
 
 if __name__ == "__main__":
