@@ -79,6 +79,29 @@ def rivals(rate_distortion: Any) -> Iterator[str]:
     return table(*rows)
 
 
+def generalization(measured: Any) -> Iterator[str]:
+    """Codec and rivals on conditions that none of them was trained on, beside a codec that was."""
+    rows: list[tuple[str, ...]] = [("left out", "packets", "bits, mean", "error", "if trained on", "plain KLT + DCT",
+                                    "ratio", "KLT + DCT at its best", "ratio", "other rivals within these bits")]
+    for split in measured["splits"].values():
+        codecs, of_all = split["codecs"], split["codec_trained_on_all"]
+        others = {name: rates for name, rates in codecs.items() if not name.startswith(("edgecodec", "klt_dct"))}
+        for name, kind in (("edgecodec", "fixed length"), ("edgecodec_coded", "coded")):
+            for rate, entry in codecs[name].items():
+                beside = [entry["at_equal_bits"].get(rival) for rival in ("klt_dct_plain", "klt_dct")]
+                within = [(point["error_percent"], other) for other, rates in others.items()
+                          for point in rates.values() if point["bits_per_window"] <= entry["bits_per_window"]]
+                rows.append((
+                    ", ".join(split["left_out"]).replace("_", " "), kind, f"{entry['bits_per_window']:.0f}",
+                    f"**{entry['error_percent']:.2f} %**",
+                    f"{of_all[name][rate]['error_percent']:.2f} %",
+                    *(cell for equal in beside for cell in (
+                        (f"{equal['error_percent']:.2f} %", f"{equal['ratio']:.3f}") if equal else ("-", "-"))),
+                    "{1}: {0:.2f} %".format(*min(within)) if within else "-",
+                ))
+    return table(*rows)
+
+
 def chance(seeds: Any) -> Iterator[str]:
     """How far the errors of several seeds lie apart."""
     rows = [("packets", "rate", "least", "mean", "largest", "apart")]

@@ -46,6 +46,7 @@ FIGURES = {
     "instructions": Figure(("instructions.json",), readme.instructions),
     "same_bits": Figure(("same_bits.json",), readme.same_bits),
     "rivals": Figure(("rate_distortion.json",), codec.rivals),
+    "generalization": Figure(("generalization.json",), codec.generalization),
     "chance": Figure(("seeds.json",), codec.chance),
     "paper": Figure(("paper_comparison.json", "benchmark.json"), codec.paper),
     "parts": Figure(("limits.json",), codec.parts),

@@ -2,16 +2,13 @@
 
 from edgecodec.same_bits import run_program  # first: before numpy and torch
 
-import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from edgecodec.artifacts import ARTIFACTS, METRICS, MODEL, TRAIN_WINDOWS, VALIDATION_WINDOWS
-from edgecodec.data.offsets import ProfileExchange
+from edgecodec.data.selection import spread
 from edgecodec.data.windows import WindowSet
 from edgecodec.evaluation import plots
 from edgecodec.evaluation.codebooks import usage_table, utilization
@@ -22,9 +19,7 @@ from edgecodec.evaluation.rate_distortion import (
     comparison_json,
     comparison_table,
 )
-from edgecodec.evaluation.rivals.cosine import coefficients_in_band
-from edgecodec.evaluation.rivals.lineup import fit_rivals, save_rivals
-from edgecodec.evaluation.rivals.rival import Floats
+from edgecodec.evaluation.rivals.lineup import fit_rivals_to, save_rivals
 from edgecodec.model.codec import Codec, load_model
 from edgecodec.packets.indices import Indices
 from edgecodec.params import load_params
@@ -33,8 +28,6 @@ from edgecodec.storage import read_json, replacing_directory, replacing_file, wr
 
 ANALYSIS = ARTIFACTS / "analysis"
 WINDOW = ARTIFACTS / "window.svg"
-RIVALS_LEARN_FROM = 4096  # windows at most, evenly spread over the training set
-DRAWS_PER_WINDOW = 6  # for a rival with large codebooks: windows at random offsets, with exchanged means
 TRAIN_COMPARED = 192  # training windows in the comparison: shows what was memorised
 DRAWS_PER_CODEWORD = 8
 DRAWN_AT_ONCE = 512
@@ -50,10 +43,8 @@ def main() -> None:
         drawn_indices(codec, train, params.seed), [codebook.numpy() for codebook in codec.quantizer.codebooks],
         params.analyze.near_duplicate_fraction, training["reseed_rate"],
     )
-    band = coefficients_in_band(train.samples, train.sample_rate_hz, train.lowpass_hz)
     budgets = budgets_around([codec.bits(rate) for rate in codec.rates])
-    rivals = fit_rivals(params.analyze.rivals, train.targets(spread(train, RIVALS_LEARN_FROM)), band, budgets,
-                        drawn_targets(train, params.seed))
+    rivals = fit_rivals_to(train, params.analyze.rivals, budgets, params.seed)
     some = spread(train, TRAIN_COMPARED)
     everything = np.arange(len(validation))
     comparisons = {
@@ -77,19 +68,6 @@ def main() -> None:
                used.to_json(codec.quantizer.stages_of_rate, params.analyze.utilization_rule))
     write_json(METRICS / "rate_distortion.json",
                {"splits": {split: comparison_json(comparison) for split, comparison in comparisons.items()}})
-
-
-def spread(windows: WindowSet, most: int) -> NDArray[np.int64]:
-    """Numbers of ``most`` windows, or fewer if there are not so many, evenly spread over the set."""
-    return np.linspace(0, len(windows) - 1, min(most, len(windows))).round().astype(np.int64)
-
-
-def drawn_targets(train: WindowSet, seed: int) -> Iterator[Floats]:
-    """Batches of training windows at random offsets, all with means exchanged for plausible others."""
-    generator = np.random.default_rng([seed, len(train)])
-    exchange = ProfileExchange.of_recordings(train)
-    for _ in range(math.ceil(DRAWS_PER_WINDOW * len(train) / DRAWN_AT_ONCE)):
-        yield exchange.exchanged(generator, train.draw(generator, DRAWN_AT_ONCE), share=1.0).targets
 
 
 def drawn_indices(codec: Codec, train: WindowSet, seed: int) -> Indices:

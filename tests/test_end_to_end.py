@@ -22,7 +22,8 @@ from edgecodec.params import load_params
 if TYPE_CHECKING:
     from conftest import Clone
 
-STUDIES = ("paper_training", "paper_comparison", "exploration", "limits", "seeds", "benchmark")
+STUDIES = ("paper_training", "paper_comparison", "exploration", "limits", "seeds", "generalization",
+           "benchmark")
 METRICS = ("validation", "windows", "training", "codebooks", "rate_distortion", "damage", "float16", "firmware",
            "verification")
 

@@ -216,6 +216,10 @@ class RepeatParams(Section):
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 
 
+# What the codec is worth where it was not trained: words of conditions' names (aerosense.Condition.label) to leave out.
+LeaveOut = Annotated[dict[str, Annotated[tuple[str, ...], Field(min_length=1)]], Field(min_length=1)]
+
+
 class FirmwareParams(Section):
     arithmetic: Literal["dotpex", "lanes"]  # how the target adds products of float16
     l1_bytes: Count
@@ -259,6 +263,7 @@ class Params(Section):
     analyze: AnalyzeParams
     explore: ExploreParams
     repeat: RepeatParams
+    leave_out: LeaveOut
     firmware: FirmwareParams
     verify: VerifyParams
     gates: GatesParams

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -11,7 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from edgecodec.data.offsets import ProfileExchange
+from edgecodec.data.selection import spread
+from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError, naming
+from edgecodec.evaluation.rivals.cosine import coefficients_in_band
 from edgecodec.evaluation.rivals.joint_rvq import JointRvq
 from edgecodec.evaluation.rivals.rival import Floats, Rival
 from edgecodec.evaluation.rivals.search import FieldPreparation
@@ -25,6 +30,15 @@ from edgecodec.storage import replacing_file
 NAMES: tuple[RivalName, ...] = get_args(RivalName)
 FILE_NAME = "rivals.safetensors"
 SZ3_MODES: dict[str, Mode] = {f"sz3_{mode}": mode for mode in get_args(Mode)}
+LEARN_FROM = 4096  # windows at most, evenly spread over the training set
+DRAWS_PER_WINDOW = 6  # for a rival with large codebooks: windows at random offsets, with exchanged means
+DRAWN_AT_ONCE = 512
+
+
+def fit_rivals_to(train: WindowSet, names: Sequence[str], budgets: tuple[int, ...], seed: int) -> list[Rival]:
+    """The rivals ``names`` as they learn from a training set; arguments as of :func:`fit_rivals`."""
+    band = coefficients_in_band(train.samples, train.sample_rate_hz, train.lowpass_hz)
+    return fit_rivals(names, train.targets(spread(train, LEARN_FROM)), band, budgets, _drawn_targets(train, seed))
 
 
 def fit_rivals(
@@ -47,6 +61,14 @@ def fit_rivals(
         Zfp.name: partial(Zfp, budgets, preparation),
     }
     return [fits[name]() for name in progress(names, "Fitting rivals")]
+
+
+def _drawn_targets(train: WindowSet, seed: int) -> Iterator[Floats]:
+    """Batches of training windows at random offsets, all with means exchanged for plausible others."""
+    generator = np.random.default_rng([seed, len(train)])
+    exchange = ProfileExchange.of_recordings(train)
+    for _ in range(math.ceil(DRAWS_PER_WINDOW * len(train) / DRAWN_AT_ONCE)):
+        yield exchange.exchanged(generator, train.draw(generator, DRAWN_AT_ONCE), share=1.0).targets
 
 
 def save_rivals(rivals: Sequence[Rival], folder: Path) -> None:
