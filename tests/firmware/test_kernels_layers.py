@@ -7,8 +7,8 @@ from pathlib import Path
 LAYERS = (
     ("arithmetic.h", "edgecodec.h", "exact.h"),
     ("entropy.h", "half.h", "integers.h"),
-    ("entropy.c", "escape.h", "integers.c", "network.h", "products.h"),
-    ("escape.c", "tile.h", "worker.h"),
+    ("counts.h", "entropy.c", "escape.h", "integers.c", "network.h", "products.h"),
+    ("counts.c", "escape.c", "tile.h", "worker.h"),
     ("lanes.c", "tile.c", "worker.c"),
     ("fused.h", "layers.h", "stream.h"),
     ("convolution.c", "filter.c", "normalize.c", "quantizer.h", "transpose.c"),

@@ -6,8 +6,8 @@ receiver, and fewer bits. It measures the error of what it sends, so that **no p
 the window. Where no step will do, or the integers would take as much as the float16 themselves, it sends those.
 
 The first byte says which: 0 for the bins as they are, else the step. There are six steps to an octave, from 2**-24, the
-least float16, to 2**17, to which every bin is 0. All arithmetic is float32 in a fixed order. Integers
-are below 2**18 and steps have 6 bits, so that what the receiver gets, and each bin's error, is exact.
+least float16, to 2**17, to which every bin is 0. All arithmetic is float32 in a fixed order. Integers are below 2**18
+and steps have 6 bits, so that what the receiver gets, and each bin's error, is exact.
 """
 
 from __future__ import annotations
