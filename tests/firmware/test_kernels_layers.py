@@ -6,9 +6,9 @@ from pathlib import Path
 # From the ground up. Files of one layer do not know each other.
 LAYERS = (
     ("arithmetic.h", "checksum.h", "edgecodec.h", "exact.h"),
-    ("checksum.c", "entropy.h", "half.h"),
-    ("entropy.c", "network.h", "products.h"),
-    ("tile.h", "worker.h"),
+    ("checksum.c", "entropy.h", "half.h", "integers.h"),
+    ("counts.h", "entropy.c", "escape.h", "integers.c", "network.h", "products.h"),
+    ("counts.c", "escape.c", "tile.h", "worker.h"),
     ("lanes.c", "tile.c", "worker.c"),
     ("fused.h", "layers.h", "monitor.h", "stream.h"),
     ("convolution.c", "filter.c", "normalize.c", "quantizer.h", "transpose.c"),

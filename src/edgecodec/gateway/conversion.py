@@ -1,6 +1,7 @@
 """A journal becomes files: the windows that were decoded, and the packets that could not be.
 
-    00000007.windows.parquet      topic, time, retained, repeated, version, rate, sequence, window, packet
+    00000007.windows.parquet      topic, time, retained, repeated, version, rate, sequence, estimated_error,
+                                  unlike_training, faulty, window, packet
     00000007.undecoded.parquet    topic, time, retained, repeated, reason, packet
 
 Either file is whole or absent, and the journal goes last. A packet of a model that is registered later can be decoded
@@ -9,6 +10,7 @@ from its file, by ``edgecodec decode`` or in Spark: the column ``packet`` is wha
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,7 +33,9 @@ RECEIVED = [("topic", pyarrow.string()), ("time", pyarrow.timestamp("us", tz="UT
             ("repeated", pyarrow.bool_())]
 WINDOWS = pyarrow.schema([
     *RECEIVED, ("version", pyarrow.string()), ("rate", pyarrow.int32()), ("sequence", pyarrow.int64()),
-    ("window", pyarrow.list_(pyarrow.float32())), ("packet", pyarrow.binary())])
+    ("estimated_error", pyarrow.float32()), ("unlike_training", pyarrow.bool_()),
+    ("faulty", pyarrow.list_(pyarrow.int32())), ("window", pyarrow.list_(pyarrow.float32())),
+    ("packet", pyarrow.binary())])
 UNDECODED = pyarrow.schema([*RECEIVED, ("reason", pyarrow.string()), ("packet", pyarrow.binary())])
 
 
@@ -41,6 +45,9 @@ class Decoded:
     version: str  # of the registered model
     rate: int
     sequence: int
+    estimated_error: float  # per cent, at most; NaN where the node did not say
+    unlike_training: bool  # as the node said
+    faulty: NDArray[np.int32]  # channels, as the node said; they are NaN in the window
     window: NDArray[np.float32]  # flat, channel by channel
 
 
@@ -144,5 +151,8 @@ def _by_version(decoder: RegisteredDecoder, packets: Sequence[Received]) -> list
         if len(packets) == 1:
             return [Undecoded(packets[0], str(error))]
         return [result for received in packets for result in _by_version(decoder, [received])]
-    return [Decoded(received, decoder.version, rate, sequence, window) for received, rate, sequence, window in zip(
-        packets, table["rate"].tolist(), table["sequence"].tolist(), table["window"], strict=True)]
+    unsaid = {"estimated_error": math.nan, "unlike_training": False, "faulty": np.zeros(0, np.int32)}  # by old versions
+    columns = [table[name].tolist() if name in table else [unsaid[name]] * len(packets)
+               for name in ("rate", "sequence", *unsaid, "window")]
+    return [Decoded(received, decoder.version, *row)
+            for received, row in zip(packets, zip(*columns, strict=True), strict=True)]

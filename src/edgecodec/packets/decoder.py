@@ -28,6 +28,9 @@ class DecodedWindows:
     windows: NDArray[np.float32]  # [n, channels, samples]
     rate: NDArray[np.int32]  # [n]
     sequence: NDArray[np.int64]  # [n]
+    estimated_error: NDArray[np.float32]  # [n], per cent, at most; NaN where the node did not say
+    unlike_training: NDArray[np.bool_]  # [n], as the node said
+    faulty: NDArray[np.bool_]  # [n, channels], as the node said: such a channel of a window is NaN
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,12 +79,19 @@ class PacketDecoder:
         n = len(packets)
         windows = np.empty((n, self.codec.channels, self.codec.samples), np.float32)
         rate, sequence = np.empty(n, np.int32), np.empty(n, np.int64)
+        estimated, unlike = np.full(n, np.nan, np.float32), np.zeros(n, bool)
+        faulty = np.zeros((n, self.codec.channels), bool)
         for alike in reading.alike:
             which = list(alike.numbers)
             windows[which] = self.receiver.rebuild(self.codec.quantizers[alike.kind], alike.indices)
             rate[which] = [packet.rate for packet in alike.packets]
             sequence[which] = [packet.sequence for packet in alike.packets]
-        return DecodedWindows(windows, rate, sequence)
+            for number, packet in zip(alike.numbers, alike.packets, strict=True):
+                if packet.said is not None:
+                    estimated[number], unlike[number] = packet.said.error_percent, packet.said.unlike
+                    faulty[number] = packet.said.faulty
+        windows[faulty] = np.nan  # no invention in place of what a sensor did not measure
+        return DecodedWindows(windows, rate, sequence, estimated, unlike, faulty)
 
     def flaws(self, packets: Sequence[bytes | None]) -> Mapping[int, str]:
         """Why packets cannot be decoded, by their numbers, in order; of those that can there is nothing."""

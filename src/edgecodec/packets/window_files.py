@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from edgecodec.packets.decoder import DecodedWindows
 from edgecodec.storage import kind_by_name, replacing_file
 
-SCHEMA = pyarrow.schema([("window", pyarrow.list_(pyarrow.float32())), ("rate", pyarrow.int32()),
-                         ("sequence", pyarrow.int64())])  # as the registered model returns them
+SCHEMA = pyarrow.schema([
+    ("window", pyarrow.list_(pyarrow.float32())), ("rate", pyarrow.int32()), ("sequence", pyarrow.int64()),
+    ("estimated_error", pyarrow.float32()), ("unlike_training", pyarrow.bool_()),
+    ("faulty", pyarrow.list_(pyarrow.int32()))])  # as the registered model returns them
 
 
 def kind_of_windows(path: Path) -> Literal["npz", "parquet"]:
@@ -48,23 +50,31 @@ def table_of(decoded: DecodedWindows) -> pyarrow.Table:
     """Decoded windows as a table of :data:`SCHEMA`."""
     n, values = len(decoded.windows), decoded.windows[0].size if len(decoded.windows) else 0
     flat = pyarrow.ListArray.from_arrays(np.arange(n + 1, dtype=np.int32) * values, decoded.windows.ravel())
-    return pyarrow.table([flat, decoded.rate, decoded.sequence], schema=SCHEMA)
+    faulty = [np.flatnonzero(channels).astype(np.int32) for channels in decoded.faulty]
+    return pyarrow.table([flat, decoded.rate, decoded.sequence, decoded.estimated_error, decoded.unlike_training,
+                          pyarrow.array(faulty, SCHEMA.field("faulty").type)], schema=SCHEMA)
 
 
 def write_npz(path: Path, decoded: Iterable[DecodedWindows], channel_names: tuple[str, ...], count: int,
               samples: int) -> int:
-    """Write ``count`` windows as NumPy arrays x [n, channels, samples], rate, sequence and channels; their number."""
+    """Write ``count`` windows as NumPy arrays; their number.
+
+    They are x [n, channels, samples], channels, and rate, sequence, and what the nodes said: estimated_error and
+    unlike_training [n], faulty [n, channels].
+    """
     header = {"descr": "<f4", "fortran_order": False, "shape": (count, len(channel_names), samples)}
-    rates, sequences = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
+    columns: dict[str, list[NDArray[Any]]] = {
+        "rate": [np.zeros(0, np.int32)], "sequence": [np.zeros(0, np.int64)],
+        "estimated_error": [np.zeros(0, np.float32)], "unlike_training": [np.zeros(0, bool)],
+        "faulty": [np.zeros((0, len(channel_names)), bool)]}
     with replacing_file(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         with archive.open("x.npy", "w", force_zip64=True) as file:
             np.lib.format.write_array_header_2_0(file, header)
             for some in decoded:
                 file.write(some.windows.astype("<f4", copy=False).data)
-                rates.append(some.rate)
-                sequences.append(some.sequence)
-        others: dict[str, NDArray[Any]] = {"rate": np.concatenate(rates), "sequence": np.concatenate(sequences),
-                                           "channels": np.array(channel_names)}
+                for name, parts in columns.items():
+                    parts.append(getattr(some, name))
+        others = {name: np.concatenate(parts) for name, parts in columns.items()} | {"channels": np.array(channel_names)}
         for name, array in others.items():
             with archive.open(f"{name}.npy", "w") as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)

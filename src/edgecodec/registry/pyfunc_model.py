@@ -15,8 +15,11 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 
 
 class PacketsToWindows(PythonModel):  # type: ignore[misc]
-    """Column ``packet`` to ``window`` (channels x samples, flat, channel by channel), ``rate``, ``sequence`` and
-    ``error``.
+    """Column ``packet`` to ``window`` (channels x samples, flat, channel by channel), ``rate``, ``sequence``, what the
+    node said of the window, and ``error``.
+
+    The node says the ``estimated_error`` in per cent (at most; NaN where it did not say), whether the window is
+    ``unlike_training``, and the numbers of the ``faulty`` channels, which are NaN in the window.
 
     A packet that cannot be decoded is refused by its number. With the parameter ``damaged`` at ``keep`` it has a row,
     without a window, of rate 0 and sequence -1, whose ``error`` says what is wrong; that of other rows is empty.
@@ -47,7 +50,14 @@ class PacketsToWindows(PythonModel):  # type: ignore[misc]
             windows[number] = window.ravel()
         rate, sequence = np.zeros(len(packets), np.int32), np.full(len(packets), -1, np.int64)
         rate[sound], sequence[sound] = decoded.rate, decoded.sequence
+        estimated, unlike = np.full(len(packets), np.nan, np.float32), np.zeros(len(packets), bool)
+        estimated[sound], unlike[sound] = decoded.estimated_error, decoded.unlike_training
+        faulty: list[Any] = [np.zeros(0, np.int32)] * len(packets)
+        for number, channels in zip(sound, decoded.faulty, strict=True):
+            faulty[number] = np.flatnonzero(channels).astype(np.int32)
         return pd.DataFrame({"window": pd.Series(windows, dtype=object), "rate": rate, "sequence": sequence,
+                             "estimated_error": estimated, "unlike_training": unlike,
+                             "faulty": pd.Series(faulty, dtype=object),
                              "error": [flaws.get(number, "") for number in range(len(packets))]})
 
 

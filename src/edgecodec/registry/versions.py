@@ -36,7 +36,9 @@ releases in the model of the same name with `.release-log` would not agree with 
 SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec(DataType.binary, "packet")]),
     outputs=Schema([ColSpec(Array(DataType.float), "window"), ColSpec(DataType.integer, "rate"),
-                    ColSpec(DataType.long, "sequence"), ColSpec(DataType.string, "error")]),
+                    ColSpec(DataType.long, "sequence"), ColSpec(DataType.float, "estimated_error"),
+                    ColSpec(DataType.boolean, "unlike_training"), ColSpec(Array(DataType.integer), "faulty"),
+                    ColSpec(DataType.string, "error")]),
     params=ParamSchema([ParamSpec("damaged", DataType.string, "refuse")]),  # or keep: pyfunc_model.py says how
 )
 
