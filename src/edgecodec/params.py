@@ -243,6 +243,8 @@ class GatesParams(Section):
     least_codebook_usage: Fraction
     largest_float16_loss: Fraction  # relative growth of error_percent by the float16 export
     largest_accuracy_loss: Fraction  # of the damage classifier, from raw to decoded windows
+    least_estimate_correlation: Fraction  # of the nodes' estimated errors with the true ones
+    largest_estimate_deviation: Fraction  # of the 5th to 95th percentile of their ratio from 1
 
 
 class RegistryParams(Section):

@@ -172,8 +172,8 @@ def _monitor(draw: Drawer, sizes: Sizes, channels: View, bins: View, coefficient
     regression = (draw.generator.standard_normal((count, count)) / max(1, count)).astype(np.float32)
     np.fill_diagonal(regression, 0)
     return Monitor(
-        channels, bins, coefficients, inside=(samples // 8, samples), central=(samples // 4, samples), longest_run=3,
-        most_faulty=max(1, count // 4), margin=1.125,
+        channels, bins, coefficients, inside=(samples // 8, samples), central=(samples // 4, samples),
+        most_faulty=max(1, count // 4), limits=np.array([3, 1.125], np.float32),
         lowest=-positive(count, scale=6), highest=positive(count, scale=6),
         largest_step=positive(count, scale=7), largest_drift=positive(count, scale=30),
         smallest_span=positive(count, scale=0.02), gain=positive(count),

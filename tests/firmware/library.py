@@ -35,7 +35,8 @@ class Model(Structure):
 
 
 class RemarksOnNode(Structure):
-    _fields_ = (("error_percent", c_float * RATES_MAX), ("nmse_percent", c_float * RATES_MAX), ("unlike", c_float),
+    _fields_ = (("error_percent", c_float * RATES_MAX), ("nmse_percent", c_float * RATES_MAX), ("margin", c_float),
+                ("unlike", c_float),
                 ("faulty_channels", c_uint32), ("faulty", c_uint8 * (CHANNELS_MAX // 8)))
 
 

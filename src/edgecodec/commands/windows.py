@@ -48,6 +48,9 @@ def encode(
     packets: Annotated[Path, typer.Argument(
         metavar="PACKETS", help="The packet file to write (.ecp), or .parquet (packet).")],
     rate: Annotated[int | None, typer.Option(help="From 1, the shortest packet; the highest if not given.")] = None,
+    within: Annotated[float | None, typer.Option(
+        metavar="PERCENT", help="The largest error: every window has the lowest rate, up to --rate, whose estimated "
+                                "error keeps it. Windows that no rate holds are named.")] = None,
     coded: Annotated[bool, typer.Option("--coded", help="Packets of variable length, if the codec has them.")] = False,
     first_sequence: Annotated[int, typer.Option(help="Sequence number of the first packet.")] = 0,
     artifacts: Artifacts = ARTIFACTS,
@@ -58,8 +61,9 @@ def encode(
     from edgecodec.data.window_reader import Trained, read_windows
     from edgecodec.deploy import oracle
     from edgecodec.packets.kind import PacketKind
+    from edgecodec.packets.monitor import rate_within
     from edgecodec.packets.network import load_codec
-    from edgecodec.packets.packet import OVERHEAD_BYTES, PacketFormat, pack
+    from edgecodec.packets.packet import PacketFormat, pack
     from edgecodec.packets.packet_file import writer_of
     from edgecodec.params import load_params
     from edgecodec.progress import progress
@@ -68,10 +72,13 @@ def encode(
     form = PacketFormat.of(codec)
     chosen = len(form.rates) if rate is None else rate
     kind = PacketKind.CODED if coded else PacketKind.FIXED_LENGTH
+    if within is not None and (codec.monitor is None or within <= 0):
+        raise EdgeCodecError(f"--within: {within}; give a positive number of per cent" if codec.monitor else
+                             "--within: the codec makes no remarks; run the stage calibrate, or give --rate")
     form.payloads(kind).stages(chosen)  # refuses a rate or kind that the codec does not have, before any work
     write = writer_of(packets)
     read = read_windows(windows, Trained(codec, *codec.normalization), load_params().validate_)
-    sealed = []
+    sealed, over = [], []
     for number, window in enumerate(progress(read.windows, "Encoding")):
         try:
             encoding = oracle.encode(codec, np.ascontiguousarray(window.T[None]))
@@ -79,14 +86,20 @@ def encode(
             raise EdgeCodecError(f"{windows}: window {number}: its values exceed float16 in the encoder; "
                                  "check their unit") from None
         (indices,) = encoding.indices(kind)
-        sealed.append(pack(form, chosen, (first_sequence + number) % 0x10000, indices, kind))
+        said = encoding.remarks[kind][0] if encoding.remarks else None
+        least = None if said is None or within is None else rate_within(said, within, chosen)
+        if within is not None and least is None:
+            over.append(number)
+        sealed.append(pack(form, least or chosen, (first_sequence + number) % 0x10000, indices, kind, said))
     write(packets, sealed)
-    size, bits = f"{form.packet_bytes(chosen)} bytes", f"{form.payload_bits(chosen)} bits"
-    if coded:
-        mean = sum(map(len, sealed)) / max(1, len(sealed))
-        size, bits = f"{mean:.1f} bytes on average", f"{8 * (mean - OVERHEAD_BYTES):.0f} bits"
-    typer.echo(f"{packets}: {len(sealed)} packets of {size} ({bits} of payload) at rate {chosen}")
+    mean = sum(map(len, sealed)) / max(1, len(sealed))
+    at = f"at rate {chosen}" if within is None else f"at rates up to {chosen}, for errors up to {within:g} %"
+    size = f"{mean:.1f} bytes on average" if coded or within is not None else f"{mean:.0f} bytes"
+    typer.echo(f"{packets}: {len(sealed)} packets of {size} {at}")
     _warn(read.remarks)
+    if over:
+        _warn([f"{len(over)} of {len(sealed)} windows are over the bound at every rate, and their packets say so: windows "
+               f"{', '.join(map(str, over[:10]))}{' ...' if over[10:] else ''}"])
 
 
 def decode(
@@ -94,7 +107,8 @@ def decode(
         metavar="PACKETS", help="A packet file, as encode writes it, a Parquet file with a column packet, or a folder "
                                 "of such files, as Spark writes it.")],
     windows: Annotated[Path, typer.Argument(
-        metavar="WINDOWS", help="The .npz to write (x, rate, sequence), or .parquet (window, rate, sequence).")],
+        metavar="WINDOWS", help="The .npz to write (x, rate, sequence, and what the node said), or .parquet (window, "
+                                "rate, sequence, and the same).")],
     artifacts: Artifacts = ARTIFACTS,
 ) -> None:
     """Rebuild the windows of a packet file. Rates may mix; a damaged packet is refused, never guessed."""

@@ -210,6 +210,7 @@ def _weight_members(codec: ExportedCodec) -> list[_Member]:
 
 def _monitor_members(monitor: Monitor) -> Iterator[_Member]:
     yield _records("monitor_expected", {name: getattr(monitor, name) for name in OF_CHANNELS}, "[channels]")
+    yield _flat("monitor_limits", monitor.limits, "longest run, margin")
     yield _flat("monitor_regression", monitor.regression, "[channels][channels]")
     yield _records("monitor_kept", {"centre": monitor.centre, "weight": monitor.weight}, "[coefficients]")
 

@@ -242,7 +242,8 @@ def _monitor(codec: Codec, layers: list[Layer], calibration: Calibration) -> Mon
     return Monitor(
         by_name["decimate"].output,
         View(by_bin.buffer, encoder.time_transform.out_features - 1, by_bin.channels, by_bin.channels), coefficients,
-        calibration.inside, calibration.central, calibration.longest_run, calibration.most_faulty, calibration.margin,
+        calibration.inside, calibration.central, calibration.most_faulty,
+        np.array([calibration.longest_run, calibration.margin], np.float32),
         **{name: values.astype(np.float32) for name, values in calibration.channels.items()},
         regression=calibration.regression.astype(np.float32),
         centre=_bias("rotation", encoder.rotation.bias, coefficients.channels), weight=weight)

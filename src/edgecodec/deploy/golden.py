@@ -61,7 +61,7 @@ def remarks_on_node(remarks: Remarks) -> bytes:
     rates = np.zeros((2, RATES_MAX), "<f4")
     rates[:, : len(remarks.error_percent)] = remarks.error_percent, remarks.nmse_percent
     mask = np.packbits(np.pad(remarks.faulty, (0, CHANNELS_MAX - len(remarks.faulty))), bitorder="little")
-    numbers = struct.pack("<fI", remarks.unlike, remarks.faulty.sum())
+    numbers = struct.pack("<ffI", remarks.margin, remarks.unlike, remarks.faulty.sum())
     return b"".join((rates.tobytes(), numbers, mask.tobytes()))
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class Screened:
     """Of n windows' channels."""
 
+    margin: float
     faulty: NDArray[np.bool_]  # [n, channels]
     share: Single  # [n, channels], over the magnitude
     power: Single  # [n, channels]
@@ -58,7 +59,8 @@ def screen(monitor: Monitor, rows: Half) -> Screened:
     central = np.abs(values[..., slice(*monitor.central)].astype(np.float32) * monitor.gain[:, None]
                      + monitor.zero[:, None])
     root = inverse_root(in_order(central))
-    screened = Screened(faulty, monitor.share * (root * root), monitor.inverse_power * in_order(central * central))
+    screened = Screened(monitor.margin, faulty, monitor.share * (root * root),
+                        monitor.inverse_power * in_order(central * central))
     for window in np.flatnonzero(faulty.any(axis=1)):
         _fill(monitor, values[window], np.flatnonzero(faulty[window]))
     return screened
@@ -104,6 +106,7 @@ def remark(estimate: Estimate | None, watched: Watched, quantized: Quantized) ->
     return Remarks(
         error_percent=root * mean_share[:, None],
         nmse_percent=(estimate.nmse * squared) * (of_power * of_power)[:, None],
+        margin=screened.margin,
         unlike=np.where(by_latent > by_quantizer, by_latent, by_quantizer),
         faulty=screened.faulty,
     )

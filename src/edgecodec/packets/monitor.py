@@ -64,9 +64,8 @@ class Monitor:
     coefficients: View  # of the latent, one row
     inside: tuple[int, int]  # of the first layer's samples, those whose taps all lie in the window: from, to before
     central: tuple[int, int]  # of the first layer's samples, those of the window's central part
-    longest_run: int  # so many equal samples in a row are a fault
     most_faulty: int  # channels; with more it is the window that is unusual
-    margin: float  # that a bound needs over the estimate
+    limits: Single  # [2], see the properties: data, so that codecs of another training are the same program
     lowest: Single  # [channels]
     highest: Single  # [channels]
     largest_step: Single  # [channels]
@@ -80,6 +79,16 @@ class Monitor:
     centre: Single  # [coefficients]
     weight: Single  # [coefficients]
 
+    @property
+    def longest_run(self) -> float:
+        """So many equal samples in a row are a fault."""
+        return float(self.limits[0])
+
+    @property
+    def margin(self) -> float:
+        """What a bound needs over the estimate."""
+        return float(self.limits[1])
+
     def arrays(self) -> dict[str, Single]:
         """By name."""
         return {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
@@ -87,8 +96,7 @@ class Monitor:
     def structure(self) -> dict[str, Any]:
         """Everything but the arrays, as JSON."""
         views = {name: dict(vars(getattr(self, name))) for name in ("channels", "bins", "coefficients")}
-        return {**views, "inside": list(self.inside), "central": list(self.central), "longest_run": self.longest_run,
-                "most_faulty": self.most_faulty, "margin": self.margin}
+        return {**views, "inside": list(self.inside), "central": list(self.central), "most_faulty": self.most_faulty}
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,12 +117,14 @@ class Remarks:
 
     error_percent: Single  # [n, rates]
     nmse_percent: Single  # [n, rates]
+    margin: float  # that a bound needs over the estimates
     unlike: Single  # [n], beyond 1: unlike the windows of the training
     faulty: NDArray[np.bool_]  # [n, channels]
 
     def __getitem__(self, which: Any) -> Remarks:
         """As NumPy selects along the axis n."""
-        return Remarks(self.error_percent[which], self.nmse_percent[which], self.unlike[which], self.faulty[which])
+        return Remarks(self.error_percent[which], self.nmse_percent[which], self.margin, self.unlike[which],
+                       self.faulty[which])
 
 
 def inverse_root(x: Single) -> Single:
@@ -128,6 +138,12 @@ def inverse_root(x: Single) -> Single:
     for _ in range(NEWTON_STEPS):
         y = y * (np.float32(1.5) - half * y * y)
     return y
+
+
+def rate_within(remarks: Remarks, bound_percent: float, rate: int) -> int | None:
+    """The lowest of the rates 1 to ``rate`` at which one window's error keeps a bound, with the margin; None if none."""
+    kept = remarks.error_percent[:rate] * np.float32(remarks.margin) <= np.float32(bound_percent)
+    return int(kept.argmax()) + 1 if kept.any() else None
 
 
 def error_edges() -> Single:

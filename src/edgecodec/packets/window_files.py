@@ -74,7 +74,8 @@ def write_npz(path: Path, decoded: Iterable[DecodedWindows], channel_names: tupl
                 file.write(some.windows.astype("<f4", copy=False).data)
                 for name, parts in columns.items():
                     parts.append(getattr(some, name))
-        others = {name: np.concatenate(parts) for name, parts in columns.items()} | {"channels": np.array(channel_names)}
+        others = {name: np.concatenate(parts) for name, parts in columns.items()}
+        others["channels"] = np.array(channel_names)
         for name, array in others.items():
             with archive.open(f"{name}.npy", "w") as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)

@@ -84,6 +84,7 @@ def _verdicts(measured: Measurements, limits: GatesParams, rates: Sequence[int],
     yield _within(measured, "l2_bytes", "verification.l2_bytes", limits.largest_l2_bytes, on_target)
     yield _within(measured, "codebook_usage", "codebooks.least_usage", limits.least_codebook_usage, at_least=True)
     yield _within(measured, "float16_loss", "float16.relative_error_growth", limits.largest_float16_loss)
+    yield from _remarks(measured, limits)
     yield from _accuracy_losses(measured, rates, limits.largest_accuracy_loss)
     if champion is not None:
         yield from _against(champion, measured, rates)
@@ -106,6 +107,17 @@ def _bit_exact(measured: Measurements) -> Verdict:
         return Verdict("bit_exact", math.nan, 1, False, "missing", _absent("bit_exact", "verification.bit_exact"))
     reason = "" if found else "bit_exact: the firmware's bits differ from the oracle's; see artifacts/verification"
     return Verdict("bit_exact", float(found), 1, found, "measured", reason)
+
+
+def _remarks(measured: Measurements, limits: GatesParams) -> Iterator[Verdict]:
+    """Only codecs with a monitor have something to say."""
+    gates = (("estimate_correlation", "remarks.least_correlation", limits.least_estimate_correlation, True),
+             ("estimate_deviation", "remarks.largest_deviation", limits.largest_estimate_deviation, False))
+    for name, where, limit, at_least in gates:
+        if measured.entry("remarks.makes_remarks") is False:
+            yield Verdict(name, math.nan, limit, True, "missing", f"{name}: the codec makes no remarks; not measured")
+        else:
+            yield _within(measured, name, where, limit, at_least=at_least)
 
 
 def _accuracy_losses(measured: Measurements, rates: Sequence[int], limit: float) -> Iterator[Verdict]:

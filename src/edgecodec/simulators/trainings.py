@@ -9,6 +9,7 @@ from edgecodec.deploy.emit import write_firmware
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.memory import arena_bytes
 from edgecodec.errors import EdgeCodecError
+from edgecodec.model.calibration import load_calibration
 from edgecodec.model.codec import load_model
 from edgecodec.packets.network import load_codec
 from edgecodec.params import load_params
@@ -35,7 +36,8 @@ def count_trainings(artifacts: Path) -> Measurement:
     repeated = sorted((artifacts / "repeat").glob("*/"))
     if not repeated:
         raise EdgeCodecError(f"{artifacts / 'repeat'}: no training; run `dvc repro studies/dvc.yaml:repeat_training`")
-    codecs = [own, *(export_codec(load_model(folder), own.arithmetic) for folder in repeated)]
+    calibration = load_calibration(artifacts / "calibration")  # of the first: it makes the same program of the others
+    codecs = [own, *(export_codec(load_model(folder), own.arithmetic, calibration) for folder in repeated)]
     records = artifacts / "gvsoc_measurements.json"
     kept = read_measurements(records)
     counted: list[Measurement] = []

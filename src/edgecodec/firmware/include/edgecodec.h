@@ -82,6 +82,7 @@ typedef struct ec_choice {
 typedef struct ec_remarks {
     float error_percent[EC_RATES_MAX]; /* by rate - 1, of the channels' mean magnitude; up to the rate that was encoded */
     float nmse_percent[EC_RATES_MAX];  /* the squared error, of the squared values */
+    float margin;                      /* by which a bound must exceed an estimate, to be kept in 99 of 100 windows */
     float unlike;                      /* more than 1: the window is unlike those of the training */
     uint32_t faulty_channels;          /* their number. They were replaced by what the others tell */
     uint8_t faulty[EC_CHANNELS_MAX / 8]; /* channel c: bit c % 8 of byte c / 8 */

@@ -36,6 +36,10 @@ static ec_screened *screened_of(const ec_worker *worker, const ec_monitor *monit
     return (ec_screened *)(void *)(worker->arena + monitor->screened);
 }
 
+static ec_limits limits_of(const ec_worker *worker, const ec_monitor *monitor) {
+    return *(const ec_limits *)(const void *)(worker->weights + monitor->limits);
+}
+
 static float *energies_of(const ec_worker *worker, const ec_monitor *monitor) {
     return (float *)(void *)(worker->arena + monitor->energies);
 }
@@ -64,7 +68,8 @@ static float drift_of(const ec_half *samples, uint32_t count) {
     return farthest;
 }
 
-static bool is_expected(const ec_monitor *monitor, const ec_expected *expected, const ec_half *samples) {
+static bool is_expected(const ec_monitor *monitor, const ec_limits *limits, const ec_expected *expected,
+                        const ec_half *samples) {
     float before = ec_to_float(samples[monitor->inside_first]);
     float lowest = before, highest = before, largest_step = 0.0f;
     uint32_t run = 1, longest_run = 1;
@@ -79,12 +84,13 @@ static bool is_expected(const ec_monitor *monitor, const ec_expected *expected, 
         before = value;
     }
     return lowest >= expected->lowest && highest <= expected->highest && largest_step <= expected->largest_step &&
-           highest - lowest >= expected->smallest_span && longest_run < monitor->longest_run &&
+           highest - lowest >= expected->smallest_span && (float)longest_run < limits->longest_run &&
            drift_of(samples + monitor->inside_first, monitor->inside_end - monitor->inside_first) <=
                expected->largest_drift;
 }
 
-static ec_screened screen(const ec_monitor *monitor, const ec_expected *expected, const ec_half *samples) {
+static ec_screened screen(const ec_monitor *monitor, const ec_limits *limits, const ec_expected *expected,
+                          const ec_half *samples) {
     float sum = 0.0f, squares = 0.0f;
     for (uint32_t i = monitor->central_first; i < monitor->central_end; i++) {
         const float scaled = ec_to_float(samples[i]) * expected->gain;
@@ -96,9 +102,9 @@ static ec_screened screen(const ec_monitor *monitor, const ec_expected *expected
     const ec_screened found = {
         .share = expected->share * (root * root),
         .power = expected->inverse_power * squares,
-        .verdict = !is_finite(monitor, samples)               ? EC_NOT_FINITE
-                   : is_expected(monitor, expected, samples) ? EC_HEALTHY
-                                                             : EC_UNEXPECTED,
+        .verdict = !is_finite(monitor, samples)                       ? EC_NOT_FINITE
+                   : is_expected(monitor, limits, expected, samples) ? EC_HEALTHY
+                                                                     : EC_UNEXPECTED,
     };
     return found;
 }
@@ -138,10 +144,11 @@ ec_status ec_screen_channels(const ec_worker *worker, const ec_monitor *monitor)
     const uint32_t channels = ec_codec_network.model.channels;
     const ec_expected *expected = (const ec_expected *)(const void *)(worker->weights + monitor->expected);
     ec_screened *screened = screened_of(worker, monitor);
+    const ec_limits limits = limits_of(worker, monitor);
     const ec_range share = ec_share(worker, channels);
     for (uint32_t channel = share.first; channel < share.end; channel++) {
         const ec_expected near = expected[channel];
-        screened[channel] = screen(monitor, &near, channel_at(worker, monitor, channel));
+        screened[channel] = screen(monitor, &limits, &near, channel_at(worker, monitor, channel));
     }
     ec_wait_for_all(worker);
     uint32_t faulty = 0, not_finite = 0;
@@ -247,6 +254,7 @@ static void estimate(const ec_worker *worker, const ec_monitor *monitor, const e
         remarks->nmse_percent[i] = factors[i].nmse * squared * (of_power * of_power);
     }
     const float by_latent = latent * familiar->latent, by_quantizer = left[0] * familiar->quantizer;
+    remarks->margin = limits_of(worker, monitor).margin;
     remarks->unlike = by_latent > by_quantizer ? by_latent : by_quantizer;
 }
 
@@ -259,18 +267,17 @@ void ec_make_remarks(const ec_worker *worker, const ec_monitor *monitor, const e
 }
 
 ec_status ec_rate_within(const ec_remarks *remarks, float bound_percent, uint32_t rate, uint32_t *within) {
-    const ec_monitor *monitor = ec_codec_network.monitor;
     if (remarks == NULL || within == NULL) {
         return EC_ERROR_NULL;
     }
-    if (monitor == NULL) {
+    if (ec_codec_network.monitor == NULL) {
         return EC_ERROR_REMARKS;
     }
     if (rate < 1 || rate > ec_codec_network.model.rates) {
         return EC_ERROR_RATE;
     }
     for (uint32_t tried = 1; tried <= rate; tried++) {
-        if (remarks->error_percent[tried - 1] * monitor->margin <= bound_percent) {
+        if (remarks->error_percent[tried - 1] * remarks->margin <= bound_percent) {
             *within = tried;
             return EC_OK;
         }

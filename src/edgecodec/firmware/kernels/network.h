@@ -142,6 +142,12 @@ typedef struct ec_familiar {
     float quantizer;
 } ec_familiar;
 
+/* Of a training, not of a program. */
+typedef struct ec_limits {
+    float longest_run; /* so many equal samples in a row are a fault */
+    float margin;      /* that a bound needs over the estimate */
+} ec_limits;
+
 /* What is expected of a channel, in decimated samples, and what its part in the error is. */
 typedef struct ec_expected {
     float lowest;
@@ -171,14 +177,13 @@ typedef struct ec_monitor {
     uint32_t inside_end;
     uint32_t central_first; /* samples of the window's central part */
     uint32_t central_end;
-    uint32_t longest_run; /* so many equal samples in a row are a fault */
     uint32_t most_faulty; /* channels: with more of them it is the window that is unusual */
+    uint32_t limits;      /* in the weights: ec_limits */
     uint32_t expected;    /* in the weights: ec_expected [channels of the window] */
     uint32_t regression;  /* in the weights: float [channels][channels], what the others tell of a channel */
     uint32_t kept;        /* in the weights: ec_kept [coefficients] */
     uint32_t screened;    /* scratch: ec_screened [channels of the window] */
     uint32_t energies;    /* scratch: float [bins], then [coefficients] */
-    float margin;         /* that a bound needs over the estimate */
     const float *error_edges; /* [EC_ERROR_CODES - 1] */
 } ec_monitor;
 
