@@ -174,8 +174,8 @@ def _monitor(draw: Drawer, sizes: Sizes, channels: View, bins: View, coefficient
     return Monitor(
         channels, bins, coefficients, inside=(samples // 8, samples), central=(samples // 4, samples),
         most_faulty=max(1, count // 4), limits=np.array([3, 1.125], np.float32),
-        lowest=-positive(count, scale=6), highest=positive(count, scale=6),
-        largest_step=positive(count, scale=7), largest_drift=positive(count, scale=30),
+        lowest=-positive(count, scale=9), highest=positive(count, scale=9),
+        largest_step=positive(count, scale=12), largest_drift=positive(count, scale=40),
         smallest_span=positive(count, scale=0.02), gain=positive(count),
         zero=draw.generator.standard_normal(count).astype(np.float32), inverse_power=positive(count),
         share=positive(count, scale=60), regression=regression,

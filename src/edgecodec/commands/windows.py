@@ -98,7 +98,7 @@ def encode(
     typer.echo(f"{packets}: {len(sealed)} packets of {size} {at}")
     _warn(read.remarks)
     if over:
-        _warn([f"{len(over)} of {len(sealed)} windows are over the bound at every rate, and their packets say so: windows "
+        _warn([f"{len(over)} of {len(sealed)} windows are over the bound at every rate, and their packets say so: "
                f"{', '.join(map(str, over[:10]))}{' ...' if over[10:] else ''}"])
 
 

@@ -141,7 +141,7 @@ def inverse_root(x: Single) -> Single:
 
 
 def rate_within(remarks: Remarks, bound_percent: float, rate: int) -> int | None:
-    """The lowest of the rates 1 to ``rate`` at which one window's error keeps a bound, with the margin; None if none."""
+    """The lowest of the rates 1 to ``rate`` at which one window keeps a bound, with the margin; or None."""
     kept = remarks.error_percent[:rate] * np.float32(remarks.margin) <= np.float32(bound_percent)
     return int(kept.argmax()) + 1 if kept.any() else None
 

@@ -26,7 +26,7 @@ from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.monitor import Estimate
 from edgecodec.progress import progress
 
-WINDOWS = 3000  # of the training, that the monitor is fitted to
+WINDOWS = 3000  # of the training, that the monitor is fitted to; at most four times as many as there are
 BATCH = 500
 FALSE_ALARMS = 0.01  # of windows that are called unlike the training
 MARGIN_PERCENTILE = 99  # of the ratio of error to estimate: what a bound allows for
@@ -75,8 +75,9 @@ def fit_calibration(codec: Codec, train: WindowSet, validation: WindowSet, seed:
     generator = np.random.default_rng([seed, 2**31 + 3])
     exchange = ProfileExchange.of_recordings(train)
     batches = []
-    for _ in progress(range(WINDOWS // BATCH), "monitor"):
-        drawn = exchange.exchanged(generator, train.draw(generator, BATCH), 0.5)
+    windows = min(WINDOWS, 4 * len(train))
+    for start in progress(range(0, windows, BATCH), "monitor"):
+        drawn = exchange.exchanged(generator, train.draw(generator, min(BATCH, windows - start)), 0.5)
         batches.append(see(codec, drawn.inputs, drawn.targets))
     seen = joined(batches)
     inside, middle = _inside(codec), _central(codec)
