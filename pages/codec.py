@@ -79,6 +79,43 @@ def rivals(rate_distortion: Any) -> Iterator[str]:
     return table(*rows)
 
 
+def estimates(measured: Any, fitted: Any) -> Iterator[str]:
+    """What nodes say of the error, beside the error."""
+    rows = [("packets", "rate", "correlation", "estimate / truth: 5 % of windows below", "median", "5 % above")]
+    for kind, rates in measured["estimates"].items():
+        for rate, found in rates.items():
+            rows.append((kind.replace("_", " "), rate, f"{found['correlation']:.4f}",
+                         *(f"{found[key]:.3f}" for key in ("ratio_p5", "ratio_median", "ratio_p95"))))
+    yield from table(*rows)
+    bound = measured["within"]["fixed_length"]
+    at_one_rate = bound["mean_bits_at_one_rate"]
+    yield ""
+    yield (f"With a bound of {bound['bound_percent']:g} % and a margin of {100 * (fitted['margin'] - 1):.0f} % for the "
+           f"estimate, fixed-length packets take {bound['mean_bits']:.0f} bits on average; "
+           + (f"one rate for all would take {at_one_rate:.0f}. " if at_one_rate else "no single rate keeps it. ")
+           + f"{100 * bound['over_with_nothing_said']:.1f} % of the windows are over it with nothing said; of "
+           f"{100 * bound['said_over']:.0f} % the node says that no rate holds them. Of windows of the validation "
+           f"recordings that set no threshold, {100 * fitted['false_alarms']['held_out']:.1f} % are called unlike the "
+           "training.")
+
+
+def disturbances(measured: Any) -> Iterator[str]:
+    """What was sent, what came back, and what was said."""
+    rows = [("disturbance", "error, rates 1 and 4", "estimated at rate 1, median", "faulty channels found",
+             "healthy ones: error beside the faultless", "called unlike", "over the bound with nothing said")]
+    order = ("none", *sorted(name for name in measured["disturbances"] if name != "none"))
+    for name in order:
+        found = measured["disturbances"][name]
+        low, high = (found["error_percent"][key] for key in ("lowest_rate", "highest_rate"))
+        of_fault = found["faults_found"] is not None
+        rows.append((found["description"].rstrip("."), f"{low:.1f}, {high:.1f} %",
+                     f"{found['estimated_percent']:.1f} %",
+                     f"{100 * found['faults_found']:.0f} %" if of_fault else "",
+                     f"{found['healthy_error_ratio']:.3f}" if of_fault else "",
+                     f"{100 * found['called_unlike']:.0f} %", f"{100 * found['over_with_nothing_said']:.0f} %"))
+    return table(*rows)
+
+
 def generalization(measured: Any) -> Iterator[str]:
     """Codec and rivals on conditions that none of them was trained on, beside a codec that was."""
     rows: list[tuple[str, ...]] = [("left out", "packets", "bits, mean", "error", "if trained on", "plain KLT + DCT",

@@ -46,6 +46,8 @@ FIGURES = {
     "instructions": Figure(("instructions.json",), readme.instructions),
     "same_bits": Figure(("same_bits.json",), readme.same_bits),
     "rivals": Figure(("rate_distortion.json",), codec.rivals),
+    "estimates": Figure(("remarks.json", "calibration.json"), codec.estimates),
+    "disturbances": Figure(("remarks.json",), codec.disturbances),
     "generalization": Figure(("generalization.json",), codec.generalization),
     "chance": Figure(("seeds.json",), codec.chance),
     "paper": Figure(("paper_comparison.json", "benchmark.json"), codec.paper),
