@@ -158,12 +158,13 @@ def edge_like(sizes: Sizes) -> ExportedCodec:
     if not sizes.monitored:
         return codec
     monitor = _monitor(draw, sizes, by_channel, View("by_bin", bins - 1, channels, channels),
-                       View("latent", 1, coefficients, channels), decimated)
+                       View("latent", 1, coefficients, channels), spectrum, decimated)
     return replace(codec, monitor=monitor, quantizers={
         kind: replace(quantizer, estimate=_estimate(draw, sizes)) for kind, quantizer in codec.quantizers.items()})
 
 
-def _monitor(draw: Drawer, sizes: Sizes, channels: View, bins: View, coefficients: View, samples: int) -> Monitor:
+def _monitor(draw: Drawer, sizes: Sizes, channels: View, bins: View, coefficients: View, spectrum: View,
+             samples: int) -> Monitor:
     """Now and then a channel of random windows is called faulty."""
     def positive(*shape: int, scale: float = 1.0) -> Single:
         return (scale * draw.generator.uniform(0.5, 1.5, shape)).astype(np.float32)
@@ -172,7 +173,7 @@ def _monitor(draw: Drawer, sizes: Sizes, channels: View, bins: View, coefficient
     regression = (draw.generator.standard_normal((count, count)) / max(1, count)).astype(np.float32)
     np.fill_diagonal(regression, 0)
     return Monitor(
-        channels, bins, coefficients, inside=(samples // 8, samples), central=(samples // 4, samples),
+        channels, bins, coefficients, spectrum, inside=(samples // 8, samples), central=(samples // 4, samples),
         most_faulty=max(1, count // 4), limits=np.array([3, 1.125], np.float32),
         lowest=-positive(count, scale=9), highest=positive(count, scale=9),
         largest_step=positive(count, scale=12), largest_drift=positive(count, scale=40),

@@ -48,6 +48,7 @@ class Library:
         self.functions.ec_arena_size.restype = c_size_t
         self.functions.ec_packet_size.restype = c_size_t
         self.functions.ec_coded_packet_size.restype = c_size_t
+        self.functions.ec_escape_packet_size.restype = c_size_t
         self.functions.ec_model_info.restype = POINTER(Model)
         self.functions.ec_layer_name.restype = c_char_p
         self.functions.ec_serial_team.restype = Team
@@ -107,6 +108,17 @@ class Library:
         status = NAMES[self.functions.ec_pack_coded(
             context and ctypes.byref(context), c_uint32(rate), c_uint16(sequence), _pointer(indices, c_uint16),
             remarks and ctypes.byref(remarks), _pointer(packet, c_uint8), c_size_t(capacity), ctypes.byref(size))]
+        assert (packet[capacity:] == 0xEE).all()
+        return status, packet[: size.value].tobytes()
+
+
+    def pack_escape(self, context: Context | None, bound: float, sequence: int, remarks: RemarksOnNode | None,
+                    capacity: int) -> tuple[str, bytes]:
+        packet = np.full(capacity + 8, 0xEE, np.uint8)
+        size = c_size_t(0)
+        status = NAMES[self.functions.ec_pack_escape(
+            context and ctypes.byref(context), c_float(bound), c_uint16(sequence), remarks and ctypes.byref(remarks),
+            _pointer(packet, c_uint8), c_size_t(capacity), ctypes.byref(size))]
         assert (packet[capacity:] == 0xEE).all()
         return status, packet[: size.value].tobytes()
 

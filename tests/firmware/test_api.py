@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from deploy.factory import Sizes, edge_like, paper_like, random_windows, with_layer
 from firmware.conftest import BuildLibrary
-from firmware.library import Context, Library, as_on_node
+from firmware.library import Context, Library, RemarksOnNode, as_on_node
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from packets.random_indices import assert_same, random_indices
 
+from edgecodec.deploy.golden import escape_of
 from edgecodec.deploy.memory import BLOB_HEADER_BYTES
 from edgecodec.deploy.oracle import encode
 from edgecodec.packets.indices import Indices
@@ -281,3 +282,37 @@ def test_a_model_without_coded_packets_says_so(library: Library) -> None:
     assert library.pack_coded(library.ready(), 1, 0, indices, 100)[0] == "CODED"
     assert library.functions.ec_coded_packet_size(1) == 0
     assert (indices == 0xEEEE).all()
+
+
+@pytest.fixture(scope="module")
+def monitored(build_library: BuildLibrary) -> Library:
+    return build_library(edge_like(Sizes(seed=9, channels=12, regimes=2, coded_codewords=5, monitored=True)))
+
+
+@pytest.mark.parametrize("coded", [False, True])
+def test_escapes_are_the_oracles(monitored: Library, coded: bool) -> None:
+    codec, context, said = monitored.codec, monitored.ready(), RemarksOnNode()
+    windows = random_windows(codec, 8)
+    windows[1] *= 2000  # noise far beyond the training
+    windows[2, 3:, 2] = np.nan
+    windows[3] /= 1000
+    encoding, most = encode(codec, windows), monitored.functions.ec_escape_packet_size()
+    assert most == PacketFormat.of(codec).escape_bytes_max
+    for number, samples in enumerate(windows):
+        assert monitored.encode(context, monitored.team(), np.ascontiguousarray(samples), 3,
+                                np.zeros(14, np.uint16), coded, said) == "OK"
+        for bound in (-1.0, 0.0, 0.3, 3.0, 1e3, np.inf, np.nan):
+            packet = escape_of(codec, encoding, number, bound)
+            assert monitored.pack_escape(context, bound, number, said, most) == ("OK", packet)
+            assert monitored.pack_escape(context, bound, number, said, len(packet)) == ("OK", packet)
+            for capacity in (len(packet) - 1, 12, 0):
+                assert monitored.pack_escape(context, bound, number, said, capacity) == ("CAPACITY", b"")
+
+
+def test_pack_escape_refuses_what_is_missing(monitored: Library, library: Library) -> None:
+    said = RemarksOnNode()
+    assert monitored.pack_escape(None, 3, 0, said, 100)[0] == "NULL"
+    assert monitored.pack_escape(monitored.ready(), 3, 0, None, 100)[0] == "NULL"
+    assert monitored.pack_escape(Context(), 3, 0, said, 100) == ("CONTEXT", b"")
+    assert library.pack_escape(library.ready(), 3, 0, said, 100)[0] == "REMARKS"
+    assert library.functions.ec_escape_packet_size() == 0

@@ -19,12 +19,13 @@ from edgecodec.cli import app
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.export_receiver import export_receiver
+from edgecodec.deploy.golden import escape_of
 from edgecodec.deploy.oracle import encode
 from edgecodec.model.codec import Codec
 from edgecodec.packets.decoder import PacketDecoder
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import ExportedCodec, save_codec
-from edgecodec.packets.packet import PacketFormat, pack, unpack
+from edgecodec.packets.packet import PacketFormat, open_packet, pack, unpack
 from edgecodec.packets.packet_file import packets_in, write_packets
 from edgecodec.simulators.firmware import Firmware
 from edgecodec.simulators.toolchain import CortexM, Machine, Toolchain
@@ -151,6 +152,24 @@ def test_a_model_without_coded_packets_sends_the_others(node: Callable[[Exported
     a_node = node(codec)
     a_node.run(random_windows(codec, 2), PERFECT, "--coded")
     assert rates_of(codec, a_node.packets) == [1, 1]
+
+
+def test_an_escape_takes_over_where_no_rate_keeps_the_bound(node: Callable[[ExportedCodec], Node]) -> None:
+    codec = edge_like(Sizes(seed=5, rates=4, stages_per_rate=2, channels=12, monitored=True))
+    a_node, form, windows = node(codec), PacketFormat.of(codec), random_windows(codec, 4)
+    assert a_node.run(windows, PERFECT, "--within", "2", "--escape") == (
+        "node: 4 windows, 0 refused\nnode: 0 over the bound, 4 escapes\n")
+    encoding = encode(codec, windows)
+    escapes = [escape_of(codec, encoding, number, 2) for number in range(4)]
+    assert list(packets_in(a_node.packets)) == escapes
+    assert a_node.run(windows, PERFECT, "--within", "2") == (
+        "node: 4 windows, 0 refused\nnode: 4 over the bound, 0 escapes\n")
+    frame = sorted(map(len, escapes))[1]  # too small for some
+    said = a_node.run(windows, PERFECT, "--frame", str(frame), "--within", "2", "--escape")
+    fit = [len(packet) <= frame for packet in escapes]
+    assert said == f"node: 4 windows, 0 refused\nnode: {4 - sum(fit)} over the bound, {sum(fit)} escapes\n"
+    kinds = [open_packet(form, packet).kind is PacketKind.ESCAPE for packet in packets_in(a_node.packets)]
+    assert kinds == fit
 
 
 class Sampler(ctypes.Structure):

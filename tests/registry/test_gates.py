@@ -43,6 +43,20 @@ def test_good_figures_pass_every_gate() -> None:
         "accuracy_loss.rate2"]
 
 
+@pytest.mark.parametrize(("remarks", "wrong"), [
+    ({"makes_remarks": True, "least_correlation": 0.995, "largest_deviation": 0.06}, []),
+    ({"makes_remarks": True, "least_correlation": 0.98, "largest_deviation": 0.06}, ["estimate_correlation"]),
+    ({"makes_remarks": True, "least_correlation": 0.995, "largest_deviation": 0.2}, ["estimate_deviation"]),
+    ({"makes_remarks": True}, ["estimate_correlation", "estimate_deviation"]),
+    ({"makes_remarks": False}, []),
+])
+def test_remarks_must_be_near_the_truth_where_there_are_any(remarks: dict[str, Any], wrong: list[str]) -> None:
+    limits = LIMITS.model_copy(update={"least_estimate_correlation": 0.99, "largest_estimate_deviation": 0.1})
+    verdicts = judge(Measurements({**metrics(), "remarks": remarks}), limits, RATES, None)
+    assert [verdict.name for verdict in verdicts if not verdict.passed] == wrong
+    assert len(verdicts) == (13 if remarks["makes_remarks"] else 11)
+
+
 ERROR = "rate_distortion.splits.validation.edgecodec.1.error_percent"
 
 

@@ -15,7 +15,7 @@ from edgecodec.simulators.transcript import (
     parse_transcript,
 )
 
-FIXED_LENGTH, CODED = PacketKind
+FIXED_LENGTH, CODED, _ = PacketKind
 TEXT = """\
 GVSOC says something first
 model 0123456789abcdef workers 8

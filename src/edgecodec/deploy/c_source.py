@@ -54,6 +54,7 @@ def generated_sources(codec: ExportedCodec, plan: MemoryPlan) -> dict[str, str]:
             "codec_model.h", codec=codec, plan=plan, blobs=blobs, indices=index_count(codec),
             coded_stages=0 if coded is None else len(coded.stages),
             packet_bytes=form.packet_bytes_max(form.rates[-1]), remarks_bytes=form.remarks_bytes_max,
+            escape_bytes=form.escape_bytes_max,
             string_literal=_string_literal),
         "src/arithmetic.h": arithmetic_header(codec.arithmetic),
         "src/codec_network.c": network_source(codec, plan),

@@ -242,6 +242,7 @@ def _monitor(codec: Codec, layers: list[Layer], calibration: Calibration) -> Mon
     return Monitor(
         by_name["decimate"].output,
         View(by_bin.buffer, encoder.time_transform.out_features - 1, by_bin.channels, by_bin.channels), coefficients,
+        by_name["time_transform"].output,
         calibration.inside, calibration.central, calibration.most_faulty,
         np.array([calibration.longest_run, calibration.margin], np.float32),
         **{name: values.astype(np.float32) for name, values in calibration.channels.items()},

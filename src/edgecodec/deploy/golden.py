@@ -12,9 +12,10 @@ from edgecodec.deploy.oracle import Encoding, Quantized, fnv1a
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.monitor import Remarks
 from edgecodec.packets.network import ExportedCodec
-from edgecodec.packets.packet import PacketFormat, pack
+from edgecodec.packets.packet import PacketFormat, pack, pack_escape
 
 RATES_MAX, CHANNELS_MAX = 16, 1024  # EC_RATES_MAX, EC_CHANNELS_MAX
+ESCAPE_BOUND = 3.0  # per cent, of the escapes that are verified
 
 
 def expected_transcript(codec: ExportedCodec, encoding: Encoding) -> str:
@@ -29,8 +30,12 @@ def expected_transcript(codec: ExportedCodec, encoding: Encoding) -> str:
         for kind, quantized in encoding.quantized.items():
             packed = packets(codec, encoding, window, kind)
             remarks = [] if codec.monitor is None else [_remarks_line(encoding.remarks[kind][window])]
-            lines += [kind.prefix(" ") + line
-                      for line in (*_quantizer_lines(quantized, window), *remarks, *_packet_lines(packed, window))]
+            lines += [kind.prefix(" ") + line for line in (
+                *_quantizer_lines(quantized, window), *remarks, *_packet_lines("pack", packed))]
+            if kind is PacketKind.FIXED_LENGTH and encoding.escapable is not None:
+                lines.append(_escape_line(escape_of(codec, encoding, window, ESCAPE_BOUND)))
+            if window == 0:
+                lines += [kind.prefix(" ") + line for line in _packet_lines("chain", packed)]
     return "\n".join([*lines, "done"]) + "\n"
 
 
@@ -41,15 +46,26 @@ def packets(codec: ExportedCodec, encoding: Encoding, window: int, kind: PacketK
     return {rate: pack(form, rate, window & 0xFFFF, indices, kind, remarks) for rate in form.rates}
 
 
+def escape_of(codec: ExportedCodec, encoding: Encoding, window: int, bound: float) -> bytes:
+    """The escape of one window within ``bound`` per cent, of a codec with a monitor."""
+    assert encoding.escapable is not None
+    remarks = encoding.remarks[PacketKind.FIXED_LENGTH][window]
+    return pack_escape(PacketFormat.of(codec), window & 0xFFFF, encoding.escapable.bins[window],
+                       float(encoding.escapable.of_one_percent[window]), bound, remarks)
+
+
 def _layer_lines(encoding: Encoding, window: int) -> Iterator[str]:
     for step, (name, outputs) in enumerate(encoding.layers.items()):
         yield f"layer {step} {name} hash {fnv1a(outputs[window])} cycles 0"
 
 
-def _packet_lines(packets: dict[int, bytes], window: int) -> Iterator[str]:
-    for what in ("pack", "chain") if window == 0 else ("pack",):
-        for rate, packet in packets.items():
-            yield f"{what} {rate} hash {fnv1a(np.frombuffer(packet, np.uint8))} cycles 0"
+def _packet_lines(what: str, packets: dict[int, bytes]) -> Iterator[str]:
+    for rate, packet in packets.items():
+        yield f"{what} {rate} hash {fnv1a(np.frombuffer(packet, np.uint8))} cycles 0"
+
+
+def _escape_line(packet: bytes) -> str:
+    return f"escape {len(packet)} hash {fnv1a(np.frombuffer(packet, np.uint8))} cycles 0"
 
 
 def _remarks_line(remarks: Remarks) -> str:

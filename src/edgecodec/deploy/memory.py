@@ -33,7 +33,7 @@ CONTROL_BYTES = 4 * WORKERS_MAX  # ec_control
 REGIMES_MAX = 16  # EC_REGIMES_MAX
 CHOICE_BYTES = 4 * (1 + REGIMES_MAX)  # ec_choice
 BLOB_HEADER_BYTES = 44  # ec_blob
-SCREENED_BYTES = 12  # ec_screened
+SCREENED_BYTES = 16  # ec_screened
 # What is fetched comes in blocks of at most so many bytes: of these, the most that fit.
 FETCH_BYTES = (32768, 16384, 8192, 4096, 2048, 1024)
 CLUSTER_CORES = 8  # where it can be, a block has a multiple of so many items: no core is idle
@@ -237,10 +237,12 @@ def _lives(codec: ExportedCodec, fetches: Mapping[str, Fetch]) -> Iterator[Block
     quantizer_step = len(codec.layers)
     used: dict[str, list[int]] = {codec.quantizer.latent.buffer: [quantizer_step]}
     if codec.monitor is not None:  # it looks at them once the layers are done
-        used |= {view.buffer: [quantizer_step] for view in (codec.monitor.bins, codec.monitor.coefficients)}
+        looked_at = (codec.monitor.bins, codec.monitor.coefficients, codec.monitor.spectrum)
+        used |= {view.buffer: [quantizer_step] for view in looked_at}
         yield Block("monitor_screened", 0, SCREENED_BYTES * codec.channels, 0, quantizer_step)
         energies = codec.monitor.bins.rows + codec.monitor.coefficients.channels
         yield Block("monitor_energies", 0, 4 * energies, quantizer_step, quantizer_step)
+        yield Block("escape_distances", 0, 2 * codec.channels, quantizer_step, quantizer_step)
     for step, layer in enumerate(codec.layers):
         for view in layer.views:
             used.setdefault(view.buffer, []).append(step)

@@ -22,8 +22,17 @@ class Screened:
 
     margin: float
     faulty: NDArray[np.bool_]  # [n, channels]
+    inverse: Single  # [n, channels], of the magnitude
     share: Single  # [n, channels], over the magnitude
     power: Single  # [n, channels]
+
+
+@dataclass(frozen=True)
+class Escapable:
+    """What escapes of n windows are made of."""
+
+    bins: Half  # [n, channels, bins]
+    of_one_percent: Single  # [n], the squared error that a bound of one per cent allows
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,7 @@ class Watched:
 
     screened: Screened
     latent: Single  # [n], the energy that the latent leaves out
+    escapable: Escapable
 
 
 def screen(monitor: Monitor, rows: Half) -> Screened:
@@ -59,7 +69,8 @@ def screen(monitor: Monitor, rows: Half) -> Screened:
     central = np.abs(values[..., slice(*monitor.central)].astype(np.float32) * monitor.gain[:, None]
                      + monitor.zero[:, None])
     root = inverse_root(in_order(central))
-    screened = Screened(monitor.margin, faulty, monitor.share * (root * root),
+    inverse = root * root
+    screened = Screened(monitor.margin, faulty, inverse, monitor.share * inverse,
                         monitor.inverse_power * in_order(central * central))
     for window in np.flatnonzero(faulty.any(axis=1)):
         _fill(monitor, values[window], np.flatnonzero(faulty[window]))
@@ -75,6 +86,16 @@ def largest_drift(samples: Single) -> Single:
         drift = drift + (samples[..., number] - mean)
         farthest = np.maximum(farthest, np.abs(drift))
     return farthest
+
+
+def error_of_one_percent(monitor: Monitor, samples: int, screened: Screened) -> Single:
+    """What one per cent allows the escapes of n windows of ``samples`` samples: [n]. NaN where a channel is zero, of
+    which there is no per cent."""
+    healthy = ~screened.faulty
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = in_order(np.where(healthy, screened.inverse * screened.inverse, np.float32(0)))
+        reach = healthy.sum(axis=1).astype(np.float32) * inverse_root(squares)
+        return np.asarray(np.float32(monitor.escape_factor(samples)) * (reach * reach), np.float32)
 
 
 def latent_energy(monitor: Monitor, bins: Half, coefficients: Half) -> Single:

@@ -13,7 +13,15 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.deploy.monitor_oracle import Screened, Watched, latent_energy, remark, screen
+from edgecodec.deploy.monitor_oracle import (
+    Escapable,
+    Screened,
+    Watched,
+    error_of_one_percent,
+    latent_energy,
+    remark,
+    screen,
+)
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.indices import Indices
 from edgecodec.packets.kind import PacketKind
@@ -54,6 +62,7 @@ class Encoding:
     latent: Half  # [n, regimes * tokens, dimension], before any stage
     quantized: Mapping[PacketKind, Quantized]
     remarks: Mapping[PacketKind, Remarks]  # empty if the codec has no monitor
+    escapable: Escapable | None  # None if the codec has no monitor
 
     def indices(self, kind: PacketKind = PacketKind.FIXED_LENGTH) -> Indices:
         """What packets of ``kind`` hold, which the codec must have."""
@@ -71,7 +80,7 @@ def encode(codec: ExportedCodec, windows: Single) -> Encoding:
     quantized = {kind: quantize(quantizer, latent, codec.arithmetic) for kind, quantizer in codec.quantizers.items()}
     remarks = {} if watched is None else {
         kind: remark(codec.quantizers[kind].estimate, watched, found) for kind, found in quantized.items()}
-    return Encoding(layers, latent, quantized, remarks)
+    return Encoding(layers, latent, quantized, remarks, None if watched is None else watched.escapable)
 
 
 def quantize(quantizer: Quantizer, latent: Half, arithmetic: Arithmetic = "dotpex") -> Quantized:
@@ -154,8 +163,11 @@ def _encode(codec: ExportedCodec, windows: Single) -> tuple[dict[str, Half], Hal
         _check_range(outputs[codec.layers[0].name], latent)
         return outputs, latent, None
     _check_range(latent, latent)
-    bins, coefficients = memory[codec.monitor.bins], memory[codec.monitor.coefficients][:, 0]
-    return outputs, latent, Watched(screened, latent_energy(codec.monitor, bins, coefficients))
+    monitor = codec.monitor
+    bins, coefficients = memory[monitor.bins], memory[monitor.coefficients][:, 0]
+    escapable = Escapable(memory[monitor.spectrum][:, : codec.channels, : monitor.spectrum_bins],
+                          error_of_one_percent(monitor, codec.samples, screened))
+    return outputs, latent, Watched(screened, latent_energy(monitor, bins, coefficients), escapable)
 
 
 def _check_windows(codec: ExportedCodec, windows: Single) -> None:

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets import escape
+from edgecodec.packets.cosines import cosines
 from edgecodec.packets.indices import Indices
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.packet import PacketFormat, SealedPacket, open_packet
@@ -26,7 +28,7 @@ class DecodedWindows:
     """What n packets held, in their order."""
 
     windows: NDArray[np.float32]  # [n, channels, samples]
-    rate: NDArray[np.int32]  # [n]
+    rate: NDArray[np.int32]  # [n], 0 of an escape
     sequence: NDArray[np.int64]  # [n]
     estimated_error: NDArray[np.float32]  # [n], per cent, at most; NaN where the node did not say
     unlike_training: NDArray[np.bool_]  # [n], as the node said
@@ -44,9 +46,26 @@ class _Alike:
 
 
 @dataclass(frozen=True, eq=False)
+class _Escape:
+    """What one escape holds."""
+
+    number: int
+    packet: SealedPacket
+    bins: NDArray[np.float32]  # [channels, bins]
+
+
+@dataclass(frozen=True, eq=False)
 class _Reading:
     alike: tuple[_Alike, ...]
+    escapes: tuple[_Escape, ...]
     flaws: Mapping[int, str]  # of the packets that cannot be decoded, by number
+
+    @property
+    def packets(self) -> Iterator[tuple[int, SealedPacket]]:
+        """Those that can, with their numbers."""
+        for alike in self.alike:
+            yield from zip(alike.numbers, alike.packets, strict=True)
+        yield from ((each.number, each.packet) for each in self.escapes)
 
 
 class PacketDecoder:
@@ -56,6 +75,7 @@ class PacketDecoder:
         self.receiver = receiver
         self.codec = receiver.codec
         self.form = PacketFormat.of(receiver.codec)
+        self._cosines = cosines(self.form.spectrum_bins, self.codec.samples) if self.form.spectrum_bins else None
 
     @classmethod
     def open(cls, receiver: Path, float16: Path, threads: int = 1) -> PacketDecoder:
@@ -84,12 +104,13 @@ class PacketDecoder:
         for alike in reading.alike:
             which = list(alike.numbers)
             windows[which] = self.receiver.rebuild(self.codec.quantizers[alike.kind], alike.indices)
-            rate[which] = [packet.rate for packet in alike.packets]
-            sequence[which] = [packet.sequence for packet in alike.packets]
-            for number, packet in zip(alike.numbers, alike.packets, strict=True):
-                if packet.said is not None:
-                    estimated[number], unlike[number] = packet.said.error_percent, packet.said.unlike
-                    faulty[number] = packet.said.faulty
+        for each in reading.escapes:
+            windows[each.number] = self._samples_of(each.bins)
+        for number, packet in reading.packets:
+            rate[number], sequence[number] = packet.rate, packet.sequence
+            if packet.said is not None:
+                estimated[number], unlike[number] = packet.said.error_percent, packet.said.unlike
+                faulty[number] = packet.said.faulty
         windows[faulty] = np.nan  # no invention in place of what a sensor did not measure
         return DecodedWindows(windows, rate, sequence, estimated, unlike, faulty)
 
@@ -108,17 +129,29 @@ class PacketDecoder:
             yield self.decode(batch, number)
             number += len(batch)
 
+    def _samples_of(self, bins: NDArray[np.float32]) -> NDArray[np.float32]:
+        """One window [channels, samples], by itself: a product of several may add up in another order."""
+        assert self._cosines is not None, "checked when the packet was opened"
+        offset, scale = (of_channels[:, np.newaxis] for of_channels in self.codec.normalization)
+        window: NDArray[np.float32] = (bins @ self._cosines) / scale + offset
+        return window
+
     def _read(self, packets: Sequence[bytes | None]) -> _Reading:
         flaws: dict[int, str] = {}
         opened: dict[tuple[PacketKind, int], dict[int, SealedPacket]] = defaultdict(dict)
+        escapes: list[_Escape] = []
         for number, packet in enumerate(packets):
             try:
                 sealed = open_packet(self.form, _bytes_of(packet))
-                opened[sealed.kind, sealed.rate][number] = sealed
+                if sealed.kind is PacketKind.ESCAPE:
+                    bins = escape.decode(sealed.payload, self.codec.channels, self.form.spectrum_bins)
+                    escapes.append(_Escape(number, sealed, bins))
+                else:
+                    opened[sealed.kind, sealed.rate][number] = sealed
             except EdgeCodecError as error:
                 flaws[number] = _flaw(error)
         alike = tuple(each for sealed in opened.values() for each in self._read_alike(sealed, flaws))
-        return _Reading(alike, dict(sorted(flaws.items())))
+        return _Reading(alike, tuple(escapes), dict(sorted(flaws.items())))
 
     def _read_alike(self, sealed: Mapping[int, SealedPacket], flaws: dict[int, str]) -> Iterator[_Alike]:
         """``sealed`` are of one kind and rate, by number. They are read all at once, which is many times faster than

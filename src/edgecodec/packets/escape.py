@@ -57,17 +57,22 @@ def decode(payload: bytes, channels: int, bins: int) -> NDArray[np.float32]:
     Raises:
         EdgeCodecError: no window of that shape has such a payload.
     """
-    longest = 1 + 2 * channels * bins
-    if payload and payload[0] == AS_THEY_ARE and len(payload) == longest:
+    most = longest(channels, bins)
+    if payload and payload[0] == AS_THEY_ARE and len(payload) == most:
         values = np.frombuffer(payload, "<f2", offset=1).reshape(channels, bins).astype(np.float32)
         if np.isfinite(values).all():
             return values
-    elif payload and 1 <= payload[0] <= _STEPS and len(payload) < longest:
+    elif payload and 1 <= payload[0] <= _STEPS and len(payload) < most:
         integers = decode_integers(payload, bins, channels)
         if integers is not None and np.abs(integers).max() < _INTEGER_MAX:
             return integers.T.astype(np.float32) * _step(payload[0])
     raise EdgeCodecError(f"escape payload: no window of {channels} channels and {bins} bins has these {len(payload)} "
                          "bytes; they are damaged, or the sender is faulty; leave them out")
+
+
+def longest(channels: int, bins: int) -> int:
+    """Bytes that are enough for the payload of any window."""
+    return 1 + 2 * channels * bins
 
 
 def _step(code: int) -> np.float32:

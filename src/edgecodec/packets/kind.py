@@ -1,4 +1,4 @@
-"""The kinds of packets: how a payload holds what a window is quantized to."""
+"""The kinds of packets: what a payload holds of a window."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ class PacketKind(IntEnum):
 
     FIXED_LENGTH = 1
     CODED = 2
+    ESCAPE = 3  # has no quantizer, and no rate: all the window's cosine bins, within a bound
 
     @property
     def label(self) -> str:

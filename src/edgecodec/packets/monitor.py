@@ -29,6 +29,19 @@ and in per cent of the magnitude, as :mod:`edgecodec.metrics` defines it, over t
 **Likeness.** ``unlike = max(latent * familiar[regime, 0], quantizer at the lowest rate * familiar[regime, 1])``; beyond
 1 the window is unlike those of the training.
 
+**Escapes.** A window's cosine bins may all be sent (:mod:`edgecodec.packets.escape`), within ``bound`` per cent of the
+magnitude. Their squared errors may then add up to
+
+    inverse    = 1 / magnitude, of each channel that is not faulty
+    reach      = number of these channels / root(sum over them of inverse^2)
+    one        = factor * reach^2, the squared error of one per cent
+    allowed    = bound^2 * one
+
+with the factor of :meth:`Monitor.escape_factor`. This keeps the bound whatever the window: cosines are orthonormal, so
+that the squared error of a channel's bins is that of its samples, and the central ones have no more of it. By
+Cauchy-Schwarz neither the mean over a channel's samples nor that over the channels can be larger than what ``allowed``
+gives. The bound is on what the node's own filter passes: what lies above its band is no part of it.
+
 All of it is float32, every operation rounded, sums in order from zero. Quotients and roots go by
 :func:`inverse_root`, which is made of products and sums alone, so that every core gives the same bits.
 """
@@ -42,6 +55,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecodec.metrics import central
+
 if TYPE_CHECKING:
     from edgecodec.packets.network import View
 
@@ -50,6 +65,7 @@ Single = NDArray[np.float32]
 PASSES = 8  # over several faulty channels
 LEAST_SQUARED = 1e-9
 NEWTON_STEPS = 4  # of inverse_root: from 3 % down to the last bits of float32
+KEPT = 0.999  # of the squared error that an escape may have: the rest is for what float32 rounds
 CODES = 64  # of an estimated error in a packet
 OF_CHANNELS = ("lowest", "highest", "largest_step", "largest_drift", "smallest_span", "gain", "zero", "inverse_power",
                "share")
@@ -62,6 +78,7 @@ class Monitor:
     channels: View  # what the first layer, a filter, writes: [channels and padding, samples]
     bins: View  # the cosine bins, [bins without that of the means, channels]
     coefficients: View  # of the latent, one row
+    spectrum: View  # the cosine bins once more, [channels and padding, bins and padding]
     inside: tuple[int, int]  # of the first layer's samples, those whose taps all lie in the window: from, to before
     central: tuple[int, int]  # of the first layer's samples, those of the window's central part
     most_faulty: int  # channels; with more it is the window that is unusual
@@ -89,13 +106,23 @@ class Monitor:
         """What a bound needs over the estimate."""
         return float(self.limits[1])
 
+    @property
+    def spectrum_bins(self) -> int:
+        """Cosine bins of a channel, that of the mean included."""
+        return self.bins.rows + 1
+
+    def escape_factor(self, samples: int) -> float:
+        """Of the squared error that escapes may have; ``samples`` are those of a window."""
+        inner, (first, end) = central(samples), self.central
+        return float(np.float32(KEPT * (inner.stop - inner.start) / (100 * (end - first)) ** 2))
+
     def arrays(self) -> dict[str, Single]:
         """By name."""
         return {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
 
     def structure(self) -> dict[str, Any]:
         """Everything but the arrays, as JSON."""
-        views = {name: dict(vars(getattr(self, name))) for name in ("channels", "bins", "coefficients")}
+        views = {name: dict(vars(getattr(self, name))) for name in ("channels", "bins", "coefficients", "spectrum")}
         return {**views, "inside": list(self.inside), "central": list(self.central), "most_faulty": self.most_faulty}
 
 
@@ -144,6 +171,13 @@ def rate_within(remarks: Remarks, bound_percent: float, rate: int) -> int | None
     """The lowest of the rates 1 to ``rate`` at which one window keeps a bound, with the margin; or None."""
     kept = remarks.error_percent[:rate] * np.float32(remarks.margin) <= np.float32(bound_percent)
     return int(kept.argmax()) + 1 if kept.any() else None
+
+
+def allowed_error(of_one_percent: float, bound: float) -> float:
+    """The squared error that the bins of an escape within ``bound`` per cent may have. A bound below 0, or that is no
+    number, is 0."""
+    bound_32 = np.float32(bound if bound > 0 else 0)
+    return float(bound_32 * bound_32 * np.float32(of_one_percent))
 
 
 def error_edges() -> Single:

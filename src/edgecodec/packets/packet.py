@@ -2,7 +2,8 @@
 
 ::
 
-    byte 0        bit 7: there are remarks; kind (next three bits): 1 fixed-length, 2 coded; rate - 1 (low four bits)
+    byte 0        bit 7: there are remarks; kind (next three bits): 1 fixed-length, 2 coded, 3 escape; rate - 1 (low
+                  four bits; 0 in an escape, which has no rate)
     bytes 1..4    first four bytes of the model hash
     bytes 5, 6    sequence number, little-endian
     remarks       if there are any: the code of the estimated error (high six bits, :mod:`edgecodec.packets.monitor`);
@@ -12,6 +13,8 @@
                   whole byte. Those of the first stage tell the window's regime, all tokens the same
                   coded: the window's regime and words, arithmetically coded (:mod:`edgecodec.packets.entropy`); what
                   is not the one way to write a window is refused
+                  escape: all the window's cosine bins (:mod:`edgecodec.packets.escape`). The remarks, which are always
+                  there, tell the bound that they keep
     last 4 bytes  CRC-32 (IEEE 802.3, zlib.crc32) of everything before, little-endian
 
 The rate in the header and the model say how long a fixed-length packet is, so that a receiver sees at once when one
@@ -33,10 +36,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets import escape
 from edgecodec.packets.indices import Indices
 from edgecodec.packets.kind import PacketKind
-from edgecodec.packets.monitor import Remarks, error_code, error_edges
-from edgecodec.packets.network import ExportedCodec
+from edgecodec.packets.monitor import Remarks, allowed_error, error_code, error_edges
+from edgecodec.packets.network import ExportedCodec, Half
 from edgecodec.packets.payloads import PAYLOADS, FixedLengthPayloads, Payloads
 
 _HEADER = struct.Struct("<B4sH")
@@ -55,11 +59,14 @@ class PacketFormat:
     kinds: Mapping[PacketKind, Payloads]  # fixed-length packets, and what others the model has, all of the same rates
     channels: int
     makes_remarks: bool = False  # whether the model's nodes do, which each packet then carries
+    spectrum_bins: int = 0  # of every channel, in escapes; 0: the model has none
 
     @classmethod
     def of(cls, codec: ExportedCodec) -> PacketFormat:
         kinds = {kind: PAYLOADS[kind](quantizer) for kind, quantizer in codec.quantizers.items()}
-        return cls(codec.model_hash, kinds, codec.channels, codec.monitor is not None)
+        if codec.monitor is None:
+            return cls(codec.model_hash, kinds, codec.channels)
+        return cls(codec.model_hash, kinds, codec.channels, True, codec.monitor.spectrum_bins)
 
     @property
     def model_id(self) -> bytes:
@@ -93,8 +100,15 @@ class PacketFormat:
         return OVERHEAD_BYTES + self.makes_remarks + self.fixed_length.size(rate)
 
     def packet_bytes_max(self, rate: int) -> int:
-        """Bytes that are enough for a packet of any kind, whatever its remarks."""
+        """Bytes that are enough for a packet of any kind but an escape, whatever its remarks."""
         return OVERHEAD_BYTES + self.remarks_bytes_max + max(payloads.size(rate) for payloads in self.kinds.values())
+
+    @property
+    def escape_bytes_max(self) -> int:
+        """Bytes that are enough for any escape; 0 if the model has none."""
+        if not self.spectrum_bins:
+            return 0
+        return OVERHEAD_BYTES + self.remarks_bytes_max + escape.longest(self.channels, self.spectrum_bins)
 
     @property
     def remarks_bytes_max(self) -> int:
@@ -113,7 +127,7 @@ class Header:
 
     kind: int  # of PacketKind, or one that is not known here
     remarked: bool
-    rate: int
+    rate: int  # 0 of an escape
     model_id: bytes
     sequence: int
 
@@ -133,7 +147,7 @@ class SealedPacket:
 
     kind: PacketKind
     sequence: int
-    rate: int
+    rate: int  # 0 of an escape
     said: Said | None  # None: there are no remarks
     payload: bytes
 
@@ -164,26 +178,43 @@ def pack(form: PacketFormat, rate: int, sequence: int, indices: Indices,
         EdgeCodecError: no such rate or kind, a sequence number beyond 16 bits, too few stages, or an index without
             codeword.
     """
-    if not 0 <= sequence <= 0xFFFF:
-        raise EdgeCodecError(f"sequence number {sequence}: must be 0 to 65535; count modulo 65536")
     payloads = form.payloads(kind)
     stages, tokens = payloads.stages(rate), form.fixed_length.tokens
     if indices.words.ndim != 2 or indices.words.shape[0] < stages or indices.words.shape[1] != tokens:
         raise EdgeCodecError(f"indices: {list(indices.words.shape)}; rate {rate} needs [{stages}, {tokens}]")
     (payload,) = payloads.write(indices.sent(stages)[None])
     flag = 0 if remarks is None else _REMARKED
-    content = _HEADER.pack(flag | kind << 4 | rate - 1, form.model_id, sequence)
-    content += (b"" if remarks is None else _written(remarks, rate)) + payload
-    return content + _CHECKSUM.pack(zlib.crc32(content))
+    written = b"" if remarks is None else _written(remarks, float(remarks.error_percent[rate - 1]))
+    return _sealed(form, flag | kind << 4 | rate - 1, sequence, written + payload)
+
+
+def pack_escape(form: PacketFormat, sequence: int, bins: Half, of_one_percent: float, bound: float,
+                remarks: Remarks) -> bytes:
+    """The escape of one window, whose error is within ``bound`` per cent.
+
+    Args:
+        bins: [channels, bins]
+        of_one_percent: the squared error that one per cent allows (:mod:`edgecodec.packets.monitor`).
+
+    Raises:
+        EdgeCodecError: the model has no escapes, a sequence number beyond 16 bits, or a bin is not finite.
+    """
+    if not form.spectrum_bins:
+        raise EdgeCodecError("packet: escape, but the model has no such packets; send fixed-length ones")
+    bound = bound if bound > 0 else 0.0
+    payload = escape.encode(bins, allowed_error(of_one_percent, bound))
+    return _sealed(form, _REMARKED | PacketKind.ESCAPE << 4, sequence, _written(remarks, bound) + payload)
 
 
 def unpack(form: PacketFormat, data: bytes) -> Packet:
-    """Read a packet of any kind.
+    """Read a packet of indices.
 
     Raises:
-        EdgeCodecError: as :func:`open_packet`, or no window has this payload.
+        EdgeCodecError: as :func:`open_packet`, it is an escape, or no window has this payload.
     """
     sealed = open_packet(form, data)
+    if sealed.kind is PacketKind.ESCAPE:
+        raise EdgeCodecError("packet: an escape, which holds no indices; decode it to a window")
     (indices,) = form.payloads(sealed.kind).read(sealed.rate, [sealed.payload])
     return Packet(sealed.sequence, sealed.rate, indices, sealed.kind, sealed.said)
 
@@ -202,12 +233,12 @@ def open_packet(form: PacketFormat, data: bytes) -> SealedPacket:
         raise EdgeCodecError(f"packet: of model {header.model_id.hex()}, but the decoder is model "
                              f"{form.model_id.hex()}; decode with the bundle that the node was given")
     kind = PacketKind(header.kind)
-    payloads = form.payloads(kind)
+    if kind is PacketKind.ESCAPE:
+        _check_escape(form, header)
     content = data[_HEADER.size : -_CHECKSUM.size]
     said, behind = _read_remarks(content, form) if header.remarked else (None, 0)
-    size = OVERHEAD_BYTES + behind + payloads.size(header.rate)
-    if payloads.always_full and len(data) != size:
-        raise EdgeCodecError(f"packet: {len(data)} bytes where rate {header.rate} has {size}")
+    if kind is not PacketKind.ESCAPE:
+        _check_size(form.payloads(kind), header.rate, len(data), OVERHEAD_BYTES + behind)
     return SealedPacket(kind, header.sequence, header.rate, said, content[behind:])
 
 
@@ -224,14 +255,36 @@ def read_header(data: bytes) -> Header:
         raise EdgeCodecError(f"packet: damaged or cut short, the checksum does not match its {len(data)} bytes; "
                              "leave it out")
     first, model_id, sequence = _HEADER.unpack_from(content)
-    return Header(first >> 4 & 7, bool(first & _REMARKED), (first & 15) + 1, model_id, sequence)
+    kind = first >> 4 & 7
+    return Header(kind, bool(first & _REMARKED), (first & 15) + (kind != PacketKind.ESCAPE), model_id, sequence)
 
 
-def _written(remarks: Remarks, rate: int) -> bytes:
-    """One window's remarks, as they are in a packet of rate ``rate``."""
+def _check_escape(form: PacketFormat, header: Header) -> None:
+    if not form.spectrum_bins:
+        raise EdgeCodecError("packet: escape, but the model has no such packets; the sender is faulty")
+    if header.rate or not header.remarked:
+        raise EdgeCodecError("packet: an escape of a rate, or without remarks; the sender is faulty")
+
+
+def _check_size(payloads: Payloads, rate: int, found: int, before: int) -> None:
+    """Of ``found`` bytes, ``before`` are not of the payload."""
+    size = before + payloads.size(rate)
+    if payloads.always_full and found != size:
+        raise EdgeCodecError(f"packet: {found} bytes where rate {rate} has {size}")
+
+
+def _sealed(form: PacketFormat, first: int, sequence: int, content: bytes) -> bytes:
+    """The packet of ``content``, which is its remarks and its payload."""
+    if not 0 <= sequence <= 0xFFFF:
+        raise EdgeCodecError(f"sequence number {sequence}: must be 0 to 65535; count modulo 65536")
+    content = _HEADER.pack(first, form.model_id, sequence) + content
+    return content + _CHECKSUM.pack(zlib.crc32(content))
+
+
+def _written(remarks: Remarks, error_percent: float) -> bytes:
+    """One window's remarks, as they are in a packet of that error."""
     faulty = bool(remarks.faulty.any())
-    code = error_code(float(remarks.error_percent[rate - 1]))
-    first = code << 2 | _UNLIKE * bool(remarks.unlike > 1) | _FAULTY * faulty
+    first = error_code(error_percent) << 2 | _UNLIKE * bool(remarks.unlike > 1) | _FAULTY * faulty
     return bytes([first]) + (np.packbits(remarks.faulty, bitorder="little").tobytes() if faulty else b"")
 
 

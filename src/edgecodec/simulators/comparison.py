@@ -12,6 +12,7 @@ from edgecodec.packets.network import ExportedCodec, Single
 from edgecodec.simulators.transcript import (
     ChainRecord,
     ChoiceRecord,
+    EscapeRecord,
     LayerRecord,
     Record,
     RemarksRecord,
@@ -24,7 +25,7 @@ from edgecodec.simulators.transcript import (
 @dataclass(frozen=True)
 class Difference:
     window: int | None  # None: before any window
-    place: str  # "layer 3 (unit_wide)", "stage 0", "choice of the regime", "coded packet at rate 2", "chain at rate 2"
+    place: str  # "layer 3 (unit_wide)", "stage 0", "choice of the regime", "coded packet at rate 2", "escape"
     expected: str
     actual: str
 
@@ -36,7 +37,7 @@ class Difference:
 @dataclass(frozen=True)
 class Comparison:
     windows: int
-    results: int  # layers, stages, choices, remarks, packets and whole chains that were compared
+    results: int  # layers, stages, choices, remarks, packets, escapes and whole chains that were compared
     first_difference: Difference | None
 
     @property
@@ -67,6 +68,8 @@ def _differences(expected: Transcript, actual: Transcript) -> Iterator[Differenc
 def _place(record: Record) -> str:
     if isinstance(record, LayerRecord):
         return f"layer {record.step} ({record.name})"
+    if isinstance(record, EscapeRecord):
+        return "escape"
     kind = record.kind.prefix(" ")
     if isinstance(record, ChoiceRecord):
         return f"choice of the {kind}regime"
@@ -87,6 +90,8 @@ def _text(record: Record | None) -> str:
         return "nothing"
     if isinstance(record, ChoiceRecord):
         return f"regime {record.regime} of energies {record.hash}"
+    if isinstance(record, EscapeRecord):
+        return f"{record.bytes} bytes, {record.hash}"
     if isinstance(record, StageRecord) and len(record.indices) <= 16:
         return f"indices {' '.join(str(index) for index in record.indices)}"
     return record.hash

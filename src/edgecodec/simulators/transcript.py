@@ -10,6 +10,7 @@ One record a line, integers in decimal, hashes as 16 hex digits::
     regime <r> hash <of the regimes' energies> cycles <n>
     remarks <faulty channels> hash <of the remarks> cycles 0
     pack <rate> hash <of the packet> cycles <n>
+    escape <bytes> hash <of the packet> cycles <n>
     coded <a line of stage, indices, regime or pack, as above>
     stack <bytes>
     done
@@ -78,6 +79,15 @@ class PackRecord:
 
 
 @dataclass(frozen=True)
+class EscapeRecord:
+    """The escape of a window, within the bound that the verification program knows."""
+
+    bytes: int
+    hash: str
+    cycles: int
+
+
+@dataclass(frozen=True)
 class ChainRecord:
     """From the window to the packet at one rate, without an observer between the steps."""
 
@@ -88,7 +98,7 @@ class ChainRecord:
 
 
 KindRecord = StageRecord | ChoiceRecord | RemarksRecord | PackRecord | ChainRecord
-Record = LayerRecord | KindRecord
+Record = LayerRecord | EscapeRecord | KindRecord
 _Kind = TypeVar("_Kind", bound=KindRecord)
 
 
@@ -122,8 +132,8 @@ class Transcript:
 _NUMBERED: Mapping[str, type[ChoiceRecord | RemarksRecord | PackRecord | ChainRecord]] = {
     "regime": ChoiceRecord, "remarks": RemarksRecord, "pack": PackRecord, "chain": ChainRecord}
 _OF_A_KIND = {"stage", "indices", *_NUMBERED}
-_KEYWORDS = {"model", "window", "layer", "stack", "done", *_OF_A_KIND}
-_KINDS = {kind.label: kind for kind in PacketKind if kind.prefix(" ")}  # by what lines begin with
+_KEYWORDS = {"model", "window", "layer", "escape", "stack", "done", *_OF_A_KIND}
+_KINDS = {PacketKind.CODED.label: PacketKind.CODED}  # by what lines begin with
 
 
 @dataclass
@@ -162,6 +172,8 @@ class _Reader:
                 self.stage = None
             case "regime" | "remarks" | "pack" | "chain", number, "hash", digest, "cycles", cycles:
                 self.records.append(_NUMBERED[keyword](int(number), digest, int(cycles), kind))
+            case "escape", size, "hash", digest, "cycles", cycles:
+                self.records.append(EscapeRecord(int(size), digest, int(cycles)))
             case "stack", stack_bytes:
                 self.stack_bytes = int(stack_bytes)
             case ("done",):

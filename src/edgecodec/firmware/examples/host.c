@@ -1,4 +1,4 @@
-/* The node on a PC: node [--coded] [--frame BYTES] [--within PERCENT] STATES < SAMPLES > PACKETS
+/* The node on a PC: node [--coded] [--frame BYTES] [--within PERCENT] [--escape] STATES < SAMPLES > PACKETS
  *
  *     SAMPLES   float32 [n][EC_CHANNELS], as they come from the sensors
  *     STATES    a text: "<link margin, dB> <battery, %>" for every window; the last line holds for the rest
@@ -47,7 +47,7 @@ static int run(ec_node *node, const ec_node_board *board) {
     }
     fprintf(stderr, "node: %u windows, %" PRIu32 " refused\n", node->sampler.number, node->refused);
     if (board->bound_percent > 0.0f) {
-        fprintf(stderr, "node: %" PRIu32 " over the bound\n", node->over_bound);
+        fprintf(stderr, "node: %" PRIu32 " over the bound, %" PRIu32 " escapes\n", node->over_bound, node->escapes);
     }
     return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -55,7 +55,8 @@ static int run(ec_node *node, const ec_node_board *board) {
 int main(int argc, char **argv) {
     static ec_node node;
     stand_in radio = {NULL, {0, 0}};
-    ec_node_board board = {read_state, send_packet, &radio, EC_PACKET_BYTES, false, 0.0f};
+    static uint8_t escape[EC_LONGEST_PACKET_BYTES];
+    ec_node_board board = {read_state, send_packet, &radio, EC_LONGEST_PACKET_BYTES, false, 0.0f, NULL, 0};
     int next = 1;
     if (next < argc && strcmp(argv[next], "--coded") == 0) {
         board.any_length = true;
@@ -69,9 +70,14 @@ int main(int argc, char **argv) {
         board.bound_percent = strtof(argv[next + 1], NULL);
         next += 2;
     }
+    if (next < argc && strcmp(argv[next], "--escape") == 0) {
+        board.escape = escape;
+        board.escape_bytes = sizeof escape;
+        next++;
+    }
     radio.states = next + 1 == argc ? fopen(argv[next], "r") : NULL;
     if (radio.states == NULL) {
-        fputs("use: node [--coded] [--frame BYTES] STATES < SAMPLES > PACKETS\n", stderr);
+        fputs("use: node [--coded] [--frame BYTES] [--within PERCENT] [--escape] STATES < SAMPLES > PACKETS\n", stderr);
         return EXIT_FAILURE;
     }
     const int status = run(&node, &board);

@@ -7,21 +7,25 @@ ec_status ec_node_begin(ec_node *node, void *arena, size_t arena_bytes) {
     node->policy = ec_rate_policy_begin();
     node->refused = 0;
     node->over_bound = 0;
+    node->escapes = 0;
     return ec_init(&node->context, arena, arena_bytes, &codec_weights, &codec_codebooks);
 }
 
-/* The lowest rate that keeps the board's bound; `most` if none does, or there is no bound. */
-static uint32_t rate_within(ec_node *node, const ec_node_board *board, const ec_remarks *remarks, uint32_t most) {
-    uint32_t rate = most;
-    if (remarks != NULL && board->bound_percent > 0.0f &&
-        ec_rate_within(remarks, board->bound_percent, most, &rate) == EC_ERROR_BOUND) {
-        node->over_bound++; /* it is sent all the same, and its remarks say so */
-    }
-    return rate;
+typedef struct packet {
+    const uint8_t *at;
+    size_t bytes;
+} packet;
+
+/* Of the window that was just encoded. */
+static bool make_escape(const ec_node *node, const ec_node_board *board, uint16_t number, packet *made) {
+    const size_t capacity = board->escape_bytes < board->frame_bytes ? board->escape_bytes : board->frame_bytes;
+    made->at = board->escape;
+    return board->escape != NULL && ec_pack_escape(&node->context, board->bound_percent, number, &node->remarks,
+                                                   board->escape, capacity, &made->bytes) == EC_OK;
 }
 
 static ec_status make_packet(ec_node *node, const ec_node_board *board, ec_full_window window, uint32_t most,
-                             bool coded, size_t *bytes) {
+                             bool coded, packet *made) {
     ec_team team = ec_serial_team(); /* on several cores: see ports/ */
     uint16_t *indices = node->indices;
     ec_remarks *remarks = ec_model_info()->makes_remarks ? &node->remarks : NULL;
@@ -31,12 +35,21 @@ static ec_status make_packet(ec_node *node, const ec_node_board *board, ec_full_
     if (status != EC_OK) {
         return status;
     }
-    const uint32_t rate = rate_within(node, board, remarks, most);
+    uint32_t rate = most; /* or the lowest that keeps the bound */
+    if (remarks != NULL && board->bound_percent > 0.0f &&
+        ec_rate_within(remarks, board->bound_percent, most, &rate) == EC_ERROR_BOUND) {
+        if (make_escape(node, board, window.number, made)) {
+            node->escapes++;
+            return EC_OK;
+        }
+        node->over_bound++; /* it is sent all the same, and its remarks say so */
+    }
+    made->at = node->packet;
     if (coded) {
         return ec_pack_coded(&node->context, rate, window.number, indices, remarks, node->packet, sizeof node->packet,
-                             bytes);
+                             &made->bytes);
     }
-    return ec_pack(rate, window.number, indices, remarks, node->packet, sizeof node->packet, bytes);
+    return ec_pack(rate, window.number, indices, remarks, node->packet, sizeof node->packet, &made->bytes);
 }
 
 static void send_window(ec_node *node, const ec_node_board *board, ec_full_window window) {
@@ -46,9 +59,9 @@ static void send_window(ec_node *node, const ec_node_board *board, ec_full_windo
     }
     const size_t longest = ec_coded_packet_size(rate); /* 0 if the model has no coded packets */
     const bool coded = board->any_length && longest > 0 && longest + EC_REMARKS_BYTES <= board->frame_bytes;
-    size_t bytes;
-    if (make_packet(node, board, window, rate, coded, &bytes) == EC_OK && bytes <= board->frame_bytes) {
-        board->send(board->user, node->packet, bytes);
+    packet made;
+    if (make_packet(node, board, window, rate, coded, &made) == EC_OK && made.bytes <= board->frame_bytes) {
+        board->send(board->user, made.at, made.bytes);
     } else {
         node->refused++;
     }

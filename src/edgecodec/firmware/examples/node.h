@@ -33,13 +33,18 @@ typedef struct ec_node_board {
     /* The largest error that is wanted, in per cent of the channels' magnitude; 0: whatever the rate gives. Link and
      * battery say which rate is the highest that may be sent, the bound which of these is sent: the lowest that keeps it. */
     float bound_percent;
+    /* Room for an escape, which is sent where no such rate keeps the bound, if it fits here and into a frame; NULL: none
+     * is. EC_ESCAPE_PACKET_BYTES are enough for any window. */
+    uint8_t *escape;
+    size_t escape_bytes;
 } ec_node_board;
 
 typedef struct ec_node {
     ec_context context;
     ec_sampler sampler;
     ec_rate_policy policy;
-    uint32_t over_bound; /* windows that no allowed rate could hold */
+    uint32_t over_bound; /* windows that were sent beyond the bound: no allowed rate could hold them, nor an escape */
+    uint32_t escapes;    /* windows that only an escape could hold */
     uint32_t refused; /* windows without a packet: a broken sensor, as a rule, or a frame too small for any */
     ec_remarks remarks;
     uint16_t indices[EC_INDICES];

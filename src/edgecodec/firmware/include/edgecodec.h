@@ -15,7 +15,8 @@
  * Or, for a coded packet, which is shorter where the window is likely: ec_encode_coded and ec_pack_coded.
  *
  * The remarks tell the error that the receiver will see, at every rate, which channels are faulty, and whether the
- * window is unlike those that the codec was trained on. ec_rate_within chooses the lowest rate that keeps a bound.
+ * window is unlike those that the codec was trained on. ec_rate_within chooses the lowest rate that keeps a bound. Where
+ * none does, ec_pack_escape writes a packet that keeps it whatever the window; noise takes many bytes.
  *
  * No function allocates, keeps state outside the caller's objects, or traps on bad input: each returns a status.
  * Several contexts may be at work at once, each with its own arena.
@@ -147,6 +148,9 @@ size_t ec_packet_size(uint32_t rate);
  * coded packets. */
 size_t ec_coded_packet_size(uint32_t rate);
 
+/* Bytes that are enough for the escape of any window, 0 if the model makes no remarks. */
+size_t ec_escape_packet_size(void);
+
 /* Bytes that remarks add to a packet. */
 size_t ec_remarks_size(const ec_remarks *remarks);
 
@@ -182,6 +186,13 @@ ec_status ec_pack(uint32_t rate, uint16_t sequence, const uint16_t *indices, con
  * the context's codebooks. */
 ec_status ec_pack_coded(const ec_context *context, uint32_t rate, uint16_t sequence, const uint16_t *indices,
                         const ec_remarks *remarks, uint8_t *packet, size_t capacity, size_t *bytes);
+
+/* Writes an escape, and its length: all cosine bins of the window, as coarse as an error of `bound_percent` allows. The
+ * bound is kept by construction, on the mean error of the channels that are not faulty, of what the model's filter lets
+ * through of the window. To be called right after ec_encode or ec_encode_coded of this window, whose `remarks` these are:
+ * the bins lie in the arena. EC_ERROR_REMARKS if the model makes none. */
+ec_status ec_pack_escape(const ec_context *context, float bound_percent, uint16_t sequence, const ec_remarks *remarks,
+                         uint8_t *packet, size_t capacity, size_t *bytes);
 
 #ifdef __cplusplus
 }

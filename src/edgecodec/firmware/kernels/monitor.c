@@ -99,8 +99,10 @@ static ec_screened screen(const ec_monitor *monitor, const ec_limits *limits, co
         squares = squares + value * value;
     }
     const float root = inverse_root(sum);
+    const float inverse = root * root;
     const ec_screened found = {
-        .share = expected->share * (root * root),
+        .inverse = inverse,
+        .share = expected->share * inverse,
         .power = expected->inverse_power * squares,
         .verdict = !is_finite(monitor, samples)                       ? EC_NOT_FINITE
                    : is_expected(monitor, limits, expected, samples) ? EC_HEALTHY
@@ -214,7 +216,7 @@ static float latent_energy(const ec_worker *worker, const ec_monitor *monitor) {
 static ec_screened gather_channels(const ec_worker *worker, const ec_monitor *monitor, ec_remarks *remarks) {
     const uint32_t channels = ec_codec_network.model.channels;
     const ec_screened *screened = screened_of(worker, monitor);
-    ec_screened all = {0.0f, 0.0f, EC_HEALTHY};
+    ec_screened all = {0.0f, 0.0f, 0.0f, EC_HEALTHY};
     remarks->faulty_channels = 0;
     for (uint32_t i = 0; i < sizeof remarks->faulty; i++) {
         remarks->faulty[i] = 0;
@@ -264,6 +266,21 @@ void ec_make_remarks(const ec_worker *worker, const ec_monitor *monitor, const e
         estimate(worker, monitor, quantizer, rate, regime, remarks);
     }
     ec_wait_for_all(worker);
+}
+
+float ec_allowed_error(const uint8_t *arena, const ec_monitor *monitor, float bound_percent) {
+    const ec_screened *screened = (const ec_screened *)(const void *)(arena + monitor->screened);
+    uint32_t healthy = 0;
+    float squares = 0.0f;
+    for (uint32_t channel = 0; channel < ec_codec_network.model.channels; channel++) {
+        if (screened[channel].verdict == EC_HEALTHY) {
+            squares = squares + screened[channel].inverse * screened[channel].inverse;
+            healthy++;
+        }
+    }
+    const float reach = (float)healthy * inverse_root(squares);
+    const float of_one_percent = monitor->escape_factor * (reach * reach);
+    return bound_percent * bound_percent * of_one_percent;
 }
 
 ec_status ec_rate_within(const ec_remarks *remarks, float bound_percent, uint32_t rate, uint32_t *within) {

@@ -6,12 +6,13 @@
 
 /* What was found of a channel. */
 typedef struct ec_screened {
+    float inverse; /* of the magnitude */
     float share; /* of the error, per root of the squared error */
     float power;
     uint32_t verdict; /* EC_HEALTHY, or why the channel is faulty */
 } ec_screened;
 
-_Static_assert(sizeof(ec_screened) == 12, "what the memory planner counts");
+_Static_assert(sizeof(ec_screened) == 16, "what the memory planner counts");
 
 #define EC_HEALTHY 0u
 #define EC_UNEXPECTED 1u /* values that no sound sensor gives */
@@ -27,5 +28,9 @@ void ec_measure_latent(const ec_worker *worker, const ec_monitor *monitor);
 /* Worker 0 fills `remarks`, up to `rate`, for a window that was quantized in `regime`. Ends with a barrier. */
 void ec_make_remarks(const ec_worker *worker, const ec_monitor *monitor, const ec_quantizer *quantizer, uint32_t rate,
                      uint32_t regime, ec_remarks *remarks);
+
+/* The squared error that all bins of an escape may have together, so that the error is at most `bound_percent`: of the
+ * window whose channels were screened last in this arena. */
+float ec_allowed_error(const uint8_t *arena, const ec_monitor *monitor, float bound_percent);
 
 #endif

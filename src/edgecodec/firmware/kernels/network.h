@@ -172,6 +172,7 @@ typedef struct ec_monitor {
     ec_view channels;     /* the first layer's output */
     ec_view bins;         /* cosine bins, without that of the means */
     ec_view coefficients; /* of the latent, one row */
+    ec_view spectrum;     /* cosine bins, with that of the mean and padding: a row for each channel */
     uint32_t samples;     /* of a channel in `channels` */
     uint32_t inside_first; /* samples whose taps all lie in the window */
     uint32_t inside_end;
@@ -184,6 +185,8 @@ typedef struct ec_monitor {
     uint32_t kept;        /* in the weights: ec_kept [coefficients] */
     uint32_t screened;    /* scratch: ec_screened [channels of the window] */
     uint32_t energies;    /* scratch: float [bins], then [coefficients] */
+    uint32_t distances;   /* scratch: uint16_t [channels of the window], for the coder of escapes */
+    float escape_factor;  /* of the squared error that escapes may have */
     const float *error_edges; /* [EC_ERROR_CODES - 1] */
 } ec_monitor;
 

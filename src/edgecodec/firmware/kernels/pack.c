@@ -1,6 +1,7 @@
-/* Indices to a packet:
+/* Indices, or all of a window's cosine bins, to a packet:
  *
- *     byte 0        bit 7: there are remarks; kind (next three bits): 1 fixed-length, 2 coded; rate - 1 (low four bits)
+ *     byte 0        bit 7: there are remarks; kind (next three bits): 1 fixed-length, 2 coded, 3 escape; rate - 1 (low
+ *                   four bits; 0 in an escape)
  *     bytes 1..4    first four bytes of the model hash
  *     bytes 5, 6    sequence number, little-endian
  *     remarks       if there are any: code of the estimated error (high six bits), bit 1: unlike the training, bit 0: there
@@ -8,15 +9,19 @@
  *     payload       fixed-length: numbers of words, stage by stage, token by token, most significant bit first; zero
  *                   bits to the next byte. Those of the first stage tell the window's regime, all tokens the same
  *                   coded: regime and words, as entropy.c codes them
+ *                   escape: all cosine bins, as escape.c codes them; the remarks tell the bound that they keep
  *     last 4 bytes  CRC-32 (IEEE 802.3) of everything before, little-endian
  */
 #include "edgecodec.h"
 
 #include "checksum.h"
+#include "escape.h"
+#include "monitor.h"
 #include "network.h"
 
 #define FIXED_LENGTH 1u
 #define CODED 2u
+#define ESCAPE 3u
 #define HEADER_BYTES 7u
 #define CRC_BYTES 4u
 #define HAS_REMARKS 0x80u
@@ -71,24 +76,28 @@ static uint32_t error_code(const float *edges, float percent) {
     return code;
 }
 
-static void write_remarks(const ec_remarks *remarks, uint32_t rate, uint8_t *to) {
+static void write_remarks(const ec_remarks *remarks, float error_percent, uint8_t *to) {
     const bool faulty = remarks->faulty_channels > 0;
-    const uint32_t code = error_code(ec_codec_network.monitor->error_edges, remarks->error_percent[rate - 1]);
+    const uint32_t code = error_code(ec_codec_network.monitor->error_edges, error_percent);
     *to++ = (uint8_t)(code << 2 | (remarks->unlike > 1.0f ? UNLIKE : 0u) | (faulty ? FAULTY : 0u));
     for (uint32_t i = 0; faulty && i < mask_bytes(); i++) {
         *to++ = remarks->faulty[i];
     }
 }
 
-/* And the remarks, if there are any. */
-static void write_header(uint8_t *packet, uint32_t kind, uint32_t rate, uint16_t sequence, const ec_remarks *remarks) {
-    packet[0] = (uint8_t)((remarks != NULL ? HAS_REMARKS : 0u) | kind << 4 | (rate - 1));
+static void write_beginning(uint8_t *packet, uint32_t first, uint16_t sequence) {
+    packet[0] = (uint8_t)first;
     for (uint32_t i = 0; i < 4; i++) {
         packet[1 + i] = ec_codec_network.model_hash[i];
     }
     write_little_endian(packet + 5, sequence, 2);
+}
+
+/* And the remarks, if there are any. */
+static void write_header(uint8_t *packet, uint32_t kind, uint32_t rate, uint16_t sequence, const ec_remarks *remarks) {
+    write_beginning(packet, (remarks != NULL ? HAS_REMARKS : 0u) | kind << 4 | (rate - 1), sequence);
     if (remarks != NULL) {
-        write_remarks(remarks, rate, packet + HEADER_BYTES);
+        write_remarks(remarks, remarks->error_percent[rate - 1], packet + HEADER_BYTES);
     }
 }
 
@@ -195,6 +204,57 @@ ec_status ec_pack_coded(const ec_context *context, uint32_t rate, uint16_t seque
         return status;
     }
     write_header(packet, CODED, rate, sequence, remarks);
+    *bytes = before + payload_bytes + CRC_BYTES;
+    write_checksum(packet, *bytes);
+    return EC_OK;
+}
+
+size_t ec_escape_packet_size(void) {
+    const ec_monitor *monitor = ec_codec_network.monitor;
+    if (monitor == NULL) {
+        return 0;
+    }
+    return HEADER_BYTES + 1 + mask_bytes() + ec_escape_size(ec_codec_network.model.channels, monitor->bins.rows + 1) +
+           CRC_BYTES;
+}
+
+ec_status ec_pack_escape(const ec_context *context, float bound_percent, uint16_t sequence, const ec_remarks *remarks,
+                         uint8_t *packet, size_t capacity, size_t *bytes) {
+    const ec_monitor *monitor = ec_codec_network.monitor;
+    if (monitor == NULL) {
+        return EC_ERROR_REMARKS;
+    }
+    if (context == NULL || remarks == NULL || packet == NULL || bytes == NULL) {
+        return EC_ERROR_NULL;
+    }
+    *bytes = 0;
+    if ((uintptr_t)remarks % _Alignof(ec_remarks) != 0) {
+        return EC_ERROR_ALIGNMENT;
+    }
+    if (context->arena == NULL) {
+        return EC_ERROR_CONTEXT;
+    }
+    const size_t before = HEADER_BYTES + ec_remarks_size(remarks);
+    if (capacity < before + CRC_BYTES) {
+        return EC_ERROR_CAPACITY;
+    }
+    uint8_t *arena = context->arena;
+    const ec_escape window = {
+        .bins = (const ec_half *)(const void *)(arena + monitor->spectrum.at),
+        .channels = ec_codec_network.model.channels,
+        .bins_count = monitor->bins.rows + 1,
+        .stride = monitor->spectrum.channels,
+    };
+    const float bound = bound_percent > 0.0f ? bound_percent : 0.0f;
+    size_t payload_bytes;
+    const ec_status status = ec_escape_encode(&window, ec_allowed_error(arena, monitor, bound),
+                                              (uint16_t *)(void *)(arena + monitor->distances), packet + before,
+                                              capacity - before - CRC_BYTES, &payload_bytes);
+    if (status != EC_OK) {
+        return status;
+    }
+    write_beginning(packet, HAS_REMARKS | ESCAPE << 4, sequence);
+    write_remarks(remarks, bound, packet + HEADER_BYTES);
     *bytes = before + payload_bytes + CRC_BYTES;
     write_checksum(packet, *bytes);
     return EC_OK;

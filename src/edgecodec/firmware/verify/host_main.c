@@ -38,7 +38,7 @@ static float *read_windows(const char *path, uint32_t *count) {
 int main(int argc, char **argv) {
     static _Alignas(EC_ARENA_ALIGNMENT) uint8_t arena[EC_ARENA_BYTES];
     static uint16_t indices[EC_INDICES];
-    static uint8_t packet[EC_PACKET_BYTES];
+    static uint8_t packet[EC_LONGEST_PACKET_BYTES];
     static const ec_platform platform = {put, NULL, NULL};
     ec_verification verification = {
         .platform = &platform,

@@ -8,7 +8,7 @@
 _Noreturn void program(void) {
     static _Alignas(EC_ARENA_ALIGNMENT) uint8_t arena[EC_ARENA_BYTES];
     static uint16_t indices[EC_INDICES];
-    static uint8_t packet[EC_PACKET_BYTES];
+    static uint8_t packet[EC_LONGEST_PACKET_BYTES];
     static const ec_platform platform = {qemu_put, qemu_instructions, qemu_deepest_stack};
     ec_verification verification = {
         .platform = &platform,

@@ -18,6 +18,8 @@ static const char *const status_texts[] = {
     [EC_ERROR_BOUND] = "no rate keeps the bound",
 };
 
+#define ESCAPE_BOUND_PERCENT 3.0f
+
 static uint64_t fnv1a(const void *data, size_t bytes) {
     uint64_t hash = 0xcbf29ce484222325u;
     const uint8_t *byte = data;
@@ -173,6 +175,20 @@ static ec_status pack(ec_verification *verification, const char *what, uint32_t 
     return status;
 }
 
+static ec_status pack_escape(ec_verification *verification) {
+    const uint32_t since = cycles_now(verification);
+    size_t bytes;
+    const ec_status status =
+        ec_pack_escape(&verification->context, ESCAPE_BOUND_PERCENT, (uint16_t)verification->window,
+                       &verification->remarks, verification->packet, verification->packet_bytes, &bytes);
+    const uint32_t cycles = cycles_now(verification) - since;
+    if (status == EC_OK) {
+        say_number(verification, "escape ", (uint32_t)bytes);
+        say_result(verification, verification->packet, bytes, cycles);
+    }
+    return status;
+}
+
 static ec_status pack_at_every_rate(ec_verification *verification) {
     ec_status status = EC_OK;
     if (ec_model_info()->makes_remarks) {
@@ -180,6 +196,9 @@ static ec_status pack_at_every_rate(ec_verification *verification) {
     }
     for (uint32_t rate = 1; rate <= ec_model_info()->rates && status == EC_OK; rate++) {
         status = pack(verification, "pack ", rate, cycles_now(verification));
+    }
+    if (ec_model_info()->makes_remarks && !verification->coded && status == EC_OK) {
+        status = pack_escape(verification);
     }
     return status;
 }

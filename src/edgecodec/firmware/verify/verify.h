@@ -8,6 +8,7 @@
  *     regime <r> hash <of the regimes' energies> cycles <n>    once they have competed; absent if there is one regime
  *     remarks <faulty channels> hash <of the remarks> cycles 0    if the model makes any
  *     pack <rate> hash <of the packet> cycles <n>
+ *     escape <bytes> hash <of the packet> cycles <n>    within 3 per cent, if the model makes remarks
  *     chain <rate> hash <of the packet> cycles <n>    from window to packet once more, unobserved; first window only
  *     coded <a line of stage, indices, regime, pack or chain, as above>    of coded packets, if the model has them
  *     stack <bytes>
