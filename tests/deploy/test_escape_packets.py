@@ -33,7 +33,7 @@ def that_calls_nothing_faulty_but_nan(codec: ExportedCodec) -> ExportedCodec:
     widest = np.full(codec.channels, 1e9, np.float32)
     return replace(codec, monitor=replace(
         codec.monitor, lowest=-widest, highest=widest, largest_step=widest, largest_drift=widest,
-        smallest_span=0 * widest, longest_run=codec.samples))
+        smallest_span=0 * widest, limits=np.array([codec.samples, 1.125], np.float32)))
 
 
 CODEC = that_calls_nothing_faulty_but_nan(
