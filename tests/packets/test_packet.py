@@ -251,6 +251,13 @@ def test_another_kind_is_refused(kind: int) -> None:
         unpack(PAPER, sealed(PAPER, kind, 1, bytes(12)))
 
 
+@pytest.mark.parametrize("first", [0x30, 0xB1])
+def test_an_escape_of_a_rate_or_without_remarks_is_refused(first: int) -> None:
+    content = bytes([first]) + PAPER.model_id + b"\0\0" + bytes(9)
+    with pytest.raises(EdgeCodecError, match="an escape of a rate, or without remarks; the sender is faulty"):
+        open_packet(replace(PAPER, spectrum_bins=4), content + zlib.crc32(content).to_bytes(4, "little"))
+
+
 def test_a_model_without_coded_packets_refuses_them_on_both_sides() -> None:
     with pytest.raises(EdgeCodecError, match="packet: coded, but the model has no such packets"):
         unpack(PAPER, sealed(PAPER, 2, 1, b"abc"))

@@ -7,6 +7,7 @@ from edgecodec.packets.kind import PacketKind
 from edgecodec.simulators.transcript import (
     ChainRecord,
     ChoiceRecord,
+    EscapeRecord,
     LayerRecord,
     PackRecord,
     StageRecord,
@@ -28,6 +29,7 @@ regime 1 hash 00000000000000af cycles 5
 stage 1 hash 00000000000000ae cycles 6
 indices 0 1 3 4
 pack 1 hash 00000000000000ad cycles 2
+escape 57 hash 00000000000000ed cycles 90
 chain 1 hash 00000000000000ad cycles 170
 coded stage 0 hash 00000000000000ca cycles 8
 coded indices 0 0 7 6
@@ -45,10 +47,10 @@ def test_records_come_in_order() -> None:
     layers = (LayerRecord(0, "normalize", "00000000000000aa", 120), LayerRecord(1, "first", "00000000000000ab", 30))
     stages = (StageRecord(0, "00000000000000ac", 7, (5, 1023, 9, 77)), StageRecord(1, "00000000000000ae", 6, (3, 4)))
     choice, packet = ChoiceRecord(1, "00000000000000af", 5), PackRecord(1, "00000000000000ad", 2)
-    chain = ChainRecord(1, "00000000000000ad", 170)
+    escape, chain = EscapeRecord(57, "00000000000000ed", 90), ChainRecord(1, "00000000000000ad", 170)
     coded = (StageRecord(0, "00000000000000ca", 8, (7, 6), CODED), ChoiceRecord(0, "00000000000000cb", 4, CODED),
              PackRecord(1, "00000000000000cc", 3, CODED), ChainRecord(1, "00000000000000cc", 130, CODED))
-    first = WindowRecord(0, (*layers, stages[0], choice, stages[1], packet, chain, *coded))
+    first = WindowRecord(0, (*layers, stages[0], choice, stages[1], packet, escape, chain, *coded))
     second = WindowRecord(1, (LayerRecord(0, "normalize", "00000000000000ba", 121),))
     assert parse_transcript(TEXT) == Transcript("0123456789abcdef", 8, (first, second), 640)
     assert first.layers == layers

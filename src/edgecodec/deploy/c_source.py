@@ -24,6 +24,7 @@ from edgecodec.deploy.memory import (
     stage_name,
     zeros_halfwords,
 )
+from edgecodec.deploy.monitor_oracle import escape_factor
 from edgecodec.deploy.panels import COLUMNS, Panels
 from edgecodec.deploy.templates import filled
 from edgecodec.packets.kind import PacketKind
@@ -77,8 +78,9 @@ def network_source(codec: ExportedCodec, plan: MemoryPlan) -> str:
         place=_place, at=_at, view=_view, kind=_kind, float32=_float, choice_bytes=CHOICE_BYTES,
         coordinates_bytes=coordinates_bytes, first_with_coordinates=_first_with_coordinates,
         error_edges=[_float(edge) for edge in error_edges().tolist()],
-        history_samples=history_samples, index_bits=_index_bits, panels_block_bytes=panels_block_bytes,
-        scratch_name=scratch_name, stage_name=stage_name, zeros_halfwords=zeros_halfwords)
+        escape_factor=escape_factor, history_samples=history_samples, index_bits=_index_bits,
+        panels_block_bytes=panels_block_bytes, scratch_name=scratch_name, stage_name=stage_name,
+        zeros_halfwords=zeros_halfwords)
 
 
 def index_count(codec: ExportedCodec) -> int:

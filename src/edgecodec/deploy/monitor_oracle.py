@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.packets.monitor import LEAST_SQUARED, PASSES, Estimate, Monitor, Remarks, inverse_root
+from edgecodec.metrics import central
+from edgecodec.packets.monitor import KEPT, LEAST_SQUARED, PASSES, Estimate, Monitor, Remarks, inverse_root
 from edgecodec.packets.network import Half, Single
 
 if TYPE_CHECKING:
@@ -88,6 +89,12 @@ def largest_drift(samples: Single) -> Single:
     return farthest
 
 
+def escape_factor(monitor: Monitor, samples: int) -> float:
+    """Of the squared error that escapes of windows of ``samples`` samples may have."""
+    inner, (first, end) = central(samples), monitor.central
+    return float(np.float32(KEPT * (inner.stop - inner.start) / (100 * (end - first)) ** 2))
+
+
 def error_of_one_percent(monitor: Monitor, samples: int, screened: Screened) -> Single:
     """What one per cent allows the escapes of n windows of ``samples`` samples: [n]. NaN where a channel is zero, of
     which there is no per cent."""
@@ -95,7 +102,7 @@ def error_of_one_percent(monitor: Monitor, samples: int, screened: Screened) -> 
     with np.errstate(over="ignore", invalid="ignore"):
         squares = in_order(np.where(healthy, screened.inverse * screened.inverse, np.float32(0)))
         reach = healthy.sum(axis=1).astype(np.float32) * inverse_root(squares)
-        return np.asarray(np.float32(monitor.escape_factor(samples)) * (reach * reach), np.float32)
+        return np.asarray(np.float32(escape_factor(monitor, samples)) * (reach * reach), np.float32)
 
 
 def latent_energy(monitor: Monitor, bins: Half, coefficients: Half) -> Single:

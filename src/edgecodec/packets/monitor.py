@@ -36,11 +36,12 @@ magnitude. Their squared errors may then add up to
     reach      = number of these channels / root(sum over them of inverse^2)
     one        = factor * reach^2, the squared error of one per cent
     allowed    = bound^2 * one
+    factor     = KEPT * central samples of a window / (100 * central samples of the first layer)^2, rounded once
 
-with the factor of :meth:`Monitor.escape_factor`. This keeps the bound whatever the window: cosines are orthonormal, so
-that the squared error of a channel's bins is that of its samples, and the central ones have no more of it. By
-Cauchy-Schwarz neither the mean over a channel's samples nor that over the channels can be larger than what ``allowed``
-gives. The bound is on what the node's own filter passes: what lies above its band is no part of it.
+This keeps the bound whatever the window: cosines are orthonormal, so that the squared error of a channel's bins is that
+of its samples, and the central ones have no more of it. By Cauchy-Schwarz neither the mean over a channel's samples nor
+that over the channels can be larger than what ``allowed`` gives. The bound is on what the node's own filter passes:
+what lies above its band is no part of it.
 
 All of it is float32, every operation rounded, sums in order from zero. Quotients and roots go by
 :func:`inverse_root`, which is made of products and sums alone, so that every core gives the same bits.
@@ -54,8 +55,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from edgecodec.metrics import central
 
 if TYPE_CHECKING:
     from edgecodec.packets.network import View
@@ -110,11 +109,6 @@ class Monitor:
     def spectrum_bins(self) -> int:
         """Cosine bins of a channel, that of the mean included."""
         return self.bins.rows + 1
-
-    def escape_factor(self, samples: int) -> float:
-        """Of the squared error that escapes may have; ``samples`` are those of a window."""
-        inner, (first, end) = central(samples), self.central
-        return float(np.float32(KEPT * (inner.stop - inner.start) / (100 * (end - first)) ** 2))
 
     def arrays(self) -> dict[str, Single]:
         """By name."""
