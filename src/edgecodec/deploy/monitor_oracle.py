@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.metrics import central
-from edgecodec.packets.monitor import KEPT, LEAST_SQUARED, PASSES, Estimate, Monitor, Remarks, inverse_root
+from edgecodec.packets.monitor import (
+    EVERY,
+    KEPT,
+    LEAST_SQUARED,
+    PASSES,
+    Estimate,
+    Monitor,
+    Remarks,
+    inverse_root,
+)
 from edgecodec.packets.network import Half, Single
 
 if TYPE_CHECKING:
@@ -54,11 +63,11 @@ def screen(monitor: Monitor, rows: Half) -> Screened:
     channels = len(monitor.lowest)
     values = rows[:, :channels]  # a view
     finite = np.logical_and.reduce(np.isfinite(values), axis=2)
-    inside = values[..., slice(*monitor.inside)].astype(np.float32)
+    inside = values[..., slice(*monitor.inside, EVERY)].astype(np.float32)
     step = np.abs(np.diff(inside, axis=2)).max(axis=2, initial=0)
     drift = largest_drift(inside)
     lowest, highest = inside.min(axis=2), inside.max(axis=2)
-    run = _longest_run(values[..., slice(*monitor.inside)])
+    run = _longest_run(values[..., slice(*monitor.inside, EVERY)])
     faulty = (~finite | (lowest < monitor.lowest) | (highest > monitor.highest) | (step > monitor.largest_step)
               | (drift > monitor.largest_drift) | (highest - lowest < monitor.smallest_span)
               | (run >= monitor.longest_run))
@@ -67,7 +76,7 @@ def screen(monitor: Monitor, rows: Half) -> Screened:
         raise EdgeCodecError(f"windows: window {unusable[0]} holds NaN or Inf, or values beyond float16, and "
                              f"{faulty[unusable[0]].sum()} channels are faulty; leave it out")
     faulty[too_many] = False
-    central = np.abs(values[..., slice(*monitor.central)].astype(np.float32) * monitor.gain[:, None]
+    central = np.abs(values[..., slice(*monitor.central, EVERY)].astype(np.float32) * monitor.gain[:, None]
                      + monitor.zero[:, None])
     root = inverse_root(in_order(central))
     inverse = root * root
@@ -91,8 +100,8 @@ def largest_drift(samples: Single) -> Single:
 
 def escape_factor(monitor: Monitor, samples: int) -> float:
     """Of the squared error that escapes of windows of ``samples`` samples may have."""
-    inner, (first, end) = central(samples), monitor.central
-    return float(np.float32(KEPT * (inner.stop - inner.start) / (100 * (end - first)) ** 2))
+    inner, looked_at = central(samples), len(range(*monitor.central, EVERY))
+    return float(np.float32(KEPT * (inner.stop - inner.start) / (100 * looked_at) ** 2))
 
 
 def error_of_one_percent(monitor: Monitor, samples: int, screened: Screened) -> Single:

@@ -2,7 +2,7 @@
 whether the window is like those of the training.
 
 **Channels.** The first layer filters and decimates every channel. A channel is faulty if one of its values is NaN or
-Inf; or if, among the samples that the filter takes from inside the window alone,
+Inf; or if, among every other sample of those that the filter takes from inside the window alone,
 
 - a value is lower or higher than any may be,
 - two neighbours are farther apart,
@@ -22,7 +22,7 @@ the order of j, rounded to float16. Several are told one after the other, :data:
 
 and in per cent of the magnitude, as :mod:`edgecodec.metrics` defines it, over the channels that are not faulty
 
-    magnitude  = sum over the window's central samples of |gain * v + zero|
+    magnitude  = sum over every other central sample of |gain * v + zero|
     per cent   = root(squared) * mean over channels of share / magnitude
     NMSE       = nmse[rate] * squared / sum over channels of inverse_power * sum of (gain * v + zero)^2
 
@@ -36,7 +36,7 @@ magnitude. Their squared errors may then add up to
     reach      = number of these channels / root(sum over them of inverse^2)
     one        = factor * reach^2, the squared error of one per cent
     allowed    = bound^2 * one
-    factor     = KEPT * central samples of a window / (100 * central samples of the first layer)^2, rounded once
+    factor     = KEPT * central samples of a window / (100 * samples in a magnitude)^2, rounded once
 
 This keeps the bound whatever the window: cosines are orthonormal, so that the squared error of a channel's bins is that
 of its samples, and the central ones have no more of it. By Cauchy-Schwarz neither the mean over a channel's samples nor
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 
 Single = NDArray[np.float32]
 
+EVERY = 2  # sample is looked at: the filter's output changes little from one to the next
 PASSES = 8  # over several faulty channels
 LEAST_SQUARED = 1e-9
 NEWTON_STEPS = 4  # of inverse_root: from 3 % down to the last bits of float32

@@ -23,7 +23,7 @@ from edgecodec.model.codec import Codec
 from edgecodec.model.kind import Watched
 from edgecodec.model.kinds import KINDS
 from edgecodec.packets.kind import PacketKind
-from edgecodec.packets.monitor import Estimate
+from edgecodec.packets.monitor import EVERY, Estimate
 from edgecodec.progress import progress
 
 WINDOWS = 3000  # of the training, that the monitor is fitted to; at most four times as many as there are
@@ -81,17 +81,17 @@ def fit_calibration(codec: Codec, train: WindowSet, validation: WindowSet, seed:
         batches.append(see(codec, drawn.inputs, drawn.targets))
     seen = joined(batches)
     inside, middle = _inside(codec), _central(codec)
-    values = seen.decimated[..., slice(*inside)].astype(np.float16)
+    values = seen.decimated[..., slice(*inside, EVERY)].astype(np.float16)
     gain, zero, scale = _gain(codec), (codec.offset * codec.scale).double().numpy(), codec.scale.double().numpy()
-    count = middle[1] - middle[0]
+    count = len(range(*middle, EVERY))
     estimates, ratios, squared = {}, [], {}
     for kind, energies in seen.energies.items():
         factors = _factors(energies)
         squared[kind] = _squared(factors, energies)
     share = np.mean([(energies.absolute / np.sqrt(squared[kind])[..., None]).mean(axis=(0, 1))
                      for kind, energies in seen.energies.items()], axis=0)  # [channels]
-    power = np.square((seen.decimated[..., slice(*middle)] * gain[:, None] + zero[:, None]) / scale[:, None]).sum(
-        axis=(1, 2))  # [n]
+    measured = (seen.decimated[..., slice(*middle, EVERY)] * gain[:, None] + zero[:, None]) / scale[:, None]
+    power = np.square(measured).sum(axis=(1, 2))  # [n]
     held = _validation(codec, validation)
     half = np.random.default_rng(seed).permutation(np.unique(validation.recording))
     sets = np.isin(validation.recording, half[: len(half) // 2])

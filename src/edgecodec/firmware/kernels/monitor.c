@@ -5,6 +5,7 @@
 
 #include "quantizer.h"
 
+#define EVERY 2u /* sample is looked at */
 #define PASSES 8u /* over several faulty channels */
 #define NEWTON_STEPS 4
 #define LEAST_SQUARED 1e-9f
@@ -44,24 +45,27 @@ static float *energies_of(const ec_worker *worker, const ec_monitor *monitor) {
     return (float *)(void *)(worker->arena + monitor->energies);
 }
 
+/* Rows are whole pairs: behind an odd number of samples lies a zero. */
 static bool is_finite(const ec_monitor *monitor, const ec_half *samples) {
-    bool finite = true;
-    for (uint32_t i = 0; i < monitor->samples; i++) {
-        finite = finite && ec_half_is_finite(samples[i]);
+    uint32_t overflow = 0;
+    for (uint32_t i = 0; i < monitor->samples; i += 2) {
+        overflow |= ec_pair_overflow(ec_load_pair(samples + i));
     }
-    return finite;
+    return overflow == 0;
 }
 
 /* The most that deviations from the mean add up to: large where a sensor jumps or drifts, small where it swings. */
 static float drift_of(const ec_half *samples, uint32_t count) {
     float sum = 0.0f;
-    for (uint32_t i = 0; i < count; i++) {
+    uint32_t added = 0;
+    for (uint32_t i = 0; i < count; i += EVERY) {
         sum = sum + ec_to_float(samples[i]);
+        added++;
     }
-    const float of_count = inverse_root((float)count);
+    const float of_count = inverse_root((float)added);
     const float mean = sum * (of_count * of_count);
     float drift = 0.0f, farthest = 0.0f;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count; i += EVERY) {
         drift = drift + (ec_to_float(samples[i]) - mean);
         farthest = magnitude(drift) > farthest ? magnitude(drift) : farthest;
     }
@@ -73,13 +77,13 @@ static bool is_expected(const ec_monitor *monitor, const ec_limits *limits, cons
     float before = ec_to_float(samples[monitor->inside_first]);
     float lowest = before, highest = before, largest_step = 0.0f;
     uint32_t run = 1, longest_run = 1;
-    for (uint32_t i = monitor->inside_first + 1; i < monitor->inside_end; i++) {
+    for (uint32_t i = monitor->inside_first + EVERY; i < monitor->inside_end; i += EVERY) {
         const float value = ec_to_float(samples[i]);
         const float step = magnitude(value - before);
         lowest = value < lowest ? value : lowest;
         highest = value > highest ? value : highest;
         largest_step = step > largest_step ? step : largest_step;
-        run = samples[i] == samples[i - 1] ? run + 1 : 1;
+        run = samples[i] == samples[i - EVERY] ? run + 1 : 1;
         longest_run = run > longest_run ? run : longest_run;
         before = value;
     }
@@ -92,7 +96,7 @@ static bool is_expected(const ec_monitor *monitor, const ec_limits *limits, cons
 static ec_screened screen(const ec_monitor *monitor, const ec_limits *limits, const ec_expected *expected,
                           const ec_half *samples) {
     float sum = 0.0f, squares = 0.0f;
-    for (uint32_t i = monitor->central_first; i < monitor->central_end; i++) {
+    for (uint32_t i = monitor->central_first; i < monitor->central_end; i += EVERY) {
         const float scaled = ec_to_float(samples[i]) * expected->gain;
         const float value = magnitude(scaled + expected->zero);
         sum = sum + value;
