@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from edgecodec.deploy.c_source import network_source
 from edgecodec.deploy.memory import MemoryPlan
 from edgecodec.packets.entropy import SLOTS, EntropyTables
+from edgecodec.packets.monitor import Estimate, Monitor
 from edgecodec.packets.network import Convolution, ExportedCodec, Layer, Quantizer, Stage
 from edgecodec.storage import sha256_of_file
 
-_Arrays = TypeVar("_Arrays", bound=Layer | Stage)
+_Arrays = TypeVar("_Arrays", bound=Layer | Stage | Monitor | Estimate)
 
 
 def program_hash(codec: ExportedCodec, plan: MemoryPlan, firmware: Path) -> str:
@@ -44,7 +45,8 @@ def without_values(codec: ExportedCodec) -> ExportedCodec:
     slope remains whether it is above 1, where convolution.c takes another path."""
     return replace(
         codec, channel_names=(), sample_rate_hz=0.0, layers=tuple(_layer(layer) for layer in codec.layers),
-        quantizers={kind: _quantizer(quantizer) for kind, quantizer in codec.quantizers.items()})
+        quantizers={kind: _quantizer(quantizer) for kind, quantizer in codec.quantizers.items()},
+        monitor=None if codec.monitor is None else _zeros(codec.monitor))
 
 
 def _layer(layer: Layer) -> Layer:
@@ -55,7 +57,8 @@ def _layer(layer: Layer) -> Layer:
 
 def _quantizer(quantizer: Quantizer) -> Quantizer:
     return replace(quantizer, stages=tuple(_zeros(stage) for stage in quantizer.stages),
-                   tables=None if quantizer.tables is None else _even_tables(quantizer.tables))
+                   tables=None if quantizer.tables is None else _even_tables(quantizer.tables),
+                   estimate=None if quantizer.estimate is None else _zeros(quantizer.estimate))
 
 
 def _zeros(record: _Arrays) -> _Arrays:
