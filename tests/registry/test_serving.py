@@ -44,7 +44,8 @@ def expected(model: str, mixed: list[bytes]) -> NDArray[np.float32]:
 def test_the_signature_says_what_goes_in_and_out(model: str) -> None:
     signature = mlflow.pyfunc.load_model(model).metadata.signature
     assert signature.inputs.to_dict() == [{"type": "binary", "name": "packet", "required": True}]
-    assert [column["name"] for column in signature.outputs.to_dict()] == ["window", "rate", "sequence", "error"]
+    assert [column["name"] for column in signature.outputs.to_dict()] == [
+        "window", "rate", "sequence", "estimated_error", "unlike_training", "faulty", "error"]
 
 
 def test_damaged_packets_are_refused_or_kept_as_told(model: str, mixed: list[bytes],
