@@ -9,12 +9,13 @@ from deploy.factory import L1_STACK_BYTES, Sizes, edge_like, random_windows
 
 from edgecodec.deploy.emit import write_firmware
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import ExportedCodec
 from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.instruction_counts import count_instructions
 from edgecodec.simulators.qemu import BOARDS, QemuSimulator
 from edgecodec.simulators.toolchain import KINDS, Toolchain
-from edgecodec.simulators.transcript import Transcript
+from edgecodec.simulators.transcript import RemarksRecord, Transcript
 
 pytestmark = pytest.mark.tools
 
@@ -47,6 +48,17 @@ def test_every_layer_index_and_packet_is_the_oracles(
 def test_lanes_are_the_oracles_too(
         board: QemuSimulator, lanes_codec: ExportedCodec, lanes_firmware: Path, tmp_path: Path) -> None:
     agrees(board, lanes_codec, lanes_firmware, tmp_path, 2)
+
+
+def test_remarks_and_escapes_are_the_oracles_too(board: QemuSimulator, tmp_path: Path) -> None:
+    codec = edge_like(Sizes(channels=16, samples=60, regimes=3, coded_codewords=9, monitored=True))
+    windows = random_windows(codec, 3, seed=3)
+    windows[1, 30:, 5] += 40
+    windows[2] *= 3
+    write_firmware(codec, windows, 1 << 20, tmp_path / "firmware", L1_STACK_BYTES)
+    transcript = board.run(board.build(tmp_path / "firmware", tmp_path, "gap9_like", windows), time_limit_seconds=120)
+    assert compare_with_oracle(codec, windows, transcript).first_difference is None
+    assert any(record.faulty for record in transcript.windows[1].of(PacketKind.FIXED_LENGTH, RemarksRecord))
 
 
 @pytest.mark.parametrize("board", ["qemu", "cortex-m4", "cortex-m55"], indirect=True)
