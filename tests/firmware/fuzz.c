@@ -196,13 +196,37 @@ static void pack(input *in, const ec_context *context, uint32_t rate, bool coded
     free(packet.block);
 }
 
+/* The bins of whatever window the arena holds. Remarks, too, may be anything. */
+static void pack_escape(input *in, const ec_context *context, const ec_remarks *remarks) {
+    ec_remarks damaged = *remarks;
+    if (take(in, 1) % 4 == 1) {
+        damaged.faulty_channels = take(in, 4);
+    }
+    const uint32_t bits = take(in, 4);
+    float bound;
+    memcpy(&bound, &bits, sizeof bound);
+    const size_t most = ec_escape_packet_size(), drawn = take(in, 2);
+    const buffer packet = lend(drawn < most ? drawn : most, 0, 0xee);
+    size_t written = 12345;
+    const ec_status status = ec_pack_escape(
+        unless_missing(in, CONTEXT, (void *)(uintptr_t)context), bound, (uint16_t)take(in, 2),
+        unless_missing(in, ARGUMENTS, &damaged), unless_missing(in, PACKET, packet.at), packet.bytes,
+        unless_missing(in, BYTES, &written));
+    if (status == EC_OK) {
+        require(written <= packet.bytes && packet.at[0] == 0xb0);
+    } else {
+        require(status != EC_ERROR_CAPACITY || packet.bytes < most);
+    }
+    free(packet.block);
+}
+
 static void encode_and_pack(input *in, const ec_context *context, bool ready) {
     const bool coded = ec_model_info()->coded_stages > 0 && take(in, 1) % 2 == 1;
     const uint32_t rate = take_rate(in);
     const buffer window = take_window(in);
     const buffer indices = lend(index_bytes(rate, coded), take_misplacement(in), 0xee);
     ec_team team = take_team(in);
-    ec_remarks said;
+    ec_remarks said = {{0.0f}, {0.0f}, 0.0f, 0.0f, 0, {0}};
     ec_remarks *remarks = ec_model_info()->makes_remarks && take(in, 1) % 2 == 1 ? &said : NULL;
     const ec_status status = (coded ? ec_encode_coded : ec_encode)(
         unless_missing(in, CONTEXT, (void *)(uintptr_t)context), unless_missing(in, TEAM, &team),
@@ -216,6 +240,9 @@ static void encode_and_pack(input *in, const ec_context *context, bool ready) {
         indices.at[i] = (uint8_t)take(in, 1);
     }
     pack(in, context, rate, coded, !replaced && !in->damaged, indices, status == EC_OK ? remarks : NULL);
+    if (remarks != NULL) {
+        pack_escape(in, context, remarks);
+    }
     free(indices.block);
     free(window.block);
 }
