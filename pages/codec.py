@@ -102,7 +102,8 @@ def estimates(measured: Any, fitted: Any) -> Iterator[str]:
 def disturbances(measured: Any) -> Iterator[str]:
     """What was sent, what came back, and what was said."""
     rows = [("disturbance", "error, rates 1 and 4", "estimated at rate 1, median", "faulty channels found",
-             "healthy ones: error beside the faultless", "called unlike", "over the bound with nothing said")]
+             "healthy ones: error beside the faultless", "called unlike", "over the bound with nothing said",
+             "escape within 3 %")]
     order = ("none", *sorted(name for name in measured["disturbances"] if name != "none"))
     for name in order:
         found = measured["disturbances"][name]
@@ -112,7 +113,8 @@ def disturbances(measured: Any) -> Iterator[str]:
                      f"{found['estimated_percent']:.1f} %",
                      f"{100 * found['faults_found']:.0f} %" if of_fault else "",
                      f"{found['healthy_error_ratio']:.3f}" if of_fault else "",
-                     f"{100 * found['called_unlike']:.0f} %", f"{100 * found['over_with_nothing_said']:.0f} %"))
+                     f"{100 * found['called_unlike']:.0f} %", f"{100 * found['over_with_nothing_said']:.0f} %",
+                     f"{found['escape']['mean_bytes']:.0f} bytes"))
     return table(*rows)
 
 

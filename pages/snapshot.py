@@ -16,7 +16,8 @@ from pages.fill import PAGES, SNAPSHOT, filled
 from pages.origin import Machine, Origin
 
 METRICS = sorted({source for figure in FIGURES.values() for source in figure.sources} - {origin.FILE})
-PICTURES = ("window.svg", "limits/limits.svg", "limits/parts.svg", "limits/bits.svg", "exploration/exploration.svg")
+PICTURES = ("window.svg", "remarks/estimates.svg", "remarks/disturbances.svg", "limits/limits.svg", "limits/parts.svg",
+            "limits/bits.svg", "exploration/exploration.svg")
 RESULTS = tuple(Path("artifacts") / name for name in (*(f"metrics/{name}" for name in METRICS), *PICTURES))
 
 

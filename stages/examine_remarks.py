@@ -7,54 +7,68 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.artifacts import FLOAT16, METRICS, MODEL, VALIDATION_WINDOWS
+from edgecodec.artifacts import ARTIFACTS, FLOAT16, METRICS, MODEL, VALIDATION_WINDOWS
 from edgecodec.data.windows import WindowSet
-from edgecodec.deploy.oracle import encode
-from edgecodec.evaluation.disturbances import DISTURBANCES
-from edgecodec.evaluation.remarks import Remarked, bound_json, disturbance_json, estimate_json, worst
+from edgecodec.deploy.golden import escape_of
+from edgecodec.deploy.oracle import Encoding, encode
+from edgecodec.evaluation.disturbances import DISTURBANCES, Disturbed
+from edgecodec.evaluation.remark_plots import Shown, draw_disturbances, draw_estimates
+from edgecodec.evaluation.remarks import Escaped, Remarked, bound_json, disturbance_json, estimate_json, worst
+from edgecodec.metrics import errors_of_windows
 from edgecodec.model.codec import Codec, load_model
+from edgecodec.packets import escape
+from edgecodec.packets.cosines import cosines, samples_of
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import ExportedCodec, load_codec
+from edgecodec.packets.packet import PacketFormat, open_packet
 from edgecodec.params import load_params
 from edgecodec.progress import progress
-from edgecodec.storage import write_json
+from edgecodec.storage import replacing_directory, write_json
 
 Windows = NDArray[np.float32]
+PICTURES = ARTIFACTS / "remarks"
 WINDOWS, DISTURBED_WINDOWS = 192, 20  # the oracle rounds like the target, which takes its time
 
 
 def main() -> None:
     params = load_params()
     codec, exported = load_model(MODEL), load_codec(FLOAT16)
-    if exported.monitor is None:
-        write_json(METRICS / "remarks.json", {"model_hash": exported.model_hash, "makes_remarks": False})
-        return
-    validation = WindowSet.open(VALIDATION_WINDOWS)
-    bound, margin = params.gates.largest_error_percent, exported.monitor.margin
-    some = spread(len(validation), WINDOWS)
-    by_kind = remarked(codec, exported, validation.inputs(some), validation.targets(some))
-    estimates = {kind.label: estimate_json(found) for kind, found in by_kind.items()}
+    with replacing_directory(PICTURES) as pictures:
+        if exported.monitor is None:
+            write_json(METRICS / "remarks.json", {"model_hash": exported.model_hash, "makes_remarks": False})
+            return
+        validation = WindowSet.open(VALIDATION_WINDOWS)
+        bound, margin = params.gates.largest_error_percent, exported.monitor.margin
+        some = spread(len(validation), WINDOWS)
+        targets = validation.targets(some)
+        by_kind = remarked(codec, node(exported, validation.inputs(some)), targets)
+        estimates = {kind.label: estimate_json(found) for kind, found in by_kind.items()}
+        draw_estimates(pictures / "estimates.svg", {kind.label: found for kind, found in by_kind.items()})
 
-    few = spread(len(validation), DISTURBED_WINDOWS)
-    inputs = validation.inputs(few)
-    generator = np.random.default_rng(params.seed)
-    disturbed, undisturbed = {}, None
-    for name, disturbance in progress(DISTURBANCES.items(), "disturbances"):
-        windows = disturbance.of(inputs, validation.sample_rate_hz, validation.lowpass_hz, generator)
-        found = remarked(codec, exported, windows.inputs, windows.targets, windows.faulty)[PacketKind.FIXED_LENGTH]
-        undisturbed = found.error_percent if undisturbed is None else undisturbed  # "none" comes first
-        disturbed[name] = {"description": disturbance.description,
-                           **disturbance_json(found, windows.faulty, undisturbed, bound, margin)}
-    write_json(METRICS / "remarks.json", {
-        "model_hash": exported.model_hash,
-        "makes_remarks": True,
-        "windows": len(some),
-        "estimates": estimates,
-        **worst(estimates),
-        "within": {kind.label: bound_json(found, bound, margin) for kind, found in by_kind.items()},
-        "disturbed_windows": len(few),
-        "disturbances": disturbed,
-    })
+        few = spread(len(validation), DISTURBED_WINDOWS)
+        inputs = validation.inputs(few)
+        generator = np.random.default_rng(params.seed)
+        disturbed, shown, undisturbed = {}, [], None
+        for name, disturbance in progress(DISTURBANCES.items(), "disturbances"):
+            windows = disturbance.of(inputs, validation.sample_rate_hz, validation.lowpass_hz, generator)
+            encoding = node(exported, windows.inputs)
+            found = remarked(codec, encoding, windows.targets, windows.faulty)[PacketKind.FIXED_LENGTH]
+            undisturbed = found.error_percent if undisturbed is None else undisturbed  # "none" comes first
+            disturbed[name] = {"description": disturbance.description,
+                               **disturbance_json(found, windows.faulty, undisturbed, bound, margin),
+                               "escape": escaped(exported, encoding, windows, bound).to_json()}
+            shown.append(show(disturbance.description, found, windows, validation.sample_rate_hz))
+        draw_disturbances(pictures / "disturbances.svg", shown)
+        write_json(METRICS / "remarks.json", {
+            "model_hash": exported.model_hash,
+            "makes_remarks": True,
+            "windows": len(some),
+            "estimates": estimates,
+            **worst(estimates),
+            "within": {kind.label: bound_json(found, bound, margin) for kind, found in by_kind.items()},
+            "disturbed_windows": len(few),
+            "disturbances": disturbed,
+        })
 
 
 def spread(length: int, count: int) -> NDArray[np.int64]:
@@ -62,17 +76,48 @@ def spread(length: int, count: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, length - 1, count).round().astype(int))
 
 
-def remarked(codec: Codec, exported: ExportedCodec, inputs: Windows, targets: Windows,
+def node(exported: ExportedCodec, inputs: Windows) -> Encoding:
+    """What the firmware makes of windows [n, channels, samples]."""
+    return encode(exported, np.ascontiguousarray(inputs.transpose(0, 2, 1)))
+
+
+def remarked(codec: Codec, encoding: Encoding, targets: Windows,
              faulty: NDArray[np.bool_] | None = None) -> Mapping[PacketKind, Remarked]:
-    """What the firmware does with windows [n, channels, samples], by kind of packets."""
-    encoding = encode(exported, np.ascontiguousarray(inputs.transpose(0, 2, 1)))
+    """What came of windows [n, channels, samples], by kind of packets."""
     found = {}
-    for kind in exported.quantizers:
+    for kind in encoding.quantized:
         indices = encoding.indices(kind)
         rebuilt = [codec.decode(indices, rate, kind) for rate in codec.rates]
         bits = [codec.payload_bits(indices, rate, kind) for rate in codec.rates]
         found[kind] = Remarked.of(encoding.remarks[kind], rebuilt, targets, bits, faulty)
     return found
+
+
+def escaped(exported: ExportedCodec, encoding: Encoding, windows: Disturbed, bound: float) -> Escaped:
+    """The same windows as escapes within ``bound`` per cent."""
+    form = PacketFormat.of(exported)
+    basis = cosines(form.spectrum_bins, exported.samples)
+    packets = [escape_of(exported, encoding, window, bound) for window in range(len(windows.inputs))]
+    rebuilt = np.stack([
+        samples_of(exported, escape.decode(open_packet(form, packet).payload, exported.channels, form.spectrum_bins),
+                   basis) for packet in packets])
+    said_healthy = ~(windows.faulty | encoding.remarks[PacketKind.FIXED_LENGTH].faulty)
+    return Escaped(np.array([len(packet) for packet in packets]),
+                   errors_of_windows(rebuilt, windows.targets, said_healthy))
+
+
+def show(description: str, found: Remarked, windows: Disturbed, sample_rate_hz: float) -> Shown:
+    """The window in the middle: its faulty channel, or the one that moves most."""
+    window = len(windows.inputs) // 2
+    said_faulty = found.remarks.faulty[window]
+    moves = np.ptp(windows.targets[window], axis=1)
+    channel = int((windows.faulty[window] if windows.faulty[window].any() else moves).argmax())
+    returned = found.lowest[window, channel]
+    return Shown(description, np.arange(len(returned)) / sample_rate_hz, windows.inputs[window, channel],
+                 windows.targets[window, channel],
+                 np.full_like(returned, np.nan) if said_faulty[channel] else returned,
+                 float(found.error_percent[window, 0]), float(found.remarks.error_percent[window, 0]),
+                 bool(found.remarks.unlike[window] > 1), int(said_faulty.sum()))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ class Remarked:
     remarks: Remarks
     error_percent: NDArray[np.float64]  # [n, rates], the true one over the healthy channels
     bits: NDArray[np.int64]  # [n, rates], of the payloads
+    lowest: Floats  # the windows that came back at the lowest rate, [n, channels, samples]
 
     @classmethod
     def of(cls, remarks: Remarks, rebuilt: Sequence[Floats], targets: Floats, bits: Sequence[NDArray[np.int64]],
@@ -37,12 +38,24 @@ class Remarked:
         """
         healthy = ~(remarks.faulty if faulty is None else faulty)
         return cls(remarks, np.stack([errors_of_windows(windows, targets, healthy) for windows in rebuilt], axis=1),
-                   np.stack(bits, axis=1))
+                   np.stack(bits, axis=1), rebuilt[0])
 
     @property
     def ratio(self) -> NDArray[np.float64]:
         """Of the estimate to the truth: [n, rates]."""
         return np.asarray(self.remarks.error_percent / self.error_percent)
+
+
+@dataclass(frozen=True, eq=False)
+class Escaped:
+    """n windows that were sent as escapes."""
+
+    bytes: NDArray[np.int64]  # [n], of the packets
+    error_percent: NDArray[np.float64]  # [n], the true one over the healthy channels
+
+    def to_json(self) -> dict[str, Any]:
+        return {"mean_bytes": rounded(float(self.bytes.mean())), "most_bytes": int(self.bytes.max()),
+                "error_percent": _mean(self.error_percent[np.isfinite(self.error_percent)])}
 
 
 def estimate_json(found: Remarked) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets import escape
-from edgecodec.packets.cosines import cosines
+from edgecodec.packets.cosines import cosines, samples_of
 from edgecodec.packets.indices import Indices
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.packet import PacketFormat, SealedPacket, open_packet
@@ -105,7 +105,8 @@ class PacketDecoder:
             which = list(alike.numbers)
             windows[which] = self.receiver.rebuild(self.codec.quantizers[alike.kind], alike.indices)
         for each in reading.escapes:
-            windows[each.number] = self._samples_of(each.bins)
+            assert self._cosines is not None, "checked when the packet was opened"
+            windows[each.number] = samples_of(self.codec, each.bins, self._cosines)
         for number, packet in reading.packets:
             rate[number], sequence[number] = packet.rate, packet.sequence
             if packet.said is not None:
@@ -128,13 +129,6 @@ class PacketDecoder:
         while batch := list(islice(remaining, STREAMED)):
             yield self.decode(batch, number)
             number += len(batch)
-
-    def _samples_of(self, bins: NDArray[np.float32]) -> NDArray[np.float32]:
-        """One window [channels, samples], by itself: a product of several may add up in another order."""
-        assert self._cosines is not None, "checked when the packet was opened"
-        offset, scale = (of_channels[:, np.newaxis] for of_channels in self.codec.normalization)
-        window: NDArray[np.float32] = (bins @ self._cosines) / scale + offset
-        return window
 
     def _read(self, packets: Sequence[bytes | None]) -> _Reading:
         flaws: dict[int, str] = {}

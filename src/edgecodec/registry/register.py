@@ -40,7 +40,8 @@ METRICS = Path("artifacts/metrics")
 COMPARED = ("error_percent.", "bits_per_window.")  # figures in tags; MLflow lists all tags beside every version
 DESCRIPTION = "mlflow.note.content"  # MLflow's own tag for it
 HOW_TO_RELEASE = "Releases are made by `edgecodec releases promote`, not by this page's button \"Promote model\"."
-SHOWN = ("analysis", "validation", "verification")  # folders of artifacts/ whose reports and plots MLflow keeps
+# Folders of artifacts/ whose reports and plots MLflow keeps.
+SHOWN = ("analysis", "remarks", "validation", "verification")
 SHOWN_KINDS = {".png", ".svg", ".html", ".md"}
 
 
@@ -112,7 +113,7 @@ def _register_bundle(store: Store, run: Run, measured: Measurements, verdicts: S
             version = replace(version, is_restored=_restore_files(store, version.name, version.number, bundle))
         attach_report(run.client, run.id, Subject(
             params.registry.model_name, version.number, bundle.folder, bundle.sha256,
-            repository / "artifacts" / "analysis", verdicts, params.gates.largest_error_percent,
+            repository / "artifacts", verdicts, params.gates.largest_error_percent,
             None if champion is None or champion.version == version.number else champion,
             {"git commit": present_commit(repository) or "none", "MLflow run": run.id}))
     run.set_tags({"model_version": f"{version.name} {version.number}"})

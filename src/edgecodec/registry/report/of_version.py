@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -12,7 +13,7 @@ from edgecodec.registry.examination import open_sealed
 from edgecodec.registry.gates import judge
 from edgecodec.registry.registered import RegisteredVersion, fetch_model, find_version
 from edgecodec.registry.releases import Releases
-from edgecodec.registry.report.page import Subject, write_report
+from edgecodec.registry.report.page import PICTURES, Subject, write_report
 from edgecodec.registry.store import reporting_failure
 from edgecodec.registry.versions import champion_of
 
@@ -52,7 +53,7 @@ def write_version_report(releases: Releases, wanted: str, path: Path) -> Registe
             champion = None
         write_report(Subject(
             releases.name, version.number, sealed.bundle.folder, sealed.bundle.sha256,
-            _pictures(releases, version, Path(work) / "run"),
+            _keep_pictures(releases, version, Path(work) / "run"),
             judge(sealed.measured, params.gates, sealed.rates, champion), params.gates.largest_error_percent, champion,
             {"registered": f"{version.created:%Y-%m-%d %H:%M} UTC",
              "git commit": version.tags.get("git_commit", "none"), "MLflow run": version.run_id,
@@ -60,10 +61,10 @@ def write_version_report(releases: Releases, wanted: str, path: Path) -> Registe
     return version
 
 
-def _pictures(releases: Releases, version: RegisteredVersion, folder: Path) -> Path | None:
-    """The pictures that the run keeps; None where it is gone."""
+def _keep_pictures(releases: Releases, version: RegisteredVersion, folder: Path) -> Path:
+    """Fetch the pictures that the run keeps into ``folder``: none where it is gone, some where it is an old one."""
     folder.mkdir()
-    try:
-        return Path(releases.store.client.download_artifacts(version.run_id, "analysis", str(folder)))
-    except (MlflowException, OSError):
-        return None
+    for picture in PICTURES.values():
+        with suppress(MlflowException, OSError):
+            releases.store.client.download_artifacts(version.run_id, picture, str(folder))
+    return folder

@@ -24,7 +24,9 @@ OWN = "edgecodec"
 NAMES = {"edgecodec_coded": "coded packets", "klt_dct": "KLT + DCT", "klt_dct_plain": "KLT + DCT, plain",
          "joint_rvq": "PCA + RVQ", "means": "means alone", "sz3_abs": "SZ3, absolute", "sz3_rel": "SZ3, relative",
          "sz3_abs_rel": "SZ3, both", "zfp": "ZFP"}
-PICTURES = {"reconstructions": "reconstructions.svg", "codebook_usage": "codebook_usage.svg"}  # of the analysis
+PICTURES = {  # among the results that a run keeps
+    "reconstructions": "analysis/reconstructions.svg", "codebook_usage": "analysis/codebook_usage.svg",
+    "estimates": "remarks/estimates.svg", "disturbances": "remarks/disturbances.svg"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Subject:
     version: str
     bundle: Path
     bundle_sha256: str
-    pictures: Path | None  # a folder with PICTURES; whatever is absent is left out
+    pictures: Path  # a folder with PICTURES; whatever is absent is left out
     verdicts: Sequence[Verdict]
     largest_error_percent: float  # the gate
     champion: Champion | None  # whom it is compared with
@@ -131,9 +133,9 @@ def _by_wind(measured: Measurements, rates: Sequence[str]) -> dict[str, list[flo
             for speed in speeds}
 
 
-def _pictures(folder: Path | None) -> dict[str, str | None]:
-    paths = {name: None if folder is None else folder / file for name, file in PICTURES.items()}
-    return {name: charts.svg_uri(BytesIO(path.read_bytes())) if path is not None and path.is_file() else None
+def _pictures(folder: Path) -> dict[str, str | None]:
+    paths = {name: folder / file for name, file in PICTURES.items()}
+    return {name: charts.svg_uri(BytesIO(path.read_bytes())) if path.is_file() else None
             for name, path in paths.items()}
 
 
