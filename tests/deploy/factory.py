@@ -173,12 +173,14 @@ def _monitor(draw: Drawer, sizes: Sizes, channels: View, bins: View, coefficient
     regression = (draw.generator.standard_normal((count, count)) / max(1, count)).astype(np.float32)
     np.fill_diagonal(regression, 0)
     return Monitor(
-        channels, bins, coefficients, spectrum, inside=(samples // 8, samples), central=(samples // 4, samples),
+        channels, bins, coefficients, spectrum, inside=(samples // 16 * 2, samples // 2 * 2),
+        central=(samples // 8 * 2, samples // 2 * 2),
         most_faulty=max(1, count // 4), limits=np.array([3, 1.125], np.float32),
         lowest=-positive(count, scale=9), highest=positive(count, scale=9),
         largest_step=positive(count, scale=12), largest_drift=positive(count, scale=40),
         smallest_span=positive(count, scale=0.02), gain=positive(count),
-        zero=draw.generator.standard_normal(count).astype(np.float32), inverse_power=positive(count),
+        origin=draw.generator.standard_normal(count).astype(np.float16).astype(np.float32),
+        inverse_power=positive(count),
         share=positive(count, scale=60), regression=regression,
         centre=(0.1 * draw.generator.standard_normal(coefficients.channels)).astype(np.float32),
         weight=positive(coefficients.channels, scale=0.2))

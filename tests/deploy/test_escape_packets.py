@@ -65,7 +65,7 @@ def most_that_is_missed(encoding: Encoding, payload: bytes, healthy: NDArray[np.
     inner = central(CODEC.samples)
     squared = np.square(escape.decode(payload, *bins.shape) - bins).sum(axis=1)
     seen = encoding.layers["decimate"][0, : CODEC.channels, slice(*monitor.central)].astype(float)
-    magnitude = np.abs(seen * monitor.gain[:, None] + monitor.zero[:, None]).mean(axis=1)
+    magnitude = monitor.gain * np.abs(seen - monitor.origin[:, None]).mean(axis=1)
     missed = np.sqrt(squared / (inner.stop - inner.start)) / magnitude
     return float(100 * missed[healthy].mean())
 

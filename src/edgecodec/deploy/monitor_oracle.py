@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgecodec.errors import EdgeCodecError
 from edgecodec.metrics import central
 from edgecodec.packets.monitor import (
-    EVERY,
+    BLOCK,
     KEPT,
     LEAST_SQUARED,
     PASSES,
@@ -63,11 +63,13 @@ def screen(monitor: Monitor, rows: Half) -> Screened:
     channels = len(monitor.lowest)
     values = rows[:, :channels]  # a view
     finite = np.logical_and.reduce(np.isfinite(values), axis=2)
-    inside = values[..., slice(*monitor.inside, EVERY)].astype(np.float32)
-    step = np.abs(np.diff(inside, axis=2)).max(axis=2, initial=0)
+    inside = values[..., slice(*monitor.inside)]
+    with np.errstate(over="ignore", invalid="ignore"):  # of channels that are faulty anyhow
+        steps = np.abs(inside[..., 2:] - inside[..., :-2])
+    step = steps.max(axis=2, initial=0)
     drift = largest_drift(inside)
     lowest, highest = inside.min(axis=2), inside.max(axis=2)
-    run = _longest_run(values[..., slice(*monitor.inside, EVERY)])
+    run = longest_run(steps)
     faulty = (~finite | (lowest < monitor.lowest) | (highest > monitor.highest) | (step > monitor.largest_step)
               | (drift > monitor.largest_drift) | (highest - lowest < monitor.smallest_span)
               | (run >= monitor.longest_run))
@@ -76,31 +78,32 @@ def screen(monitor: Monitor, rows: Half) -> Screened:
         raise EdgeCodecError(f"windows: window {unusable[0]} holds NaN or Inf, or values beyond float16, and "
                              f"{faulty[unusable[0]].sum()} channels are faulty; leave it out")
     faulty[too_many] = False
-    central = np.abs(values[..., slice(*monitor.central, EVERY)].astype(np.float32) * monitor.gain[:, None]
-                     + monitor.zero[:, None])
-    root = inverse_root(in_order(central))
-    inverse = root * root
-    screened = Screened(monitor.margin, faulty, inverse, monitor.share * inverse,
-                        monitor.inverse_power * in_order(central * central))
+    with np.errstate(over="ignore", invalid="ignore"):
+        central = np.abs(values[..., slice(*monitor.central)] - monitor.origin[:, None].astype(np.float16))
+        root = inverse_root(monitor.gain * sum_by_pairs(central))
+        inverse = root * root
+        screened = Screened(monitor.margin, faulty, inverse, monitor.share * inverse,
+                            monitor.inverse_power * squares_by_pairs(central))
     for window in np.flatnonzero(faulty.any(axis=1)):
         _fill(monitor, values[window], np.flatnonzero(faulty[window]))
     return screened
 
 
-def largest_drift(samples: Single) -> Single:
+def largest_drift(samples: Half) -> Single:
     """The most that deviations from the mean add up to, over the last axis."""
-    of_count = inverse_root(np.full((), samples.shape[-1], np.float32))
-    mean = in_order(samples) * (of_count * of_count)
-    drift, farthest = np.zeros_like(mean), np.zeros_like(mean)
-    for number in range(samples.shape[-1]):
-        drift = drift + (samples[..., number] - mean)
-        farthest = np.maximum(farthest, np.abs(drift))
+    with np.errstate(over="ignore", invalid="ignore"):
+        of_count = inverse_root(np.full((), samples.shape[-1], np.float32))
+        expected = np.float32(BLOCK) * (sum_by_pairs(samples) * (of_count * of_count))
+        drift, farthest = np.zeros_like(expected), np.zeros_like(expected)
+        for end in range(BLOCK, samples.shape[-1] + 1, BLOCK):
+            drift = drift + (sum_by_pairs(samples[..., end - BLOCK : end]) - expected)
+            farthest = np.maximum(farthest, np.abs(drift))
     return farthest
 
 
 def escape_factor(monitor: Monitor, samples: int) -> float:
     """Of the squared error that escapes of windows of ``samples`` samples may have."""
-    inner, looked_at = central(samples), len(range(*monitor.central, EVERY))
+    inner, looked_at = central(samples), len(range(*monitor.central))
     return float(np.float32(KEPT * (inner.stop - inner.start) / (100 * looked_at) ** 2))
 
 
@@ -116,8 +119,7 @@ def error_of_one_percent(monitor: Monitor, samples: int, screened: Screened) -> 
 
 def latent_energy(monitor: Monitor, bins: Half, coefficients: Half) -> Single:
     """What the latent leaves out [n] of ``bins`` [n, bins, channels], given its ``coefficients`` [n, coefficients]."""
-    of_bins = bins.astype(np.float32)
-    offered = in_order(in_order(of_bins * of_bins))
+    offered = in_order(squares_by_pairs(bins))
     deviation = coefficients.astype(np.float32) - monitor.centre
     left = offered - in_order(monitor.weight * deviation * deviation)
     return np.where(left > 0, left, np.float32(0))
@@ -149,22 +151,39 @@ def remark(estimate: Estimate | None, watched: Watched, quantized: Quantized) ->
     )
 
 
+def longest_run(steps: Half) -> NDArray[np.int64]:
+    """Of equal pairs of samples in a row, given how far samples lie from the next but one, over the last axis."""
+    longest = run = np.ones(steps.shape[:-1], np.int64)
+    for number in range(0, steps.shape[-1], 2):
+        run = np.where((steps[..., number : number + 2] == 0).all(axis=-1), run + 1, 1)
+        longest = np.maximum(longest, run)
+    return longest
+
+
+def sum_by_pairs(values: Half) -> Single:
+    """Over the last axis: pair by pair."""
+    return _by_pairs(values.astype(np.float32))
+
+
+def squares_by_pairs(values: Half) -> Single:
+    """The sum of their squares."""
+    wide = values.astype(np.float32)
+    return _by_pairs(wide * wide)
+
+
+def _by_pairs(terms: Single) -> Single:
+    """An odd number's last one is paired with zero."""
+    pairs = terms[..., 0::2].copy()
+    pairs[..., : terms.shape[-1] // 2] += terms[..., 1::2]
+    return in_order(pairs)
+
+
 def in_order(terms: Single) -> Single:
     """The sum over the last axis, one term after the other."""
     total: Single = np.zeros(terms.shape[:-1], np.float32)
     for number in range(terms.shape[-1]):
         total = total + terms[..., number]
     return total
-
-
-def _longest_run(values: Half) -> NDArray[np.int64]:
-    """Of equal samples in a row, over the last axis of ``values`` [n, channels, samples]. Equal in their bits."""
-    bits = values.view(np.uint16)
-    longest = run = np.ones(bits.shape[:-1], np.int64)
-    for number in range(1, bits.shape[-1]):
-        run = np.where(bits[..., number] == bits[..., number - 1], run + 1, 1)
-        longest = np.maximum(longest, run)
-    return longest
 
 
 def _fill(monitor: Monitor, values: Half, faulty: NDArray[np.int64]) -> None:

@@ -1,13 +1,13 @@
 """What a node computes of a window beside its indices: which channels are faulty, how large the error will be, and
 whether the window is like those of the training.
 
-**Channels.** The first layer filters and decimates every channel. A channel is faulty if one of its values is NaN or
-Inf; or if, among every other sample of those that the filter takes from inside the window alone,
+**Channels.** The first layer filters and decimates every channel. Its samples are looked at in pairs. A channel is
+faulty if one of its values is NaN or Inf; or if, among the samples that the filter takes from inside the window alone,
 
 - a value is lower or higher than any may be,
-- two neighbours are farther apart,
-- their deviations from the mean add up to more on the way (a jump, a drift),
-- all lie closer together, or more of them in a row are equal.
+- a value and the next but one are farther apart (their difference rounded to float16),
+- deviations from the mean add up to more on the way (a jump, a drift), looked at after every :data:`BLOCK` samples,
+- all lie closer together, or more pairs in a row are equal.
 
 If more than :attr:`Monitor.most_faulty` channels are faulty, then it is the window that is unusual, and none is called
 so. Faulty channels get the values that the others tell, ``v[c] = sum_j regression[c, j] * v[j]``, sample by sample, in
@@ -22,9 +22,9 @@ the order of j, rounded to float16. Several are told one after the other, :data:
 
 and in per cent of the magnitude, as :mod:`edgecodec.metrics` defines it, over the channels that are not faulty
 
-    magnitude  = sum over every other central sample of |gain * v + zero|
+    magnitude  = gain * sum over the central samples of |v - origin|    each difference rounded to float16
     per cent   = root(squared) * mean over channels of share / magnitude
-    NMSE       = nmse[rate] * squared / sum over channels of inverse_power * sum of (gain * v + zero)^2
+    NMSE       = nmse[rate] * squared / sum over channels of inverse_power * sum of (v - origin)^2
 
 **Likeness.** ``unlike = max(latent * familiar[regime, 0], quantizer at the lowest rate * familiar[regime, 1])``; beyond
 1 the window is unlike those of the training.
@@ -43,7 +43,8 @@ of its samples, and the central ones have no more of it. By Cauchy-Schwarz neith
 that over the channels can be larger than what ``allowed`` gives. The bound is on what the node's own filter passes:
 what lies above its band is no part of it.
 
-All of it is float32, every operation rounded, sums in order from zero. Quotients and roots go by
+All else is float32, every operation rounded, sums in order from zero. Sums over the float16 of samples and bins go pair
+by pair: the two, or their squares, are added, the second to the first, and then to the sum. Quotients and roots go by
 :func:`inverse_root`, which is made of products and sums alone, so that every core gives the same bits.
 """
 
@@ -61,13 +62,13 @@ if TYPE_CHECKING:
 
 Single = NDArray[np.float32]
 
-EVERY = 2  # sample is looked at: the filter's output changes little from one to the next
+BLOCK = 8  # samples, whose deviations from the mean are added up together
 PASSES = 8  # over several faulty channels
 LEAST_SQUARED = 1e-9
 NEWTON_STEPS = 4  # of inverse_root: from 3 % down to the last bits of float32
 KEPT = 0.999  # of the squared error that an escape may have: the rest is for what float32 rounds
 CODES = 64  # of an estimated error in a packet
-OF_CHANNELS = ("lowest", "highest", "largest_step", "largest_drift", "smallest_span", "gain", "zero", "inverse_power",
+OF_CHANNELS = ("lowest", "highest", "largest_step", "largest_drift", "smallest_span", "gain", "origin", "inverse_power",
                "share")
 
 
@@ -80,7 +81,7 @@ class Monitor:
     coefficients: View  # of the latent, one row
     spectrum: View  # the cosine bins once more, [channels and padding, bins and padding]
     inside: tuple[int, int]  # of the first layer's samples, those whose taps all lie in the window: from, to before
-    central: tuple[int, int]  # of the first layer's samples, those of the window's central part
+    central: tuple[int, int]  # those of the window's central part; both ranges are whole pairs
     most_faulty: int  # channels; with more it is the window that is unusual
     limits: Single  # [2], see the properties: data, so that codecs of another training are the same program
     lowest: Single  # [channels]
@@ -89,7 +90,7 @@ class Monitor:
     largest_drift: Single  # [channels]
     smallest_span: Single  # [channels]
     gain: Single  # [channels]
-    zero: Single  # [channels]
+    origin: Single  # [channels], values of float16
     inverse_power: Single  # [channels]
     share: Single  # [channels]
     regression: Single  # [channels, channels], zero on the diagonal
@@ -98,7 +99,7 @@ class Monitor:
 
     @property
     def longest_run(self) -> float:
-        """So many equal samples in a row are a fault."""
+        """So many equal pairs of samples in a row are a fault."""
         return float(self.limits[0])
 
     @property

@@ -23,7 +23,7 @@ from edgecodec.model.codec import Codec
 from edgecodec.model.kind import Watched
 from edgecodec.model.kinds import KINDS
 from edgecodec.packets.kind import PacketKind
-from edgecodec.packets.monitor import EVERY, Estimate
+from edgecodec.packets.monitor import Estimate
 from edgecodec.progress import progress
 
 WINDOWS = 3000  # of the training, that the monitor is fitted to; at most four times as many as there are
@@ -34,6 +34,7 @@ MARGIN_PERCENTILE = 99  # of the ratio of error to estimate: what a bound allows
 # within a quarter of the smallest span, and repeat itself twice as long.
 WIDER, FARTHER, CALMER, LONGER, SHORTEST_RUN = 1.0, 2.0, 0.25, 2, 8
 FAULTY_SHARE = 4  # one channel in so many may be faulty
+FARTHEST_ORIGIN = 1024.0  # from the mean, in spreads: beyond, the error of float16 would be that of a spread
 RIDGE = 1e-3  # of the mean variance, in what the others tell of a channel
 
 Floats = NDArray[np.float64]
@@ -81,16 +82,17 @@ def fit_calibration(codec: Codec, train: WindowSet, validation: WindowSet, seed:
         batches.append(see(codec, drawn.inputs, drawn.targets))
     seen = joined(batches)
     inside, middle = _inside(codec), _central(codec)
-    values = seen.decimated[..., slice(*inside, EVERY)].astype(np.float16)
-    gain, zero, scale = _gain(codec), (codec.offset * codec.scale).double().numpy(), codec.scale.double().numpy()
-    count = len(range(*middle, EVERY))
+    values = seen.decimated[..., slice(*inside)].astype(np.float16)
+    scale = codec.scale.double().numpy()
+    gain, origin = _gain_and_origin(codec)
+    count = len(range(*middle))
     estimates, ratios, squared = {}, [], {}
     for kind, energies in seen.energies.items():
         factors = _factors(energies)
         squared[kind] = _squared(factors, energies)
     share = np.mean([(energies.absolute / np.sqrt(squared[kind])[..., None]).mean(axis=(0, 1))
                      for kind, energies in seen.energies.items()], axis=0)  # [channels]
-    measured = (seen.decimated[..., slice(*middle, EVERY)] * gain[:, None] + zero[:, None]) / scale[:, None]
+    measured = (seen.decimated[..., slice(*middle)] - origin[:, None]) * (gain / scale)[:, None]
     power = np.square(measured).sum(axis=(1, 2))  # [n]
     held = _validation(codec, validation)
     half = np.random.default_rng(seed).permutation(np.unique(validation.recording))
@@ -108,7 +110,8 @@ def fit_calibration(codec: Codec, train: WindowSet, validation: WindowSet, seed:
         estimated = 100 * np.sqrt(squared[kind]) * (share / seen.magnitude).mean(axis=1)[:, None]
         ratios.append(error / estimated)
     expected = {
-        **_expected(values), "gain": gain, "zero": zero, "inverse_power": 1 / scale**2, "share": 100 * count * share}
+        **_expected(values), "gain": gain, "origin": origin, "inverse_power": np.square(gain / scale),
+        "share": 100 * count * share}
     calibration = Calibration(
         expected, _regression(values.astype(np.float64)), seen.weight, max(SHORTEST_RUN, LONGER * _longest_run(values)),
         codec.window.channels // FAULTY_SHARE,
@@ -199,15 +202,16 @@ def _expected(values: NDArray[np.float16]) -> dict[str, Floats]:
     return {
         "lowest": lowest - WIDER * (highest - lowest),
         "highest": highest + WIDER * (highest - lowest),
-        "largest_step": FARTHER * np.abs(np.diff(wide, axis=2)).max(axis=(0, 2)),
+        "largest_step": FARTHER * np.abs(wide[..., 2:] - wide[..., :-2]).max(axis=(0, 2)),
         "largest_drift": FARTHER * np.abs(np.cumsum(wide - wide.mean(axis=2, keepdims=True), axis=2)).max(axis=(0, 2)),
         "smallest_span": CALMER * np.ptp(wide, axis=2).min(axis=0),
     }
 
 
 def _longest_run(values: NDArray[np.float16]) -> int:
-    """Of equal samples in a row."""
-    equal = np.diff(values, axis=2) == 0
+    """Of equal pairs of samples in a row."""
+    pairs = values.reshape(*values.shape[:2], -1, 2)
+    equal = (pairs[:, :, 1:] == pairs[:, :, :-1]).all(axis=3)
     longest = run = np.zeros(equal.shape[:2], np.int64)
     for number in range(equal.shape[2]):
         run = np.where(equal[..., number], run + 1, 0)
@@ -230,19 +234,30 @@ def _filter(codec: Codec) -> nn.Conv1d:
     return cast(nn.Conv1d, codec.encoder.decimate)
 
 
-def _gain(codec: Codec) -> Floats:
-    """What makes good each filter's gain: [channels]."""
-    return np.asarray(1 / _filter(codec).weight.detach().double().sum(dim=(1, 2)).numpy())
+def _gain_and_origin(codec: Codec) -> tuple[Floats, Floats]:
+    """Of decimated samples v: gain * (v - origin) is what the sensor measured, in spreads; [channels] each.
+
+    An origin that is too far for float16 is taken nearer, with more gain: the mean is right then, and the error that a
+    deviation from it makes is small beside it.
+    """
+    gain = 1 / _filter(codec).weight.detach().double().sum(dim=(1, 2)).numpy()
+    origin = -(codec.offset * codec.scale).double().numpy() / gain
+    too_far = np.maximum(1, np.abs(origin) / FARTHEST_ORIGIN)
+    return gain * too_far, (origin / too_far).astype(np.float16).astype(np.float64)
 
 
 def _inside(codec: Codec) -> tuple[int, int]:
-    """The decimated samples whose taps all lie in the window."""
+    """The decimated samples whose taps all lie in the window, in whole pairs."""
     layer = _filter(codec)
     taps, stride, before = layer.kernel_size[0], layer.stride[0], int(layer.padding[0])
-    return -(-before // stride), (codec.window.samples + before - taps) // stride + 1
+    return _whole_pairs(-(-before // stride), (codec.window.samples + before - taps) // stride + 1)
 
 
 def _central(codec: Codec) -> tuple[int, int]:
-    """The decimated samples of the window's central part."""
+    """The decimated samples of the window's central part, in whole pairs."""
     middle, stride = central(codec.window.samples), _filter(codec).stride[0]
-    return middle.start // stride, middle.stop // stride
+    return _whole_pairs(middle.start // stride, middle.stop // stride)
+
+
+def _whole_pairs(first: int, end: int) -> tuple[int, int]:
+    return first + first % 2, end - end % 2

@@ -134,6 +134,37 @@ static inline ec_pair ec_subtract_pairs(ec_pair left, ec_pair right) {
 #endif
 }
 
+/* Of both values, without their signs. */
+static inline ec_pair ec_pair_magnitudes(ec_pair pair) {
+    return pair & 0x7fff7fffu;
+}
+
+/* The lower ones, value by value; of numbers. */
+static inline ec_pair ec_lower_pair(ec_pair left, ec_pair right) {
+#ifdef EC_XPULP
+    ec_pair lower; /* vfmin.h */
+    __asm__(".insn r 0x33, 2, 0x45, %0, %1, %2" : "=r"(lower) : "r"(left), "r"(right));
+    return lower;
+#else
+    const ec_pair first = ec_to_float((ec_half)left) < ec_to_float((ec_half)right) ? left : right;
+    const ec_pair second = ec_to_float((ec_half)(left >> 16)) < ec_to_float((ec_half)(right >> 16)) ? left : right;
+    return (first & 0xffffu) | (second & 0xffff0000u);
+#endif
+}
+
+/* The higher ones, value by value; of numbers. */
+static inline ec_pair ec_higher_pair(ec_pair left, ec_pair right) {
+#ifdef EC_XPULP
+    ec_pair higher; /* vfmax.h */
+    __asm__(".insn r 0x33, 2, 0x46, %0, %1, %2" : "=r"(higher) : "r"(left), "r"(right));
+    return higher;
+#else
+    const ec_pair first = ec_to_float((ec_half)left) > ec_to_float((ec_half)right) ? left : right;
+    const ec_pair second = ec_to_float((ec_half)(left >> 16)) > ec_to_float((ec_half)(right >> 16)) ? left : right;
+    return (first & 0xffffu) | (second & 0xffff0000u);
+#endif
+}
+
 /* Not zero if one of the two is not finite. */
 static inline uint32_t ec_pair_overflow(ec_pair pair) {
     return ((pair & 0x7c007c00u) + 0x04000400u) & 0x80008000u;

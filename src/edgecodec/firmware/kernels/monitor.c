@@ -3,9 +3,11 @@
 
 #include <float.h>
 
+#include "products.h"
 #include "quantizer.h"
 
-#define EVERY 2u /* sample is looked at */
+#define BLOCK_PAIRS 4u /* whose deviations are added up together */
+#define ONES 0x3c003c00u /* a pair */
 #define PASSES 8u /* over several faulty channels */
 #define NEWTON_STEPS 4
 #define LEAST_SQUARED 1e-9f
@@ -45,72 +47,95 @@ static float *energies_of(const ec_worker *worker, const ec_monitor *monitor) {
     return (float *)(void *)(worker->arena + monitor->energies);
 }
 
-/* Rows are whole pairs: behind an odd number of samples lies a zero. */
-static bool is_finite(const ec_monitor *monitor, const ec_half *samples) {
-    uint32_t overflow = 0;
-    for (uint32_t i = 0; i < monitor->samples; i += 2) {
-        overflow |= ec_pair_overflow(ec_load_pair(samples + i));
+/* Adds the squares of the pairs from `at` on. Of numbers the sum is finite: float16 has none that are large enough. */
+static float add_squares(float sum, const ec_half *at, const ec_half *end) {
+    for (; at < end; at += 2) {
+        const ec_pair pair = ec_load_pair(at);
+        sum = ec_add_products_of_pair(sum, pair, pair);
     }
-    return overflow == 0;
+    return sum;
 }
 
 /* The most that deviations from the mean add up to: large where a sensor jumps or drifts, small where it swings. */
-static float drift_of(const ec_half *samples, uint32_t count) {
-    float sum = 0.0f;
-    uint32_t added = 0;
-    for (uint32_t i = 0; i < count; i += EVERY) {
-        sum = sum + ec_to_float(samples[i]);
-        added++;
-    }
-    const float of_count = inverse_root((float)added);
-    const float mean = sum * (of_count * of_count);
+static float drift_of(const ec_half *at, uint32_t count, float sum) {
+    const float of_count = inverse_root((float)count);
+    const float expected = 2.0f * (float)BLOCK_PAIRS * (sum * (of_count * of_count)); /* of a block */
     float drift = 0.0f, farthest = 0.0f;
-    for (uint32_t i = 0; i < count; i += EVERY) {
-        drift = drift + (ec_to_float(samples[i]) - mean);
+    for (uint32_t blocks = count / (2 * BLOCK_PAIRS); blocks > 0; blocks--) {
+        float block = 0.0f;
+        for (uint32_t pair = 0; pair < BLOCK_PAIRS; pair++, at += 2) {
+            block = ec_add_products_of_pair(block, ec_load_pair(at), ONES);
+        }
+        drift = drift + (block - expected);
         farthest = magnitude(drift) > farthest ? magnitude(drift) : farthest;
     }
     return farthest;
 }
 
-static bool is_expected(const ec_monitor *monitor, const ec_limits *limits, const ec_expected *expected,
-                        const ec_half *samples) {
-    float before = ec_to_float(samples[monitor->inside_first]);
-    float lowest = before, highest = before, largest_step = 0.0f;
-    uint32_t run = 1, longest_run = 1;
-    for (uint32_t i = monitor->inside_first + EVERY; i < monitor->inside_end; i += EVERY) {
-        const float value = ec_to_float(samples[i]);
-        const float step = magnitude(value - before);
-        lowest = value < lowest ? value : lowest;
-        highest = value > highest ? value : highest;
-        largest_step = step > largest_step ? step : largest_step;
-        run = samples[i] == samples[i - EVERY] ? run + 1 : 1;
-        longest_run = run > longest_run ? run : longest_run;
-        before = value;
+static float lowest_of(ec_pair pair) {
+    const float first = ec_to_float((ec_half)pair), second = ec_to_float((ec_half)(pair >> 16));
+    return first < second ? first : second;
+}
+
+static float highest_of(ec_pair pair) {
+    const float first = ec_to_float((ec_half)pair), second = ec_to_float((ec_half)(pair >> 16));
+    return first > second ? first : second;
+}
+
+/* Rows are whole pairs: behind an odd number of samples lies a zero. */
+static uint32_t verdict_of(const ec_monitor *monitor, const ec_limits *limits, const ec_expected *expected,
+                           const ec_half *samples) {
+    const ec_half *inside = samples + monitor->inside_first, *end = samples + monitor->inside_end;
+    float squares = add_squares(0.0f, samples, inside);
+    squares = add_squares(squares, end, samples + monitor->samples);
+    ec_pair before = ec_load_pair(inside);
+    ec_pair lowest = before, highest = before, largest_step = 0;
+    float sum = 0.0f;
+    uint32_t run = 0, longest_run = 0; /* the first pair's step is zero */
+    for (const ec_half *at = inside; at < end; at += 2) {
+        const ec_pair pair = ec_load_pair(at);
+        const ec_pair step = ec_pair_magnitudes(ec_subtract_pairs(pair, before));
+        before = pair;
+        lowest = ec_lower_pair(lowest, pair);
+        highest = ec_higher_pair(highest, pair);
+        largest_step = ec_higher_pair(largest_step, step);
+        sum = ec_add_products_of_pair(sum, pair, ONES);
+        squares = ec_add_products_of_pair(squares, pair, pair);
+        if (step != 0) {
+            run = 1;
+        } else {
+            run++;
+            longest_run = run > longest_run ? run : longest_run;
+        }
     }
-    return lowest >= expected->lowest && highest <= expected->highest && largest_step <= expected->largest_step &&
-           highest - lowest >= expected->smallest_span && (float)longest_run < limits->longest_run &&
-           drift_of(samples + monitor->inside_first, monitor->inside_end - monitor->inside_first) <=
-               expected->largest_drift;
+    if (!(squares <= FLT_MAX)) {
+        return EC_NOT_FINITE;
+    }
+    const float low = lowest_of(lowest), high = highest_of(highest);
+    const bool is_expected =
+        low >= expected->lowest && high <= expected->highest && highest_of(largest_step) <= expected->largest_step &&
+        high - low >= expected->smallest_span && (float)longest_run < limits->longest_run &&
+        drift_of(inside, (uint32_t)(end - inside), sum) <= expected->largest_drift;
+    return is_expected ? EC_HEALTHY : EC_UNEXPECTED;
 }
 
 static ec_screened screen(const ec_monitor *monitor, const ec_limits *limits, const ec_expected *expected,
                           const ec_half *samples) {
+    const ec_pair origin = ec_to_pair(expected->origin, expected->origin);
+    const ec_half *end = samples + monitor->central_end;
     float sum = 0.0f, squares = 0.0f;
-    for (uint32_t i = monitor->central_first; i < monitor->central_end; i += EVERY) {
-        const float scaled = ec_to_float(samples[i]) * expected->gain;
-        const float value = magnitude(scaled + expected->zero);
-        sum = sum + value;
-        squares = squares + value * value;
+    for (const ec_half *at = samples + monitor->central_first; at < end; at += 2) {
+        const ec_pair values = ec_pair_magnitudes(ec_subtract_pairs(ec_load_pair(at), origin));
+        sum = ec_add_products_of_pair(sum, values, ONES);
+        squares = ec_add_products_of_pair(squares, values, values);
     }
-    const float root = inverse_root(sum);
+    const float root = inverse_root(expected->gain * sum);
     const float inverse = root * root;
     const ec_screened found = {
         .inverse = inverse,
         .share = expected->share * inverse,
         .power = expected->inverse_power * squares,
-        .verdict = !is_finite(monitor, samples)                       ? EC_NOT_FINITE
-                   : is_expected(monitor, limits, expected, samples) ? EC_HEALTHY
-                                                                     : EC_UNEXPECTED,
+        .verdict = verdict_of(monitor, limits, expected, samples),
     };
     return found;
 }
@@ -188,9 +213,9 @@ void ec_measure_latent(const ec_worker *worker, const ec_monitor *monitor) {
     for (uint32_t row = rows.first; row < rows.end; row++) {
         const ec_half *values = ec_halves(worker, bins.at) + (size_t)row * bins.channels;
         float sum = 0.0f;
-        for (uint32_t i = 0; i < bins.channels; i++) {
-            const float value = ec_to_float(values[i]);
-            sum = sum + value * value;
+        for (uint32_t i = 0; i < bins.channels; i += 2) { /* an odd number's last one is paired with zero */
+            const ec_pair pair = i + 1 < bins.channels ? ec_load_pair(values + i) : values[i];
+            sum = ec_add_products_of_pair(sum, pair, pair);
         }
         energies[row] = sum;
     }

@@ -144,7 +144,7 @@ typedef struct ec_familiar {
 
 /* Of a training, not of a program. */
 typedef struct ec_limits {
-    float longest_run; /* so many equal samples in a row are a fault */
+    float longest_run; /* so many equal pairs of samples in a row are a fault */
     float margin;      /* that a bound needs over the estimate */
 } ec_limits;
 
@@ -155,8 +155,8 @@ typedef struct ec_expected {
     float largest_step;
     float largest_drift;
     float smallest_span;
-    float gain; /* gain * sample + zero is in proportion to what the sensor measured */
-    float zero;
+    float gain; /* gain * (sample - origin) is what the sensor measured */
+    float origin; /* a value of float16 */
     float inverse_power;
     float share;
 } ec_expected;
@@ -174,7 +174,7 @@ typedef struct ec_monitor {
     ec_view coefficients; /* of the latent, one row */
     ec_view spectrum;     /* cosine bins, with that of the mean and padding: a row for each channel */
     uint32_t samples;     /* of a channel in `channels` */
-    uint32_t inside_first; /* samples whose taps all lie in the window */
+    uint32_t inside_first; /* samples whose taps all lie in the window; even, as are the next three */
     uint32_t inside_end;
     uint32_t central_first; /* samples of the window's central part */
     uint32_t central_end;

@@ -113,4 +113,16 @@ static inline float ec_add_products(float sum, const ec_half *left, const ec_hal
 
 #endif
 
+/* Adds the products of two pairs to `sum`, in both arithmetics alike. */
+static inline float ec_add_products_of_pair(float sum, ec_pair left, ec_pair right) {
+#if defined(EC_XPULP) && !defined(EC_LANES)
+    __asm__(".insn r 0x33, 0, 0x4b, %0, %1, %2" : "+r"(sum) : "r"(left), "r"(right)); /* vfdotpex.s.h */
+    return sum;
+#else
+    const float first = ec_to_float((ec_half)left) * ec_to_float((ec_half)right);
+    const float pair = ec_to_float((ec_half)(left >> 16)) * ec_to_float((ec_half)(right >> 16)) + first;
+    return sum + pair;
+#endif
+}
+
 #endif
