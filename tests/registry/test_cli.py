@@ -13,14 +13,15 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
+from deploy.factory import Sizes, edge_like
 from packets.random_indices import random_indices
 from small_project import random_windows, save_results, small_params, train_small_codec
 
 from edgecodec.cli import main
 from edgecodec.model.codec import load_model
 from edgecodec.packets.kind import PacketKind
-from edgecodec.packets.network import load_codec
-from edgecodec.packets.packet import PacketFormat, pack, unpack
+from edgecodec.packets.network import load_codec, save_codec
+from edgecodec.packets.packet import PacketFormat, open_packet, pack, unpack
 from edgecodec.packets.packet_file import packets_in, write_packets
 from edgecodec.storage import read_json, write_json
 
@@ -104,6 +105,27 @@ def test_windows_go_through_coded_packets(edgecodec: Command) -> None:
         assert np.abs(rebuilt["x"] - expected).mean() < 0.05 * np.abs(expected).mean()
 
 
+def test_windows_that_no_rate_holds_become_escapes(edgecodec: Command) -> None:
+    codec = edge_like(Sizes(channels=6, samples=64, monitored=True))
+    save_codec(codec, Path("monitored/float16"))
+    form, monitored = PacketFormat.of(codec), ("--artifacts", "monitored")
+    kept, strict = ("--within", 1e6, *monitored), ("--within", 0.1, *monitored)
+
+    assert edgecodec("encode", "windows.npz", "packets.ecp", *kept, "--escape").err == ""
+    assert {unpack(form, packet).rate for packet in packets_in(Path("packets.ecp"))} == {1}
+    assert "5 of 5 windows are over the bound" in edgecodec("encode", "windows.npz", "packets.ecp", *strict).err
+    assert {unpack(form, packet).rate for packet in packets_in(Path("packets.ecp"))} == {form.rates[-1]}
+
+    told = edgecodec("encode", "windows.npz", "packets.ecp", *strict, "--escape")
+    assert "5 of 5 windows are escapes, for no rate holds them: 0, 1, 2, 3, 4" in told.err
+    for number, packet in enumerate(packets_in(Path("packets.ecp"))):
+        assert packet is not None
+        sealed = open_packet(form, packet)
+        assert (sealed.kind, sealed.sequence) == (PacketKind.ESCAPE, number)
+        assert sealed.said is not None
+        assert sealed.said.error_percent <= 0.5  # the first code
+
+
 def refused(finished: Finished, told: str) -> bool:
     """One line on stderr with ``told`` in it, nothing on stdout, and nothing written."""
     left = {path.name for path in Path().iterdir()} & {"packets.ecp", "rebuilt.npz"}
@@ -124,6 +146,10 @@ def test_a_rate_that_the_codec_lacks_is_refused(edgecodec: Command, rate: int) -
 def test_windows_that_cannot_be_encoded_are_refused(edgecodec: Command, values: np.ndarray, told: str) -> None:
     np.savez("windows.npz", x=values)
     assert refused(edgecodec("encode", "windows.npz", "packets.ecp"), told)
+
+
+def test_an_escape_without_a_bound_is_refused(edgecodec: Command) -> None:
+    assert refused(edgecodec("encode", "windows.npz", "packets.ecp", "--escape"), "Give --within PERCENT")
 
 
 def test_what_is_absent_is_named(edgecodec: Command) -> None:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgecodec.commands.options import ARTIFACTS, Artifacts, AsJson
 from edgecodec.errors import EdgeCodecError
+
+if TYPE_CHECKING:
+    from edgecodec.deploy.oracle import Encoding
+    from edgecodec.packets.kind import PacketKind
+    from edgecodec.packets.packet import PacketFormat
 
 Windows = Annotated[Path, typer.Argument(
     metavar="WINDOWS", help="An .npz with windows x [n, channels, samples], or a recording (CSV, Parquet, npy) with "
@@ -51,6 +57,9 @@ def encode(
     within: Annotated[float | None, typer.Option(
         metavar="PERCENT", help="The largest error: every window has the lowest rate, up to --rate, whose estimated "
                                 "error keeps it. Windows that no rate holds are named.")] = None,
+    escape: Annotated[bool, typer.Option(
+        "--escape", help="With --within: windows that no rate holds become escapes, which keep the bound whatever the "
+                         "window, in as many bytes as it takes.")] = False,
     coded: Annotated[bool, typer.Option("--coded", help="Packets of variable length, if the codec has them.")] = False,
     first_sequence: Annotated[int, typer.Option(help="Sequence number of the first packet.")] = 0,
     artifacts: Artifacts = ARTIFACTS,
@@ -61,9 +70,8 @@ def encode(
     from edgecodec.data.window_reader import Trained, read_windows
     from edgecodec.deploy import oracle
     from edgecodec.packets.kind import PacketKind
-    from edgecodec.packets.monitor import rate_within
     from edgecodec.packets.network import load_codec
-    from edgecodec.packets.packet import PacketFormat, pack
+    from edgecodec.packets.packet import PacketFormat
     from edgecodec.packets.packet_file import writer_of
     from edgecodec.params import load_params
     from edgecodec.progress import progress
@@ -75,22 +83,24 @@ def encode(
     if within is not None and (codec.monitor is None or within <= 0):
         raise EdgeCodecError(f"--within: {within}; give a positive number of per cent" if codec.monitor else
                              "--within: the codec makes no remarks; run the stage calibrate, or give --rate")
+    if escape and within is None:
+        raise EdgeCodecError("--escape: of which error? Give --within PERCENT, too")
+    bound = None if within is None else _Bound(within, escape)
     form.payloads(kind).stages(chosen)  # refuses a rate or kind that the codec does not have, before any work
     write = writer_of(packets)
     read = read_windows(windows, Trained(codec, *codec.normalization), load_params().validate_)
-    sealed, over = [], []
+    sealed: list[bytes] = []
+    over = []
     for number, window in enumerate(progress(read.windows, "Encoding")):
         try:
             encoding = oracle.encode(codec, np.ascontiguousarray(window.T[None]))
         except EdgeCodecError:
             raise EdgeCodecError(f"{windows}: window {number}: its values exceed float16 in the encoder; "
                                  "check their unit") from None
-        (indices,) = encoding.indices(kind)
-        said = encoding.remarks[kind][0] if encoding.remarks else None
-        least = None if said is None or within is None else rate_within(said, within, chosen)
-        if within is not None and least is None:
+        packet, is_held = _pack(form, kind, encoding, (first_sequence + number) % 0x10000, chosen, bound)
+        sealed.append(packet)
+        if not is_held:
             over.append(number)
-        sealed.append(pack(form, least or chosen, (first_sequence + number) % 0x10000, indices, kind, said))
     write(packets, sealed)
     mean = sum(map(len, sealed)) / max(1, len(sealed))
     at = f"at rate {chosen}" if within is None else f"at rates up to {chosen}, for errors up to {within:g} %"
@@ -98,8 +108,36 @@ def encode(
     typer.echo(f"{packets}: {len(sealed)} packets of {size} {at}")
     _warn(read.remarks)
     if over:
-        _warn([f"{len(over)} of {len(sealed)} windows are over the bound at every rate, and their packets say so: "
+        became = "are escapes, for no rate holds them" if escape else (
+            "are over the bound at every rate, and their packets say so")
+        _warn([f"{len(over)} of {len(sealed)} windows {became}: "
                f"{', '.join(map(str, over[:10]))}{' ...' if over[10:] else ''}"])
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """On the error of every window."""
+
+    percent: float
+    escape: bool  # where no rate keeps it
+
+
+def _pack(form: PacketFormat, kind: PacketKind, encoding: Encoding, sequence: int, rate: int,
+          bound: _Bound | None) -> tuple[bytes, bool]:
+    """The packet of the one window of ``encoding``, at ``rate`` or below; and whether some rate keeps the bound."""
+    from edgecodec.packets.monitor import rate_within
+    from edgecodec.packets.packet import pack, pack_escape
+
+    (indices,) = encoding.indices(kind)
+    said = encoding.remarks[kind][0] if encoding.remarks else None
+    if bound is None or said is None:
+        return pack(form, rate, sequence, indices, kind, said), True
+    least = rate_within(said, bound.percent, rate)
+    if least is None and bound.escape:
+        assert encoding.escapable is not None, "who makes remarks has escapes"
+        return pack_escape(form, sequence, encoding.escapable.bins[0], float(encoding.escapable.of_one_percent[0]),
+                           bound.percent, said), False
+    return pack(form, least or rate, sequence, indices, kind, said), least is not None
 
 
 def decode(

@@ -45,7 +45,10 @@ def write_packets(path: Path, packets: Iterable[bytes]) -> None:
 def _write_packet_file(path: Path, packets: Iterable[bytes]) -> None:
     with replacing_file(path) as temporary, temporary.open("wb") as file:
         file.write(MAGIC)
-        for packet in packets:
+        for number, packet in enumerate(packets):
+            if len(packet) >= 1 << 8 * _PREFIX:
+                raise EdgeCodecError(f"{path}: packet {number}: {len(packet)} bytes, and packet files hold up to "
+                                     f"{(1 << 8 * _PREFIX) - 1} each; write .parquet")
             file.write(len(packet).to_bytes(_PREFIX, "little") + packet)
 
 
