@@ -47,6 +47,7 @@ FIGURES = {
     "same_bits": Figure(("same_bits.json",), readme.same_bits),
     "rivals": Figure(("rate_distortion.json",), codec.rivals),
     "estimates": Figure(("remarks.json", "calibration.json"), codec.estimates),
+    "cost_of_remarks": Figure(("benchmark.json",), codec.cost_of_remarks),
     "disturbances": Figure(("remarks.json",), codec.disturbances),
     "generalization": Figure(("generalization.json",), codec.generalization),
     "chance": Figure(("seeds.json",), codec.chance),

@@ -29,7 +29,8 @@ BASELINES = ("paper", "transform")  # the kinds of codec that firmware is compar
 
 def benchmark_codecs(artifacts: Path) -> dict[str, FirmwareBenchmark]:
     """Of all codecs; and with GVSOC, on all cores, of the same in the arithmetic that they are not exported for
-    (``edge_lanes``). Without it, estimates.
+    (``edge_lanes``), and of those that make remarks as if they made none (``edge_without_remarks``). Without it,
+    estimates.
 
     Raises:
         EdgeCodecError: a result of the pipeline is absent, or a firmware does not fit, run, or equal the oracle.
@@ -43,7 +44,15 @@ def benchmark_codecs(artifacts: Path) -> dict[str, FirmwareBenchmark]:
             (other,) = (arithmetic for arithmetic in get_args(Arithmetic) if arithmetic != codec.arithmetic)
             found[f"{name}_{other}"] = bench.measure(replace(codec, arithmetic=other), window,
                                                      cores=(CLUSTER_CORES,))
+            if codec.monitor is not None:
+                found[f"{name}_without_remarks"] = bench.measure(_silent(codec), window, cores=(CLUSTER_CORES,))
         return found
+
+
+def _silent(codec: ExportedCodec) -> ExportedCodec:
+    """The same codec without its monitor."""
+    return replace(codec, monitor=None, quantizers={
+        kind: replace(quantizer, estimate=None) for kind, quantizer in codec.quantizers.items()})
 
 
 def count_estimates(artifacts: Path) -> CycleTable:
