@@ -80,7 +80,7 @@ def test_a_looser_bound_takes_fewer_bytes() -> None:
 
 def test_a_packet_without_a_window_has_no_indices() -> None:
     packet = escape_of(CODEC, encode(CODEC, random_windows(CODEC, 1)), 0, BOUND)
-    with pytest.raises(EdgeCodecError, match="an escape, which holds no indices"):
+    with pytest.raises(EdgeCodecError, match="of kind escape, which holds no indices"):
         unpack(FORM, packet)
 
 

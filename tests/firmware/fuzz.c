@@ -196,6 +196,33 @@ static void pack(input *in, const ec_context *context, uint32_t rate, bool coded
     free(packet.block);
 }
 
+static void pack_exact(input *in) {
+    const buffer counts = lend(sizeof(int32_t) * EC_SAMPLES * EC_CHANNELS, take_misplacement(in), 0);
+    const uint32_t bytes_of_count = take(in, 1) % 5;
+    for (size_t i = 0; i < counts.bytes; i += sizeof(int32_t)) {
+        const uint32_t value = take(in, bytes_of_count);
+        memcpy(counts.at + i, &value, sizeof value);
+    }
+    const buffer scratch = lend(sizeof(uint16_t) * EC_CHANNELS, take_misplacement(in), 0);
+    const uint32_t bits = take(in, 4);
+    float unit;
+    memcpy(&unit, &bits, sizeof unit);
+    const size_t most = ec_exact_packet_size(), drawn = take(in, 2);
+    const buffer packet = lend(drawn < most ? drawn : most, 0, 0xee);
+    size_t written = 12345;
+    const ec_status status = ec_pack_exact(
+        unless_missing(in, WINDOW, counts.at), unit, (uint16_t)take(in, 2), unless_missing(in, INDICES, scratch.at),
+        unless_missing(in, PACKET, packet.at), packet.bytes, unless_missing(in, BYTES, &written));
+    if (status == EC_OK) {
+        require(written <= packet.bytes && packet.at[0] == 0x40);
+    } else {
+        require(status != EC_ERROR_CAPACITY || packet.bytes < most);
+    }
+    free(packet.block);
+    free(scratch.block);
+    free(counts.block);
+}
+
 /* The bins of whatever window the arena holds. Remarks, too, may be anything. */
 static void pack_escape(input *in, const ec_context *context, const ec_remarks *remarks) {
     ec_remarks damaged = *remarks;
@@ -261,6 +288,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     for (uint32_t window = 0; window < 2; window++) {
         encode_and_pack(&in, &context, ready);
     }
+    pack_exact(&in);
     free(codebooks.block);
     free(weights.block);
     free(arena.block);

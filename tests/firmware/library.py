@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, Structure, c_bool, c_char_p, c_float, c_size_t, c_uint8, c_uint16, c_uint32, c_void_p
+from ctypes import (
+    POINTER,
+    Structure,
+    c_bool,
+    c_char_p,
+    c_float,
+    c_int32,
+    c_size_t,
+    c_uint8,
+    c_uint16,
+    c_uint32,
+    c_void_p,
+)
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +61,7 @@ class Library:
         self.functions.ec_packet_size.restype = c_size_t
         self.functions.ec_coded_packet_size.restype = c_size_t
         self.functions.ec_escape_packet_size.restype = c_size_t
+        self.functions.ec_exact_packet_size.restype = c_size_t
         self.functions.ec_model_info.restype = POINTER(Model)
         self.functions.ec_layer_name.restype = c_char_p
         self.functions.ec_serial_team.restype = Team
@@ -120,6 +133,18 @@ class Library:
             context and ctypes.byref(context), c_float(bound), c_uint16(sequence), remarks and ctypes.byref(remarks),
             _pointer(packet, c_uint8), c_size_t(capacity), ctypes.byref(size))]
         assert (packet[capacity:] == 0xEE).all()
+        return status, packet[: size.value].tobytes()
+
+
+    def pack_exact(self, counts: NDArray[np.int32] | None, unit: float, sequence: int,
+                   capacity: int) -> tuple[str, bytes]:
+        packet, scratch = np.full(capacity + 8, 0xEE, np.uint8), np.full(self.codec.channels + 1, 0xEE, np.uint16)
+        size = c_size_t(0)
+        status = NAMES[self.functions.ec_pack_exact(
+            _pointer(counts, c_int32), c_float(unit), c_uint16(sequence), _pointer(scratch, c_uint16),
+            _pointer(packet, c_uint8), c_size_t(capacity), ctypes.byref(size))]
+        assert (packet[capacity:] == 0xEE).all()
+        assert scratch[-1] == 0xEE
         return status, packet[: size.value].tobytes()
 
 

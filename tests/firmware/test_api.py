@@ -16,10 +16,11 @@ from packets.random_indices import assert_same, random_indices
 from edgecodec.deploy.golden import escape_of
 from edgecodec.deploy.memory import BLOB_HEADER_BYTES
 from edgecodec.deploy.oracle import encode
+from edgecodec.packets.counts import COUNT_MAX
 from edgecodec.packets.indices import Indices
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import ExportedCodec
-from edgecodec.packets.packet import OVERHEAD_BYTES, PacketFormat, pack, unpack
+from edgecodec.packets.packet import OVERHEAD_BYTES, PacketFormat, pack, pack_exact, unpack
 
 CODEC = paper_like(Sizes(seed=9, codewords=20, rates=3, stages_per_rate=2))
 
@@ -316,3 +317,27 @@ def test_pack_escape_refuses_what_is_missing(monitored: Library, library: Librar
     assert monitored.pack_escape(Context(), 3, 0, said, 100) == ("CONTEXT", b"")
     assert library.pack_escape(library.ready(), 3, 0, said, 100)[0] == "REMARKS"
     assert library.functions.ec_escape_packet_size() == 0
+
+
+def test_exact_packets_are_pythons(library: Library) -> None:
+    codec = library.codec
+    form, most = PacketFormat.of(codec), library.functions.ec_exact_packet_size()
+    generator = np.random.default_rng(1)
+    for spread in (0, 30, COUNT_MAX):
+        counts = generator.integers(-spread, spread + 1, (codec.channels, codec.samples), np.int32)
+        packet = pack_exact(form, 700, counts, 0.25)
+        by_sample = np.ascontiguousarray(counts.T)
+        assert library.pack_exact(by_sample, 0.25, 700, most) == ("OK", packet)
+        assert library.pack_exact(by_sample, 0.25, 700, len(packet)) == ("OK", packet)
+        for capacity in (len(packet) - 1, 12, 0):
+            assert library.pack_exact(by_sample, 0.25, 700, capacity) == ("CAPACITY", b"")
+    assert len(packet) <= most  # of noise over all 24 bits
+
+
+def test_pack_exact_refuses_what_it_cannot_send(library: Library) -> None:
+    counts = np.zeros((library.codec.samples, library.codec.channels), np.int32)
+    assert library.pack_exact(None, 1, 0, 100)[0] == "NULL"
+    for unit in (0.0, -1.0, np.inf, np.nan):
+        assert library.pack_exact(counts, unit, 0, 100) == ("WINDOW", b"")
+    counts[3, 1] = COUNT_MAX + 1
+    assert library.pack_exact(counts, 1, 0, 10_000) == ("WINDOW", b"")

@@ -30,7 +30,7 @@ MISSING_CHECKS = {
     "coordinate": ("codec.c", "coordinates[i] < quantizer->latent.channels", "coordinates[i] < 0xffffu"),
     "index": ("entropy.c", "indices[stage] >= frequencies_of(entropy, regime, stage + 1)->words", "indices == NULL"),
     "escape": ("escape.c", "if (size > capacity && as_they_are > capacity) {", "if (capacity == 0) {"),
-    "alignment": ("pack.c", "% _Alignof(uint16_t) != 0", "% _Alignof(uint16_t) > 1"),
+    "alignment": ("pack.c", "indices % _Alignof(uint16_t) != 0", "indices % _Alignof(uint16_t) > 1"),
 }
 
 

@@ -8,6 +8,8 @@ import pytest
 from deploy.factory import Sizes, edge_like, paper_like, random_windows, with_quantizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+from packets.count_windows import COUNTS
 from packets.entropy_tables import random_tables
 from packets.random_indices import assert_same, random_indices
 
@@ -16,7 +18,16 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.entropy import EntropyTables
 from edgecodec.packets.indices import Indices
 from edgecodec.packets.kind import PacketKind
-from edgecodec.packets.packet import OVERHEAD_BYTES, PacketFormat, compression_ratios, open_packet, pack, unpack
+from edgecodec.packets.packet import (
+    OVERHEAD_BYTES,
+    PacketFormat,
+    compression_ratios,
+    open_packet,
+    pack,
+    pack_exact,
+    read_exact,
+    unpack,
+)
 from edgecodec.packets.payloads import CodedPayloads, FixedLengthPayloads
 
 CODED = PacketKind.CODED
@@ -245,7 +256,7 @@ def test_what_decodes_is_the_one_packet_of_its_window(payload: bytes, rate: int)
         assert pack(form, rate, 0, packet.indices, CODED) == sealed(form, 2, rate, payload)
 
 
-@pytest.mark.parametrize("kind", [0, 4, 7])
+@pytest.mark.parametrize("kind", [0, 5, 7])
 def test_another_kind_is_refused(kind: int) -> None:
     with pytest.raises(EdgeCodecError, match=f"of kind {kind}; this program reads"):
         unpack(PAPER, sealed(PAPER, kind, 1, bytes(12)))
@@ -287,3 +298,33 @@ def test_format_of_a_codec_with_coded_packets() -> None:
     for indices in encode(codec, random_windows(codec, 20)).indices(CODED):
         assert_same(unpack(form, pack(form, 3, 1, indices, CODED)).indices, indices)
     assert tuple(PacketFormat.of(edge_like(Sizes())).kinds) == (PacketKind.FIXED_LENGTH,)
+
+
+@settings(max_examples=40, deadline=None)
+@given(counts=COUNTS, unit=st.floats(2**-30, 2**30, width=32), sequence=st.integers(0, 65535))
+def test_exact_packets_lose_nothing(counts: NDArray[np.int32], unit: float, sequence: int) -> None:
+    form = replace(PAPER, channels=counts.shape[0], samples=counts.shape[1])
+    sealed = open_packet(form, pack_exact(form, sequence, counts, unit))
+    assert (sealed.kind, sealed.rate, sealed.sequence, sealed.said) == (PacketKind.EXACT, 0, sequence, None)
+    np.testing.assert_array_equal(read_exact(form, sealed.payload), (counts * unit).astype(np.float32))
+
+
+def test_exact_packets_that_are_none_are_refused() -> None:
+    form = replace(PAPER, channels=2, samples=3)
+    counts = np.array([[1, 2, 3], [-4, 5, 0]], np.int32)
+    packet = pack_exact(form, 7, counts, 0.5)
+    damaged = bytearray(packet)
+    damaged[9] ^= 1
+    with pytest.raises(EdgeCodecError, match="damaged"):
+        open_packet(form, bytes(damaged))
+    with pytest.raises(EdgeCodecError, match="the model has no such packets"):
+        open_packet(PAPER, packet)
+    with pytest.raises(EdgeCodecError, match="which holds no indices"):
+        unpack(form, packet)
+    for payload in (b"", b"\0\0\0\0" + packet[11:-4], packet[7:-4] + b"\1", packet[7:11]):
+        with pytest.raises(EdgeCodecError, match="exact payload"):
+            read_exact(form, payload)
+    with pytest.raises(EdgeCodecError, match=r"counts: \[3, 2\]"):
+        pack_exact(form, 0, counts.T, 1)
+    with pytest.raises(EdgeCodecError, match="unit of a count"):
+        pack_exact(form, 0, counts, 0)

@@ -34,14 +34,14 @@ class Finished:
 
 
 class Command(Protocol):
-    def __call__(self, *arguments: str | int) -> Finished: ...
+    def __call__(self, *arguments: str | float) -> Finished: ...
 
 
 @pytest.fixture
 def edgecodec(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Run the command in this process, and catch its exit status."""
 
-    def run(*arguments: str | int) -> Finished:
+    def run(*arguments: str | float) -> Finished:
         monkeypatch.setattr(sys, "argv", ["edgecodec", *map(str, arguments)])
         monkeypatch.setenv("COLUMNS", "200")
         with pytest.raises(SystemExit) as left:
@@ -146,6 +146,27 @@ def test_a_rate_that_the_codec_lacks_is_refused(edgecodec: Command, rate: int) -
 def test_windows_that_cannot_be_encoded_are_refused(edgecodec: Command, values: np.ndarray, told: str) -> None:
     np.savez("windows.npz", x=values)
     assert refused(edgecodec("encode", "windows.npz", "packets.ecp"), told)
+
+
+def test_windows_go_through_exact_packets(edgecodec: Command) -> None:
+    counts = np.rint(200 * random_windows(3, seed=3)).astype(np.int32)
+    np.savez("windows.npz", x=(np.float32(0.005) * counts).astype(np.float32))
+    assert "3 exact packets of " in edgecodec("encode", "windows.npz", "packets.ecp", "--exact", 0.005).out
+    assert edgecodec("decode", "packets.ecp", "rebuilt.npz").status == 0
+    with np.load("rebuilt.npz") as rebuilt:
+        assert rebuilt["rate"].tolist() == [0] * 3
+        np.testing.assert_array_equal(rebuilt["x"], (np.float64(np.float32(0.005)) * counts).astype(np.float32))
+
+
+@pytest.mark.parametrize(("options", "told"), [
+    (("--exact", 0.003), "windows.npz: window 0: holds values that are no whole numbers of 0.003"),
+    (("--exact", -1), "window 0: holds values that are no whole numbers of -1"),
+    (("--exact", 0.005, "--rate", 1), "--exact: loses nothing"),
+])
+def test_what_cannot_be_sent_without_loss_is_refused(
+        edgecodec: Command, options: tuple[str | float, ...], told: str) -> None:
+    np.savez("windows.npz", x=0.005 * np.rint(200 * random_windows(1)))
+    assert refused(edgecodec("encode", "windows.npz", "packets.ecp", *options), told)
 
 
 def test_an_escape_without_a_bound_is_refused(edgecodec: Command) -> None:

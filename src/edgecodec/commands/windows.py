@@ -13,9 +13,14 @@ from edgecodec.commands.options import ARTIFACTS, Artifacts, AsJson
 from edgecodec.errors import EdgeCodecError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from edgecodec.deploy.oracle import Encoding
     from edgecodec.packets.kind import PacketKind
     from edgecodec.packets.packet import PacketFormat
+
+LARGEST_FRACTION = 0.02  # of a count, that float32 may have lost of a value
 
 Windows = Annotated[Path, typer.Argument(
     metavar="WINDOWS", help="An .npz with windows x [n, channels, samples], or a recording (CSV, Parquet, npy) with "
@@ -60,6 +65,9 @@ def encode(
     escape: Annotated[bool, typer.Option(
         "--escape", help="With --within: windows that no rate holds become escapes, which keep the bound whatever the "
                          "window, in as many bytes as it takes.")] = False,
+    exact: Annotated[float | None, typer.Option(
+        metavar="UNIT", help="Packets without any loss, of converter counts: all values are whole numbers of UNIT. "
+                             "Some kilobytes each, for windows that are wanted for a training.")] = None,
     coded: Annotated[bool, typer.Option("--coded", help="Packets of variable length, if the codec has them.")] = False,
     first_sequence: Annotated[int, typer.Option(help="Sequence number of the first packet.")] = 0,
     artifacts: Artifacts = ARTIFACTS,
@@ -85,12 +93,21 @@ def encode(
                              "--within: the codec makes no remarks; run the stage calibrate, or give --rate")
     if escape and within is None:
         raise EdgeCodecError("--escape: of which error? Give --within PERCENT, too")
+    if exact is not None and (rate is not None or within is not None or coded):
+        raise EdgeCodecError("--exact: loses nothing, so that there is no --rate, --within or --coded to choose")
     bound = None if within is None else _Bound(within, escape)
     form.payloads(kind).stages(chosen)  # refuses a rate or kind that the codec does not have, before any work
     write = writer_of(packets)
     read = read_windows(windows, Trained(codec, *codec.normalization), load_params().validate_)
-    sealed: list[bytes] = []
-    over = []
+    if exact is not None:
+        sealed = [_pack_exact(form, f"{windows}: window {number}", (first_sequence + number) % 0x10000, window, exact)
+                  for number, window in enumerate(progress(read.windows, "Encoding"))]
+        write(packets, sealed)
+        typer.echo(f"{packets}: {len(sealed)} exact packets of {sum(map(len, sealed)) / max(1, len(sealed)):.0f} bytes "
+                   "on average")
+        _warn(read.remarks)
+        return
+    sealed, over = [], []
     for number, window in enumerate(progress(read.windows, "Encoding")):
         try:
             encoding = oracle.encode(codec, np.ascontiguousarray(window.T[None]))
@@ -112,6 +129,26 @@ def encode(
             "are over the bound at every rate, and their packets say so")
         _warn([f"{len(over)} of {len(sealed)} windows {became}: "
                f"{', '.join(map(str, over[:10]))}{' ...' if over[10:] else ''}"])
+
+
+def _pack_exact(form: PacketFormat, name: str, sequence: int, window: NDArray[np.float32], unit: float) -> bytes:
+    """The exact packet of a window [channels, samples], which errors call ``name``."""
+    import numpy as np
+
+    from edgecodec.packets.counts import COUNT_MAX
+    from edgecodec.packets.packet import pack_exact
+
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        quotients = window.astype(np.float64) / unit
+        counts = np.rint(quotients)
+        farthest = float(np.abs(quotients - counts).max())
+    if not (unit > 0 and farthest <= LARGEST_FRACTION):
+        raise EdgeCodecError(f"{name}: holds values that are no whole numbers of {unit:g}; give the step of the "
+                             "sensors' converter to --exact, in the unit of the windows")
+    if np.abs(counts).max() > COUNT_MAX:
+        raise EdgeCodecError(f"{name}: holds values beyond {COUNT_MAX} times {unit:g}, more than converters have; give "
+                             "a larger step to --exact")
+    return pack_exact(form, sequence, counts.astype(np.int32), unit)
 
 
 @dataclass(frozen=True)

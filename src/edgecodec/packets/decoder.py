@@ -17,7 +17,7 @@ from edgecodec.packets import escape
 from edgecodec.packets.cosines import cosines, samples_of
 from edgecodec.packets.indices import Indices
 from edgecodec.packets.kind import PacketKind
-from edgecodec.packets.packet import PacketFormat, SealedPacket, open_packet
+from edgecodec.packets.packet import PacketFormat, SealedPacket, open_packet, read_exact
 from edgecodec.packets.receiver import Receiver
 
 STREAMED = 256  # packets that a stream decodes at a time
@@ -28,7 +28,7 @@ class DecodedWindows:
     """What n packets held, in their order."""
 
     windows: NDArray[np.float32]  # [n, channels, samples]
-    rate: NDArray[np.int32]  # [n], 0 of an escape
+    rate: NDArray[np.int32]  # [n], 0 of kinds without: escapes and exact packets
     sequence: NDArray[np.int64]  # [n]
     estimated_error: NDArray[np.float32]  # [n], per cent, at most; NaN where the node did not say
     unlike_training: NDArray[np.bool_]  # [n], as the node said
@@ -46,18 +46,18 @@ class _Alike:
 
 
 @dataclass(frozen=True, eq=False)
-class _Escape:
-    """What one escape holds."""
+class _Whole:
+    """A packet that holds its window whole."""
 
     number: int
     packet: SealedPacket
-    bins: NDArray[np.float32]  # [channels, bins]
+    window: NDArray[np.float32]  # [channels, samples]
 
 
 @dataclass(frozen=True, eq=False)
 class _Reading:
     alike: tuple[_Alike, ...]
-    escapes: tuple[_Escape, ...]
+    whole: tuple[_Whole, ...]
     flaws: Mapping[int, str]  # of the packets that cannot be decoded, by number
 
     @property
@@ -65,7 +65,7 @@ class _Reading:
         """Those that can, with their numbers."""
         for alike in self.alike:
             yield from zip(alike.numbers, alike.packets, strict=True)
-        yield from ((each.number, each.packet) for each in self.escapes)
+        yield from ((each.number, each.packet) for each in self.whole)
 
 
 class PacketDecoder:
@@ -104,9 +104,8 @@ class PacketDecoder:
         for alike in reading.alike:
             which = list(alike.numbers)
             windows[which] = self.receiver.rebuild(self.codec.quantizers[alike.kind], alike.indices)
-        for each in reading.escapes:
-            assert self._cosines is not None, "checked when the packet was opened"
-            windows[each.number] = samples_of(self.codec, each.bins, self._cosines)
+        for each in reading.whole:
+            windows[each.number] = each.window
         for number, packet in reading.packets:
             rate[number], sequence[number] = packet.rate, packet.sequence
             if packet.said is not None:
@@ -133,19 +132,26 @@ class PacketDecoder:
     def _read(self, packets: Sequence[bytes | None]) -> _Reading:
         flaws: dict[int, str] = {}
         opened: dict[tuple[PacketKind, int], dict[int, SealedPacket]] = defaultdict(dict)
-        escapes: list[_Escape] = []
+        whole: list[_Whole] = []
         for number, packet in enumerate(packets):
             try:
                 sealed = open_packet(self.form, _bytes_of(packet))
-                if sealed.kind is PacketKind.ESCAPE:
-                    bins = escape.decode(sealed.payload, self.codec.channels, self.form.spectrum_bins)
-                    escapes.append(_Escape(number, sealed, bins))
-                else:
+                if sealed.kind.has_rate:
                     opened[sealed.kind, sealed.rate][number] = sealed
+                else:
+                    whole.append(_Whole(number, sealed, self._window_of(sealed)))
             except EdgeCodecError as error:
                 flaws[number] = _flaw(error)
         alike = tuple(each for sealed in opened.values() for each in self._read_alike(sealed, flaws))
-        return _Reading(alike, tuple(escapes), dict(sorted(flaws.items())))
+        return _Reading(alike, tuple(whole), dict(sorted(flaws.items())))
+
+    def _window_of(self, packet: SealedPacket) -> NDArray[np.float32]:
+        """Of a packet that holds it whole."""
+        if packet.kind is PacketKind.EXACT:
+            return read_exact(self.form, packet.payload)
+        assert self._cosines is not None, "checked when the packet was opened"
+        bins = escape.decode(packet.payload, self.codec.channels, self.form.spectrum_bins)
+        return samples_of(self.codec, bins, self._cosines)
 
     def _read_alike(self, sealed: Mapping[int, SealedPacket], flaws: dict[int, str]) -> Iterator[_Alike]:
         """``sealed`` are of one kind and rate, by number. They are read all at once, which is many times faster than

@@ -10,7 +10,13 @@ class PacketKind(IntEnum):
 
     FIXED_LENGTH = 1
     CODED = 2
-    ESCAPE = 3  # has no quantizer, and no rate: all the window's cosine bins, within a bound
+    ESCAPE = 3  # all the window's cosine bins, within a bound
+    EXACT = 4  # the converter's counts, without loss
+
+    @property
+    def has_rate(self) -> bool:
+        """Whether it holds what a quantizer gave. The other kinds hold the window whole."""
+        return self in (PacketKind.FIXED_LENGTH, PacketKind.CODED)
 
     @property
     def label(self) -> str:

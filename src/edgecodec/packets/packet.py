@@ -2,8 +2,8 @@
 
 ::
 
-    byte 0        bit 7: there are remarks; kind (next three bits): 1 fixed-length, 2 coded, 3 escape; rate - 1 (low
-                  four bits; 0 in an escape, which has no rate)
+    byte 0        bit 7: there are remarks; kind (next three bits): 1 fixed-length, 2 coded, 3 escape, 4 exact;
+                  rate - 1 (low four bits; 0 in escapes and exact packets, which have no rate)
     bytes 1..4    first four bytes of the model hash
     bytes 5, 6    sequence number, little-endian
     remarks       if there are any: the code of the estimated error (high six bits, :mod:`edgecodec.packets.monitor`);
@@ -15,6 +15,8 @@
                   is not the one way to write a window is refused
                   escape: all the window's cosine bins (:mod:`edgecodec.packets.escape`). The remarks, which are always
                   there, tell the bound that they keep
+                  exact: what one count is, float32, little-endian; then all counts (:mod:`edgecodec.packets.counts`).
+                  There are no remarks: nothing is lost
     last 4 bytes  CRC-32 (IEEE 802.3, zlib.crc32) of everything before, little-endian
 
 The rate in the header and the model say how long a fixed-length packet is, so that a receiver sees at once when one
@@ -37,14 +39,16 @@ from numpy.typing import NDArray
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets import escape
+from edgecodec.packets.counts import decode_exact, encode_exact
 from edgecodec.packets.indices import Indices
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.monitor import Remarks, allowed_error, error_code, error_edges
-from edgecodec.packets.network import ExportedCodec, Half
+from edgecodec.packets.network import ExportedCodec, Half, Single
 from edgecodec.packets.payloads import PAYLOADS, FixedLengthPayloads, Payloads
 
 _HEADER = struct.Struct("<B4sH")
 _CHECKSUM = struct.Struct("<I")
+_UNIT = struct.Struct("<f")
 _REMARKED = 0x80
 _UNLIKE, _FAULTY = 2, 1
 HEADER_BYTES = _HEADER.size
@@ -60,13 +64,14 @@ class PacketFormat:
     channels: int
     makes_remarks: bool = False  # whether the model's nodes do, which each packet then carries
     spectrum_bins: int = 0  # of every channel, in escapes; 0: the model has none
+    samples: int = 0  # of every channel, in exact packets; 0: they are not read
 
     @classmethod
     def of(cls, codec: ExportedCodec) -> PacketFormat:
         kinds = {kind: PAYLOADS[kind](quantizer) for kind, quantizer in codec.quantizers.items()}
         if codec.monitor is None:
-            return cls(codec.model_hash, kinds, codec.channels)
-        return cls(codec.model_hash, kinds, codec.channels, True, codec.monitor.spectrum_bins)
+            return cls(codec.model_hash, kinds, codec.channels, samples=codec.samples)
+        return cls(codec.model_hash, kinds, codec.channels, True, codec.monitor.spectrum_bins, codec.samples)
 
     @property
     def model_id(self) -> bytes:
@@ -127,7 +132,7 @@ class Header:
 
     kind: int  # of PacketKind, or one that is not known here
     remarked: bool
-    rate: int  # 0 of an escape
+    rate: int  # 0 of kinds without
     model_id: bytes
     sequence: int
 
@@ -147,7 +152,7 @@ class SealedPacket:
 
     kind: PacketKind
     sequence: int
-    rate: int  # 0 of an escape
+    rate: int  # 0 of kinds without
     said: Said | None  # None: there are no remarks
     payload: bytes
 
@@ -206,15 +211,46 @@ def pack_escape(form: PacketFormat, sequence: int, bins: Half, of_one_percent: f
     return _sealed(form, _REMARKED | PacketKind.ESCAPE << 4, sequence, _written(remarks, bound) + payload)
 
 
+def pack_exact(form: PacketFormat, sequence: int, counts: NDArray[np.int32], unit: float) -> bytes:
+    """The packet of one window without loss.
+
+    Args:
+        counts: [channels, samples], of the sensors' converter.
+        unit: of what windows are in, that one count is.
+
+    Raises:
+        EdgeCodecError: counts of another shape or beyond 24 bits, a unit that is no positive number of float32, or a
+            sequence number beyond 16 bits.
+    """
+    if counts.shape != (form.channels, form.samples):
+        raise EdgeCodecError(f"counts: {list(counts.shape)}; the model takes [{form.channels}, {form.samples}]")
+    if not 0 < np.float32(unit) < np.inf:
+        raise EdgeCodecError(f"unit of a count: {unit}; must be a positive number of float32")
+    return _sealed(form, PacketKind.EXACT << 4, sequence, _UNIT.pack(unit) + encode_exact(counts))
+
+
+def read_exact(form: PacketFormat, payload: bytes) -> Single:
+    """The window [channels, samples] of an exact packet's ``payload``: every count times its unit, rounded once.
+
+    Raises:
+        EdgeCodecError: no window has this payload.
+    """
+    unit = _UNIT.unpack_from(payload)[0] if len(payload) > _UNIT.size else 0.0
+    if not 0 < unit < np.inf:
+        raise EdgeCodecError("exact payload: one count is no positive number; the sender is faulty")
+    counts = decode_exact(payload[_UNIT.size :], form.channels, form.samples)
+    return (counts * np.float64(unit)).astype(np.float32)
+
+
 def unpack(form: PacketFormat, data: bytes) -> Packet:
     """Read a packet of indices.
 
     Raises:
-        EdgeCodecError: as :func:`open_packet`, it is an escape, or no window has this payload.
+        EdgeCodecError: as :func:`open_packet`, it holds a window whole, or no window has this payload.
     """
     sealed = open_packet(form, data)
-    if sealed.kind is PacketKind.ESCAPE:
-        raise EdgeCodecError("packet: an escape, which holds no indices; decode it to a window")
+    if not sealed.kind.has_rate:
+        raise EdgeCodecError(f"packet: of kind {sealed.kind.label}, which holds no indices; decode it to a window")
     (indices,) = form.payloads(sealed.kind).read(sealed.rate, [sealed.payload])
     return Packet(sealed.sequence, sealed.rate, indices, sealed.kind, sealed.said)
 
@@ -233,11 +269,11 @@ def open_packet(form: PacketFormat, data: bytes) -> SealedPacket:
         raise EdgeCodecError(f"packet: of model {header.model_id.hex()}, but the decoder is model "
                              f"{form.model_id.hex()}; decode with the bundle that the node was given")
     kind = PacketKind(header.kind)
-    if kind is PacketKind.ESCAPE:
-        _check_escape(form, header)
+    if kind in _CHECKS:
+        _CHECKS[kind](form, header)
     content = data[_HEADER.size : -_CHECKSUM.size]
     said, behind = _read_remarks(content, form) if header.remarked else (None, 0)
-    if kind is not PacketKind.ESCAPE:
+    if kind.has_rate:
         _check_size(form.payloads(kind), header.rate, len(data), OVERHEAD_BYTES + behind)
     return SealedPacket(kind, header.sequence, header.rate, said, content[behind:])
 
@@ -256,7 +292,8 @@ def read_header(data: bytes) -> Header:
                              "leave it out")
     first, model_id, sequence = _HEADER.unpack_from(content)
     kind = first >> 4 & 7
-    return Header(kind, bool(first & _REMARKED), (first & 15) + (kind != PacketKind.ESCAPE), model_id, sequence)
+    has_rate = kind not in list(PacketKind) or PacketKind(kind).has_rate
+    return Header(kind, bool(first & _REMARKED), (first & 15) + has_rate, model_id, sequence)
 
 
 def _check_escape(form: PacketFormat, header: Header) -> None:
@@ -264,6 +301,16 @@ def _check_escape(form: PacketFormat, header: Header) -> None:
         raise EdgeCodecError("packet: escape, but the model has no such packets; the sender is faulty")
     if header.rate or not header.remarked:
         raise EdgeCodecError("packet: an escape of a rate, or without remarks; the sender is faulty")
+
+
+def _check_exact(form: PacketFormat, header: Header) -> None:
+    if not form.samples:
+        raise EdgeCodecError("packet: exact, but the model has no such packets; the sender is faulty")
+    if header.rate or header.remarked:
+        raise EdgeCodecError("packet: an exact one of a rate, or with remarks; the sender is faulty")
+
+
+_CHECKS = {PacketKind.ESCAPE: _check_escape, PacketKind.EXACT: _check_exact}  # of kinds that hold a window whole
 
 
 def _check_size(payloads: Payloads, rate: int, found: int, before: int) -> None:

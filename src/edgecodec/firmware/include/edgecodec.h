@@ -16,7 +16,8 @@
  *
  * The remarks tell the error that the receiver will see, at every rate, which channels are faulty, and whether the
  * window is unlike those that the codec was trained on. ec_rate_within chooses the lowest rate that keeps a bound. Where
- * none does, ec_pack_escape writes a packet that keeps it whatever the window; noise takes many bytes.
+ * none does, ec_pack_escape writes a packet that keeps it whatever the window; noise takes many bytes. ec_pack_exact
+ * writes one without any loss.
  *
  * No function allocates, keeps state outside the caller's objects, or traps on bad input: each returns a status.
  * Several contexts may be at work at once, each with its own arena.
@@ -151,6 +152,9 @@ size_t ec_coded_packet_size(uint32_t rate);
 /* Bytes that are enough for the escape of any window, 0 if the model makes no remarks. */
 size_t ec_escape_packet_size(void);
 
+/* Bytes that are enough for the exact packet of any window. */
+size_t ec_exact_packet_size(void);
+
 /* Bytes that remarks add to a packet. */
 size_t ec_remarks_size(const ec_remarks *remarks);
 
@@ -193,6 +197,13 @@ ec_status ec_pack_coded(const ec_context *context, uint32_t rate, uint16_t seque
  * the bins lie in the arena. EC_ERROR_REMARKS if the model makes none. */
 ec_status ec_pack_escape(const ec_context *context, float bound_percent, uint16_t sequence, const ec_remarks *remarks,
                          uint8_t *packet, size_t capacity, size_t *bytes);
+
+/* Writes a packet without any loss, and its length: the converter's `counts`, int32_t [samples][channels], up to 24 bits
+ * in magnitude; one count is `unit` of what windows are in. For windows that are wanted as they are, as for a training.
+ * Needs no encoder; `scratch` is for as many values as there are channels.
+ * EC_ERROR_WINDOW: a count has more bits, or `unit` is no positive number. */
+ec_status ec_pack_exact(const int32_t *counts, float unit, uint16_t sequence, uint16_t *scratch, uint8_t *packet,
+                        size_t capacity, size_t *bytes);
 
 #ifdef __cplusplus
 }

@@ -1,7 +1,7 @@
-/* Indices, or all of a window's cosine bins, to a packet:
+/* Indices, all of a window's cosine bins, or its counts, to a packet:
  *
- *     byte 0        bit 7: there are remarks; kind (next three bits): 1 fixed-length, 2 coded, 3 escape; rate - 1 (low
- *                   four bits; 0 in an escape)
+ *     byte 0        bit 7: there are remarks; kind (next three bits): 1 fixed-length, 2 coded, 3 escape, 4 exact;
+ *                   rate - 1 (low four bits; 0 in escapes and exact packets)
  *     bytes 1..4    first four bytes of the model hash
  *     bytes 5, 6    sequence number, little-endian
  *     remarks       if there are any: code of the estimated error (high six bits), bit 1: unlike the training, bit 0: there
@@ -10,11 +10,15 @@
  *                   bits to the next byte. Those of the first stage tell the window's regime, all tokens the same
  *                   coded: regime and words, as entropy.c codes them
  *                   escape: all cosine bins, as escape.c codes them; the remarks tell the bound that they keep
+ *                   exact: what one count is, float32, little-endian; then the counts, as counts.c codes them
  *     last 4 bytes  CRC-32 (IEEE 802.3) of everything before, little-endian
  */
 #include "edgecodec.h"
 
+#include <float.h>
+
 #include "checksum.h"
+#include "counts.h"
 #include "escape.h"
 #include "monitor.h"
 #include "network.h"
@@ -22,6 +26,8 @@
 #define FIXED_LENGTH 1u
 #define CODED 2u
 #define ESCAPE 3u
+#define EXACT 4u
+#define UNIT_BYTES 4u
 #define HEADER_BYTES 7u
 #define CRC_BYTES 4u
 #define HAS_REMARKS 0x80u
@@ -255,6 +261,45 @@ ec_status ec_pack_escape(const ec_context *context, float bound_percent, uint16_
     }
     write_beginning(packet, HAS_REMARKS | ESCAPE << 4, sequence);
     write_remarks(remarks, bound, packet + HEADER_BYTES);
+    *bytes = before + payload_bytes + CRC_BYTES;
+    write_checksum(packet, *bytes);
+    return EC_OK;
+}
+
+size_t ec_exact_packet_size(void) {
+    const ec_model *model = &ec_codec_network.model;
+    return HEADER_BYTES + UNIT_BYTES + ec_counts_size(model->samples, model->channels) + CRC_BYTES;
+}
+
+ec_status ec_pack_exact(const int32_t *counts, float unit, uint16_t sequence, uint16_t *scratch, uint8_t *packet,
+                        size_t capacity, size_t *bytes) {
+    const ec_model *model = &ec_codec_network.model;
+    if (counts == NULL || scratch == NULL || packet == NULL || bytes == NULL) {
+        return EC_ERROR_NULL;
+    }
+    *bytes = 0;
+    if ((uintptr_t)counts % _Alignof(int32_t) != 0 || (uintptr_t)scratch % _Alignof(uint16_t) != 0) {
+        return EC_ERROR_ALIGNMENT;
+    }
+    if (!(unit > 0.0f && unit <= FLT_MAX)) {
+        return EC_ERROR_WINDOW;
+    }
+    const size_t before = HEADER_BYTES + UNIT_BYTES;
+    if (capacity < before + CRC_BYTES) {
+        return EC_ERROR_CAPACITY;
+    }
+    size_t payload_bytes;
+    const ec_status status = ec_counts_encode(counts, model->samples, model->channels, scratch, packet + before,
+                                              capacity - before - CRC_BYTES, &payload_bytes);
+    if (status != EC_OK) {
+        return status;
+    }
+    const union {
+        float value;
+        uint32_t bits;
+    } of_count = {.value = unit};
+    write_beginning(packet, EXACT << 4, sequence);
+    write_little_endian(packet + HEADER_BYTES, of_count.bits, UNIT_BYTES);
     *bytes = before + payload_bytes + CRC_BYTES;
     write_checksum(packet, *bytes);
     return EC_OK;
