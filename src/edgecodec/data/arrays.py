@@ -9,7 +9,9 @@ from typing import Literal
 import pyarrow
 import pyarrow.parquet
 
-from edgecodec.data.recordings import TIME_COLUMN, Recording, RecordingList, Samples, columns_named, read_table
+from edgecodec.data.readers.kinds import read_table
+from edgecodec.data.recordings import TIME_COLUMN, Recording, RecordingList
+from edgecodec.data.table import Samples, columns_named
 from edgecodec.errors import EdgeCodecError
 from edgecodec.params import ArrayParams
 from edgecodec.progress import progress

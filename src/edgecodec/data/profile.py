@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from edgecodec.data.recordings import Recording, RecordingList, Samples
+from edgecodec.data.recordings import Recording, RecordingList
+from edgecodec.data.table import Samples
 from edgecodec.params import ValidateParams
 
 MEDIAN_TO_SIGMA = 1.4826  # of the median magnitude of a Gaussian

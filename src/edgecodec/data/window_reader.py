@@ -14,16 +14,9 @@ from numpy.typing import NDArray
 
 from edgecodec.data.checks import channel_checks, faults, recording_checks, value_checks
 from edgecodec.data.profile import profile
-from edgecodec.data.recordings import (
-    TIME_COLUMN,
-    Recording,
-    RecordingList,
-    Samples,
-    Table,
-    columns_named,
-    kind_of,
-    read_table,
-)
+from edgecodec.data.readers.kinds import kind_of, read_table
+from edgecodec.data.recordings import TIME_COLUMN, Recording, RecordingList
+from edgecodec.data.table import Samples, Table, columns_named
 from edgecodec.errors import EdgeCodecError, naming
 from edgecodec.params import ValidateParams
 
@@ -79,7 +72,7 @@ def read_windows(path: Path, trained: Trained, params: ValidateParams) -> Labell
         EdgeCodecError: the file is absent, one of its fields is not as it must be, a check of the pipeline fails, or
             the values are in another unit than those that the codec was trained on.
     """
-    match kind_of(path):
+    match kind_of(path).name:
         case "npz":
             read = _of_npz(path, trained.shape, params)
         case "npy" if (x := _array(path)).ndim == 3:
