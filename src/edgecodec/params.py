@@ -35,13 +35,29 @@ class TwinParams(Section):
     angle_of_attack: Literal[0, 8]
 
 
+class LongParams(Section):
+    """A table with a value per row: which columns say the channel, and the value."""
+
+    channel: str
+    value: str
+
+
 class ArrayParams(Section):
-    """Any other sensor array: a folder of Parquet, CSV or npy recordings."""
+    """Any other sensor array: a folder of recordings. ``edgecodec inspect`` shows what is understood of them."""
 
     sample_rate_hz: Positive
     channels: tuple[str, ...] | Count  # names (columns), or how many to take
     first_channel: Annotated[int, Field(ge=0)]  # where to start, for recordings without names
+    time: str  # auto, none, or the name or number of the column
+    time_unit: Literal["auto", "s", "ms", "us", "ns"]  # auto: by heading, size since 1970, or sample_rate_hz
+    recording_column: str | None  # whose values tell recordings in one file apart
+    long: LongParams | None
+    variable: str | None  # array, group or signal of files that hold several (npz, HDF5, MATLAB, TDMS, EDF)
+    missing: tuple[float, ...]  # values that stand for a missing sample
+    resample: Literal["never", "rates", "stamps"]  # rates: other rates to sample_rate_hz; stamps: uneven times, too
+    copies: Literal["refuse", "report"]  # what happens when training and validation share samples
     validation_fraction: Annotated[float, Field(gt=0, lt=1)]  # share of every recording, at its end, if there is one
+    gap_seconds: Annotated[float, Field(ge=0)]  # left out between training and validation of a single recording
 
 
 class DataParams(Section):
@@ -59,6 +75,7 @@ class ValidateParams(Section):
     flat_line_seconds: Positive
     spike_sigmas: Positive
     largest_spike_fraction: Fraction
+    sentinels: tuple[float, ...]  # values that mean "missing" where they lie far outside a channel's others, or clip it
 
 
 class WindowParams(Section):

@@ -19,6 +19,7 @@ from edgecodec.storage import read_json, write_json
 
 LIST_NAME = "recordings.json"
 TIME_COLUMN = "time"
+Split = Literal["train", "validation", "both"]
 Kind = Literal["wind", "zeroing", "still", "unlisted", "signal"]
 
 
@@ -34,7 +35,7 @@ class Recording(BaseModel):
     number: int  # order inside the series
     wind: int  # set speed in m/s; 0 where there is none
     condition: str
-    split: Literal["train", "validation", "both"]  # both: its end validates
+    split: Split  # both: its end validates
     divisor: float  # dynamic pressure in Pa; 1 for arrays, whose values are taken as they are
     time: Literal["recorded", "invented"] = "recorded"  # invented: rows are taken as evenly spaced
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgecodec.errors import EdgeCodecError
 
-NULLS = frozenset(text.casefold() for text in pyarrow.csv.ConvertOptions().null_values) | {"-"}  # no number, and no text
+NULLS = frozenset(text.casefold() for text in pyarrow.csv.ConvertOptions().null_values)  # neither number nor text
 NANOSECONDS = 1e-9
 
 

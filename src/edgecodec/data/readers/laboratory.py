@@ -68,7 +68,7 @@ def read_tdms(path: Path, variable: str | None = None) -> Table:
     nptdms = _library(path, "nptdms")
     with naming(path, "not a readable TDMS file", "write it again"):
         groups = {group.name: group.channels() for group in nptdms.TdmsFile.read(path).groups() if group.channels()}
-    if variable is not None and variable not in groups or variable is None and len(groups) != 1:
+    if (variable is not None and variable not in groups) or (variable is None and len(groups) != 1):
         raise EdgeCodecError(f"{path}: has the groups {', '.join(groups) or 'none'}; name one in data.array.variable")
     channels = groups[variable] if variable is not None else next(iter(groups.values()))
     lengths = {len(channel) for channel in channels}
@@ -85,7 +85,7 @@ def read_tdms(path: Path, variable: str | None = None) -> Table:
 def _tdms_column(values: NDArray[Any]) -> Column:
     if values.dtype.kind == "M":
         nanoseconds = values.astype("datetime64[ns]").astype(np.int64)
-        return Column((nanoseconds - nanoseconds[:1]) * 1e-9, is_clock=True)
+        return Column(np.asarray((nanoseconds - nanoseconds[:1]) * 1e-9, np.float64), is_clock=True)
     return Column(np.asarray(values, dtype=np.float64), integers=values.dtype.kind in "iu")
 
 

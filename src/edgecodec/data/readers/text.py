@@ -32,7 +32,7 @@ COMMENTS = ("#", "%", "//")
 # What separates cells, and what decimals; the first that makes most numbers is taken.
 SIGNS = ((",", "."), (";", "."), (";", ","), ("\t", "."), ("\t", ","), ("|", "."), ("|", ","), (" ", "."), (" ", ","),
          (",", ","))
-UNIT = re.compile(r"[\[(].*[\])]|[kmµμunMG]?(s|sec|V|A|g|Pa|bar|Hz|m|m/s|m/s2|m/s\^2|m/s²|N|W|T|K)|°?C|degC|hPa|%|counts?|-|")
+UNIT = re.compile(r"[\[(].*[\])]|[kmµμunMGh]?(s|sec|V|A|g|Pa|bar|Hz|m|m/s|m/s2|m/s\^2|m/s²|N|W|T|K)|°?C|degC|%|counts?|-|")
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _is_data(row: Sequence[str], numeric: Sequence[bool], decimal: str) -> bool:
     numbers = [_is_number(cell, decimal) for cell in row]
     if not any(numbers):
         return False
-    if _counts(row) or _counts(row[1:]) and not numbers[0] and numeric[0]:
+    if _counts(row) or (_counts(row[1:]) and not numbers[0] and numeric[0]):
         return False
     if row[0] and numeric[0] and not numbers[0]:
         return False  # a name stands above numbers
