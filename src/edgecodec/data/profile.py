@@ -42,7 +42,8 @@ def profile(content: Iterable[tuple[Recording, Samples]], listed: RecordingList,
                            "ragged_rows": samples.ragged_rows, "text_cells": samples.text_cells,
                            "first_text": samples.first_text, **_time_base(samples.time_seconds, listed.sample_rate_hz)})
         if samples.columns == 1 + len(listed.channels):
-            channels += [_channel(values, listed.sample_rate_hz, params.spike_sigmas) | sentinels(values, params.sentinels)
+            channels += [_channel(values, listed.sample_rate_hz, params.spike_sigmas)
+                         | sentinels(values, params.sentinels)
                          | {"recording": recording.name, "channel": channel, "rows": samples.rows}
                          for channel, values in zip(listed.channels, samples.values, strict=True)]
     nothing = np.empty(0, np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -40,10 +41,10 @@ def to_even_times(samples: Samples) -> Samples:
         return samples  # whose time validation refuses
 
     def resample(time: Floats, values: Floats) -> tuple[Floats, Floats]:
-        even = time[0] + np.arange(round((time[-1] - time[0]) * found) + 1) / found
         if len(time) < 2:
             return time, values
-        return even, interpolate.PchipInterpolator(time, values, axis=1)(np.clip(even, time[0], time[-1]))
+        even = time[0] + np.arange(math.floor((time[-1] - time[0]) * found + SAME_RATE) + 1) / found
+        return even, interpolate.CubicSpline(time, values, axis=1)(even)
 
     return _by_parts(samples, found, resample)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ def read_hdf5(path: Path, variable: str | None = None) -> Table:
     h5py = _library(path, "h5py")
     arrays: dict[str, NDArray[Any]] = {}
     rates: list[float] = []
-    with naming(path, "not a readable HDF5 file", "write it again"), h5py.File(path, "r") as file:
+    with _readable(path, "HDF5 file"), h5py.File(path, "r") as file:
         def visit(name: str, item: Any) -> None:
             rates.extend(float(np.asarray(value).ravel()[0]) for key, value in item.attrs.items()
                          if key.lower() in RATES)
@@ -47,7 +49,7 @@ def read_mat(path: Path, variable: str | None = None) -> Table:
     """MATLAB's files before version 7.3."""
     from scipy.io import loadmat
 
-    with naming(path, "not a readable MATLAB file", "save it again"):
+    with _readable(path, "MATLAB file"):
         content = loadmat(path, squeeze_me=False)
     arrays = {name: np.asarray(array) for name, array in content.items() if not name.startswith("__")}
     return table_of_variables(path, arrays, variable)
@@ -56,7 +58,7 @@ def read_mat(path: Path, variable: str | None = None) -> Table:
 def read_sound(path: Path, variable: str | None = None) -> Table:
     """WAV, FLAC and others: samples as they are stored, in integers where they are integers."""
     soundfile = _library(path, "soundfile")
-    with naming(path, "not a readable sound file", "write it again"):
+    with _readable(path, "sound file"):
         info = soundfile.info(str(path))
         integers = info.subtype in ("PCM_16", "PCM_U8", "PCM_S8")
         values, rate = soundfile.read(str(path), dtype="int16" if integers else "float64", always_2d=True)
@@ -66,7 +68,7 @@ def read_sound(path: Path, variable: str | None = None) -> Table:
 def read_tdms(path: Path, variable: str | None = None) -> Table:
     """A group of a TDMS file: the one that ``variable`` names, or the only one."""
     nptdms = _library(path, "nptdms")
-    with naming(path, "not a readable TDMS file", "write it again"):
+    with _readable(path, "TDMS file"):
         groups = {group.name: group.channels() for group in nptdms.TdmsFile.read(path).groups() if group.channels()}
     if (variable is not None and variable not in groups) or (variable is None and len(groups) != 1):
         raise EdgeCodecError(f"{path}: has the groups {', '.join(groups) or 'none'}; name one in data.array.variable")
@@ -92,7 +94,7 @@ def _tdms_column(values: NDArray[Any]) -> Column:
 def read_edf(path: Path, variable: str | None = None) -> Table:
     """EDF and BDF: the signals of the rate that most have."""
     edfio = _library(path, "edfio")
-    with naming(path, "not a readable EDF or BDF file", "write it again"):
+    with _readable(path, "EDF or BDF file"):
         file = edfio.read_bdf(path) if path.suffix.lower() == ".bdf" else edfio.read_edf(path)
         signals = [signal for signal in file.signals if variable is None or signal.label == variable]
         rates = {float(signal.sampling_frequency) for signal in signals}
@@ -102,6 +104,16 @@ def read_edf(path: Path, variable: str | None = None) -> Table:
     return of_array(np.column_stack([signal.data for signal in signals]),
                     tuple(signal.label for signal in signals), rates.pop(),
                     tuple(signal.physical_dimension for signal in signals))
+
+
+@contextmanager
+def _readable(path: Path, kind: str) -> Iterator[None]:
+    """Whatever a library raises becomes one line: h5py and scipy raise OSError about the content, too."""
+    with naming(path, f"not a readable {kind}", "write it again"):
+        try:
+            yield
+        except OSError as error:
+            raise ValueError(str(error)) from error
 
 
 def _library(path: Path, name: str) -> Any:

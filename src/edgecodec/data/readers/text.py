@@ -32,7 +32,8 @@ COMMENTS = ("#", "%", "//")
 # What separates cells, and what decimals; the first that makes most numbers is taken.
 SIGNS = ((",", "."), (";", "."), (";", ","), ("\t", "."), ("\t", ","), ("|", "."), ("|", ","), (" ", "."), (" ", ","),
          (",", ","))
-UNIT = re.compile(r"[\[(].*[\])]|[kmµμunMGh]?(s|sec|V|A|g|Pa|bar|Hz|m|m/s|m/s2|m/s\^2|m/s²|N|W|T|K)|°?C|degC|%|counts?|-|")
+UNIT = re.compile(r"[\[(].*[\])]|[kmµμunMGh]?(s|sec|V|A|g|Pa|bar|Hz|m|m/s|m/s2|m/s\^2|m/s²|N|W|T|K)"
+                  r"|°?C|degC|%|counts?|-|")
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,8 @@ def _sniff(text: str) -> Dialect | None:
         first = 1
     comments = [line for line in lines[:body[first][0] if first < len(body) else len(lines)]
                 if line.startswith(COMMENTS)]
-    names, units = _heading(rows[:first], _commented(comments, probe), width)
+    ends_empty = not any(row[-1] for row in rows[-SNIFFED_ROWS:] if len(row) == width)
+    names, units = _heading(rows[:first], _commented(comments, probe), width, ends_empty)
     if names is not None and len(names) != width and counts[width] * 2 < len(rows[-SNIFFED_ROWS:]):
         width = len(names)
     return Dialect(separator, decimal, body[first][0] if first < len(body) else len(lines), width, names, units)
@@ -174,8 +176,8 @@ def _commented(comments: Sequence[str], dialect: Dialect) -> list[list[str]]:
     return _cells([comment.lstrip("#%/ \t") for comment in comments], dialect)
 
 
-def _heading(before: Sequence[Sequence[str]], comments: Sequence[Sequence[str]],
-             width: int) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+def _heading(before: Sequence[Sequence[str]], comments: Sequence[Sequence[str]], width: int,
+             ends_empty: bool) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
     """Names and units of the columns, from the rows before the first of numbers."""
     fitting = [list(row) for row in before if abs(len(row) - width) <= 1 and (width > 1 or len(row) == 1)]
     fitting = fitting or [list(row) for row in comments if abs(len(row) - width) <= 1 and width > 1][-1:]
@@ -185,15 +187,17 @@ def _heading(before: Sequence[Sequence[str]], comments: Sequence[Sequence[str]],
     if len(fitting) > 1 and all(UNIT.fullmatch(cell) for cell in fitting[-1]):
         units = fitting.pop()
     rows = fitting[-1:] if units is not None or len(fitting) == 1 else fitting
-    names = [" ".join(filter(None, parts)) for parts in zip(*(_fitted(row, width) for row in rows), strict=True)]
-    return tuple(names), None if units is None else tuple(cell.strip("[]()") for cell in _fitted(units, width))
+    fitted = [_fitted(row, width, ends_empty) for row in rows]
+    names = tuple(" ".join(filter(None, parts)) for parts in zip(*fitted, strict=True))
+    return names, units and tuple(cell.strip("[]()") for cell in _fitted(units, width, ends_empty))
 
 
-def _fitted(row: list[str], width: int) -> list[str]:
+def _fitted(row: list[str], width: int, ends_empty: bool) -> list[str]:
     """A heading over ``width`` columns: R leaves the name of row names out, others end rows alone with a separator."""
-    if len(row) == width + 1 and not row[-1]:
-        return row[:-1]
-    return row + [""] * (width - len(row))
+    if len(row) > width:
+        return row[:width]
+    missing = [""] * (width - len(row))
+    return [*row, *missing] if ends_empty else [*missing, *row]
 
 
 def _read(path: Path, encoding: str, dialect: Dialect) -> Table | None:
