@@ -1,4 +1,4 @@
-"""What people bring: times by any heading, text in any dialect, files of many kinds, each written by another library."""
+"""What people bring: times by any heading, text in any dialect, files of many kinds, by other libraries' hands."""
 
 from __future__ import annotations
 

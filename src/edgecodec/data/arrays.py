@@ -136,7 +136,8 @@ def _select(path: Path, name: str, table: Table, params: ArrayParams, like: tupl
         EdgeCodecError: the file is no recording, or lacks a channel, or has text or torn rows where numbers should be.
     """
     if not table.rows or not table.columns:
-        raise EdgeCodecError(f"{path}: not a readable recording: it has no row; leave it out")
+        torn = f"; rows with another number of columns: {table.ragged_rows}" if table.ragged_rows else ""
+        raise EdgeCodecError(f"{path}: not a readable recording: it has no row{torn}; leave it out")
     explicit = () if isinstance(params.channels, int) else params.channels
     try:
         base = find_time(table, params.time, params.time_unit, params.sample_rate_hz, explicit)

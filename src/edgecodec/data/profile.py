@@ -105,17 +105,16 @@ def sentinels(values: NDArray[np.float32], suspected: Sequence[float]) -> dict[s
     Such a value is a channel's lowest or highest, and lies outside the range of all others by that range or more; or
     the channel stays at it, as a converter does at its end.
     """
-    for value in suspected:
+    present = values[np.isfinite(values)]
+    ends = (present.min(), present.max()) if len(present) else ()
+    for value in (value for value in suspected if np.float32(value) in ends):
         at = values == np.float32(value)
-        count = int(np.count_nonzero(at))
-        if count == 0 or count == len(values):
-            continue
         others = values[np.isfinite(values) & ~at]
-        if not len(others) or others.min() <= value <= others.max():
-            continue
+        if not len(others):
+            continue  # dead
         distance = others.min() - value if value < others.min() else value - others.max()
         if distance >= others.max() - others.min() or _longest_run(at) >= LONGEST_CHANCE:
-            return {"sentinels": count, "sentinel": float(value)}
+            return {"sentinels": int(np.count_nonzero(at)), "sentinel": float(value)}
     return {"sentinels": 0, "sentinel": np.nan}
 
 

@@ -123,8 +123,8 @@ def _sniff(text: str) -> Dialect | None:
                 if line.startswith(COMMENTS)]
     ends_empty = not any(row[-1] for row in rows[-SNIFFED_ROWS:] if len(row) == width)
     names, units = _heading(rows[:first], _commented(comments, probe), width, ends_empty)
-    if names is not None and len(names) != width and counts[width] * 2 < len(rows[-SNIFFED_ROWS:]):
-        width = len(names)
+    if names is not None:
+        width = len(names)  # rows that lack one of them are ragged
     return Dialect(separator, decimal, body[first][0] if first < len(body) else len(lines), width, names, units)
 
 
@@ -188,14 +188,16 @@ def _heading(before: Sequence[Sequence[str]], comments: Sequence[Sequence[str]],
         units = fitting.pop()
     rows = fitting[-1:] if units is not None or len(fitting) == 1 else fitting
     fitted = [_fitted(row, width, ends_empty) for row in rows]
-    names = tuple(" ".join(filter(None, parts)) for parts in zip(*fitted, strict=True))
-    return names, units and tuple(cell.strip("[]()") for cell in _fitted(units, width, ends_empty))
+    names = tuple(" ".join(filter(None, parts)) for parts in zip(*fitted, strict=False))
+    if units is None:
+        return names, None
+    return names, tuple(cell.strip("[]()") for cell in _fitted(units, width, ends_empty))
 
 
 def _fitted(row: list[str], width: int, ends_empty: bool) -> list[str]:
     """A heading over ``width`` columns: R leaves the name of row names out, others end rows alone with a separator."""
     if len(row) > width:
-        return row[:width]
+        return row if row[-1] else row[:-1]
     missing = [""] * (width - len(row))
     return [*row, *missing] if ends_empty else [*missing, *row]
 
