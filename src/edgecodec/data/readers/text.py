@@ -30,8 +30,9 @@ BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-3
                     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 COMMENTS = ("#", "%", "//")
 # What separates cells, and what decimals; the first that makes most numbers is taken.
-SIGNS = ((",", "."), (";", "."), (";", ","), ("\t", "."), ("\t", ","), ("|", "."), ("|", ","), (" ", "."), (" ", ","),
-         (",", ","))
+SIGNS = ((",", "."), (";", "."), (";", ","), ("\t", "."), ("\t", ","), ("|", "."), ("|", ","), (",", ","), (" ", "."),
+         (" ", ","))
+SEPARATORS = ",;\t|"
 UNIT = re.compile(r"[\[(].*[\])]|[kmµμunMGh]?(s|sec|V|A|g|Pa|bar|Hz|m|m/s|m/s2|m/s\^2|m/s²|N|W|T|K)"
                   r"|°?C|degC|%|counts?|-|")
 
@@ -63,7 +64,8 @@ def read_text(path: Path, variable: str | None = None) -> Table:
 def holds_numbers(path: Path) -> bool:
     """Whether a file of text begins with a table of numbers, and not with prose."""
     lines = [line for line in _start(path)[1].splitlines() if line.strip() and not line.startswith(COMMENTS)]
-    return max((_numbers_made(lines[-SNIFFED_ROWS:], *signs) for signs in SIGNS), default=0) > 0
+    numbers, _, cells = max(_fit(lines[-SNIFFED_ROWS:], *signs) for signs in SIGNS)
+    return 0 < cells <= 2 * numbers
 
 
 def _open(path: Path) -> BinaryIO:
@@ -107,7 +109,7 @@ def _sniff(text: str) -> Dialect | None:
     if not body:
         return None
     tail = [line for _, line in body[-SNIFFED_ROWS:]]
-    separator, decimal = max(SIGNS, key=lambda signs: _numbers_made(tail, *signs))
+    separator, decimal = max(SIGNS, key=lambda signs: _fit(tail, *signs))
     probe = Dialect(separator, decimal, 0, 0, None, None)
     rows = _cells([line for _, line in body], probe)
     if len(rows) != len(body):  # a quoted cell runs over several lines, or no CSV at all
@@ -137,11 +139,12 @@ def _cells(lines: Sequence[str], dialect: Dialect) -> list[list[str]]:
         return []
 
 
-def _numbers_made(lines: Sequence[str], separator: str, decimal: str) -> int:
-    """Cells that are numbers, less those that are text, if ``lines`` are read so."""
+def _fit(lines: Sequence[str], separator: str, decimal: str) -> tuple[int, int, int]:
+    """How well ``lines`` are read so: cells that are numbers; fewest cells that other signs would part; all cells."""
     rows = _cells(lines, Dialect(separator, decimal, 0, 0, None, None))
     cells = [cell for row in rows for cell in row if cell]
-    return sum(1 if _is_number(cell, decimal) else -1 for cell in cells)
+    texts = [cell for cell in cells if not _is_number(cell, decimal)]
+    return len(cells) - len(texts), -sum(any(sign in cell for sign in SEPARATORS) for cell in texts), len(cells)
 
 
 def _is_number(cell: str, decimal: str) -> bool:
