@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -24,6 +24,9 @@ CompilerName = Literal["zig", "clang-19", "gcc"]
 
 class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+AnySection = TypeVar("AnySection", bound=Section)
 
 
 class TwinParams(Section):
@@ -311,6 +314,29 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         EdgeCodecError: the file is absent, no YAML, or a key is unknown, missing or out of range, or two settings
             contradict each other; the text names the first such key, or both settings, and what to do.
     """
+    return _validated(path, Params, read_content(path))
+
+
+def load_section(path: Path, kind: type[AnySection], *names: str) -> AnySection:
+    """One section of ``path``, whatever the others say.
+
+    Raises:
+        EdgeCodecError: as :func:`load_params`, of this section.
+    """
+    content: Any = read_content(path)
+    for name in names:
+        content = content.get(name) if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        raise EdgeCodecError(f"{path}: {'.'.join(names)}: missing section; add it")
+    return _validated(path, kind, content, *names)
+
+
+def read_content(path: Path) -> dict[str, Any]:
+    """What ``path`` holds, unchecked.
+
+    Raises:
+        EdgeCodecError: the file is absent or no YAML.
+    """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -319,11 +345,15 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         raise EdgeCodecError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(content, dict):
         raise EdgeCodecError(f"{path}: must be a mapping of sections")
+    return content
+
+
+def _validated(path: Path, kind: type[AnySection], content: dict[str, Any], *names: str) -> AnySection:
     try:
-        return Params.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = "".join(f"{part}." for part in first["loc"]).rstrip(".")
+        where = "".join(f"{part}." for part in (*names, *first["loc"])).rstrip(".")
         fix = {
             "extra_forbidden": "unknown key; remove it or correct its spelling",
             "missing": "missing key; add it",

@@ -20,7 +20,7 @@ from edgecodec.data.readers.kinds import read_table
 from edgecodec.data.recordings import TIME_COLUMN, Recording, RecordingList, Split
 from edgecodec.data.resampling import to_even_times, to_rate
 from edgecodec.data.table import Samples, Table, columns_named
-from edgecodec.data.time_base import find_time
+from edgecodec.data.time_base import TimeBase, find_time
 from edgecodec.errors import EdgeCodecError
 from edgecodec.params import ArrayParams
 from edgecodec.progress import progress
@@ -129,34 +129,60 @@ def _refuse_shared(fingerprints: Sequence[Fingerprint], splits: Sequence[Split],
     return [shared.told(params.sample_rate_hz) for shared in found]
 
 
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """What was understood of a table's columns."""
+
+    base: TimeBase
+    names: dict[int, str]  # of those that may be channels, by number
+    texts: tuple[int, ...]  # that hold text
+    told: tuple[str, ...]
+
+
+def understand(path: Path, table: Table, params: ArrayParams, sample_rate_hz: float | None,
+               explicit: tuple[str, ...] = ()) -> Columns:
+    """Tell time, counters, text and channels of ``table`` apart.
+
+    Args:
+        sample_rate_hz: what is known of the rate.
+        explicit: names that are channels whatever they look like.
+
+    Raises:
+        EdgeCodecError: the file is no recording, or has no such column as ``params`` names.
+    """
+    if not table.rows or not table.columns:
+        torn = f"; rows with another number of columns: {table.ragged_rows}" if table.ragged_rows else ""
+        raise EdgeCodecError(f"{path}: not a readable recording: it has no row{torn}; leave it out")
+    try:
+        base = find_time(table, params.time, params.time_unit, sample_rate_hz, explicit)
+    except EdgeCodecError as error:
+        raise EdgeCodecError(f"{path}: {error}") from None
+    available = [number for number in range(len(table.columns)) if number not in base.no_channels]
+    texts = [number for number in available if 2 * table.columns[number].text_cells > table.rows]
+    indices = [number for number in table.index if number in available]
+    told = (*base.told, *(f"column {table.name_of(number)} holds text and is left out" for number in texts),
+            *(f"column {table.name_of(number)} is an index and is left out" for number in indices
+              if number not in texts))
+    named = _names(table, available)
+    return Columns(base, {number: name for number, name in named.items() if number not in (*texts, *indices)},
+                   tuple(texts), told)
+
+
 def _select(path: Path, name: str, table: Table, params: ArrayParams, like: tuple[str, ...]) -> Selected:
     """The channels that ``params`` names, else those of the recording before; without names they are C0, C1, ...
 
     Raises:
         EdgeCodecError: the file is no recording, or lacks a channel, or has text or torn rows where numbers should be.
     """
-    if not table.rows or not table.columns:
-        torn = f"; rows with another number of columns: {table.ragged_rows}" if table.ragged_rows else ""
-        raise EdgeCodecError(f"{path}: not a readable recording: it has no row{torn}; leave it out")
     explicit = () if isinstance(params.channels, int) else params.channels
+    columns = understand(path, table, params, params.sample_rate_hz, explicit)
+    base, names, told = columns.base, columns.names, list(columns.told)
     try:
-        base = find_time(table, params.time, params.time_unit, params.sample_rate_hz, explicit)
+        chosen = _chosen(path, names, params, like)
     except EdgeCodecError as error:
-        raise EdgeCodecError(f"{path}: {error}") from None
-    available = [number for number in range(len(table.columns)) if number not in base.no_channels]
-    texts = [number for number in available if 2 * table.columns[number].text_cells > table.rows]
-    indices = [number for number in table.index if number in available]
-    told = [*base.told, *(f"column {table.name_of(number)} holds text and is left out" for number in texts),
-            *(f"column {table.name_of(number)} is an index and is left out" for number in indices
-              if number not in texts)]
-    names = _names(table, available)
-    available = [number for number in available if number not in (*texts, *indices)]
-    try:
-        chosen = _chosen(path, names, available, params, like)
-    except EdgeCodecError as error:
-        left_out = "; ".join(["", *(f"text: {table.columns[number].first_text}" for number in texts[:1])])
+        left_out = "; ".join(["", *(f"text: {table.columns[number].first_text}" for number in columns.texts[:1])])
         raise EdgeCodecError(f"{error}{left_out}") from None
-    left = [names[number] for number in available if number not in chosen]
+    left = [name for number, name in names.items() if number not in chosen]
     if left:
         told.append(f"no channels: {', '.join(left[:8])}{', ...' if len(left) > 8 else ''}")
     seconds = base.seconds
@@ -182,9 +208,8 @@ def _names(table: Table, available: Sequence[int]) -> dict[int, str]:
             for place, number in enumerate(available)}
 
 
-def _chosen(path: Path, names: dict[int, str], available: Sequence[int], params: ArrayParams,
-            like: tuple[str, ...]) -> list[int]:
-    shown = tuple(names[number] for number in available)
+def _chosen(path: Path, names: dict[int, str], params: ArrayParams, like: tuple[str, ...]) -> list[int]:
+    available, shown = list(names), tuple(names.values())
     if not isinstance(params.channels, int):
         return [available[number]
                 for number in columns_named(path, shown, params.channels, "correct data.array.channels")]
