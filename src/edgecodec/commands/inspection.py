@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from edgecodec.errors import EdgeCodecError
 
@@ -27,10 +28,10 @@ def inspect(
     """Show what is understood of your recordings, and propose settings for them.
 
     CSV and its relatives (any separator, decimal comma, encoding, also packed), Parquet, npy, npz, HDF5, MATLAB, WAV,
-    FLAC, TDMS, EDF and BDF are read. You see the time that was found and its rate, the channels with units and ranges,
-    gaps, uneven time stamps, copies and overlaps, values that stand for missing samples, and all columns and files that
-    are left out. How to read is taken from `data.array` in params.yaml: `time`, `time_unit`, `recording_column`, `long`,
-    `variable`, `missing`. Nothing changes without `--write`.
+    FLAC, TDMS, EDF and BDF are read. You see the time that was found and its rate, the channels with units and
+    ranges, gaps, uneven time stamps, copies and overlaps, values that stand for missing samples, and all columns and
+    files that are left out. How to read is taken from `data.array` in params.yaml: `time`, `time_unit`,
+    `recording_column`, `long`, `variable`, `missing`. Nothing changes without `--write`.
     """
     from edgecodec.commands.settings import write_settings
     from edgecodec.console import standard_output
@@ -62,9 +63,9 @@ def inspect(
 def _recordings(found: Inspection) -> Table:
     from edgecodec.console import shown, table
 
-    rows = [(each.name, each.kind, each.time, str(each.channels), f"{each.rows:,}", shown(each.rate_hz),
+    rows = [(Text(each.name), each.kind, Text(each.time), str(each.channels), f"{each.rows:,}", shown(each.rate_hz),
              str(each.gaps), shown(each.largest_gap_seconds, 3) if each.gaps else "-", str(each.backward_steps),
-             shown(each.jitter, 2)) for each in found.recordings]
+             f"{each.jitter:.2f}") for each in found.recordings]
     return _cut(table(f"{len(rows)} recordings", ("recording", "kind", "time", "channels", "rows", "Hz", "gaps",
                                                   "longest s", "backward", "jitter"), rows[:MOST_ROWS], text_columns=3),
                 len(rows))
@@ -73,7 +74,7 @@ def _recordings(found: Inspection) -> Table:
 def _channels(found: Inspection) -> Table:
     from edgecodec.console import shown, table
 
-    rows = [(each.name, each.unit, shown(each.minimum), shown(each.maximum), shown(each.mean), shown(each.spread, 3),
+    rows = [(Text(each.name), Text(each.unit), shown(each.minimum), shown(each.maximum), shown(each.mean), shown(each.spread, 3),
              str(each.missing), shown(each.stands_for_missing),
              ", ".join([*(["dead"] if not each.varies else []), *(["whole numbers"] if each.integers else []),
                         *([f"in {each.recordings} recordings"] if each.recordings < len(found.recordings) else [])]))
@@ -106,8 +107,8 @@ def _proposed(proposals: Proposals, present: object) -> Table:
         return _text(value)
 
     return table("proposed settings", ("setting", "now", "proposed", "why"), [
-        (each.setting, now(each.setting), _text(each.value), each.reason) for each in proposals.settings],
-        text_columns=4)
+        (each.setting, Text(now(each.setting)), Text(_text(each.value)), Text(each.reason))
+        for each in proposals.settings], text_columns=4)
 
 
 def _text(value: object) -> str:

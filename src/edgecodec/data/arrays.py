@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
-from edgecodec.data.copies import Fingerprint, Shared, copies, overlaps
+from edgecodec.data.copies import Fingerprint, shared
 from edgecodec.data.folders import find_recordings
 from edgecodec.data.long_tables import wide_tables
 from edgecodec.data.readers.kinds import read_table
@@ -119,14 +119,12 @@ def _refuse_shared(fingerprints: Sequence[Fingerprint], splits: Sequence[Split],
         EdgeCodecError: one of them trains, the other validates.
     """
     split = {each.name: split for each, split in zip(fingerprints, splits, strict=True)}
-    training, validating = ([each for each in fingerprints if split[each.name] == which]
-                            for which in ("train", "validation"))
-    found: list[Shared] = [*copies(fingerprints), *overlaps(training, validating)]
-    for shared in found:
-        if split[shared.first] != split[shared.second] and params.copies == "refuse":
-            raise EdgeCodecError(f"{shared.told(params.sample_rate_hz)}, and one trains while the other validates; "
+    found = shared(fingerprints, split)
+    for each in found:
+        if split[each.first] != split[each.second] and params.copies == "refuse":
+            raise EdgeCodecError(f"{each.told(params.sample_rate_hz)}, and one trains while the other validates; "
                                  "take one out (data.array.copies: report lets it pass)")
-    return [shared.told(params.sample_rate_hz) for shared in found]
+    return [each.told(params.sample_rate_hz) for each in found]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ pieces of one recording are looked for in the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -53,6 +53,15 @@ class Shared:
             return f"{self.second} is a copy of {self.first}"
         return (f"{self.second} from {self.second_sample / sample_rate_hz:.4g} s on has the samples of {self.first} "
                 f"from {self.first_sample / sample_rate_hz:.4g} s on")
+
+
+def shared(recordings: Sequence[Fingerprint], split: Mapping[str, str]) -> list[Shared]:
+    """Copies among ``recordings``, and overlaps of those that ``split`` calls train and validation."""
+    found = list(copies(recordings))
+    copied = {each.second for each in found}
+    known, others = ([each for each in recordings if split[each.name] == which and each.name not in copied]
+                     for which in ("train", "validation"))
+    return [*found, *overlaps(known, others)]
 
 
 def copies(recordings: Sequence[Fingerprint]) -> Iterator[Shared]:

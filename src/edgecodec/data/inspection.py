@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from edgecodec.data.arrays import splits_of, understand
-from edgecodec.data.copies import Fingerprint, Shared, copies, overlaps
+from edgecodec.data.copies import Fingerprint, Shared, shared
 from edgecodec.data.folders import find_recordings
 from edgecodec.data.long_tables import wide_tables
 from edgecodec.data.profile import sentinels
@@ -24,7 +25,9 @@ from edgecodec.params import ArrayParams, ValidateParams
 from edgecodec.progress import progress
 
 SPECTRUM_ROWS = 1 << 18  # of a recording, that its spectrum is taken from
-SPECTRUM_BINS = 2048
+SPECTRUM_SAMPLES = 2048  # at a time
+FEWEST_ROWS = 16  # that a spectrum is taken from
+UNIT_IN_NAME = re.compile(r"[\[(](?P<unit>[^\])]*)[\])]\s*$")
 GAP = 1.5  # periods without a sample
 NICE = 5e-4  # of a rate, within which it is taken for a rounder one
 
@@ -95,7 +98,7 @@ def inspect(folder: Path, params: ArrayParams, checks: ValidateParams) -> Inspec
         EdgeCodecError: there is no recording, or none that can be read.
     """
     found = find_recordings(folder)
-    remarks = {f"{path.relative_to(folder)}: no reader takes such a file": "" for path in found.others}
+    remarks = [f"{path.relative_to(folder)}: no reader takes such a file" for path in found.others]
     told: defaultdict[str, list[str]] = defaultdict(list)
     problems: list[str] = []
     recordings: list[RecordingFacts] = []
@@ -118,19 +121,16 @@ def inspect(folder: Path, params: ArrayParams, checks: ValidateParams) -> Inspec
             problems.append(str(error))
     if not recordings:
         raise EdgeCodecError(problems[0])
-    for text, names in told.items():
-        remarks[f"{'every recording' if len(names) == len(recordings) else f'{names[0]} and {len(names) - 1} more'}: "
-                f"{text}"] = ""
+    remarks += [f"{'every recording' if len(names) == len(recordings) else f'{names[0]} and {len(names) - 1} more'}: "
+                f"{text}" for text, names in told.items()]
     rate = _usual_rate(recordings)
     split = dict(zip((each.name for each in fingerprints),
                      splits_of(len(fingerprints), params.validation_fraction), strict=True))
-    shared = [*copies(fingerprints), *overlaps([each for each in fingerprints if split[each.name] == "train"],
-                                               [each for each in fingerprints if split[each.name] == "validation"])]
-    return Inspection(folder, tuple(recordings), tuple(sums.facts()), named, tuple(dict.fromkeys(shared)),
+    return Inspection(folder, tuple(recordings), tuple(sums.facts()), named, tuple(shared(fingerprints, split)),
                       tuple(remarks), tuple(problems), rate, _spectrum(longest[1], longest[2] or rate))
 
 
-def _look(path: Path, name: str, table: Table, params: ArrayParams, checks: ValidateParams,
+def _look(path: Path, part: str, table: Table, params: ArrayParams, checks: ValidateParams,
           sums: _ChannelSums) -> tuple[RecordingFacts, NDArray[np.float32], tuple[str, ...]]:
     columns = understand(path, table, params, table.sample_rate_hz)
     chosen = list(columns.names)
@@ -146,12 +146,16 @@ def _look(path: Path, name: str, table: Table, params: ArrayParams, checks: Vali
         texts.append(f"cells that are not numbers: {samples.text_cells} {samples.first_text}; rows with another number "
                      f"of columns: {samples.ragged_rows}")
     for number, row in zip(chosen, values, strict=True):
-        sums.add(columns.names[number], table.units[number] if table.units else "", row,
-                 sentinels(row, checks.sentinels)["sentinel"])
+        sentinel = sentinels(row, checks.sentinels)["sentinel"]
+        row[row == np.float32(sentinel)] = np.nan
+        name = columns.names[number]
+        in_name = UNIT_IN_NAME.search(name)
+        unit = table.units[number] if table.units else in_name["unit"] if in_name else ""
+        sums.add(name, unit, row, sentinel)
     rate = rate_of(seconds) if seconds is not None else table.sample_rate_hz
     column = columns.base.column
     time = "none" if rate is None else "the file's rate" if column is None else table.name_of(column)
-    facts = RecordingFacts(name, kind_of(path).name, len(chosen), table.rows, rate, time, 0, 0.0, 0, 0.0)
+    facts = RecordingFacts(part, kind_of(path).name, len(chosen), table.rows, rate, time, 0, 0.0, 0, 0.0)
     return _with_course(facts, seconds), values, tuple(texts)
 
 
@@ -187,11 +191,20 @@ def nice(rate: float) -> float:
 
 def _spectrum(values: NDArray[np.float32], rate: float | None) -> Spectrum | None:
     rows = values.shape[1]
-    live = [row for row in values.astype(np.float64) if np.isfinite(row).all() and row.max() > row.min()] if rows else []
-    if rate is None or rows < 16 or not live:
+    if rate is None or rows < FEWEST_ROWS:
         return None
-    frequencies, power = signal.welch(np.array(live), rate, nperseg=min(SPECTRUM_BINS, rows), detrend="linear")
+    live = [_filled(row) for row in values.astype(np.float64) if np.isfinite(row).sum() > rows / 2]
+    live = [row for row in live if row.max() > row.min()]
+    if not live:
+        return None
+    frequencies, power = signal.welch(signal.detrend(np.array(live)), rate, nperseg=min(SPECTRUM_SAMPLES, rows))
     return Spectrum(frequencies, (power / power.sum(axis=1, keepdims=True)).mean(axis=0))
+
+
+def _filled(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``values`` with straight lines over what is missing."""
+    present = np.flatnonzero(np.isfinite(values))
+    return np.interp(np.arange(len(values)), present, values[present])
 
 
 class _ChannelSums:
@@ -204,8 +217,6 @@ class _ChannelSums:
     def add(self, name: str, unit: str, values: NDArray[np.float32], sentinel: float) -> None:
         present = values[np.isfinite(values)]
         stands = None if np.isnan(sentinel) else sentinel
-        if stands is not None:
-            present = present[present != np.float32(stands)]
         known = self._facts.get(name, ChannelFacts(name, unit, 0, np.inf, -np.inf, 0.0, 0.0, 0, None, True, False))
         count, total, squares = self._sums.get(name, (0, 0.0, 0.0))
         mean = float(present.mean(dtype=np.float64)) if len(present) else 0.0

@@ -52,19 +52,24 @@ def propose(found: Inspection, params: ArrayParams) -> Proposals:
     return Proposals((
         Proposal("data.source", "array", "your own recordings"),
         Proposal("data.path", str(found.folder), "the folder that was inspected"),
-        Proposal("data.array.sample_rate_hz", rate, "by the time stamps of most rows, or the files" if
+        Proposal("data.array.sample_rate_hz", _whole(rate), "by the time stamps of most rows, or the files" if
                  found.sample_rate_hz else "nothing in the files says it: CHECK IT"),
         *_channels(found),
         Proposal("data.array.first_channel", 0, "all channels from the first on"),
         *_faults(found, rate),
-        Proposal("data.array.gap_seconds", round(samples / rate, 6), "a window, which lies in neither split"),
+        Proposal("data.array.gap_seconds", _whole(round(samples / rate, 6)), "a window, which lies in neither split"),
         Proposal("window.samples", samples, f"{PERIODS_PER_WINDOW} periods of window.lowpass_hz, at least "
                  f"{FEWEST_WINDOWS} windows in the shortest recording"),
         Proposal("window.skip_first_rows", 0, "nothing is known of a start-up"),
         Proposal("window.skip_last_rows", 0, "nothing is known of an end"),
-        Proposal("window.lowpass_hz", lowpass, reason),
+        Proposal("window.lowpass_hz", _whole(lowpass), reason),
         *_strides(found, samples),
     ))
+
+
+def _whole(number: float) -> float:
+    """A number as people write it."""
+    return int(number) if number == int(number) else number
 
 
 def _channels(found: Inspection) -> Iterator[Proposal]:
@@ -86,15 +91,16 @@ def _faults(found: Inspection, rate: float) -> Iterator[Proposal]:
     values = sorted({channel.stands_for_missing for channel in found.channels
                      if channel.stands_for_missing is not None})
     if values:
-        yield Proposal("data.array.missing", values, "far outside the other values, or where a channel stays")
+        yield Proposal("data.array.missing", [_whole(value) for value in values], "far outside the other values, or where a channel stays")
     rates = sorted({nice(each.rate_hz) for each in found.recordings if each.rate_hz})
     others = [each for each in rates if abs(each / rate - 1) > 1e-3]
     jitter = max((each.jitter for each in found.recordings), default=0.0)
     if jitter > JITTERED:
-        yield Proposal("data.array.resample", "stamps", f"time stamps differ from even ones by {jitter:.2g} of a period")
+        yield Proposal("data.array.resample", "stamps",
+                       f"time stamps differ from even ones by {jitter:.2g} of a period")
     elif others:
-        yield Proposal("data.array.resample", "rates", f"some recordings have {', '.join(f'{each:g}' for each in others)} "
-                       "Hz")
+        yield Proposal("data.array.resample", "rates",
+                       f"some recordings have {', '.join(f'{each:g}' for each in others)} Hz")
 
 
 def _lowpass(spectrum: Spectrum | None, rate: float) -> tuple[float, str]:
