@@ -10,6 +10,8 @@ from edgecodec.params import load_params
 def main() -> None:
     params = load_params()
     listed = acquire(params.data, params.seed, RAW)
+    for remark in listed.remarks:
+        print(remark)
     wind = sum(recording.kind in ("wind", "signal") for recording in listed.recordings)
     print(f"{len(listed.recordings)} recordings from {params.data.source}, {wind} of them to be compressed")
 

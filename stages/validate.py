@@ -21,16 +21,20 @@ def main() -> None:
     with replacing_directory(VALIDATION) as folder:
         write_text(folder / "report.html", render(validation, listed))
         write_json(folder / "excluded.json", excluded)
+    invented = [recording.name for recording in listed.recordings if recording.time == "invented"]
     write_json(METRICS / "validation.json", {
         "recordings": len(listed.recordings),
         "excluded": excluded,
         "excluded_recordings": len(excluded),
         "dead_channels": list(validation.dead_channels),
+        "invented_time": invented,
         "expectations": [asdict(outcome) for outcome in validation.outcomes],
         "failed_expectations": sum(outcome.failed > 0 for outcome in validation.outcomes),
     })
     for name, reason in excluded.items():
         print(f"left out {name}: {reason}")
+    if invented:
+        print(f"no time recorded in {len(invented)} recordings, {invented[0]} first: rate and gaps cannot be checked")
     print(f"{len(listed.recordings) - len(excluded)} of {len(listed.recordings)} recordings are sound")
     if excluded and params.validate_.on_bad_recording == "stop":
         name, reason = next(iter(excluded.items()))

@@ -6,7 +6,7 @@ from edgecodec.same_bits import run_program  # first: before numpy and torch
 
 import typer
 
-from edgecodec.commands import benchmark, gateway, releases, results, windows
+from edgecodec.commands import benchmark, gateway, inspection, releases, results, windows
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False,
@@ -15,6 +15,7 @@ app = typer.Typer(
          "Run them in the project's folder. What goes wrong is told in one line; `--debug`, anywhere in the command, "
          "shows the traceback, too.",
 )
+app.command()(inspection.inspect)
 app.add_typer(benchmark.app, name="benchmark")
 app.command()(gateway.gateway)
 app.add_typer(releases.app, name="releases")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -26,6 +26,9 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+AnySection = TypeVar("AnySection", bound=Section)
+
+
 class TwinParams(Section):
     """The AeroSense simulator."""
 
@@ -35,13 +38,29 @@ class TwinParams(Section):
     angle_of_attack: Literal[0, 8]
 
 
+class LongParams(Section):
+    """A table with a value per row: which columns say the channel, and the value."""
+
+    channel: str
+    value: str
+
+
 class ArrayParams(Section):
-    """Any other sensor array: a folder of Parquet, CSV or npy recordings."""
+    """Any other sensor array: a folder of recordings. ``edgecodec inspect`` shows what is understood of them."""
 
     sample_rate_hz: Positive
     channels: tuple[str, ...] | Count  # names (columns), or how many to take
     first_channel: Annotated[int, Field(ge=0)]  # where to start, for recordings without names
+    time: str  # auto, none, or the name or number of the column
+    time_unit: Literal["auto", "s", "ms", "us", "ns"]  # auto: by heading, size since 1970, or sample_rate_hz
+    recording_column: str | None  # whose values tell recordings in one file apart
+    long: LongParams | None
+    variable: str | None  # array, group or signal of files that hold several (npz, HDF5, MATLAB, TDMS, EDF)
+    missing: tuple[float, ...]  # values that stand for a missing sample
+    resample: Literal["never", "rates", "stamps"]  # rates: other rates to sample_rate_hz; stamps: uneven times, too
+    copies: Literal["refuse", "report"]  # what happens when training and validation share samples
     validation_fraction: Annotated[float, Field(gt=0, lt=1)]  # share of every recording, at its end, if there is one
+    gap_seconds: Annotated[float, Field(ge=0)]  # left out between training and validation of a single recording
 
 
 class DataParams(Section):
@@ -59,6 +78,7 @@ class ValidateParams(Section):
     flat_line_seconds: Positive
     spike_sigmas: Positive
     largest_spike_fraction: Fraction
+    sentinels: tuple[float, ...]  # values that mean "missing" where they lie far outside a channel's others, or clip it
 
 
 class WindowParams(Section):
@@ -294,6 +314,29 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         EdgeCodecError: the file is absent, no YAML, or a key is unknown, missing or out of range, or two settings
             contradict each other; the text names the first such key, or both settings, and what to do.
     """
+    return _validated(path, Params, read_content(path))
+
+
+def load_section(path: Path, kind: type[AnySection], *names: str) -> AnySection:
+    """One section of ``path``, whatever the others say.
+
+    Raises:
+        EdgeCodecError: as :func:`load_params`, of this section.
+    """
+    content: Any = read_content(path)
+    for name in names:
+        content = content.get(name) if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        raise EdgeCodecError(f"{path}: {'.'.join(names)}: missing section; add it")
+    return _validated(path, kind, content, *names)
+
+
+def read_content(path: Path) -> dict[str, Any]:
+    """What ``path`` holds, unchecked.
+
+    Raises:
+        EdgeCodecError: the file is absent or no YAML.
+    """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -302,11 +345,15 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         raise EdgeCodecError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(content, dict):
         raise EdgeCodecError(f"{path}: must be a mapping of sections")
+    return content
+
+
+def _validated(path: Path, kind: type[AnySection], content: dict[str, Any], *names: str) -> AnySection:
     try:
-        return Params.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = "".join(f"{part}." for part in first["loc"]).rstrip(".")
+        where = "".join(f"{part}." for part in (*names, *first["loc"])).rstrip(".")
         fix = {
             "extra_forbidden": "unknown key; remove it or correct its spelling",
             "missing": "missing key; add it",

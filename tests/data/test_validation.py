@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,8 @@ import yaml
 from raw_data import RawData
 
 from edgecodec.data.acquisition import acquire
-from edgecodec.data.recordings import Recording, RecordingList, Samples
+from edgecodec.data.recordings import Recording, RecordingList
+from edgecodec.data.table import Samples
 from edgecodec.data.validation import Validation, judge, validate
 from edgecodec.data.validation_report import render
 from edgecodec.errors import EdgeCodecError
@@ -212,6 +214,42 @@ def test_a_million_samples_of_36_channels_take_seconds(small_params: Params) -> 
     validation = judge([(recording, samples)], listed, small_params.validate_, small_params.window)
     assert time.process_time() - started < 5
     assert validation.excluded == {"long": "C17: flat for 2 s"}
+
+
+def array_of(values: np.ndarray, time: str = "recorded") -> tuple[Recording, Samples, RecordingList]:
+    """One recording of an array; ``values`` [channels, samples] at 100 Hz."""
+    recording = Recording(name="one", path="", kind="signal", series="array", number=1, wind=0, condition="signal",
+                          split="both", divisor=1.0, time=time)
+    listed = RecordingList(sample_rate_hz=100, channels=tuple(f"C{index}" for index in range(len(values))), presets={},
+                           scale=1, integers=False, plausible=None, validation_fraction=0.25, recordings=(recording,))
+    samples = Samples(np.arange(values.shape[1]) / 100, values.astype(np.float32), 1 + len(values), 0, 0)
+    return recording, samples, listed
+
+
+@pytest.mark.parametrize(("value", "rows", "spread", "reason"), [
+    (-9999, slice(700, 701), 1, "C1: 1 samples read -9999, which stands for a missing one; .* data.array.missing"),
+    (-9999, slice(1000, 1090), 1, "C1: 90 samples read -9999"),
+    (32767, slice(1000, 1008), 20_000, "C1: 8 samples read 32767"),  # a converter at its end
+    (999, slice(700, 701), 900, None),  # one of many values
+])
+def test_values_that_stand_for_missing_samples_are_found(
+        small_params: Params, value: float, rows: slice, spread: float, reason: str | None) -> None:
+    values = np.random.default_rng(0).uniform(-spread, spread, size=(2, 3000))
+    values[1, rows] = value
+    recording, samples, listed = array_of(values)
+    excluded = judge([(recording, samples)], listed, small_params.validate_, small_params.window).excluded
+    if reason is None:
+        assert excluded == {}
+    else:
+        assert re.match(reason, excluded["one"])
+
+
+def test_the_report_says_that_a_time_was_invented(small_params: Params) -> None:
+    values = np.random.default_rng(0).normal(size=(2, 3000))
+    for time_base in ("recorded", "invented"):
+        recording, samples, listed = array_of(values, time_base)
+        validation = judge([(recording, samples)], listed, small_params.validate_, small_params.window)
+        assert ("Time was not recorded" in render(validation, listed)) == (time_base == "invented")
 
 
 @pytest.mark.parametrize("policy", ["exclude", "stop"])

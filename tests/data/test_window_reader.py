@@ -161,6 +161,19 @@ def test_time_that_is_absent_is_told(tmp_path: Path, read: Read) -> None:
         f"{tmp_path / 'r.csv'}: has no column time; taken as 100 Hz without gaps",)
 
 
+@pytest.mark.parametrize(("heading", "scale"), [("Time", 1), ("", 1), ("t [ms]", 1000), ("timestamp", 1)])
+def test_a_time_of_another_name_is_judged_and_told(heading: str, scale: float, tmp_path: Path, read: Read) -> None:
+    made = table(series())
+    made["time"] *= scale
+    made.rename(columns={"time": heading}).to_csv(tmp_path / "r.csv", index=False)
+    (remark,) = read(tmp_path / "r.csv").remarks
+    assert "is the time, in " in remark
+    made["time"] *= 2
+    made.rename(columns={"time": heading}).to_csv(tmp_path / "r.csv", index=False)
+    with pytest.raises(EdgeCodecError, match=r"sampled every 0\.02 s, expected 0\.01 s"):
+        read(tmp_path / "r.csv")
+
+
 def late(frame: pd.DataFrame, row: int, seconds: float) -> pd.DataFrame:
     frame.loc[row:, "time"] += seconds
     return frame

@@ -66,6 +66,9 @@ def value_checks(listed: RecordingList) -> list[Check]:
     """Of each channel's values, whatever their order in time."""
     checks = [
         Check("missing samples", "missing", None, 0, "{channel}: samples missing or not finite: {missing}"),
+        Check("missing samples with a value", "sentinels", None, 0,
+              "{channel}: {sentinels} samples read {sentinel:.10g}, which stands for a missing one; mend them, or name "
+              "it in data.array.missing (or take it out of validate.sentinels if it is a value)"),
         Check("live", "varies", 1, None, "{channel}: dead, reads {minimum:.10g} throughout"),
     ]
     if listed.plausible is not None:

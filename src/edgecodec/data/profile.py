@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from edgecodec.data.recordings import Recording, RecordingList, Samples
+from edgecodec.data.recordings import Recording, RecordingList
+from edgecodec.data.table import Samples
 from edgecodec.params import ValidateParams
 
 MEDIAN_TO_SIGMA = 1.4826  # of the median magnitude of a Gaussian
+LONGEST_CHANCE = 4  # samples at the same extreme value, from there on no chance
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,11 @@ def profile(content: Iterable[tuple[Recording, Samples]], listed: RecordingList,
                            "first_text": samples.first_text, **_time_base(samples.time_seconds, listed.sample_rate_hz)})
         if samples.columns == 1 + len(listed.channels):
             channels += [_channel(values, listed.sample_rate_hz, params.spike_sigmas)
+                         | sentinels(values, params.sentinels)
                          | {"recording": recording.name, "channel": channel, "rows": samples.rows}
                          for channel, values in zip(listed.channels, samples.values, strict=True)]
-    columns = [*_channel(np.empty(0, np.float32), 1, 1), "recording", "channel", "rows"]
+    nothing = np.empty(0, np.float32)
+    columns = [*_channel(nothing, 1, 1), *sentinels(nothing, ()), "recording", "channel", "rows"]
     return Profile(pd.DataFrame(recordings), pd.DataFrame(channels, columns=columns))
 
 
@@ -93,6 +97,30 @@ def _channel(values: NDArray[np.float32], sample_rate_hz: float, spike_sigmas: f
         "spikes": spikes,
         "spike_share": spikes / len(values),
     }
+
+
+def sentinels(values: NDArray[np.float32], suspected: Sequence[float]) -> dict[str, float]:
+    """How many of ``values`` stand for a missing one, and the value that does, of those that are ``suspected``.
+
+    Such a value is a channel's lowest or highest, and lies outside the range of all others by that range or more; or
+    the channel stays at it, as a converter does at its end.
+    """
+    present = values[np.isfinite(values)]
+    ends = (present.min(), present.max()) if len(present) else ()
+    for value in (value for value in suspected if np.float32(value) in ends):
+        at = values == np.float32(value)
+        others = values[np.isfinite(values) & ~at]
+        if not len(others):
+            continue  # dead
+        distance = others.min() - value if value < others.min() else value - others.max()
+        if distance >= others.max() - others.min() or _longest_run(at) >= LONGEST_CHANCE:
+            return {"sentinels": int(np.count_nonzero(at)), "sentinel": float(value)}
+    return {"sentinels": 0, "sentinel": np.nan}
+
+
+def _longest_run(at: NDArray[np.bool_]) -> int:
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], at, [False]])))
+    return int((edges[1::2] - edges[::2]).max(initial=0))
 
 
 def _step_sigma(size: NDArray[np.float32]) -> float:

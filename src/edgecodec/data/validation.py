@@ -18,7 +18,8 @@ import pandas as pd
 from edgecodec.aerosense import CP_SPREAD
 from edgecodec.data.checks import Check, Fault, channel_checks, recording_checks
 from edgecodec.data.profile import profile
-from edgecodec.data.recordings import Recording, RecordingList, Samples, read_samples
+from edgecodec.data.recordings import Recording, RecordingList, read_samples
+from edgecodec.data.table import Samples
 from edgecodec.params import ValidateParams, WindowParams
 from edgecodec.progress import progress
 

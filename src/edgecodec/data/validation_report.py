@@ -22,6 +22,7 @@ th {{ color: #52606d; font-weight: 600; }} summary {{ cursor: pointer; color: #5
 <h1>Validation of {recordings} recordings</h1>
 <p class="{verdict_class}"><strong>{verdict}</strong></p>
 <p>{summary}</p>
+{time}
 <h2>Left out</h2>{excluded}
 <h2>Expectations</h2>{expectations}
 <h2>Channels</h2><p>Over all recordings, in recorded units. Noise: robust spread of the steps, divided by √2.</p>
@@ -44,6 +45,7 @@ def render(validation: Validation, listed: RecordingList) -> str:
         verdict=f"Left out: {len(excluded)}." if excluded else "Every recording is sound.",
         summary=escape(f"{', '.join(f'{count} {kind}' for kind, count in kinds.items())}; {minutes:.0f} minutes at "
                        f"{listed.sample_rate_hz:g} Hz, {len(listed.channels)} channels.{dead}"),
+        time=_time(listed),
         excluded=_html(pd.DataFrame(validation.faults).rename(columns={"text": "reason"})) if validation.faults else (
             "<p>None.</p>"),
         expectations=_html(pd.DataFrame(validation.outcomes).rename(
@@ -51,6 +53,17 @@ def render(validation: Validation, listed: RecordingList) -> str:
         channels=_html(_channels(validation)),
         table=_html(_recordings(validation, listed)),
     )
+
+
+def _time(listed: RecordingList) -> str:
+    """What has to be known of the time, and what was understood of the files."""
+    invented = [recording.name for recording in listed.recordings if recording.time == "invented"]
+    lines = [escape(remark) for remark in listed.remarks]
+    if invented:
+        lines.insert(0, f"<strong>Time was not recorded</strong> in {len(invented)} recordings ({escape(invented[0])} "
+                     f"first). It was made from data.array.sample_rate_hz, {listed.sample_rate_hz:g} Hz: the "
+                     "expectations on time, rate and gaps say nothing about them.")
+    return f"<h2>As read</h2><ul>{''.join(f'<li>{line}</li>' for line in lines)}</ul>" if lines else ""
 
 
 def _channels(validation: Validation) -> pd.DataFrame:

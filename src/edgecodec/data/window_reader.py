@@ -14,16 +14,10 @@ from numpy.typing import NDArray
 
 from edgecodec.data.checks import channel_checks, faults, recording_checks, value_checks
 from edgecodec.data.profile import profile
-from edgecodec.data.recordings import (
-    TIME_COLUMN,
-    Recording,
-    RecordingList,
-    Samples,
-    Table,
-    columns_named,
-    kind_of,
-    read_table,
-)
+from edgecodec.data.readers.kinds import kind_of, read_table
+from edgecodec.data.recordings import TIME_COLUMN, Recording, RecordingList
+from edgecodec.data.table import Samples, Table, columns_named
+from edgecodec.data.time_base import find_time
 from edgecodec.errors import EdgeCodecError, naming
 from edgecodec.params import ValidateParams
 
@@ -79,7 +73,7 @@ def read_windows(path: Path, trained: Trained, params: ValidateParams) -> Labell
         EdgeCodecError: the file is absent, one of its fields is not as it must be, a check of the pipeline fails, or
             the values are in another unit than those that the codec was trained on.
     """
-    match kind_of(path):
+    match kind_of(path).name:
         case "npz":
             read = _of_npz(path, trained.shape, params)
         case "npy" if (x := _array(path)).ndim == 3:
@@ -146,21 +140,25 @@ def _samples(path: Path, table: Table, shape: WindowShape) -> tuple[Samples, lis
     """The codec's channels among the columns of ``table``: by name, else by position behind time."""
     channels = len(shape.channel_names)
     names, count = table.names, len(table.columns)
+    seconds = None
+    remarks = []
     if names is not None:
         chosen = columns_named(path, names, shape.channel_names, "this codec takes it")
-        time = names.index(TIME_COLUMN) if TIME_COLUMN in names else None
+        base = find_time(table, sample_rate_hz=shape.sample_rate_hz, channels=shape.channel_names)
+        time, seconds = base.column, base.seconds
+        if time is not None and names[time] != TIME_COLUMN:
+            remarks.append(f"{path}: {base.told[0]}")
     elif count in (channels, channels + 1):
         time = None if count == channels else 0
         chosen = list(range(count - channels, count))
     else:
         raise EdgeCodecError(f"{path}: {count} columns; this codec takes time and its {channels} channels, numbers "
                              "only")
-    remarks = []
     if names is None:
         remarks.append(f"{path}: names no channels; taken in the codec's order, {shape.channel_names[0]} first")
     if time is None:
         remarks.append(f"{path}: has no column {TIME_COLUMN}; taken as {shape.sample_rate_hz:g} Hz without gaps")
-    return table.samples(time, chosen, shape.sample_rate_hz), remarks
+    return table.samples(time, chosen, shape.sample_rate_hz, seconds), remarks
 
 
 def _refuse_faults(path: Path, samples: Samples, shape: WindowShape, params: ValidateParams, has_course: bool) -> int:

@@ -6,6 +6,7 @@ recording after the other), ``set.json`` (what they are) and ``windows.parquet``
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -202,17 +203,17 @@ def write_windows(
             calibration = Calibration(raw, listed, excluded, params)
             for recording in progress(sound, "Cutting windows"):
                 values = calibration.apply(recording, read_samples(raw / recording.path, listed.channels).values)
-                for split, part in _parts(recording, values, listed.validation_fraction):
+                for split, part in _parts(recording, values, listed):
                     writers[split].append(recording, part)
         return {split: writer.finish() for split, writer in writers.items()}
 
 
 def _parts(
-    recording: Recording, values: NDArray[np.float64], validation_fraction: float
+    recording: Recording, values: NDArray[np.float64], listed: RecordingList
 ) -> Iterator[tuple[Split, NDArray[np.float64]]]:
     if recording.split == "both":
-        boundary = round(values.shape[1] * (1 - validation_fraction))
-        yield "train", values[:, :boundary]
+        boundary = round(values.shape[1] * (1 - listed.validation_fraction))
+        yield "train", values[:, :max(0, boundary - math.ceil(listed.gap_seconds * listed.sample_rate_hz))]
         yield "validation", values[:, boundary:]
     else:
         yield recording.split, values

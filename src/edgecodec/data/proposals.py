@@ -1,0 +1,133 @@
+"""Settings that follow from what was found in a folder of recordings: a start, each with its reason."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgecodec.data.inspection import Inspection, Spectrum, nice
+from edgecodec.params import ArrayParams
+
+MOST_NAMES = 64  # channels, up to which they are listed by name
+JITTERED = 0.1  # root mean square in periods, from which on time stamps are called uneven
+ABOVE_NOISE = 2.0  # times the noise, that a frequency with signal has
+NOISE_SHARE = 0.2  # of the frequencies, at the upper end, that say the noise
+PERIODS_PER_WINDOW = 40  # of the highest frequency kept: twice as many cosine bins
+SHORTEST_WINDOW, LONGEST_WINDOW = 64, 8192
+WINDOW_MULTIPLE = 16  # which every codec can decimate
+FEWEST_WINDOWS = 8  # that the shortest recording should give
+TRAINING_WINDOWS = 20_000
+HIGHEST_LOWPASS = 0.45  # of the sample rate
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A setting of params.yaml, by its dotted name."""
+
+    setting: str
+    value: Any
+    reason: str
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """Settings in the order of params.yaml."""
+
+    settings: tuple[Proposal, ...]
+
+    def value(self, setting: str) -> Any:
+        """Raises KeyError where nothing is proposed for ``setting``."""
+        return {proposal.setting: proposal.value for proposal in self.settings}[setting]
+
+
+def propose(found: Inspection, params: ArrayParams) -> Proposals:
+    """What to set for the recordings that were ``found``; ``params`` say how they were read."""
+    rate = found.sample_rate_hz or params.sample_rate_hz
+    lowpass, reason = _lowpass(found.spectrum, rate)
+    samples = _window_samples(found, rate, lowpass)
+    return Proposals((
+        Proposal("data.source", "array", "your own recordings"),
+        Proposal("data.path", str(found.folder), "the folder that was inspected"),
+        Proposal("data.array.sample_rate_hz", _whole(rate), "by the time stamps of most rows, or the files" if
+                 found.sample_rate_hz else "nothing in the files says it: CHECK IT"),
+        *_channels(found),
+        Proposal("data.array.first_channel", 0, "all channels from the first on"),
+        *_faults(found, rate),
+        Proposal("data.array.gap_seconds", _whole(round(samples / rate, 6)), "a window, which lies in neither split"),
+        Proposal("window.samples", samples, f"{PERIODS_PER_WINDOW} periods of window.lowpass_hz, at least "
+                 f"{FEWEST_WINDOWS} windows in the shortest recording"),
+        Proposal("window.skip_first_rows", 0, "nothing is known of a start-up"),
+        Proposal("window.skip_last_rows", 0, "nothing is known of an end"),
+        Proposal("window.lowpass_hz", _whole(lowpass), reason),
+        *_strides(found, samples),
+    ))
+
+
+def _whole(number: float) -> float:
+    """A number as people write it."""
+    return int(number) if number == int(number) else number
+
+
+def _channels(found: Inspection) -> Iterator[Proposal]:
+    live = [channel.name for channel in found.channels if channel.varies]
+    everywhere = [channel.name for channel in found.channels
+                  if channel.varies and channel.recordings == len(found.recordings)]
+    if found.named and 0 < len(everywhere) <= MOST_NAMES:
+        less = len(found.channels) - len(everywhere)
+        yield Proposal("data.array.channels", everywhere,
+                       f"by name; not {less} that are dead or not in every recording" if less else "by name")
+    else:
+        yield Proposal("data.array.channels", min(each.channels for each in found.recordings),
+                       "all of them" if len(live) == len(found.channels) else
+                       f"all of them; {len(found.channels) - len(live)} are dead: leave them out of the files")
+
+
+def _faults(found: Inspection, rate: float) -> Iterator[Proposal]:
+    """What stands for missing samples; rates and stamps that differ."""
+    values = sorted({channel.stands_for_missing for channel in found.channels
+                     if channel.stands_for_missing is not None})
+    if values:
+        yield Proposal("data.array.missing", [_whole(value) for value in values], "far outside the other values, or where a channel stays")
+    rates = sorted({nice(each.rate_hz) for each in found.recordings if each.rate_hz})
+    others = [each for each in rates if abs(each / rate - 1) > 1e-3]
+    jitter = max((each.jitter for each in found.recordings), default=0.0)
+    if jitter > JITTERED:
+        yield Proposal("data.array.resample", "stamps",
+                       f"time stamps differ from even ones by {jitter:.2g} of a period")
+    elif others:
+        yield Proposal("data.array.resample", "rates",
+                       f"some recordings have {', '.join(f'{each:g}' for each in others)} Hz")
+
+
+def _lowpass(spectrum: Spectrum | None, rate: float) -> tuple[float, str]:
+    """Where the signal leaves the noise."""
+    if spectrum is None:
+        return float(f"{rate / 20:.2g}"), "a tenth of the band: no recording gives a spectrum"
+    noise = float(np.median(spectrum.power[-max(1, int(NOISE_SHARE * len(spectrum.power))):]))
+    above = np.flatnonzero(spectrum.power > ABOVE_NOISE * noise)
+    highest = float(spectrum.frequencies_hz[above[-1]]) if len(above) else 0.0
+    step = float(spectrum.frequencies_hz[1])
+    cutoff = min(max(highest, 4 * step), HIGHEST_LOWPASS * rate)
+    if highest > (1 - NOISE_SHARE) * rate / 2 or len(above) < 3:
+        cutoff = HIGHEST_LOWPASS * rate
+        return float(f"{cutoff:.3g}"), "no end of the signal and no noise is seen below it"
+    return float(f"{cutoff:.2g}"), f"above it, power is less than {ABOVE_NOISE:g} times the noise"
+
+
+def _window_samples(found: Inspection, rate: float, lowpass: float) -> int:
+    wanted = PERIODS_PER_WINDOW * rate / lowpass
+    shortest = min(each.rows for each in found.recordings)
+    most = min(LONGEST_WINDOW, shortest // FEWEST_WINDOWS)
+    samples = max(SHORTEST_WINDOW, min(wanted, most))
+    return WINDOW_MULTIPLE * max(1, math.floor(samples / WINDOW_MULTIPLE))
+
+
+def _strides(found: Inspection, samples: int) -> Iterator[Proposal]:
+    rows = sum(each.rows for each in found.recordings)
+    stride = max(1, min(samples // 8, rows // TRAINING_WINDOWS))
+    yield Proposal("window.train_stride", stride, f"about {rows // stride} windows in all")
+    yield Proposal("window.validation_stride", max(1, samples // 2), "half a window")
