@@ -35,7 +35,7 @@ from edgecodec import chosen
 from edgecodec.data.offsets import ProfileExchange
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
-from edgecodec.metrics import errors
+from edgecodec.metrics import METRICS, RELATIVE, errors
 from edgecodec.model.codec import BATCH, Codec, codec_from_params
 from edgecodec.model.kind import Floats, WindowFormat
 from edgecodec.model.kinds import KINDS
@@ -97,7 +97,7 @@ class Trainer:
         torch.set_num_threads(max(1, THREADS // processes.count))
         torch.manual_seed(params.seed)
         self.params, self.schedule = params, chosen.schedule(params)
-        self.recipe = self.schedule.recipe
+        self.recipe, self.measure = self.schedule.recipe, chosen.measure(params)
         self.train, self.validation = train, validation
         self.report, self.processes = report, processes
         self.codec = codec_from_params(params, WindowFormat(
@@ -109,7 +109,7 @@ class Trainer:
         self.exchange = ProfileExchange.of_recordings(train)
         self.discriminator = Discriminator(train.channels) if self.schedule.loss.adversarial else None
         self.linear_fit = self._fit()
-        self.loss = CodecLoss(self._relative() if self.recipe.loss == "relative" else None)
+        self.loss = CodecLoss(self._worth() if self.recipe.loss == "metric" else None, self.measure.metric.power)
         self.optimizers = {name: torch.optim.Adam(module.parameters(), betas=(0.9, 0.99))
                            for name, module in self._modules().items()}
         self.checkpoint = checkpoints / f"{self._digest()[:16]}.pt"
@@ -162,7 +162,7 @@ class Trainer:
         if self.end == 0:  # a classical codec: no step was taken, and none has evaluated it
             self._evaluate({})
         if self.codec.coded is not None and self.processes.is_first:
-            fit_coded(self.codec, self._batches(), self._relative(), self.params.seed)
+            fit_coded(self.codec, self._batches(), self._worth(), self.measure.metric.power, self.params.seed)
         self.codec.eval()
         return Trained(
             self.codec, self.history,
@@ -240,15 +240,15 @@ class Trainer:
         """Normalisation from the data, and weights from which training starts."""
         generator = np.random.default_rng([self.params.seed, 2**31])
         drawn = self.train.draw(generator, min(FIT_WINDOWS, 4 * len(self.train)))
-        self.magnitude = np.abs(drawn.targets).mean(axis=(0, 2), dtype=np.float64)  # [channels]
+        self.unit = self._unit(drawn.targets)
         noise = (drawn.inputs - drawn.targets).std(axis=(0, 2), dtype=np.float64)  # [channels]
-        constant = np.flatnonzero(~((self.magnitude > 0) & (noise > 0)))
+        constant = np.flatnonzero(~((self.unit > 0) & (noise > 0)))
         if len(constant):
             raise EdgeCodecError(f"artifacts/windows: channel {self.train.channel_names[constant[0]]} is constant in "
                                  "the training windows; leave it out of the preset or of data.array.channels")
-        # Squared errors of such normalised channels add up to the relative error that is measured, to first order
-        # about the noise floor, which is what the codec's own error comes near to.
-        weight = 1 / np.sqrt(self.magnitude * noise)
+        # Squared errors of such normalised channels add up to the error that is measured: where it averages squares
+        # itself as they are, else to first order about the noise floor, which the codec's own error comes near to.
+        weight = 1 / np.sqrt(self.unit * (noise if self.measure.metric.power == 1 else self.unit))
         spread = (drawn.targets * weight[:, None]).std(dtype=np.float64)
         if self.recipe.normalize:
             self.codec.offset.copy_(torch.from_numpy(drawn.targets.mean(axis=(0, 2), dtype=np.float64)))
@@ -262,8 +262,17 @@ class Trainer:
 
         return KINDS[self.params.codec].start(self.codec.encoder, self.codec.decoder, draw)
 
-    def _relative(self) -> Tensor:
-        return 1 / (self.codec.scale * torch.from_numpy(self.magnitude).float())
+    def _worth(self) -> Tensor:
+        return 1 / (self.codec.scale * torch.from_numpy(self.unit).float())
+
+    def _unit(self, targets: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What counts as one in each channel [channels]. A tolerance is taken for a share of the signal: it weighs
+        channels against each other, not the loss against its other parts."""
+        metric = self.measure.metric
+        unit = metric.unit_of_channels(targets, self.measure.tolerance)
+        if metric == METRICS["absolute"]:
+            unit *= float(np.mean(targets.std(axis=(0, 2), dtype=np.float64) / unit))
+        return unit
 
     @torch.no_grad()
     def _initialize_codebooks(self) -> None:
@@ -300,8 +309,10 @@ class Trainer:
         targets = self.validation.targets(which)
         row = {"step": float(self.step)}
         row |= {name: rounded(float(loss)) for name, loss in losses.items()}
-        row |= {f"error_percent_{name}": rounded(errors(rebuilt, targets).error_percent)
-                for name, rebuilt in self._rebuilt(self.validation.inputs(which)).items()}
+        fields = dict.fromkeys((RELATIVE.field, self.measure.metric.field))
+        for name, rebuilt in self._rebuilt(self.validation.inputs(which)).items():
+            found = errors(rebuilt, targets, tolerance=self.measure.tolerance)
+            row |= {f"{field}_{name}": rounded(getattr(found, field)) for field in fields}
         self.history.append(row)
         self.report(self.step, row)
 
@@ -329,7 +340,7 @@ class Trainer:
 
     def _digest(self) -> str:
         """Of everything that a training depends on: parameters, and the data by what was fitted to it."""
-        digest = hashlib.sha256(f"{self.params.seed} {self.params.codec} {self.params.window} {self.schedule}".encode())
+        digest = hashlib.sha256(f"{self.params.seed} {self.params.codec} {self.params.window} {self.measure} {self.schedule}".encode())
         digest.update(f"{self.params.codecs} {self.codec.window} {len(self.train)}".encode())
         digest.update(self.codec.offset.numpy().tobytes() + self.codec.scale.numpy().tobytes())
         return digest.hexdigest()
@@ -360,7 +371,7 @@ def _refuse_unshareable(params: Params, processes: Processes) -> None:
                              f"shared out evenly among {processes.count} processes")
     if processes.count > 1 and schedule.recipe.loss == "sum":
         raise EdgeCodecError(f"params.yaml: train.{params.codec}.recipe.loss: a sum over windows is not the mean of "
-                             "its parts; train with one process, or set it to relative")
+                             "its parts; train with one process, or set it to metric")
 
 
 def _refuse_gaps(train: WindowSet) -> None:
