@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from edgecodec import chosen
 from edgecodec.artifacts import ARTIFACTS, METRICS, MODEL, TRAIN_WINDOWS, VALIDATION_WINDOWS
 from edgecodec.data.selection import spread
 from edgecodec.data.windows import WindowSet
@@ -43,13 +44,14 @@ def main() -> None:
         drawn_indices(codec, train, params.seed), [codebook.numpy() for codebook in codec.quantizer.codebooks],
         params.analyze.near_duplicate_fraction, training["reseed_rate"],
     )
+    measure = chosen.measure(params)
     budgets = budgets_around([codec.bits(rate) for rate in codec.rates])
-    rivals = fit_rivals_to(train, params.analyze.rivals, budgets, params.seed)
+    rivals = fit_rivals_to(train, params.analyze.rivals, budgets, params.seed, measure)
     some = spread(train, TRAIN_COMPARED)
     everything = np.arange(len(validation))
     comparisons = {
         split: compare({CODEC: codec}, rivals, windows.inputs(which), windows.targets(which), windows.wind[which],
-                       f"Comparing on {split}")
+                       f"Comparing on {split}", measure)
         for split, windows, which in (("validation", validation, everything), ("train", train, some))
     }
 
@@ -58,10 +60,9 @@ def main() -> None:
         comparison_table(comparisons).to_csv(folder / "rate_distortion.csv", index=False, float_format="%.6g")
         usage_table(used).to_csv(folder / "codebook_usage.csv", index=False, float_format="%.6g")
         pd.DataFrame(training["history"]).to_csv(folder / "learning_curves.csv", index=False, float_format="%.6g")
-        plots.draw_rate_distortion(folder / "rate_distortion.svg", comparisons["validation"],
-                                   params.gates.largest_error_percent)
+        plots.draw_rate_distortion(folder / "rate_distortion.svg", comparisons["validation"], params.gates.error)
         plots.draw_codebook_usage(folder / "codebook_usage.svg", used)
-        plots.draw_learning_curves(folder / "learning_curves.svg", training["history"])
+        plots.draw_learning_curves(folder / "learning_curves.svg", training["history"], measure.metric)
         with replacing_file(WINDOW) as window:
             draw_windows(folder / "reconstructions.svg", window, codec, validation)
     write_json(METRICS / "codebooks.json",

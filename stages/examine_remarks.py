@@ -15,9 +15,9 @@ from edgecodec.evaluation.remarks import Remarked, bound_json, disturbance_json,
 from edgecodec.model.codec import Codec, load_model
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import ExportedCodec, load_codec
-from edgecodec.params import load_params
+from edgecodec.params import Params, load_params
 from edgecodec.progress import progress
-from edgecodec.storage import write_json
+from edgecodec.storage import rounded, write_json
 
 Windows = NDArray[np.float32]
 WINDOWS, DISTURBED_WINDOWS = 192, 20  # the oracle rounds like the target, which takes its time
@@ -30,9 +30,9 @@ def main() -> None:
         write_json(METRICS / "remarks.json", {"model_hash": exported.model_hash, "makes_remarks": False})
         return
     validation = WindowSet.open(VALIDATION_WINDOWS)
-    bound, margin = params.gates.largest_error_percent, exported.monitor.margin
     some = spread(len(validation), WINDOWS)
     by_kind = remarked(codec, exported, validation.inputs(some), validation.targets(some))
+    bound, margin = bound_percent(params, by_kind[PacketKind.FIXED_LENGTH]), exported.monitor.margin
     estimates = {kind.label: estimate_json(found) for kind, found in by_kind.items()}
 
     few = spread(len(validation), DISTURBED_WINDOWS)
@@ -55,6 +55,17 @@ def main() -> None:
         "disturbed_windows": len(few),
         "disturbances": disturbed,
     })
+
+
+def bound_percent(params: Params, found: Remarked) -> float:
+    """What nodes are asked to keep.
+
+    They tell per cent of the magnitude whatever the project's metric is: where its gate is in another unit, they get
+    what half of the windows have at the lowest rate.
+    """
+    if params.error.metric == "relative":
+        return params.gates.error
+    return rounded(float(np.median(found.error_percent[:, 0])))
 
 
 def spread(length: int, count: int) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgecodec.metrics import METRICS, Measure
+from edgecodec.metrics import ERROR_METRICS, Measure
 from edgecodec.params import CodecParams, Params, TrainParams
 
 SHORTENED = ("warmup_steps", "joint_steps", "decoder_steps", "codebook_windows")  # by profile quick
@@ -15,7 +15,7 @@ def sizes(params: Params) -> CodecParams:
 
 def measure(params: Params) -> Measure:
     """The error that the project goes by."""
-    return Measure(METRICS[params.error.metric], params.error.tolerance)
+    return Measure(ERROR_METRICS[params.error.metric], params.error.tolerance)
 
 
 def schedule(params: Params) -> TrainParams:

@@ -4,7 +4,7 @@ The edges of a window are left out: all errors are taken over its central 64 %, 
 code of arXiv 2507.06040.
 
 Every kind of error is measured always. Which of them a project trains for, gates on and shows first is its metric
-(:data:`METRICS`):
+(:data:`ERROR_METRICS`):
 
     relative   mean deviation over mean magnitude: for signals far from zero, whose zero means something
     nmse       squared deviation over the variance: for signals about any other value
@@ -79,19 +79,19 @@ class Metric:
     def unit_of_channels(self, targets: NDArray[np.float32], tolerance: Tolerance = 1.0) -> NDArray[np.float64]:
         """What a deviation is divided by in each channel [channels], from ``targets`` [windows, channels, samples]."""
         if self.field == "error_percent":
-            return np.abs(targets).mean(axis=(0, 2), dtype=np.float64)
+            return np.asarray(np.abs(targets).mean(axis=(0, 2), dtype=np.float64))
         if self.field == "absolute_error":
             return np.broadcast_to(np.asarray(tolerance, np.float64), targets.shape[1]).copy()
-        return targets.std(axis=(0, 2), dtype=np.float64)
+        return np.asarray(targets.std(axis=(0, 2), dtype=np.float64))
 
 
-METRICS: Mapping[MetricName, Metric] = {
+ERROR_METRICS: Mapping[MetricName, Metric] = {
     "relative": Metric("error_percent", "error", " %", 1),
     "nmse": Metric("variance_percent", "NMSE", " %", 2),
     "snr": Metric("snr_db", "SNR", " dB", 2, more_is_better=True),
     "absolute": Metric("absolute_error", "largest error", "", 1),
 }
-RELATIVE = METRICS["relative"]
+RELATIVE = ERROR_METRICS["relative"]
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,9 @@ class Measure:
 
     metric: Metric = RELATIVE
     tolerance: Tolerance = 1.0
+
+
+BY_RELATIVE = Measure()
 
 
 def errors(
@@ -185,12 +188,13 @@ def _errors_of(reconstruction: NDArray[np.float32], target: NDArray[np.float32],
                tolerance: NDArray[np.float64]) -> Errors:
     deviation = np.abs(reconstruction.astype(np.float64) - target)
     magnitude = np.abs(target.astype(np.float64))
+    relative = relative_error_percent(deviation.mean(axis=2), magnitude.mean(axis=2))
     pointwise = deviation / (magnitude + POINTWISE_FLOOR)
     squared, variance = np.square(deviation).mean(axis=(0, 2)), _variance(target, magnitude)  # [channels] each
     of_means = np.square(target - means[..., None]).mean(axis=(0, 2))
     nmse = _mean_share(squared, variance)
     return Errors(
-        error_percent=relative_error_percent(deviation.mean(axis=2), magnitude.mean(axis=2)),
+        error_percent=relative,
         pointwise_error_percent=100 * float(pointwise.mean()),
         pointwise_error_median_percent=100 * float(np.median(pointwise)),
         nmse_percent=100 * float(np.square(deviation).sum() / np.square(magnitude).sum()),
@@ -204,7 +208,7 @@ def _errors_of(reconstruction: NDArray[np.float32], target: NDArray[np.float32],
 def _variance(target: NDArray[np.float32], magnitude: NDArray[np.float64]) -> NDArray[np.float64]:
     """Of every channel about its mean, at least what float32 itself moves it by: [channels]."""
     least = FLOAT32_STEP * magnitude.mean(axis=(0, 2))
-    return np.maximum(target.var(axis=(0, 2), dtype=np.float64), np.square(least))
+    return np.asarray(np.maximum(target.var(axis=(0, 2), dtype=np.float64), np.square(least)))
 
 
 def _mean_share(squared: NDArray[np.float64], variance: NDArray[np.float64]) -> float:

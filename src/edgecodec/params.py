@@ -76,7 +76,7 @@ class ErrorParams(Section):
     """The error that codecs are trained for, compared by and held to; edgecodec.metrics says what each kind is."""
 
     metric: MetricName
-    tolerance: Positive | tuple[Positive, ...]  # of metric absolute, in the unit of the windows: of all channels, or each
+    tolerance: Positive | tuple[Positive, ...]  # of metric absolute: of all channels, or of each
 
 
 class CodedParams(Section):

@@ -16,7 +16,7 @@ from scipy.interpolate import PchipInterpolator
 from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.rivals.rival import Rival
 from edgecodec.evaluation.rivals.transform_codec import KLT_DCT, KLT_DCT_PLAIN
-from edgecodec.metrics import RELATIVE, Errors, ErrorTable, Measure, Metric, Tolerance, errors
+from edgecodec.metrics import BY_RELATIVE, RELATIVE, Errors, ErrorTable, Measure, Metric, Tolerance, errors
 from edgecodec.packets.kind import PacketKind
 from edgecodec.progress import progress
 from edgecodec.storage import rounded
@@ -101,7 +101,7 @@ def budgets_around(bits: Sequence[int]) -> tuple[int, ...]:
 
 def compare(
     codecs: Mapping[str, Codec], rivals: Sequence[Rival], inputs: Floats, targets: Floats,
-    wind: NDArray[np.int64] | None, title: str, measure: Measure = Measure(),
+    wind: NDArray[np.int64] | None, title: str, measure: Measure = BY_RELATIVE,
 ) -> Comparison:
     """Measure everyone.
 

@@ -35,7 +35,7 @@ from edgecodec import chosen
 from edgecodec.data.offsets import ProfileExchange
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
-from edgecodec.metrics import METRICS, RELATIVE, errors
+from edgecodec.metrics import ERROR_METRICS, RELATIVE, errors
 from edgecodec.model.codec import BATCH, Codec, codec_from_params
 from edgecodec.model.kind import Floats, WindowFormat
 from edgecodec.model.kinds import KINDS
@@ -270,7 +270,7 @@ class Trainer:
         channels against each other, not the loss against its other parts."""
         metric = self.measure.metric
         unit = metric.unit_of_channels(targets, self.measure.tolerance)
-        if metric == METRICS["absolute"]:
+        if metric == ERROR_METRICS["absolute"]:
             unit *= float(np.mean(targets.std(axis=(0, 2), dtype=np.float64) / unit))
         return unit
 
@@ -340,7 +340,8 @@ class Trainer:
 
     def _digest(self) -> str:
         """Of everything that a training depends on: parameters, and the data by what was fitted to it."""
-        digest = hashlib.sha256(f"{self.params.seed} {self.params.codec} {self.params.window} {self.measure} {self.schedule}".encode())
+        digest = hashlib.sha256(f"{self.params.seed} {self.params.codec} {self.params.window} {self.schedule}".encode())
+        digest.update(str(self.measure).encode())
         digest.update(f"{self.params.codecs} {self.codec.window} {len(self.train)}".encode())
         digest.update(self.codec.offset.numpy().tobytes() + self.codec.scale.numpy().tobytes())
         return digest.hexdigest()

@@ -1,8 +1,8 @@
 """The four parts of the paper's loss (arXiv 2507.06040): absolute, squared, commitment, adversarial.
 
 The paper measures a relative error but trains on sums over all samples, next to which its other parts are numerically
-inert. In the loss that follows the project's metric the first part *is* the measure: per channel the mean error over the
-mean magnitude, or the squared error over the variance.
+inert. In the loss that follows the project's metric the first part *is* the measure: per channel the mean error over
+the mean magnitude, or the squared error over the variance.
 """
 
 from __future__ import annotations

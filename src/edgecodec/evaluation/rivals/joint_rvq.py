@@ -18,7 +18,7 @@ from vector_quantize_pytorch import ResidualVQ
 
 from edgecodec.evaluation.rivals.rival import Compressed, Floats
 from edgecodec.evaluation.rivals.weighted_spectrum import WeightedSpectrum
-from edgecodec.metrics import Measure
+from edgecodec.metrics import BY_RELATIVE, Measure
 
 COMPONENTS = 160
 OVERSAMPLED = 32  # directions more that the randomized decomposition follows to find the components
@@ -43,7 +43,7 @@ class JointRvq:
 
     @classmethod
     def fit(cls, windows: Floats, drawn: Iterable[Floats], band: int, budgets: tuple[int, ...],
-            measure: Measure = Measure()) -> JointRvq:
+            measure: Measure = BY_RELATIVE) -> JointRvq:
         """Learn the transform from ``windows`` and the codebooks from ``drawn``.
 
         Args:

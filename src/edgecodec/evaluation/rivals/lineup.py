@@ -23,7 +23,7 @@ from edgecodec.evaluation.rivals.search import FieldPreparation
 from edgecodec.evaluation.rivals.sz3 import Mode, Sz3
 from edgecodec.evaluation.rivals.transform_codec import DESIGNS, TransformCodec
 from edgecodec.evaluation.rivals.zfp import Zfp
-from edgecodec.metrics import Measure
+from edgecodec.metrics import BY_RELATIVE, Measure
 from edgecodec.params import RivalName
 from edgecodec.progress import progress
 from edgecodec.storage import replacing_file
@@ -37,7 +37,7 @@ DRAWN_AT_ONCE = 512
 
 
 def fit_rivals_to(train: WindowSet, names: Sequence[str], budgets: tuple[int, ...], seed: int,
-                  measure: Measure = Measure()) -> list[Rival]:
+                  measure: Measure = BY_RELATIVE) -> list[Rival]:
     """The rivals ``names`` as they learn from a training set; arguments as of :func:`fit_rivals`."""
     band = coefficients_in_band(train.samples, train.sample_rate_hz, train.lowpass_hz)
     return fit_rivals(names, train.targets(spread(train, LEARN_FROM)), band, budgets, _drawn_targets(train, seed),
@@ -46,7 +46,7 @@ def fit_rivals_to(train: WindowSet, names: Sequence[str], budgets: tuple[int, ..
 
 def fit_rivals(
     names: Sequence[str], windows: Floats, band: int, budgets: tuple[int, ...],
-    drawn: Iterable[Floats] | None = None, measure: Measure = Measure(),
+    drawn: Iterable[Floats] | None = None, measure: Measure = BY_RELATIVE,
 ) -> list[Rival]:
     """The rivals ``names``, in that order.
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edgecodec.evaluation.rivals.cosine import resample
 from edgecodec.evaluation.rivals.rival import Compressed, Floats
-from edgecodec.metrics import RELATIVE, Measure, central
+from edgecodec.metrics import BY_RELATIVE, RELATIVE, Measure, central
 
 COMPARED_WINDOWS = 128  # behind the choice of a trial; the error that is reported is that of all windows
 
@@ -55,7 +55,7 @@ class FieldPreparation:
     power: int = 1  # of the deviation that the metric averages
 
     @classmethod
-    def fit(cls, windows: Floats, band: int, measure: Measure = Measure()) -> FieldPreparation:
+    def fit(cls, windows: Floats, band: int, measure: Measure = BY_RELATIVE) -> FieldPreparation:
         is_relative = measure.metric == RELATIVE
         magnitude = (np.abs(windows).mean(axis=(0, 2)) if is_relative
                      else measure.metric.unit_of_channels(windows, measure.tolerance))

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from edgecodec.evaluation.rivals.rival import Compressed, Floats
 from edgecodec.evaluation.rivals.scalar_quantizer import TUNED, QuantizerDesign, ScalarQuantizer, fit_quantizers
 from edgecodec.evaluation.rivals.weighted_spectrum import WeightedSpectrum
-from edgecodec.metrics import Measure
+from edgecodec.metrics import BY_RELATIVE, Measure
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class SpatialTransform:
 
     @classmethod
     def fit(cls, windows: Floats, coefficients: int, design: TransformDesign = ALL_KNOWN,
-            measure: Measure = Measure()) -> SpatialTransform:
+            measure: Measure = BY_RELATIVE) -> SpatialTransform:
         """Args: ``windows`` [n, channels, samples]."""
         weighted = WeightedSpectrum.fit(windows, coefficients, design.error_weights, measure)
         spectrum = weighted.analyze(windows)
@@ -89,7 +89,7 @@ class TransformCodec:
 
     @classmethod
     def fit(cls, name: str, windows: Floats, band: int, budgets: tuple[int, ...],
-            measure: Measure = Measure()) -> TransformCodec:
+            measure: Measure = BY_RELATIVE) -> TransformCodec:
         """Learn from ``windows`` [n, channels, samples]; ``band`` is the cosine coefficients below the cut-off."""
         transform_design, quantizer_design = DESIGNS[name]
         transform = SpatialTransform.fit(windows, 1 if name == MEANS else band, transform_design, measure)

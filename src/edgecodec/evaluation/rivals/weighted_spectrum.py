@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgecodec.evaluation.rivals.cosine import analyze, synthesize
 from edgecodec.evaluation.rivals.rival import Floats
-from edgecodec.metrics import Measure, central
+from edgecodec.metrics import BY_RELATIVE, Measure, central
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class WeightedSpectrum:
 
     An error that is absolute in the sample is |e| / m, where m is what counts as one in the channel: by the metric
     relative its magnitude. Around an error of the expected size a, e^2 / (a m) has the same slope; so the weight is
-    1 / sqrt(a m), and a is what the means leave over. An error that is squared anyway is (e / m)^2: the weight is 1 / m.
+    1 / sqrt(a m), and a is what the means leave over. An error that is squared anyway is (e / m)^2, whose weight is
+    1 / m.
     """
 
     coefficients: int  # per channel
@@ -28,7 +29,7 @@ class WeightedSpectrum:
 
     @classmethod
     def fit(cls, windows: Floats, coefficients: int, error_weights: bool = True,
-            measure: Measure = Measure()) -> WeightedSpectrum:
+            measure: Measure = BY_RELATIVE) -> WeightedSpectrum:
         """Args: ``windows`` [n, channels, samples]; without ``error_weights`` a is taken for a fixed share of m."""
         inner = windows[..., central(windows.shape[-1])]
         unit = measure.metric.unit_of_channels(inner, measure.tolerance)
