@@ -69,9 +69,6 @@ class Metric:
         """``value`` with its unit: ``2.09 %``."""
         return f"{value:{'.2f' if self.unit else '.3g'}}{self.unit}"
 
-    def is_within(self, value: float, limit: float) -> bool:
-        return value >= limit if self.more_is_better else value <= limit
-
     def ratio(self, value: float, reference: float) -> float:
         """How many times the error of ``reference`` that of ``value`` is: below 1 is better."""
         return 10 ** ((reference - value) / 10) if self.more_is_better else value / reference

@@ -40,8 +40,8 @@ def test_good_figures_pass_every_gate() -> None:
     assert all(verdict.passed for verdict in verdicts)
     assert [verdict.name for verdict in verdicts] == [
         "error_percent.rate1", "error_percent.rate2", "share_of_means.rate1", "share_of_means.rate2",
-        "latency_milliseconds.rate1", "latency_milliseconds.rate2", "bit_exact", "l1_bytes", "l2_bytes", "codebook_usage", "float16_loss", "accuracy_loss.rate1",
-        "accuracy_loss.rate2"]
+        "latency_milliseconds.rate1", "latency_milliseconds.rate2", "bit_exact", "l1_bytes", "l2_bytes",
+        "codebook_usage", "float16_loss", "accuracy_loss.rate1", "accuracy_loss.rate2"]
 
 
 @pytest.mark.parametrize(("remarks", "wrong"), [
@@ -90,8 +90,9 @@ SHARE = "rate_distortion.splits.validation.edgecodec.1.share_of_means"
 
 def test_a_codec_that_does_not_clearly_beat_the_means_alone_fails_whatever_its_error_is() -> None:
     (verdict,) = failed(changed(SHARE, 0.97))
-    assert verdict.reason == ("share_of_means.rate1: the codec leaves 0.97 of the squared error that each window's means "
-                              "alone leave, more than 0.8; it is not worth its bits")
+    assert verdict.reason == (
+        "share_of_means.rate1: the codec leaves 0.97 of the squared error that each window's means alone leave, more "
+        "than 0.8; it is not worth its bits")
 
 
 def test_versions_from_before_the_means_were_compared_with_are_judged_by_the_other_gates() -> None:

@@ -22,12 +22,12 @@ from sqlalchemy.engine import Engine
 from edgecodec.deploy.emit import firmware_hash
 from edgecodec.dvc_files import dvc_md5
 from edgecodec.errors import EdgeCodecError
+from edgecodec.metrics import BY_RELATIVE
 from edgecodec.params import Params
 from edgecodec.registry.bundle import PARTS
 from edgecodec.registry.examination import Examination, examine
 from edgecodec.registry.manifest import verify_bundle, write_manifest
 from edgecodec.registry.releases import Aliases, Releases, Request
-from edgecodec.metrics import BY_RELATIVE
 from edgecodec.registry.remeasurement import LocalWindows, measured_errors
 from edgecodec.registry.store import open_store
 from edgecodec.storage import read_json, write_json
