@@ -91,7 +91,8 @@ def test_a_json_table_holds_every_error_for_every_wind_speed() -> None:
     target = random_windows(0)
     content = errors(target * 1.01, target, np.array([10] * 6)).to_json()
     keys = {"error_percent", "pointwise_error_percent", "pointwise_error_median_percent", "nmse_percent",
-            "variance_percent", "snr_db", "absolute_error", "share_of_means"}
+            "variance_percent", "snr_db", "absolute_error", "spread_percent", "constant_percent",
+          "share_of_means"}
     assert content.keys() == keys | {"by_wind"}
     assert content["by_wind"]["10"].keys() == keys
 
@@ -104,7 +105,7 @@ def test_nmse_snr_and_the_share_of_means_know_neither_unit_nor_offset(seed: int,
     target = random_windows(seed).astype(np.float64)
     rebuilt = target + 0.1 * random_windows(seed + 1)
     table, other = errors(rebuilt, target), errors(unit * (rebuilt + offset), unit * (target + offset))
-    for field in ("variance_percent", "snr_db", "share_of_means"):
+    for field in ("variance_percent", "snr_db", "spread_percent", "share_of_means"):
         assert getattr(other, field) == pytest.approx(getattr(table, field), rel=1e-4)
     assert table.snr_db == pytest.approx(-10 * np.log10(table.variance_percent / 100))
 

@@ -46,6 +46,8 @@ class Errors:
     variance_percent: float  # per channel mean squared error / variance about its mean, then the mean over channels
     snr_db: float  # the same in decibels
     absolute_error: float  # mean|x_hat - x| of the worst channel, in its tolerance
+    spread_percent: float  # per channel mean|x_hat - x| / mean|x - its mean|, then the mean over channels
+    constant_percent: float  # the error_percent of each channel's mean, sent for all of it
     share_of_means: float  # variance_percent beside what each window's exact means alone would have
 
     def to_json(self) -> dict[str, Any]:
@@ -185,11 +187,14 @@ def _errors_of(reconstruction: NDArray[np.float32], target: NDArray[np.float32],
                tolerance: NDArray[np.float64]) -> Errors:
     deviation = np.abs(reconstruction.astype(np.float64) - target)
     magnitude = np.abs(target.astype(np.float64))
-    relative = relative_error_percent(deviation.mean(axis=2), magnitude.mean(axis=2))
+    of_windows = deviation.mean(axis=2), magnitude.mean(axis=2)  # [windows, channels] each
+    relative = relative_error_percent(*of_windows)
     pointwise = deviation / (magnitude + POINTWISE_FLOOR)
-    squared, variance = np.square(deviation).mean(axis=(0, 2)), _variance(target, magnitude)  # [channels] each
+    least = FLOAT32_STEP * magnitude.mean(axis=(0, 2))  # [channels], what float32 itself moves a value by
+    squared, variance = np.square(deviation).mean(axis=(0, 2)), _variance(target, least)  # [channels] each
     of_means = np.square(target - means[..., None]).mean(axis=(0, 2))
     nmse = _mean_share(squared, variance)
+    moves = np.abs(target - target.mean(axis=(0, 2), keepdims=True, dtype=np.float64)).mean(axis=2)
     return Errors(
         error_percent=relative,
         pointwise_error_percent=100 * float(pointwise.mean()),
@@ -198,13 +203,14 @@ def _errors_of(reconstruction: NDArray[np.float32], target: NDArray[np.float32],
         variance_percent=100 * nmse,
         snr_db=-10 * float(np.log10(max(nmse, LEAST_NMSE))),
         absolute_error=float((deviation.mean(axis=(0, 2)) / tolerance).max()),
+        spread_percent=relative_error_percent(of_windows[0], np.maximum(moves, least)),
+        constant_percent=relative_error_percent(moves, of_windows[1]),
         share_of_means=nmse / max(_mean_share(of_means, variance), LEAST_NMSE),
     )
 
 
-def _variance(target: NDArray[np.float32], magnitude: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of every channel about its mean, at least what float32 itself moves it by: [channels]."""
-    least = FLOAT32_STEP * magnitude.mean(axis=(0, 2))
+def _variance(target: NDArray[np.float32], least: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of every channel about its mean, at least the square of ``least``: [channels] all."""
     return np.asarray(np.maximum(target.var(axis=(0, 2), dtype=np.float64), np.square(least)))
 
 

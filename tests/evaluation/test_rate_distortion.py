@@ -28,11 +28,12 @@ from edgecodec.params import Params
 from edgecodec.training.loop import Trainer
 
 ERRORS = {"error_percent", "pointwise_error_percent", "pointwise_error_median_percent", "nmse_percent",
-          "variance_percent", "snr_db", "absolute_error", "share_of_means"}
+          "variance_percent", "snr_db", "absolute_error", "spread_percent", "constant_percent",
+          "share_of_means"}
 
 
 def point(bits: float, error: float) -> RatePoint:
-    return RatePoint(1, bits, ErrorTable(*[error] * 8, by_wind={}), "by hand")
+    return RatePoint(1, bits, ErrorTable(*[error] * 10, by_wind={}), "by hand")
 
 
 def curve(*points: tuple[float, float]) -> Curve:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from rich.table import Table
 
 from edgecodec.console import markdown_table, shown, table
-from edgecodec.metrics import ERROR_METRICS, MetricName
+from edgecodec.metrics import ERROR_METRICS, RELATIVE, Metric, MetricName
 from edgecodec.params import GatesParams
 from edgecodec.registry.measurements import OF_RATE, VALIDATION_DIGEST, Measurements
 
@@ -77,8 +77,7 @@ def _verdicts(measured: Measurements, limits: GatesParams, rates: Sequence[int],
     error = ERROR_METRICS[metric]
 
     for rate in rates:
-        yield _within(measured, f"{error.field}.rate{rate}", _of_rate(error.field, rate), limits.error,
-                      at_least=error.more_is_better)
+        yield _of_error(measured, rate, limits.error, error)
     yield from _beats_means(measured, rates, limits.largest_share_of_means)
     for rate in rates:
         yield _within(measured, f"latency_milliseconds.rate{rate}", _of_rate("latency_milliseconds", rate),
@@ -103,6 +102,23 @@ def _within(measured: Measurements, name: str, where: str, limit: float, evidenc
     passed = value >= limit if at_least else value <= limit
     reason = "" if passed else f"{name}: {shown(value)} is {'less' if at_least else 'more'} than {shown(limit)}"
     return Verdict(name, value, limit, passed, evidence, reason)
+
+
+def _of_error(measured: Measurements, rate: int, limit: float, metric: Metric) -> Verdict:
+    """The gate on the metric. An error relative to the magnitude says nothing where an offset makes the magnitude: if
+    each channel's mean alone would pass, the error is judged about that mean."""
+    def judged(field: str) -> Verdict:
+        return _within(measured, f"{field}.rate{rate}", _of_rate(field, rate), limit, at_least=metric.more_is_better)
+
+    constant = measured.number(_of_rate("constant_percent", rate))
+    if metric != RELATIVE or not constant <= limit:
+        return judged(metric.field)
+    verdict = judged("spread_percent")
+    if verdict.passed or verdict.evidence == "missing":
+        return verdict
+    return replace(verdict, reason=(
+        f"{verdict.reason}; judged about the channels' means, which by error.metric relative would pass by themselves "
+        f"({shown(constant)} %): take nmse, snr or absolute"))
 
 
 def _beats_means(measured: Measurements, rates: Sequence[int], limit: float) -> Iterator[Verdict]:

@@ -22,6 +22,8 @@ OF_RATE = {  # figures by which runs are compared: their names in MLflow, and wh
     "variance_percent": f"{CODEC}.{{rate}}.variance_percent",
     "snr_db": f"{CODEC}.{{rate}}.snr_db",
     "absolute_error": f"{CODEC}.{{rate}}.absolute_error",
+    "spread_percent": f"{CODEC}.{{rate}}.spread_percent",
+    "constant_percent": f"{CODEC}.{{rate}}.constant_percent",
     "share_of_means": f"{CODEC}.{{rate}}.share_of_means",
     "bits_per_window": f"{CODEC}.{{rate}}.bits_per_window",
     "damage_accuracy": "damage.accuracy.heave_line.by_rate.{rate}.decoded",

@@ -24,7 +24,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -50,6 +50,7 @@ from edgecodec.training.processes import Processes
 
 FIT_WINDOWS = 2000  # for normalisation and linear fit
 LATENT_BATCH = 500
+LARGEST_OFFSET = 16.0  # spreads of a signal that channels may lie apart: a float16 still has all its digits
 PROGRESS_WINDOWS = 96  # validation windows behind a point of the learning curve
 
 ALONE = Processes()
@@ -249,7 +250,7 @@ class Trainer:
         # Squared errors of such normalised channels add up to the error that is measured: where it averages squares
         # itself as they are, else to first order about the noise floor, which the codec's own error comes near to.
         weight = 1 / np.sqrt(self.unit * (noise if self.measure.metric.power == 1 else self.unit))
-        spread = (drawn.targets * weight[:, None]).std(dtype=np.float64)
+        spread = self._spread(drawn.targets * weight[:, None])
         if self.recipe.normalize:
             self.codec.offset.copy_(torch.from_numpy(drawn.targets.mean(axis=(0, 2), dtype=np.float64)))
             self.codec.scale.copy_(torch.from_numpy(weight / spread))
@@ -264,6 +265,17 @@ class Trainer:
 
     def _worth(self) -> Tensor:
         return 1 / (self.codec.scale * torch.from_numpy(self.unit).float())
+
+    def _spread(self, weighted: NDArray[np.floating[Any]]) -> float:
+        """What weighted targets [n, channels, samples] are divided by, to be about 1 and safe in float16.
+
+        By the metric relative that is their spread about one mean for all: a zero that means something counts channels
+        that lie apart. Where that is an offset, and no signal, the signal would vanish beside it.
+        """
+        own = float(np.sqrt(weighted.var(axis=(0, 2), dtype=np.float64).mean()))  # about each channel's mean
+        if self.measure.metric != RELATIVE:
+            return own
+        return min(float(weighted.std(dtype=np.float64)), LARGEST_OFFSET * own)
 
     def _unit(self, targets: NDArray[np.float32]) -> NDArray[np.float64]:
         """What counts as one in each channel [channels]. A tolerance is taken for a share of the signal: it weighs
