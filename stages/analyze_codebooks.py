@@ -13,6 +13,7 @@ from edgecodec.data.selection import spread
 from edgecodec.data.windows import WindowSet
 from edgecodec.evaluation import plots
 from edgecodec.evaluation.codebooks import usage_table, utilization
+from edgecodec.evaluation.interval import Interval, error_interval
 from edgecodec.evaluation.rate_distortion import (
     CODEC,
     budgets_around,
@@ -21,6 +22,7 @@ from edgecodec.evaluation.rate_distortion import (
     comparison_table,
 )
 from edgecodec.evaluation.rivals.lineup import fit_rivals_to, save_rivals
+from edgecodec.metrics import Measure
 from edgecodec.model.codec import Codec, load_model
 from edgecodec.packets.indices import Indices
 from edgecodec.params import load_params
@@ -67,8 +69,23 @@ def main() -> None:
             draw_windows(folder / "reconstructions.svg", window, codec, validation)
     write_json(METRICS / "codebooks.json",
                used.to_json(codec.quantizer.stages_of_rate, params.analyze.utilization_rule))
-    write_json(METRICS / "rate_distortion.json",
-               {"splits": {split: comparison_json(comparison) for split, comparison in comparisons.items()}})
+    intervals = intervals_of(codec, validation, measure)
+    write_json(METRICS / "rate_distortion.json", {
+        "splits": {split: comparison_json(comparison) for split, comparison in comparisons.items()},
+        "intervals": {str(rate): interval.to_json() for rate, interval in intervals.items()},
+    })
+    for rate, interval in intervals.items():
+        if interval.is_wide:
+            error, low, high = map(measure.metric.shown, (interval.error, interval.low, interval.high))
+            print(f"rate {rate}: {measure.metric.label} {error}, but with other recordings likely from {low} to {high} "
+                  f"({interval.resampled}); record more to know it better")
+
+
+def intervals_of(codec: Codec, validation: WindowSet, measure: Measure) -> dict[int, Interval]:
+    """Of the codec's error on the validation windows, by rate."""
+    indices, targets = codec.encode(validation.inputs()), validation.targets()
+    return {rate: error_interval(codec.decode(indices, rate), targets, validation.recording, measure)
+            for rate in codec.rates}
 
 
 def drawn_indices(codec: Codec, train: WindowSet, seed: int) -> Indices:

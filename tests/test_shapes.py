@@ -1,4 +1,4 @@
-"""Arrays of one channel and of many, short windows and long: from recordings to firmware with the oracle's very bits."""
+"""Arrays of one channel and of many, short windows and long: from recordings to firmware bit for bit."""
 
 from __future__ import annotations
 

@@ -69,6 +69,7 @@ def _content(subject: Subject) -> dict[str, Any]:
     rates = figures_of_rates(codec, measured)
     return {
         "subject": subject, "meaning": MEANINGS[subject.metric.field],
+        "interval": lambda rate: measured.entry(f"rate_distortion.intervals.{rate.rate}"),
         "error": lambda rate: f"{shown(getattr(rate, subject.metric.field), 3)}{subject.metric.unit}",
         "codec": codec, "rates": rates, "seconds": codec.samples / codec.sample_rate_hz,
         "verification": {name: measured.entry(f"verification.{name}") for name in (
