@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from edgecodec import chosen
 from edgecodec.artifacts import ARTIFACTS, METRICS, MODEL, TRAIN_WINDOWS, VALIDATION_WINDOWS
 from edgecodec.data.selection import spread
 from edgecodec.data.windows import WindowSet
 from edgecodec.evaluation import plots
 from edgecodec.evaluation.codebooks import usage_table, utilization
+from edgecodec.evaluation.interval import Interval, error_interval
 from edgecodec.evaluation.rate_distortion import (
     CODEC,
     budgets_around,
@@ -20,6 +22,7 @@ from edgecodec.evaluation.rate_distortion import (
     comparison_table,
 )
 from edgecodec.evaluation.rivals.lineup import fit_rivals_to, save_rivals
+from edgecodec.metrics import Measure
 from edgecodec.model.codec import Codec, load_model
 from edgecodec.packets.indices import Indices
 from edgecodec.params import load_params
@@ -43,13 +46,14 @@ def main() -> None:
         drawn_indices(codec, train, params.seed), [codebook.numpy() for codebook in codec.quantizer.codebooks],
         params.analyze.near_duplicate_fraction, training["reseed_rate"],
     )
+    measure = chosen.measure(params)
     budgets = budgets_around([codec.bits(rate) for rate in codec.rates])
-    rivals = fit_rivals_to(train, params.analyze.rivals, budgets, params.seed)
+    rivals = fit_rivals_to(train, params.analyze.rivals, budgets, params.seed, measure)
     some = spread(train, TRAIN_COMPARED)
     everything = np.arange(len(validation))
     comparisons = {
         split: compare({CODEC: codec}, rivals, windows.inputs(which), windows.targets(which), windows.wind[which],
-                       f"Comparing on {split}")
+                       f"Comparing on {split}", measure)
         for split, windows, which in (("validation", validation, everything), ("train", train, some))
     }
 
@@ -58,16 +62,30 @@ def main() -> None:
         comparison_table(comparisons).to_csv(folder / "rate_distortion.csv", index=False, float_format="%.6g")
         usage_table(used).to_csv(folder / "codebook_usage.csv", index=False, float_format="%.6g")
         pd.DataFrame(training["history"]).to_csv(folder / "learning_curves.csv", index=False, float_format="%.6g")
-        plots.draw_rate_distortion(folder / "rate_distortion.svg", comparisons["validation"],
-                                   params.gates.largest_error_percent)
+        plots.draw_rate_distortion(folder / "rate_distortion.svg", comparisons["validation"], params.gates.error)
         plots.draw_codebook_usage(folder / "codebook_usage.svg", used)
-        plots.draw_learning_curves(folder / "learning_curves.svg", training["history"])
+        plots.draw_learning_curves(folder / "learning_curves.svg", training["history"], measure.metric)
         with replacing_file(WINDOW) as window:
             draw_windows(folder / "reconstructions.svg", window, codec, validation)
     write_json(METRICS / "codebooks.json",
                used.to_json(codec.quantizer.stages_of_rate, params.analyze.utilization_rule))
-    write_json(METRICS / "rate_distortion.json",
-               {"splits": {split: comparison_json(comparison) for split, comparison in comparisons.items()}})
+    intervals = intervals_of(codec, validation, measure)
+    write_json(METRICS / "rate_distortion.json", {
+        "splits": {split: comparison_json(comparison) for split, comparison in comparisons.items()},
+        "intervals": {str(rate): interval.to_json() for rate, interval in intervals.items()},
+    })
+    for rate, interval in intervals.items():
+        if interval.is_wide:
+            error, low, high = map(measure.metric.shown, (interval.error, interval.low, interval.high))
+            print(f"rate {rate}: {measure.metric.label} {error}, but with other recordings likely from {low} to {high} "
+                  f"({interval.resampled}); record more to know it better")
+
+
+def intervals_of(codec: Codec, validation: WindowSet, measure: Measure) -> dict[int, Interval]:
+    """Of the codec's error on the validation windows, by rate."""
+    indices, targets = codec.encode(validation.inputs()), validation.targets()
+    return {rate: error_interval(codec.decode(indices, rate), targets, validation.recording, measure)
+            for rate in codec.rates}
 
 
 def drawn_indices(codec: Codec, train: WindowSet, seed: int) -> Indices:

@@ -5,6 +5,7 @@ from edgecodec.same_bits import run_program  # first: before numpy and torch
 from pathlib import Path
 from typing import Any
 
+from edgecodec import chosen
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
 from edgecodec.evaluation import plots
@@ -25,18 +26,18 @@ def main() -> None:
     validation = WindowSet.open(ARTIFACTS / "windows/validation")
     codecs = load_learned_codecs(ARTIFACTS)
     comparison = compare(codecs, load_rivals(ARTIFACTS / "analysis"), validation.inputs(), validation.targets(),
-                         validation.wind, "Comparing")
-    ours = comparison[CODEC].by_rate
+                         validation.wind, "Comparing", chosen.measure(params))
+    ours, metric = comparison[CODEC].by_rate, comparison[CODEC].metric
     with replacing_directory(COMPARISON) as folder:
         comparison_table({"validation": comparison}).to_csv(folder / "rate_distortion.csv", index=False,
                                                             float_format="%.6g")
-        plots.draw_rate_distortion(folder / "rate_distortion.svg", comparison, params.gates.largest_error_percent)
+        plots.draw_rate_distortion(folder / "rate_distortion.svg", comparison, params.gates.error)
     write_json(METRICS, {
         name: {
             **work(codec),
             "rates": errors,
             "error_of_ours_to_this": {  # all send 90 bits per rate
-                rate: rounded(ours[int(rate)].errors.error_percent / entry["error_percent"])
+                rate: rounded(metric.ratio(metric.of(ours[int(rate)].errors), entry[metric.field]))
                 for rate, entry in errors.items() if int(rate) in ours
             },
         }

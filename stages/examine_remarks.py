@@ -3,6 +3,8 @@
 from edgecodec.same_bits import run_program  # first: before numpy and torch
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +23,9 @@ from edgecodec.packets.cosines import cosines, samples_of
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import ExportedCodec, load_codec
 from edgecodec.packets.packet import PacketFormat, open_packet
-from edgecodec.params import load_params
+from edgecodec.params import Params, load_params
 from edgecodec.progress import progress
-from edgecodec.storage import replacing_directory, write_json
+from edgecodec.storage import replacing_directory, rounded, write_json
 
 Windows = NDArray[np.float32]
 PICTURES = ARTIFACTS / "remarks"
@@ -34,41 +36,54 @@ def main() -> None:
     params = load_params()
     codec, exported = load_model(MODEL), load_codec(FLOAT16)
     with replacing_directory(PICTURES) as pictures:
-        if exported.monitor is None:
-            write_json(METRICS / "remarks.json", {"model_hash": exported.model_hash, "makes_remarks": False})
-            return
-        validation = WindowSet.open(VALIDATION_WINDOWS)
-        bound, margin = params.gates.largest_error_percent, exported.monitor.margin
-        some = spread(len(validation), WINDOWS)
-        targets = validation.targets(some)
-        by_kind = remarked(codec, node(exported, validation.inputs(some)), targets)
-        estimates = {kind.label: estimate_json(found) for kind, found in by_kind.items()}
-        draw_estimates(pictures / "estimates.svg", {kind.label: found for kind, found in by_kind.items()})
+        examined = {"makes_remarks": False} if exported.monitor is None else {
+            "makes_remarks": True, **examine(params, codec, exported, pictures)}
+        write_json(METRICS / "remarks.json", {"model_hash": exported.model_hash, **examined})
 
-        few = spread(len(validation), DISTURBED_WINDOWS)
-        inputs = validation.inputs(few)
-        generator = np.random.default_rng(params.seed)
-        disturbed, shown, undisturbed = {}, [], None
-        for name, disturbance in progress(DISTURBANCES.items(), "disturbances"):
-            windows = disturbance.of(inputs, validation.sample_rate_hz, validation.lowpass_hz, generator)
-            encoding = node(exported, windows.inputs)
-            found = remarked(codec, encoding, windows.targets, windows.faulty)[PacketKind.FIXED_LENGTH]
-            undisturbed = found.error_percent if undisturbed is None else undisturbed  # "none" comes first
-            disturbed[name] = {"description": disturbance.description,
-                               **disturbance_json(found, windows.faulty, undisturbed, bound, margin),
-                               "escape": escaped(exported, encoding, windows, bound).to_json()}
-            shown.append(show(disturbance.description, found, windows, validation.sample_rate_hz))
-        draw_disturbances(pictures / "disturbances.svg", shown)
-        write_json(METRICS / "remarks.json", {
-            "model_hash": exported.model_hash,
-            "makes_remarks": True,
-            "windows": len(some),
-            "estimates": estimates,
-            **worst(estimates),
-            "within": {kind.label: bound_json(found, bound, margin) for kind, found in by_kind.items()},
-            "disturbed_windows": len(few),
-            "disturbances": disturbed,
-        })
+
+def examine(params: Params, codec: Codec, exported: ExportedCodec, pictures: Path) -> dict[str, Any]:
+    """What there is to say of a codec's remarks; draws its pictures."""
+    assert exported.monitor is not None
+    validation = WindowSet.open(VALIDATION_WINDOWS)
+    some = spread(len(validation), WINDOWS)
+    by_kind = remarked(codec, node(exported, validation.inputs(some)), validation.targets(some))
+    bound, margin = bound_percent(params, by_kind[PacketKind.FIXED_LENGTH]), exported.monitor.margin
+    estimates = {kind.label: estimate_json(found) for kind, found in by_kind.items()}
+    draw_estimates(pictures / "estimates.svg", {kind.label: found for kind, found in by_kind.items()})
+
+    few = spread(len(validation), DISTURBED_WINDOWS)
+    inputs = validation.inputs(few)
+    generator = np.random.default_rng(params.seed)
+    disturbed, shown, undisturbed = {}, [], None
+    for name, disturbance in progress(DISTURBANCES.items(), "disturbances"):
+        windows = disturbance.of(inputs, validation.sample_rate_hz, validation.lowpass_hz, generator)
+        encoding = node(exported, windows.inputs)
+        found = remarked(codec, encoding, windows.targets, windows.faulty)[PacketKind.FIXED_LENGTH]
+        undisturbed = found.error_percent if undisturbed is None else undisturbed  # "none" comes first
+        disturbed[name] = {"description": disturbance.description,
+                           **disturbance_json(found, windows.faulty, undisturbed, bound, margin),
+                           "escape": escaped(exported, encoding, windows, bound).to_json()}
+        shown.append(show(disturbance.description, found, windows, validation.sample_rate_hz))
+    draw_disturbances(pictures / "disturbances.svg", shown)
+    return {
+        "windows": len(some),
+        "estimates": estimates,
+        **worst(estimates),
+        "within": {kind.label: bound_json(found, bound, margin) for kind, found in by_kind.items()},
+        "disturbed_windows": len(few),
+        "disturbances": disturbed,
+    }
+
+
+def bound_percent(params: Params, found: Remarked) -> float:
+    """What nodes are asked to keep.
+
+    They tell per cent of the magnitude whatever the project's metric is: where its gate is in another unit, they get
+    what half of the windows have at the lowest rate.
+    """
+    if params.error.metric == "relative":
+        return params.gates.error
+    return rounded(float(np.median(found.error_percent[:, 0])))
 
 
 def spread(length: int, count: int) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from edgecodec import chosen
 from edgecodec.artifacts import ARTIFACTS, CHECKPOINTS, METRICS, MODEL, TRAIN_WINDOWS, VALIDATION_WINDOWS
 from edgecodec.data.selection import leave_out
 from edgecodec.data.windows import WindowSet
@@ -37,10 +38,10 @@ def without(words: Collection[str], params: Params, folder: Path) -> dict[str, A
     trainer = Trainer(params, train, validation, CHECKPOINTS)
     codec = trainer.run().codec
     rivals = fit_rivals_to(train, params.analyze.rivals, budgets_around([codec.bits(rate) for rate in codec.rates]),
-                           params.seed)
+                           params.seed, chosen.measure(params))
     comparison, of_all = (
         compare({CODEC: each}, beside, unseen.inputs(), unseen.targets(), unseen.wind,
-                f"Comparing without {', '.join(words)}")
+                f"Comparing without {', '.join(words)}", chosen.measure(params))
         for each, beside in ((codec, rivals), (load_model(MODEL), []))
     )
     save_model(codec, params, folder)

@@ -154,13 +154,13 @@ def test_a_remote_brings_the_results_to_another_clone(clone: Clone, tmp_path: Pa
 def test_a_missing_gate_limit_stops_the_pipeline_in_one_line(clone: Clone) -> None:
     params = clone.folder / "params.yaml"
     before = params.read_text()
-    params.write_text("\n".join(line for line in before.splitlines() if "largest_error_percent" not in line))
+    params.write_text("\n".join(line for line in before.splitlines() if "  error: " not in line))
     try:
         done = clone.run(sys.executable, "stages/register.py")
     finally:
         params.write_text(before)
     assert done.returncode == 1
-    assert done.stderr.strip() == "error: params.yaml: gates.largest_error_percent: missing key; add it"
+    assert done.stderr.strip() == "error: params.yaml: gates.error: missing key; add it"
 
 
 @pytest.mark.slow

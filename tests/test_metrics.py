@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgecodec.data.windows import lowpass
 from edgecodec.errors import EdgeCodecError
-from edgecodec.metrics import central, errors
+from edgecodec.metrics import ERROR_METRICS, central, errors
 
 Floats = NDArray[np.float32]
 SEEDS = st.integers(0, 2**32 - 1)
@@ -90,9 +90,56 @@ def test_a_channel_that_is_zero_throughout_has_no_share_in_the_relative_error() 
 def test_a_json_table_holds_every_error_for_every_wind_speed() -> None:
     target = random_windows(0)
     content = errors(target * 1.01, target, np.array([10] * 6)).to_json()
-    keys = {"error_percent", "pointwise_error_percent", "pointwise_error_median_percent", "nmse_percent"}
+    keys = {"error_percent", "pointwise_error_percent", "pointwise_error_median_percent", "nmse_percent",
+            "variance_percent", "snr_db", "absolute_error", "spread_percent", "constant_percent",
+          "share_of_means"}
     assert content.keys() == keys | {"by_wind"}
     assert content["by_wind"]["10"].keys() == keys
+
+
+# -- errors of signals about any value ---------------------------------------------------------------------------------
+
+
+@given(SEEDS, st.sampled_from([1e-9, 1.0, 1e6]), st.sampled_from([0.0, 1e5]))
+def test_nmse_snr_and_the_share_of_means_know_neither_unit_nor_offset(seed: int, unit: float, offset: float) -> None:
+    target = random_windows(seed).astype(np.float64)
+    rebuilt = target + 0.1 * random_windows(seed + 1)
+    table, other = errors(rebuilt, target), errors(unit * (rebuilt + offset), unit * (target + offset))
+    for field in ("variance_percent", "snr_db", "spread_percent", "share_of_means"):
+        assert getattr(other, field) == pytest.approx(getattr(table, field), rel=1e-4)
+    assert table.snr_db == pytest.approx(-10 * np.log10(table.variance_percent / 100))
+
+
+def test_what_sends_the_means_alone_has_a_share_of_one() -> None:
+    target = random_windows(1)
+    means = np.broadcast_to(target.mean(axis=-1, keepdims=True), target.shape)
+    assert errors(means, target).share_of_means == pytest.approx(1, rel=1e-5)
+    assert errors((means + target) / 2, target).share_of_means == pytest.approx(0.25, rel=1e-4)
+
+
+def test_a_channel_in_another_unit_counts_as_much_as_any() -> None:
+    target = random_windows(2).astype(np.float64)
+    rebuilt = target + 0.1 * random_windows(3)
+    factor = np.array([1, 1e6, 1e-6])[:, None]
+    assert errors(factor * rebuilt, factor * target).variance_percent == pytest.approx(
+        errors(rebuilt, target).variance_percent, rel=1e-4)
+
+
+def test_the_absolute_error_is_that_of_the_worst_channel_in_its_tolerance() -> None:
+    target = random_windows(0)
+    rebuilt = target + np.array([0.1, 0.2, 0.3], np.float32)[:, None]
+    assert errors(rebuilt, target).absolute_error == pytest.approx(0.3, rel=1e-5)
+    assert errors(rebuilt, target, tolerance=2.0).absolute_error == pytest.approx(0.15, rel=1e-5)
+    assert errors(rebuilt, target, tolerance=(0.1, 1.0, 1.0)).absolute_error == pytest.approx(1.0, rel=1e-5)
+
+
+def test_every_metric_has_a_ratio_that_is_below_one_for_the_better() -> None:
+    target = random_windows(0)
+    good, bad = (errors(target + np.float32(share) * random_windows(5), target) for share in (0.1, 0.2))
+    for name, metric in ERROR_METRICS.items():
+        power = {"relative": 1, "nmse": 2, "snr": 2, "absolute": 1}[name]
+        assert metric.ratio(metric.of(good), metric.of(bad)) == pytest.approx(0.5**power, rel=1e-4)
+        assert (metric.of(good) > metric.of(bad)) == metric.more_is_better
 
 
 @pytest.mark.parametrize(("rebuilt", "target", "complaint"), [

@@ -1,7 +1,8 @@
-"""What ``codec`` and ``train.profile`` choose among the settings."""
+"""What ``codec``, ``error.metric`` and ``train.profile`` choose among the settings."""
 
 from __future__ import annotations
 
+from edgecodec.metrics import ERROR_METRICS, Measure
 from edgecodec.params import CodecParams, Params, TrainParams
 
 SHORTENED = ("warmup_steps", "joint_steps", "decoder_steps", "codebook_windows")  # by profile quick
@@ -10,6 +11,11 @@ SHORTENED = ("warmup_steps", "joint_steps", "decoder_steps", "codebook_windows")
 def sizes(params: Params) -> CodecParams:
     """Of the chosen codec."""
     return getattr(params.codecs, params.codec)  # type: ignore[no-any-return]
+
+
+def measure(params: Params) -> Measure:
+    """The error that the project goes by."""
+    return Measure(ERROR_METRICS[params.error.metric], params.error.tolerance)
 
 
 def schedule(params: Params) -> TrainParams:

@@ -36,6 +36,7 @@ def contradictions(params: Params) -> Iterator[str]:
         yield f"codec {params.codec} is none of {', '.join(OF_KIND)}"
         return
     source = _source(params)
+    yield from _of_error(params, source)
     yield from _of_windows(params, source)
     yield from OF_KIND[params.codec](params, source)
     if params.firmware.l1_stack_bytes >= params.firmware.l1_bytes:
@@ -50,6 +51,21 @@ def _source(params: Params) -> _Source:
     array = params.data.array
     return _Source(array.sample_rate_hz, "data.array.sample_rate_hz",
                    array.channels if isinstance(array.channels, int) else len(array.channels), "data.array.channels")
+
+
+def _of_error(params: Params, source: _Source) -> Iterator[str]:
+    metric, tolerance = params.error.metric, params.error.tolerance
+    if metric != "absolute" and tolerance != 1:
+        yield f"error.tolerance {_told(tolerance)} is of error.metric absolute, not of {metric}; make it 1"
+    if isinstance(tolerance, tuple) and len(tolerance) != source.channels:
+        yield (f"error.tolerance has {len(tolerance)} entries for the {source.channels} channels in "
+               f"{source.channels_setting}")
+    if metric != "snr" and params.gates.error <= 0:
+        yield f"gates.error {params.gates.error:g} must be above 0 with error.metric {metric}"
+
+
+def _told(tolerance: float | tuple[float, ...]) -> str:
+    return f"{tolerance:g}" if isinstance(tolerance, float | int) else f"{list(tolerance)}"
 
 
 def _of_windows(params: Params, source: _Source) -> Iterator[str]:

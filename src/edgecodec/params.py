@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edgecodec.errors import EdgeCodecError
+from edgecodec.metrics import MetricName
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -91,6 +92,13 @@ class WindowParams(Section):
     validation_stride: Count
 
 
+class ErrorParams(Section):
+    """The error that codecs are trained for, compared by and held to; edgecodec.metrics says what each kind is."""
+
+    metric: MetricName
+    tolerance: Positive | tuple[Positive, ...]  # of metric absolute: of all channels, or of each
+
+
 class CodedParams(Section):
     """Codebooks for packets of variable length, whose indices are entropy coded."""
 
@@ -166,7 +174,7 @@ class RecipeParams(Section):
 
     start: Literal["linear", "random"]  # at a linear codec (edge: the classical solution), or at torch's random weights
     normalize: bool  # every channel about its mean and on an even scale; else as recorded
-    loss: Literal["relative", "sum"]  # errors as a share of their channel's magnitude; or plain sums
+    loss: Literal["metric", "sum"]  # what error.metric measures; or plain sums
     decoder_dropout: Fraction  # of the paper's decoder, half-way through; the paper has 0.5. Codec edge has none
     quantizer_dropout: bool  # every item with the stages of a random rate; else all with all stages
     codebook_source: Literal["windows", "noise"]  # what goes through the encoder for the codebooks' k-means
@@ -256,12 +264,13 @@ class VerifyParams(Section):
 
 
 class GatesParams(Section):
-    largest_error_percent: Positive
+    error: float  # in the unit of error.metric: per cent, dB (so many at least), or the windows' own
+    largest_share_of_means: Positive  # squared error beside what each window's exact means alone would leave
     largest_latency_milliseconds: Positive
     largest_l1_bytes: Count
     largest_l2_bytes: Count
     least_codebook_usage: Fraction
-    largest_float16_loss: Fraction  # relative growth of error_percent by the float16 export
+    largest_float16_loss: Fraction  # relative growth of the error by the float16 export
     largest_accuracy_loss: Fraction  # of the damage classifier, from raw to decoded windows
     least_estimate_correlation: Fraction  # of the nodes' estimated errors with the true ones
     largest_estimate_deviation: Fraction  # of the 5th to 95th percentile of their ratio from 1
@@ -280,6 +289,7 @@ class Params(Section):
     data: DataParams
     validate_: Annotated[ValidateParams, Field(alias="validate")]
     window: WindowParams
+    error: ErrorParams
     codecs: CodecsParams
     train: TrainSection
     analyze: AnalyzeParams

@@ -27,11 +27,13 @@ from edgecodec.model.codec import Codec
 from edgecodec.params import Params
 from edgecodec.training.loop import Trainer
 
-ERRORS = {"error_percent", "pointwise_error_percent", "pointwise_error_median_percent", "nmse_percent"}
+ERRORS = {"error_percent", "pointwise_error_percent", "pointwise_error_median_percent", "nmse_percent",
+          "variance_percent", "snr_db", "absolute_error", "spread_percent", "constant_percent",
+          "share_of_means"}
 
 
 def point(bits: float, error: float) -> RatePoint:
-    return RatePoint(1, bits, ErrorTable(error, error, error, error, by_wind={}), "by hand")
+    return RatePoint(1, bits, ErrorTable(*[error] * 10, by_wind={}), "by hand")
 
 
 def curve(*points: tuple[float, float]) -> Curve:
@@ -111,18 +113,18 @@ def test_windows_of_zero_mean_have_finite_errors(codec: Codec, rivals: list[Riva
 
 def test_a_measured_point_is_its_own_error() -> None:
     known = curve((90, 2.5), (180, 2.2), (360, 2.0))
-    assert [known.error_percent_at(bits) for bits in (90, 180, 360)] == [2.5, 2.2, 2.0]
+    assert [known.error_at(bits) for bits in (90, 180, 360)] == [2.5, 2.2, 2.0]
 
 
 def test_an_error_that_falls_evenly_with_every_doubling_is_met_exactly() -> None:
     known = curve(*((bits, 3 - 0.25 * np.log2(bits / 45)) for bits in (45, 90, 200, 480)))
     for bits in (50.5, 76, 127, 399):
-        assert known.error_percent_at(bits) == pytest.approx(3 - 0.25 * np.log2(bits / 45), rel=1e-9)
+        assert known.error_at(bits) == pytest.approx(3 - 0.25 * np.log2(bits / 45), rel=1e-9)
 
 
 def test_between_points_the_error_never_rises_nor_overshoots() -> None:
     known = curve((360, 1.0), (90, 3.0), (100, 1.1), (45, 3.05))  # in any order
-    read = [known.error_percent_at(bits) for bits in np.linspace(45, 360, 200)]
+    read = [known.error_at(bits) for bits in np.linspace(45, 360, 200)]
     assert read[0] == 3.05
     assert read[-1] == 1.0
     assert np.all(np.diff(np.array(read, float)) <= 0)
@@ -130,26 +132,26 @@ def test_between_points_the_error_never_rises_nor_overshoots() -> None:
 
 @pytest.mark.parametrize("bits", [0, 44.9, 360.1, 10240])
 def test_nothing_is_said_beyond_the_points(bits: float) -> None:
-    assert curve((45, 3.0), (360, 2.0)).error_percent_at(bits) is None
+    assert curve((45, 3.0), (360, 2.0)).error_at(bits) is None
 
 
 def test_bits_that_buy_nothing_may_be_left_unused() -> None:
     known = curve((90, 2.5), (180, 2.2), (180, 2.3), (270, 2.4), (360, 2.0))
-    assert known.error_percent_at(180) == 2.2
-    assert known.error_percent_at(270) == 2.2
+    assert known.error_at(180) == 2.2
+    assert known.error_at(270) == 2.2
 
 
 def test_of_one_point_only_its_bits_are_known() -> None:
-    assert curve((90, 2.5)).error_percent_at(90) == 2.5
-    assert curve((90, 2.5)).error_percent_at(91) is None
-    assert curve((0, 2.5), (0, 2.5)).error_percent_at(8) is None  # windows that take no bits at all
+    assert curve((90, 2.5)).error_at(90) == 2.5
+    assert curve((90, 2.5)).error_at(91) is None
+    assert curve((0, 2.5), (0, 2.5)).error_at(8) is None  # windows that take no bits at all
 
 
 def test_the_ratio_is_taken_at_the_bits_of_the_codec() -> None:
     reference = curve((45, 3.0), (90, 2.75), (180, 2.5))
     equal = at_equal_bits(point(45 * 2**0.5, 2.3), reference)
     assert equal is not None
-    assert (equal.reference_error_percent, equal.ratio) == pytest.approx((2.875, 2.3 / 2.875))
+    assert (equal.reference_error, equal.ratio) == pytest.approx((2.875, 2.3 / 2.875))
     assert at_equal_bits(point(200, 2.3), reference) is None
 
 
@@ -190,5 +192,5 @@ def test_a_point_that_was_left_out_is_found_again(train: WindowSet, validation: 
               for each in rival.compress(targets)]
     every_other = Curve(tuple(points[::2]))
     for left_out in points[1::2]:
-        read = every_other.error_percent_at(left_out.bits_per_window)
+        read = every_other.error_at(left_out.bits_per_window)
         assert read == pytest.approx(left_out.errors.error_percent, rel=0.01)

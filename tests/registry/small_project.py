@@ -87,6 +87,8 @@ def train_small_codec(params: Params, seed: int = 0) -> Codec:
 
 def metrics() -> dict[str, dict[str, Any]]:
     errors = {str(rate): {"error_percent": 2.5 - 0.2 * rate, "pointwise_error_percent": 2.6, "nmse_percent": 0.1,
+                          "variance_percent": 4.0, "snr_db": 14.0, "absolute_error": 0.02,
+                          "spread_percent": 20.0, "constant_percent": 12.0, "share_of_means": 0.3,
                           "bits_per_window": 8.0 * rate} for rate in (1, 2)}
     return {
         "windows": {"splits": {"train": {"windows": 90, "recordings": 9, "digest": "0a" * 32},

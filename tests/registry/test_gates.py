@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 from small_project import metrics, small_params
 
+from edgecodec.metrics import MetricName
 from edgecodec.registry.gates import Champion, Verdict, gates_table, judge, reasons
 from edgecodec.registry.measurements import Measurements
 
@@ -38,9 +39,9 @@ def test_good_figures_pass_every_gate() -> None:
     verdicts = judge(Measurements(metrics()), LIMITS, RATES, None)
     assert all(verdict.passed for verdict in verdicts)
     assert [verdict.name for verdict in verdicts] == [
-        "error_percent.rate1", "error_percent.rate2", "latency_milliseconds.rate1", "latency_milliseconds.rate2",
-        "bit_exact", "l1_bytes", "l2_bytes", "codebook_usage", "float16_loss", "accuracy_loss.rate1",
-        "accuracy_loss.rate2"]
+        "error_percent.rate1", "error_percent.rate2", "share_of_means.rate1", "share_of_means.rate2",
+        "latency_milliseconds.rate1", "latency_milliseconds.rate2", "bit_exact", "l1_bytes", "l2_bytes",
+        "codebook_usage", "float16_loss", "accuracy_loss.rate1", "accuracy_loss.rate2"]
 
 
 @pytest.mark.parametrize(("remarks", "wrong"), [
@@ -54,7 +55,7 @@ def test_remarks_must_be_near_the_truth_where_there_are_any(remarks: dict[str, A
     limits = LIMITS.model_copy(update={"least_estimate_correlation": 0.99, "largest_estimate_deviation": 0.1})
     verdicts = judge(Measurements({**metrics(), "remarks": remarks}), limits, RATES, None)
     assert [verdict.name for verdict in verdicts if not verdict.passed] == wrong
-    assert len(verdicts) == (13 if remarks["makes_remarks"] else 11)
+    assert len(verdicts) == (15 if remarks["makes_remarks"] else 13)
 
 
 ERROR = "rate_distortion.splits.validation.edgecodec.1.error_percent"
@@ -84,6 +85,59 @@ def test_a_figure_that_is_missing_or_no_number_fails_with_its_place(value: Any) 
                               "artifacts/metrics/rate_distortion.json; run the stage that writes it (dvc repro)")
 
 
+SHARE = "rate_distortion.splits.validation.edgecodec.1.share_of_means"
+
+
+def test_a_codec_that_does_not_clearly_beat_the_means_alone_fails_whatever_its_error_is() -> None:
+    (verdict,) = failed(changed(SHARE, 0.97))
+    assert verdict.reason == (
+        "share_of_means.rate1: the codec leaves 0.97 of the squared error that each window's means alone leave, more "
+        "than 0.8; it is not worth its bits")
+
+
+def test_an_error_that_the_channels_means_alone_would_keep_is_judged_about_these() -> None:
+    (verdict,) = failed(changed(ERROR.replace("error_percent", "constant_percent"), 0.006))
+    assert verdict.reason == ("spread_percent.rate1: 20 is more than 3; judged about the channels' means, which by "
+                              "error.metric relative would pass by themselves (0.006 %): take nmse, snr or absolute")
+
+
+def test_versions_from_before_the_means_were_compared_with_are_judged_by_the_other_gates() -> None:
+    content: dict[str, Any] = metrics()
+    for of_rate in content["rate_distortion"]["splits"]["validation"]["edgecodec"].values():
+        for name in of_rate.keys() - {"error_percent", "pointwise_error_percent", "nmse_percent", "bits_per_window"}:
+            del of_rate[name]
+    verdicts = judge(Measurements(content), LIMITS, RATES, None)
+    assert all(verdict.passed for verdict in verdicts)
+    assert not any("means" in verdict.name for verdict in verdicts)
+
+
+@pytest.mark.parametrize(("metric", "limit", "name", "passes"), [
+    ("relative", 2.4, "error_percent.rate1", True), ("relative", 2.2, "error_percent.rate1", False),
+    ("nmse", 4.1, "variance_percent.rate1", True), ("nmse", 3.9, "variance_percent.rate1", False),
+    ("snr", 13.9, "snr_db.rate1", True), ("snr", 14.1, "snr_db.rate1", False),
+    ("absolute", 0.021, "absolute_error.rate1", True), ("absolute", 0.019, "absolute_error.rate1", False),
+])
+def test_the_gate_of_the_error_goes_by_the_metric(metric: MetricName, limit: float, name: str, passes: bool) -> None:
+    limits = LIMITS.model_copy(update={"error": limit})
+    first = judge(Measurements(metrics()), limits, RATES, None, metric)[0]
+    assert (first.name, first.passed, first.limit) == (name, passes, limit)
+
+
+@pytest.mark.parametrize(("champion", "passes"), [(14.0, True), (14.1, False)])
+def test_a_candidate_may_not_have_fewer_decibels_than_the_champion(champion: float, passes: bool) -> None:
+    known = Champion("7", "1b" * 32, {1: champion, 2: 14.0}, metric="snr")
+    limits = LIMITS.model_copy(update={"error": 10.0})
+    verdicts = judge(Measurements(metrics()), limits, RATES, known, "snr")
+    assert all(verdict.passed for verdict in verdicts) == passes
+
+
+def test_a_champion_of_another_metric_is_not_compared() -> None:
+    (verdict,) = (verdict for verdict in judge(Measurements(metrics()), LIMITS, RATES, Champion(
+        "7", "1b" * 32, {1: 1.0, 2: 1.0}, metric="nmse")) if "champion" in verdict.name)
+    assert verdict.passed
+    assert verdict.reason == "champion: version 7 was judged by the metric nmse; not compared"
+
+
 def test_recordings_that_name_no_damage_have_no_accuracy_to_lose() -> None:
     verdicts = judge(changed("damage", {"classes": []}), LIMITS, RATES, None)
     assert all(verdict.passed for verdict in verdicts)
@@ -94,7 +148,7 @@ def test_recordings_that_name_no_damage_have_no_accuracy_to_lose() -> None:
 def test_without_any_figure_every_gate_fails() -> None:
     verdicts = judge(Measurements({}), LIMITS, RATES, None)
     assert not any(verdict.passed for verdict in verdicts)
-    assert len(reasons(verdicts)) == 11
+    assert len(reasons(verdicts)) == 13
 
 
 def test_an_estimated_latency_says_so() -> None:

@@ -22,12 +22,13 @@ from sqlalchemy.engine import Engine
 from edgecodec.deploy.emit import firmware_hash
 from edgecodec.dvc_files import dvc_md5
 from edgecodec.errors import EdgeCodecError
+from edgecodec.metrics import BY_RELATIVE
 from edgecodec.params import Params
 from edgecodec.registry.bundle import PARTS
 from edgecodec.registry.examination import Examination, examine
 from edgecodec.registry.manifest import verify_bundle, write_manifest
 from edgecodec.registry.releases import Aliases, Releases, Request
-from edgecodec.registry.remeasurement import LocalWindows, measured_error_percent
+from edgecodec.registry.remeasurement import LocalWindows, measured_errors
 from edgecodec.registry.store import open_store
 from edgecodec.storage import read_json, write_json
 
@@ -167,7 +168,7 @@ def test_a_version_measured_on_other_windows_is_refused(after_three: Releases) -
 def lenient() -> Params:
     """Limits that the codec of the tests keeps on windows: its decoder has learned nothing."""
     content = small_params().model_dump(mode="json", by_alias=True)
-    content["gates"]["largest_error_percent"] = 200.0
+    content["gates"]["error"] = 200.0
     return Params.model_validate(content)
 
 
@@ -175,7 +176,7 @@ def really_measured(folder: Path, params: Params, factor: float = 1.0) -> str:
     """Register the project's codec with its errors on its validation windows, times ``factor``; its version."""
     local = LocalWindows.find(folder)
     assert local is not None
-    found = measured_error_percent(bundle_of(folder / "artifacts", folder), local.windows)
+    found = measured_errors(bundle_of(folder / "artifacts", folder), local.windows, BY_RELATIVE)
 
     def change(figures: dict) -> None:
         figures["windows"]["splits"]["validation"]["digest"] = local.digest

@@ -23,6 +23,12 @@ def test_the_relative_loss_is_a_share_of_each_channels_magnitude(windows: int) -
 
 
 @pytest.mark.parametrize("windows", [1, 3])
+def test_the_squared_loss_is_a_share_of_each_channels_variance(windows: int) -> None:
+    found = parts(CodecLoss(1 / MAGNITUDE, power=2), windows)
+    assert found.absolute.item() == pytest.approx((0.25 / 4 + 0.25 / 64) / 2)
+
+
+@pytest.mark.parametrize("windows", [1, 3])
 def test_sums_grow_with_the_batch(windows: int) -> None:
     found = parts(CodecLoss(None), windows)
     assert found.absolute.item() == pytest.approx(windows * 2 * 100 * (0.5 - 0.02 / 2))

@@ -15,7 +15,7 @@ from edgecodec.registry.examination import Examination
 from edgecodec.registry.registered import RegisteredVersion
 from edgecodec.registry.release_log import History
 
-ERROR = "error_percent.rate"  # tags of a version
+ERROR = "error_percent.rate"  # tags of a version; those of another metric have its figures beside them
 
 
 def versions_table(versions: Sequence[RegisteredVersion]) -> Table:

@@ -35,6 +35,7 @@ def evaluate(
     """Compare the codec with its rivals on your windows, per rate and wind speed."""
     import json
 
+    from edgecodec import chosen
     from edgecodec.console import standard_output
     from edgecodec.data.window_reader import Trained, read_windows
     from edgecodec.evaluation import evaluate as evaluation
@@ -42,11 +43,13 @@ def evaluate(
     from edgecodec.evaluation.rivals.lineup import load_rivals
     from edgecodec.params import load_params
 
+    params = load_params()
     codecs = evaluation.load_learned_codecs(artifacts)
     codec = codecs[CODEC]
     read = read_windows(windows, Trained(codec.window, codec.offset.numpy(), codec.scale.numpy()),
-                        load_params().validate_)
-    found = evaluation.evaluate(read.windows, read.wind, codecs, load_rivals(artifacts / "analysis"))
+                        params.validate_)
+    found = evaluation.evaluate(read.windows, read.wind, codecs, load_rivals(artifacts / "analysis"),
+                                chosen.measure(params))
     if as_json:
         typer.echo(json.dumps(found.to_json(), indent=2))
     else:

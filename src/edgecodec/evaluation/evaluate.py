@@ -23,6 +23,7 @@ from edgecodec.evaluation.rate_distortion import (
 )
 from edgecodec.evaluation.rivals.rival import Rival
 from edgecodec.evaluation.rivals.transform_codec import KLT_DCT
+from edgecodec.metrics import BY_RELATIVE, Measure, Metric
 from edgecodec.model.codec import Codec, load_model
 
 Floats = NDArray[np.float32]
@@ -57,7 +58,8 @@ def load_learned_codecs(artifacts: Path) -> dict[str, Codec]:
 
 
 def evaluate(
-    windows: Floats, wind: NDArray[np.int64] | None, codecs: Mapping[str, Codec], rivals: Sequence[Rival]
+    windows: Floats, wind: NDArray[np.int64] | None, codecs: Mapping[str, Codec], rivals: Sequence[Rival],
+    measure: Measure = BY_RELATIVE,
 ) -> Evaluation:
     """Compress ``windows`` [n, channels, samples] at every rate and compare with what is below the cut-off.
 
@@ -68,33 +70,33 @@ def evaluate(
     """
     shape = codecs[CODEC].window
     targets = lowpass(windows, shape.sample_rate_hz, shape.lowpass_hz)
-    return Evaluation(len(windows), compare(codecs, rivals, windows, targets, wind, "Evaluating"))
+    return Evaluation(len(windows), compare(codecs, rivals, windows, targets, wind, "Evaluating", measure))
 
 
 def render_table(evaluation: Evaluation) -> Table:
-    """A row per rate and codec; errors in percent."""
-    comparison = evaluation.comparison
+    """A row per rate and codec: the project's metric, beside others in percent."""
+    comparison, metric = evaluation.comparison, evaluation.comparison[CODEC].metric
     reference = comparison.get(KLT_DCT)
     speeds = list(comparison[CODEC].points[0].errors.by_wind)
-    title = f"{evaluation.windows} windows, errors in percent"
+    title = f"{evaluation.windows} windows, {metric.label} {_in(metric)}"
     if reference:
         title += f"; ratio: to the error of {KLT_DCT} at equal bits"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
     table.add_column("rate", justify="right")
     table.add_column("codec", no_wrap=True)  # all of it fits into 80 columns
-    for heading in ("bits", "error", *(["ratio"] if reference else []), *(f"{speed} m/s" for speed in speeds),
+    for heading in ("bits", metric.label, *(["ratio"] if reference else []), *(f"{speed} m/s" for speed in speeds),
                     "pointwise", "median", "NMSE"):
         table.add_column(heading, justify="right")
 
     def cells(point: RatePoint) -> Iterator[str]:
         found = point.errors
         yield f"{point.bits_per_window:.1f}"
-        yield f"{found.error_percent:.2f}"
+        yield _number(metric.of(found), metric)
         if reference:
             equal = at_equal_bits(point, reference)
             yield f"{equal.ratio:.2f}" if equal else "-"
         for speed in speeds:
-            yield f"{found.by_wind[speed].error_percent:.2f}"
+            yield _number(metric.of(found.by_wind[speed]), metric)
         yield f"{found.pointwise_error_percent:.2f}"
         yield f"{found.pointwise_error_median_percent:.2f}"
         yield f"{found.nmse_percent:.4f}"
@@ -105,3 +107,11 @@ def render_table(evaluation: Evaluation) -> Table:
                           style="bold" if name == CODEC else None)
         table.add_section()
     return table
+
+
+def _in(metric: Metric) -> str:
+    return {" %": "in percent", " dB": "in dB"}.get(metric.unit, "in the channels' unit or tolerance")
+
+
+def _number(value: float, metric: Metric) -> str:
+    return metric.shown(value).removesuffix(metric.unit)

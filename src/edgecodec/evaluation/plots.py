@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgecodec.evaluation.codebooks import Utilization
 from edgecodec.evaluation.rate_distortion import CODEC, CODED, Comparison
 from edgecodec.evaluation.style import ACCENT, COOL, FAINT, GREY, INK, figure
-from edgecodec.metrics import ErrorTable, central
+from edgecodec.metrics import RELATIVE, ErrorTable, Metric, central
 
 Floats = NDArray[np.float32]
 POINTS_PER_SECOND = 20  # of a picture of low-passed windows
@@ -35,29 +35,33 @@ LOOKS: dict[str, dict[str, Any]] = {  # of the codecs; the three kinds of SZ3 li
 }
 
 
-def draw_rate_distortion(path: Path, comparison: Comparison, largest_error_percent: float) -> None:
-    """Error against bits, for every codec: of all windows, at every wind speed, and as NMSE.
+def draw_rate_distortion(path: Path, comparison: Comparison, gate: float) -> None:
+    """The project's metric against bits, for every codec: of all windows, at every wind speed; then NMSE.
 
-    ``largest_error_percent`` is the gate for the first.
+    ``gate`` is the limit of the first.
     """
+    metric = comparison[CODEC].metric
     speeds = comparison[CODEC].points[0].errors.by_wind.keys()
-    panels: dict[str, Callable[[ErrorTable], float]] = {"Error, all windows": lambda errors: errors.error_percent}
-    panels |= {f"Error at {speed} m/s": _error_at(speed) for speed in speeds}
-    panels["NMSE, all windows"] = lambda errors: errors.nmse_percent
+    panels: dict[str, Callable[[ErrorTable], float]] = {f"{_capital(metric)}, all windows": metric.of}
+    panels |= {f"{_capital(metric)} at {speed} m/s": _error_at(speed, metric) for speed in speeds}
+    if metric.label != "NMSE":
+        panels["NMSE, all windows"] = lambda errors: errors.nmse_percent
+    units = [*(metric.unit for _ in range(1 + len(speeds))), " %"]
     bits = [round(point.bits_per_window) for point in comparison[CODEC].points]
     with figure(path, 1.6 + 2.9 * len(panels), 3.6) as drawn:
-        for axes, (title, error) in zip(drawn.subplots(1, len(panels)), panels.items(), strict=True):
+        grid = drawn.subplots(1, len(panels), squeeze=False)[0]
+        for axes, unit, (title, error) in zip(grid, units[: len(panels)], panels.items(), strict=True):
             for name, curve in comparison.items():
                 axes.plot([point.bits_per_window for point in curve.points],
                           [error(point.errors) for point in curve.points], label=name, markersize=5, **LOOKS[name])
-            axes.set(xscale="log", yscale="log", xlabel="bits per window", title=title)
+            axes.set(xscale="log", yscale="linear" if unit == " dB" else "log", xlabel="bits per window", title=title)
             axes.set_xticks(bits, [str(each) for each in bits])
             axes.set_xticks([], minor=True)
-            axes.yaxis.set_major_formatter("{x:g} %")
-            axes.yaxis.set_minor_formatter("{x:g} %")
+            axes.yaxis.set_major_formatter(f"{{x:g}}{unit}")
+            axes.yaxis.set_minor_formatter(f"{{x:g}}{unit}")
         pooled = drawn.axes[0]
-        pooled.axhline(largest_error_percent, color=FAINT, linewidth=1, zorder=0)
-        pooled.annotate("gate", (1, largest_error_percent), xycoords=("axes fraction", "data"), color=GREY,
+        pooled.axhline(gate, color=FAINT, linewidth=1, zorder=0)
+        pooled.annotate("gate", (1, gate), xycoords=("axes fraction", "data"), color=GREY,
                         ha="right", va="bottom", fontsize=8)
         drawn.legend(*pooled.get_legend_handles_labels(), loc="outside right upper")
 
@@ -132,7 +136,7 @@ def draw_codebook_usage(path: Path, utilization: Utilization) -> None:
         drawn.colorbar(image, ax=axes, label="frequency x codewords", format="{x:g}")
 
 
-def draw_learning_curves(path: Path, history: Sequence[Mapping[str, float]]) -> None:
+def draw_learning_curves(path: Path, history: Sequence[Mapping[str, float]], metric: Metric = RELATIVE) -> None:
     """Parts of the loss, and the validation error at every rate, step by step."""
     with figure(path, 9.5, 3.8) as drawn:
         losses, error = drawn.subplots(1, 2)
@@ -140,10 +144,11 @@ def draw_learning_curves(path: Path, history: Sequence[Mapping[str, float]]) -> 
             if np.any(values > 0):
                 losses.plot(steps, values, label=name)
         losses.set(yscale="log", xlabel="step", title="Loss")
-        rates = _series(history, "error_percent_rate")
+        rates = _series(history, f"{metric.field}_rate")
         for (rate, points), colour in zip(rates.items(), _shades(len(rates)), strict=True):
             error.plot(*points, color=colour, label=f"rate {rate}")
-        error.set(xlabel="step", ylabel="percent", title="Validation error")
+        error.set(xlabel="step", ylabel=metric.unit.replace("%", "percent").strip(),
+                  title=f"Validation {metric.label}")
         for axes in (losses, error):
             if axes.lines:
                 axes.legend()
@@ -162,8 +167,12 @@ def _three_channels(targets: Floats) -> NDArray[np.int64]:
     return by_magnitude[[0, len(by_magnitude) // 2, -1]]
 
 
-def _error_at(speed: int) -> Callable[[ErrorTable], float]:
-    return lambda errors: errors.by_wind[speed].error_percent
+def _error_at(speed: int, metric: Metric) -> Callable[[ErrorTable], float]:
+    return lambda errors: metric.of(errors.by_wind[speed])
+
+
+def _capital(metric: Metric) -> str:
+    return metric.label[0].upper() + metric.label[1:]
 
 
 def _series(history: Sequence[Mapping[str, float]], prefix: str) -> dict[str, NDArray[np.float64]]:

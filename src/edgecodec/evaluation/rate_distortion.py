@@ -16,7 +16,7 @@ from scipy.interpolate import PchipInterpolator
 from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.rivals.rival import Rival
 from edgecodec.evaluation.rivals.transform_codec import KLT_DCT, KLT_DCT_PLAIN
-from edgecodec.metrics import Errors, ErrorTable, errors
+from edgecodec.metrics import BY_RELATIVE, RELATIVE, Errors, ErrorTable, Measure, Metric, Tolerance, errors
 from edgecodec.packets.kind import PacketKind
 from edgecodec.progress import progress
 from edgecodec.storage import rounded
@@ -48,25 +48,28 @@ class RatePoint:
 
 @dataclass(frozen=True)
 class Curve:
-    """One codec with every number of bits it was measured at."""
+    """One codec with every number of bits it was measured at, in the metric that the project goes by."""
 
     points: tuple[RatePoint, ...]
+    metric: Metric = RELATIVE
 
     @cached_property
     def by_rate(self) -> dict[int, RatePoint]:
         return {point.rate: point for point in self.points if point.rate is not None}
 
-    def error_percent_at(self, bits: float) -> float | None:
-        """``error_percent`` with ``bits`` per window on average; None where nothing was measured on either side.
+    def error_at(self, bits: float) -> float | None:
+        """The metric with ``bits`` per window on average; None where nothing was measured on either side.
 
         Errors run through the points as a piecewise cubic of the logarithm of bits (PCHIP; Fritsch and Carlson, SIAM
         J. Numer. Anal. 17(2), 1980): errors fall about evenly with it, and this cubic is monotone wherever the points
         are, as it must be when a curve is read between few of them. A point that is worse than one with fewer bits
         counts as that one: whoever has the bits may leave them unused.
         """
-        measured = sorted((point.bits_per_window, point.errors.error_percent) for point in self.points)
-        least = dict(zip((bits for bits, _ in measured), np.minimum.accumulate([error for _, error in measured]),
-                         strict=True))
+        best = np.maximum if self.metric.more_is_better else np.minimum
+        measured = sorted((point.bits_per_window, self.metric.of(point.errors)) for point in self.points)
+        least: dict[float, float] = {}
+        for (each, _), error in zip(measured, best.accumulate([error for _, error in measured]), strict=True):
+            least[each] = float(error)
         if bits in least:
             return float(least[bits])
         known = [each for each in least if each > 0]
@@ -79,15 +82,16 @@ class Curve:
 class EqualBits:
     """A codec's error beside a reference's at the same average bits on the same windows."""
 
-    error_percent: float
-    reference_error_percent: float
+    metric: Metric
+    error: float
+    reference_error: float
 
     @property
     def ratio(self) -> float:
-        return self.error_percent / self.reference_error_percent
+        return self.metric.ratio(self.error, self.reference_error)
 
     def to_json(self) -> dict[str, float]:
-        return {"error_percent": rounded(self.reference_error_percent), "ratio": rounded(self.ratio)}
+        return {self.metric.field: rounded(self.reference_error), "ratio": rounded(self.ratio)}
 
 
 def budgets_around(bits: Sequence[int]) -> tuple[int, ...]:
@@ -97,7 +101,7 @@ def budgets_around(bits: Sequence[int]) -> tuple[int, ...]:
 
 def compare(
     codecs: Mapping[str, Codec], rivals: Sequence[Rival], inputs: Floats, targets: Floats,
-    wind: NDArray[np.int64] | None, title: str,
+    wind: NDArray[np.int64] | None, title: str, measure: Measure = BY_RELATIVE,
 ) -> Comparison:
     """Measure everyone.
 
@@ -108,6 +112,7 @@ def compare(
         targets: the same, low-passed: what everyone must rebuild, and what the rivals get.
         wind: [windows] m/s, 0 where unknown; None if all are.
         title: of the progress bar.
+        measure: what the project goes by.
 
     Raises:
         EdgeCodecError: the rivals were fitted to the bits of another codec.
@@ -117,19 +122,21 @@ def compare(
         if not rate_of.keys() <= set(rival.budgets):
             raise EdgeCodecError(f"rivals: {rival.name} was fitted to {rival.budgets} bits, the codec sends "
                                  f"{tuple(rate_of)}; run the stage analyze_codebooks again")
+    tolerance = measure.tolerance
     measurements = {
-        **{name: _of_codec(codec, PacketKind.FIXED_LENGTH, inputs, targets, wind) for name, codec in codecs.items()},
-        **{f"{CODEC}_{kind.label}": _of_codec(codecs[CODEC], kind, inputs, targets, wind)
+        **{name: _of_codec(codec, PacketKind.FIXED_LENGTH, inputs, targets, wind, tolerance)
+           for name, codec in codecs.items()},
+        **{f"{CODEC}_{kind.label}": _of_codec(codecs[CODEC], kind, inputs, targets, wind, tolerance)
            for kind in codecs[CODEC].quantizers if kind is not PacketKind.FIXED_LENGTH},
-        **{rival.name: _of_rival(rival, rate_of, targets, wind) for rival in rivals},
+        **{rival.name: _of_rival(rival, rate_of, targets, wind, tolerance) for rival in rivals},
     }
-    return {name: Curve(tuple(points)) for name, points in progress(measurements.items(), title)}
+    return {name: Curve(tuple(points), measure.metric) for name, points in progress(measurements.items(), title)}
 
 
 def at_equal_bits(point: RatePoint, reference: Curve) -> EqualBits | None:
     """``point`` against the curve of the ``reference``; None where the curve does not reach."""
-    error = reference.error_percent_at(point.bits_per_window)
-    return None if error is None else EqualBits(point.errors.error_percent, error)
+    error = reference.error_at(point.bits_per_window)
+    return None if error is None else EqualBits(reference.metric, reference.metric.of(point.errors), error)
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
@@ -157,19 +164,21 @@ def comparison_table(comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
 
 
 def _of_codec(
-    codec: Codec, kind: PacketKind, inputs: Floats, targets: Floats, wind: NDArray[np.int64] | None
+    codec: Codec, kind: PacketKind, inputs: Floats, targets: Floats, wind: NDArray[np.int64] | None,
+    tolerance: Tolerance,
 ) -> Iterator[RatePoint]:
     indices = codec.encode(inputs, kind)
     for rate in codec.rates:
         bits = codec.payload_bits(indices, rate, kind)
-        table = errors(codec.decode(indices, rate, kind), targets, wind)
+        table = errors(codec.decode(indices, rate, kind), targets, wind, tolerance)
         varying = f", {bits.min()} to {bits.max()} bits" if kind is not PacketKind.FIXED_LENGTH else ""
         yield RatePoint(rate, float(bits.mean()), table, f"rate {rate}{varying}")
 
 
 def _of_rival(
-    rival: Rival, rate_of: Mapping[int, int], targets: Floats, wind: NDArray[np.int64] | None
+    rival: Rival, rate_of: Mapping[int, int], targets: Floats, wind: NDArray[np.int64] | None,
+    tolerance: Tolerance,
 ) -> Iterator[RatePoint]:
     for budget, compressed in zip(rival.budgets, rival.compress(targets), strict=True):
-        table = errors(compressed.reconstruction, targets, wind)
+        table = errors(compressed.reconstruction, targets, wind, tolerance)
         yield RatePoint(rate_of.get(budget), compressed.bits_per_window, table, compressed.settings)

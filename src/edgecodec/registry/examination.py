@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -20,6 +20,7 @@ from edgecodec.deploy.memory import arena_bytes
 from edgecodec.dvc_files import dvc_md5
 from edgecodec.errors import EdgeCodecError
 from edgecodec.git import git, present_commit
+from edgecodec.metrics import ERROR_METRICS, Measure, MetricName
 from edgecodec.packets.network import ExportedCodec, load_codec
 from edgecodec.params import Params
 from edgecodec.registry.bundle import PARTS
@@ -29,7 +30,7 @@ from edgecodec.registry.manifest import MANIFEST, Bundle, loader_sha256, verify_
 from edgecodec.registry.measurements import VALIDATION_DIGEST, Measurements
 from edgecodec.registry.registered import BUNDLE_IN_MODEL, RegisteredVersion
 from edgecodec.registry.release_log import Figures
-from edgecodec.registry.remeasurement import VALIDATION, LocalWindows, measured_error_percent
+from edgecodec.registry.remeasurement import VALIDATION, LocalWindows, measured_errors
 from edgecodec.registry.versions import BUNDLE, LOADER_FILES
 from edgecodec.simulators.toolchain import choose_toolchain
 from edgecodec.simulators.verifier import Verifier
@@ -68,7 +69,17 @@ class SealedBundle:
     def figures(self) -> Figures:
         """What later candidates are compared with."""
         return Figures(str(self.measured.entry(VALIDATION_DIGEST)),
-                       {str(rate): self.measured.of_rate("error_percent", rate) for rate in self.rates})
+                       {str(rate): self.measured.of_rate(self.measure.metric.field, rate) for rate in self.rates},
+                       self.metric)
+
+    @property
+    def metric(self) -> MetricName:
+        """That it was made by; before there were others, all were by the relative error."""
+        return cast(MetricName, self.params.get("error", {}).get("metric", "relative"))
+
+    @property
+    def measure(self) -> Measure:
+        return Measure(ERROR_METRICS[self.metric], self.params.get("error", {}).get("tolerance", 1.0))
 
     def was_measured_on(self, local: LocalWindows | None) -> bool:
         return local is not None and local.digest == self.figures.validation_digest
@@ -130,7 +141,7 @@ def examine(sealed: SealedBundle, params: Params, repository: Path, champion: Ch
         work: an empty folder to build the firmware in.
         local: the validation windows that are here; None if there are none.
     """
-    verdicts = judge(sealed.measured, params.gates, sealed.rates, champion)
+    verdicts = judge(sealed.measured, params.gates, sealed.rates, champion, params.error.metric)
     findings: tuple[Finding, ...] = (
         Finding("bundle", True, f"every file as registered, {sealed.bundle.sha256[:12]}"),
         *_tags(sealed),
@@ -146,9 +157,10 @@ def examine(sealed: SealedBundle, params: Params, repository: Path, champion: Ch
 
 def _tags(sealed: SealedBundle) -> Iterator[Finding]:
     """People choose versions by their tags: these must say what the bundle says."""
+    field = sealed.measure.metric.field
     expected = {"model_hash": sealed.bundle.model_hash, "evidence": sealed.evidence, "codec": sealed.codec.codec,
                 "validation_digest": sealed.figures.validation_digest,
-                **{f"error_percent.rate{rate}": str(error) for rate, error in sealed.figures.error_percent.items()}}
+                **{f"{field}.rate{rate}": str(error) for rate, error in sealed.figures.error_percent.items()}}
     wrong = [f"{name} is {sealed.version.tags.get(name)!r}, the bundle says {value!r}"
              for name, value in expected.items() if sealed.version.tags.get(name) != value]
     yield Finding("tags", not wrong, "; ".join(wrong) or f"{len(expected)} say what the bundle says")
@@ -246,13 +258,14 @@ def _errors(sealed: SealedBundle, local: LocalWindows | None) -> Finding:
         return Finding("errors", True, f"as DVC recorded them; {VALIDATION} does not hold the windows that they were "
                                        "measured on, to measure anew (check out its git commit and run dvc pull)")
     try:
-        found = measured_error_percent(sealed.bundle.folder, local.windows)
+        found = measured_errors(sealed.bundle.folder, local.windows, sealed.measure)
     except EdgeCodecError as error:
         return Finding("errors", False, str(error))
+    unit = sealed.measure.metric.unit
     recorded = {int(rate): error for rate, error in sealed.figures.error_percent.items()}
-    differing = [f"rate {rate} has {error:.6g} %, its metrics say {recorded[rate]:.6g} %"
+    differing = [f"rate {rate} has {error:.6g}{unit}, its metrics say {recorded[rate]:.6g}{unit}"
                  for rate, error in found.items() if not abs(error - recorded[rate]) <= SAME_ERROR * error]
     if differing:
         return Finding("errors", False, f"measured anew, {', '.join(differing)}; run the pipeline again (make repro)")
     told = ", ".join(f"{error:.4g}" for error in found.values())
-    return Finding("errors", True, f"{told} %, measured anew on {len(local.windows)} validation windows")
+    return Finding("errors", True, f"{told}{unit}, measured anew on {len(local.windows)} validation windows")

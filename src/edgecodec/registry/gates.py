@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rich.table import Table
 
 from edgecodec.console import markdown_table, shown, table
+from edgecodec.metrics import ERROR_METRICS, RELATIVE, Metric, MetricName
 from edgecodec.params import GatesParams
 from edgecodec.registry.measurements import OF_RATE, VALIDATION_DIGEST, Measurements
 
@@ -39,14 +40,15 @@ class Champion:
 
     version: str
     validation_digest: str | None  # of the windows its errors were measured on
-    error_percent: Mapping[int, float]  # by rate
+    errors: Mapping[int, float]  # by rate, in the metric
     bits_per_window: Mapping[int, float] = field(default_factory=dict)  # by rate; empty where nobody recorded them
+    metric: MetricName = "relative"  # that it was judged by
 
 
-def judge(measured: Measurements, limits: GatesParams, rates: Sequence[int],
-          champion: Champion | None) -> tuple[Verdict, ...]:
-    """All gates, for every one of the codec's ``rates``, in the order in which they are read."""
-    return tuple(_verdicts(measured, limits, rates, champion))
+def judge(measured: Measurements, limits: GatesParams, rates: Sequence[int], champion: Champion | None,
+          metric: MetricName = "relative") -> tuple[Verdict, ...]:
+    """All gates, for every one of the codec's ``rates``, in the order in which they are read; errors by ``metric``."""
+    return tuple(_verdicts(measured, limits, rates, champion, metric))
 
 
 def gates_table(verdicts: Sequence[Verdict]) -> Table:
@@ -70,12 +72,13 @@ def reasons(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def _verdicts(measured: Measurements, limits: GatesParams, rates: Sequence[int],
-              champion: Champion | None) -> Iterator[Verdict]:
+              champion: Champion | None, metric: MetricName) -> Iterator[Verdict]:
     on_target = str(measured.entry("verification.evidence"))
+    error = ERROR_METRICS[metric]
 
     for rate in rates:
-        yield _within(measured, f"error_percent.rate{rate}", _of_rate("error_percent", rate),
-                      limits.largest_error_percent)
+        yield _of_error(measured, rate, limits.error, error)
+    yield from _beats_means(measured, rates, limits.largest_share_of_means)
     for rate in rates:
         yield _within(measured, f"latency_milliseconds.rate{rate}", _of_rate("latency_milliseconds", rate),
                       limits.largest_latency_milliseconds, on_target)
@@ -87,7 +90,7 @@ def _verdicts(measured: Measurements, limits: GatesParams, rates: Sequence[int],
     yield from _remarks(measured, limits)
     yield from _accuracy_losses(measured, rates, limits.largest_accuracy_loss)
     if champion is not None:
-        yield from _against(champion, measured, rates)
+        yield from _against(champion, measured, rates, metric)
 
 
 def _within(measured: Measurements, name: str, where: str, limit: float, evidence: str = "measured",
@@ -99,6 +102,40 @@ def _within(measured: Measurements, name: str, where: str, limit: float, evidenc
     passed = value >= limit if at_least else value <= limit
     reason = "" if passed else f"{name}: {shown(value)} is {'less' if at_least else 'more'} than {shown(limit)}"
     return Verdict(name, value, limit, passed, evidence, reason)
+
+
+def _of_error(measured: Measurements, rate: int, limit: float, metric: Metric) -> Verdict:
+    """The gate on the metric. An error relative to the magnitude says nothing where an offset makes the magnitude: if
+    each channel's mean alone would pass, the error is judged about that mean."""
+    def judged(field: str) -> Verdict:
+        return _within(measured, f"{field}.rate{rate}", _of_rate(field, rate), limit, at_least=metric.more_is_better)
+
+    constant = measured.number(_of_rate("constant_percent", rate))
+    if metric != RELATIVE or not constant <= limit:
+        return judged(metric.field)
+    verdict = judged("spread_percent")
+    if verdict.passed or verdict.evidence == "missing":
+        return verdict
+    return replace(verdict, reason=(
+        f"{verdict.reason}; judged about the channels' means, which by error.metric relative would pass by themselves "
+        f"({shown(constant)} %): take nmse, snr or absolute"))
+
+
+def _beats_means(measured: Measurements, rates: Sequence[int], limit: float) -> Iterator[Verdict]:
+    """An offset, or a drift from window to window, makes any relative error small. It does not make this one small.
+
+    There are versions from before it was measured.
+    """
+    known = measured.entry(_of_rate("error_percent", 1).rpartition(".")[0])
+    if isinstance(known, Mapping) and "variance_percent" not in known:
+        return
+    for rate in rates:
+        verdict = _within(measured, f"share_of_means.rate{rate}", _of_rate("share_of_means", rate), limit)
+        if not verdict.passed and verdict.evidence != "missing":
+            verdict = replace(verdict, reason=(
+                f"{verdict.name}: the codec leaves {shown(verdict.value)} of the squared error that each window's "
+                f"means alone leave, more than {shown(limit)}; it is not worth its bits"))
+        yield verdict
 
 
 def _bit_exact(measured: Measurements) -> Verdict:
@@ -128,16 +165,23 @@ def _accuracy_losses(measured: Measurements, rates: Sequence[int], limit: float)
         yield _within(measured, f"accuracy_loss.rate{rate}", f"damage.accuracy_loss.{rate}", limit)
 
 
-def _against(champion: Champion, measured: Measurements, rates: Sequence[int]) -> Iterator[Verdict]:
+def _against(champion: Champion, measured: Measurements, rates: Sequence[int],
+             metric: MetricName) -> Iterator[Verdict]:
     """A candidate may not be worse than the champion at any rate. Errors on other windows say nothing about that."""
     digest = measured.entry(VALIDATION_DIGEST)
     if digest is None or digest != champion.validation_digest:
         yield Verdict("champion", math.nan, math.nan, True, "missing",
                       f"champion: version {champion.version} was measured on other validation windows; not compared")
         return
+    if champion.metric != metric:
+        yield Verdict("champion", math.nan, math.nan, True, "missing",
+                      f"champion: version {champion.version} was judged by the metric {champion.metric}; not compared")
+        return
+    error = ERROR_METRICS[metric]
     for rate in rates:
-        yield _within(measured, f"champion.rate{rate}", _of_rate("error_percent", rate),
-                      champion.error_percent.get(rate, math.inf))
+        yield _within(measured, f"champion.rate{rate}", _of_rate(error.field, rate),
+                      champion.errors.get(rate, -math.inf if error.more_is_better else math.inf),
+                      at_least=error.more_is_better)
 
 
 def _of_rate(name: str, rate: int) -> str:

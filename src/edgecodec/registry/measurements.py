@@ -19,6 +19,12 @@ OF_RATE = {  # figures by which runs are compared: their names in MLflow, and wh
     "error_percent": f"{CODEC}.{{rate}}.error_percent",
     "pointwise_error_percent": f"{CODEC}.{{rate}}.pointwise_error_percent",
     "nmse_percent": f"{CODEC}.{{rate}}.nmse_percent",
+    "variance_percent": f"{CODEC}.{{rate}}.variance_percent",
+    "snr_db": f"{CODEC}.{{rate}}.snr_db",
+    "absolute_error": f"{CODEC}.{{rate}}.absolute_error",
+    "spread_percent": f"{CODEC}.{{rate}}.spread_percent",
+    "constant_percent": f"{CODEC}.{{rate}}.constant_percent",
+    "share_of_means": f"{CODEC}.{{rate}}.share_of_means",
     "bits_per_window": f"{CODEC}.{{rate}}.bits_per_window",
     "damage_accuracy": "damage.accuracy.heave_line.by_rate.{rate}.decoded",
     "latency_milliseconds": "verification.total_milliseconds.{rate}",
@@ -93,9 +99,13 @@ class RateFigures:
     packet_bytes: int
     payload_ratio: float  # compression as the paper counts it: indices alone
     on_air_ratio: float  # header, checksum and padding counted
-    error_percent: float  # this and the next two on the validation split
+    error_percent: float  # this and the next six on the validation split
     pointwise_error_percent: float
     nmse_percent: float
+    variance_percent: float
+    snr_db: float
+    absolute_error: float
+    share_of_means: float
     latency_milliseconds: float  # on the target, encoder and quantizer
     energy_millijoules: float  # computing and sending
 
@@ -109,6 +119,6 @@ def figures_of_rates(codec: ExportedCodec, measured: Measurements) -> list[RateF
         found.append(RateFigures(
             rate, form.payload_bits(rate), form.packet_bytes(rate), ratios.payload, ratios.on_air,
             *(measured.of_rate(name, rate) for name in (
-                "error_percent", "pointwise_error_percent", "nmse_percent", "latency_milliseconds",
-                "energy_millijoules"))))
+                "error_percent", "pointwise_error_percent", "nmse_percent", "variance_percent", "snr_db",
+                "absolute_error", "share_of_means", "latency_milliseconds", "energy_millijoules"))))
     return found

@@ -19,6 +19,7 @@ microcontroller, and rebuilds them here. Codec `{codec}`; model hash
 ## What it reaches
 
 Errors are those of the low-passed window, over the central 64 % of its samples, on the validation split.
+"Of means" is the squared error beside what each window's exact means alone leave.
 The first compression ratio counts the payload alone, the second the whole packet with header and checksum.
 
 {costs}
@@ -56,9 +57,11 @@ def model_card(codec: ExportedCodec, measured: Measurements) -> str:
     costs = markdown_table(("rate", "payload bits", "packet bytes", "ratio, payload", "ratio, on air"), [
         (f"{each.rate}", f"{each.payload_bits}", f"{each.packet_bytes}", f"{each.payload_ratio:.0f}",
          f"{each.on_air_ratio:.0f}") for each in rates])
-    errors = markdown_table(("rate", "error %", "pointwise %", "NMSE %", "ms", "mJ"), [
+    errors = markdown_table((
+        "rate", "error %", "pointwise %", "NMSE %", "of variance %", "SNR dB", "of means", "ms", "mJ"), [
         (f"{each.rate}", *(f"{figure:.3g}" for figure in (
-            each.error_percent, each.pointwise_error_percent, each.nmse_percent, each.latency_milliseconds,
+            each.error_percent, each.pointwise_error_percent, each.nmse_percent, each.variance_percent, each.snr_db,
+            each.share_of_means, each.latency_milliseconds,
             each.energy_millijoules))) for each in rates])
     return CARD.format(
         model_id=codec.model_hash[:8], model_hash=codec.model_hash, codec=codec.codec,

@@ -22,6 +22,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from edgecodec import chosen
 from edgecodec.errors import EdgeCodecError
 from edgecodec.git import present_commit
+from edgecodec.metrics import ERROR_METRICS
 from edgecodec.params import Params
 from edgecodec.registry.bundle import build_bundle
 from edgecodec.registry.examination import open_sealed
@@ -37,7 +38,8 @@ from edgecodec.registry.versions import LOADER_FILES, Version, champion_of, save
 from edgecodec.storage import sha256_of_file, write_json
 
 METRICS = Path("artifacts/metrics")
-COMPARED = ("error_percent.", "bits_per_window.")  # figures in tags; MLflow lists all tags beside every version
+# Figures in tags, beside the metric. MLflow lists all tags beside every version.
+COMPARED = ("error_percent", "bits_per_window")
 DESCRIPTION = "mlflow.note.content"  # MLflow's own tag for it
 HOW_TO_RELEASE = "Releases are made by `edgecodec releases promote`, not by this page's button \"Promote model\"."
 # Folders of artifacts/ whose reports and plots MLflow keeps.
@@ -64,7 +66,8 @@ def register(params: Params, repository: Path) -> Registration:
     store = open_store()
     with reporting_failure():
         run = run_of_state(store, params, repository)
-        verdicts = judge(measured, params.gates, _rates(params), champion_of(store.client, params.registry.model_name))
+        verdicts = judge(measured, params.gates, _rates(params), champion_of(store.client, params.registry.model_name),
+                         params.error.metric)
         failures = reasons(verdicts)
         run.set_tags({"gates": "failed" if failures else "passed", "gates.reasons": "; ".join(failures) or "none",
                       DESCRIPTION: gates_markdown(verdicts)})
@@ -88,13 +91,15 @@ def judge_present(params: Params, repository: Path) -> tuple[Verdict, ...]:
         store = open_store()
         with reporting_failure():
             champion = champion_of(store.client, params.registry.model_name)
-    return judge(Measurements.read(repository / METRICS), params.gates, _rates(params), champion)
+    return judge(Measurements.read(repository / METRICS), params.gates, _rates(params), champion,
+                 params.error.metric)
 
 
 def _register_bundle(store: Store, run: Run, measured: Measurements, verdicts: Sequence[Verdict], params: Params,
                      repository: Path) -> Version:
     figures = measured.summary(_rates(params))
-    compared = {name: str(value) for name, value in figures.items() if name.startswith(COMPARED)}
+    names = {*COMPARED, ERROR_METRICS[params.error.metric].field}
+    compared = {name: str(value) for name, value in figures.items() if name.partition(".rate")[0] in names}
     champion = champion_of(run.client, params.registry.model_name)
     with tempfile.TemporaryDirectory() as temporary:
         bundle = build_bundle(Path(temporary) / "bundle", repository, params)
@@ -104,7 +109,7 @@ def _register_bundle(store: Store, run: Run, measured: Measurements, verdicts: S
             description=f"{_headline(figures, params)}\n\n{HOW_TO_RELEASE}\n\n{card}",
             tags={
                 "gates": "passed", "evidence": str(measured.entry("verification.evidence")), "codec": params.codec,
-                "profile": params.train.profile, "model_hash": bundle.model_hash,
+                "metric": params.error.metric, "profile": params.train.profile, "model_hash": bundle.model_hash,
                 "git_commit": present_commit(repository) or "none",
                 "validation_digest": str(measured.entry(VALIDATION_DIGEST)), **compared,
             },
@@ -113,7 +118,7 @@ def _register_bundle(store: Store, run: Run, measured: Measurements, verdicts: S
             version = replace(version, is_restored=_restore_files(store, version.name, version.number, bundle))
         attach_report(run.client, run.id, Subject(
             params.registry.model_name, version.number, bundle.folder, bundle.sha256,
-            repository / "artifacts", verdicts, params.gates.largest_error_percent,
+            repository / "artifacts", verdicts, params.gates.error, ERROR_METRICS[params.error.metric],
             None if champion is None or champion.version == version.number else champion,
             {"git commit": present_commit(repository) or "none", "MLflow run": run.id}))
     run.set_tags({"model_version": f"{version.name} {version.number}"})
@@ -158,7 +163,8 @@ def _headline(figures: Mapping[str, float], params: Params) -> str:
     def figure(name: str, rate: int) -> float:
         return figures.get(f"{name}.rate{rate}", math.nan)
 
-    return ", ".join(f"{figure('error_percent', rate):.2f} % at {figure('bits_per_window', rate):.0f} bits"
+    metric = ERROR_METRICS[params.error.metric]
+    return ", ".join(f"{metric.shown(figure(metric.field, rate))} at {figure('bits_per_window', rate):.0f} bits"
                      for rate in _rates(params))
 
 

@@ -29,6 +29,7 @@ from mlflow.exceptions import MlflowException
 from pydantic import TypeAdapter, ValidationError
 
 from edgecodec.errors import EdgeCodecError
+from edgecodec.metrics import MetricName
 from edgecodec.registry.store import Store, create_registered_model, registered_model
 
 Action = Literal["promote", "restore", "rollback", "repair"]
@@ -54,7 +55,8 @@ class Figures:
     """What a later candidate is compared with."""
 
     validation_digest: str
-    error_percent: dict[str, float]  # by rate
+    error_percent: dict[str, float]  # by rate; in the unit of the metric, whatever the log has always called it
+    metric: MetricName = "relative"
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from edgecodec import chosen
 from edgecodec.errors import EdgeCodecError
 from edgecodec.params import Params
 from edgecodec.registry.examination import Examination, SealedBundle, examine, open_sealed
@@ -41,7 +42,7 @@ from edgecodec.registry.release_log import (
     ReleaseLog,
     without,
 )
-from edgecodec.registry.remeasurement import LocalWindows, measured_error_percent
+from edgecodec.registry.remeasurement import LocalWindows, measured_errors
 from edgecodec.registry.store import Store, locked, open_store, reporting_failure
 from edgecodec.registry.versions import BUNDLE, CHAMPION, PREVIOUS_CHAMPION, aliases_of
 
@@ -284,23 +285,24 @@ class Releases:
         These are the candidate's validation windows. It has not learned from them; the champion may have, which can
         only make the comparison stricter.
         """
-        if champion.validation_digest == local.digest:
+        metric = self.params.error.metric
+        if champion.validation_digest == local.digest and champion.metric == metric:
             return champion
         with tempfile.TemporaryDirectory() as work:
             version = find_version(self.store, self.name, champion.version)
             sealed = open_sealed(version, fetch_model(self.store, version, Path(work)))
             try:
-                found = measured_error_percent(sealed.bundle.folder, local.windows)
+                found = measured_errors(sealed.bundle.folder, local.windows, chosen.measure(self.params))
             except EdgeCodecError as error:
                 raise EdgeCodecError(f"{version} is champion and cannot be compared with: {error}") from None
-        return replace(champion, validation_digest=local.digest, error_percent=found)
+        return replace(champion, validation_digest=local.digest, errors=found, metric=metric)
 
     def _rival(self, state: State, champion: str) -> Champion:
         """The champion's figures: from the log, which shows tampering; where it has none, from the sealed bundle."""
         entry = state.history.release_of(champion)
         figures = entry.figures if entry else self._figures(champion)
         errors = {int(rate): error for rate, error in figures.error_percent.items()}
-        return Champion(champion, figures.validation_digest, errors)
+        return Champion(champion, figures.validation_digest, errors, metric=figures.metric)
 
     def _figures(self, number: str) -> Figures:
         with tempfile.TemporaryDirectory() as work:

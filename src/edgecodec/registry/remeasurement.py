@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
-from edgecodec.metrics import errors
+from edgecodec.metrics import Measure, errors
 from edgecodec.packets.receiver import Receiver
 
 VALIDATION = Path("artifacts/windows/validation")
@@ -34,8 +34,8 @@ class LocalWindows:
         return cls(windows, windows.digest())
 
 
-def measured_error_percent(bundle: Path, windows: WindowSet) -> dict[int, float]:
-    """By rate, the error of what the bundle's receiver rebuilds from what its trained encoder sends.
+def measured_errors(bundle: Path, windows: WindowSet, measure: Measure) -> dict[int, float]:
+    """By rate, the metric of what the bundle's receiver rebuilds from what its trained encoder sends.
 
     Raises:
         EdgeCodecError: the bundle's files do not belong together, or its codec takes other windows.
@@ -50,6 +50,7 @@ def measured_error_percent(bundle: Path, windows: WindowSet) -> dict[int, float]
     receiver = Receiver.open(bundle / "receiver", bundle / "encoder")
     indices, targets = codec.encode(windows.inputs()), windows.targets()
     return {
-        rate: errors(receiver.rebuild(receiver.codec.quantizer, indices.sent(stages)), targets).error_percent
+        rate: measure.metric.of(errors(receiver.rebuild(receiver.codec.quantizer, indices.sent(stages)), targets,
+                                       tolerance=measure.tolerance))
         for rate, stages in zip(codec.rates, codec.quantizer.stages_of_rate, strict=True)
     }

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import mlflow.pyfunc
 from mlflow import MlflowClient
@@ -17,6 +18,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import Array
 
+from edgecodec.metrics import ERROR_METRICS, MetricName
 from edgecodec.registry.bundle import LOADER, pinned_requirements
 from edgecodec.registry.gates import Champion
 from edgecodec.registry.manifest import Bundle, loader_sha256
@@ -60,10 +62,11 @@ def champion_of(client: MlflowClient, name: str) -> Champion | None:
     if number is None:
         return None
     tags = client.get_model_version(name, number).tags
+    metric = cast(MetricName, tags.get("metric", "relative"))  # versions from before there were others have no such tag
     errors, bits = (
         {int(tag.removeprefix(prefix)): float(value) for tag, value in tags.items() if tag.startswith(prefix)}
-        for prefix in ("error_percent.rate", "bits_per_window.rate"))
-    return Champion(str(number), tags.get("validation_digest"), errors, bits)
+        for prefix in (f"{ERROR_METRICS[metric].field}.rate", "bits_per_window.rate"))
+    return Champion(str(number), tags.get("validation_digest"), errors, bits, metric)
 
 
 def version_of(run: Run, bundle: Bundle, name: str, description: str, tags: Mapping[str, str]) -> Version:

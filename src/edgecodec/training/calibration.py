@@ -95,14 +95,13 @@ def fit_calibration(codec: Codec, train: WindowSet, validation: WindowSet, seed:
     measured = (seen.decimated[..., slice(*middle)] - origin[:, None]) * (gain / scale)[:, None]
     power = np.square(measured).sum(axis=(1, 2))  # [n]
     held = _validation(codec, validation)
-    half = np.random.default_rng(seed).permutation(np.unique(validation.recording))
-    sets = np.isin(validation.recording, half[: len(half) // 2])
+    sets = _setting(validation, seed)
     alarms = []
     for kind, energies in seen.energies.items():
         centre, spread = _usual(energies)
         far = distance(held.energies[kind], centre, spread)
         threshold = float(np.quantile(far[sets], 1 - FALSE_ALARMS))
-        alarms.append(float((far[~sets] > threshold).mean()))
+        alarms.append(float((far[~sets] > threshold).mean()) if not sets.all() else 0.0)
         nmse = np.median(energies.nmse * power[:, None] / squared[kind], axis=0)
         estimates[kind] = Estimate(_factors(energies).astype(np.float32), nmse.astype(np.float32),
                                    np.exp(-(centre + threshold * spread)).astype(np.float32))
@@ -158,6 +157,14 @@ def distance(energies: Energies, centre: Floats, spread: Floats) -> Floats:
     """How many spreads the energies of windows [n] lie above their regime's usual ones; of both the farther."""
     found = (_logarithms(energies) - centre[energies.regime]) / spread[energies.regime]
     return np.asarray(found.max(axis=1))
+
+
+def _setting(validation: WindowSet, seed: int) -> NDArray[np.bool_]:
+    """The windows [n] that set thresholds: those of half of the recordings, or the first half of the only one."""
+    half = np.random.default_rng(seed).permutation(np.unique(validation.recording))
+    if len(half) == 1:
+        return np.arange(len(validation)) < max(1, len(validation) // 2)
+    return np.isin(validation.recording, half[: len(half) // 2])
 
 
 def _validation(codec: Codec, validation: WindowSet) -> Seen:

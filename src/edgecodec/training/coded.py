@@ -12,12 +12,13 @@ from edgecodec.progress import progress
 
 
 @torch.no_grad()
-def fit_coded(codec: Codec, batches: Iterable[tuple[Tensor, Tensor]], relative: Tensor, seed: int) -> None:
+def fit_coded(codec: Codec, batches: Iterable[tuple[Tensor, Tensor]], worth: Tensor, power: int, seed: int) -> None:
     """Fit ``codec.coded``.
 
     Args:
         batches: normalised windows and targets, [n, channels, samples] each.
-        relative: [channels], what turns a normalised error into a relative one.
+        worth: [channels], how often a normalised error of one has what counts as one in the project's metric.
+        power: of the error, in the metric.
     """
     codec.eval()
     quantizer, coded = codec.quantizer, codec.coded
@@ -28,7 +29,7 @@ def fit_coded(codec: Codec, batches: Iterable[tuple[Tensor, Tensor]], relative: 
         rebuilt = codec.decoder(quantizer(latent).latent)
         latents.append(latent)
         regimes.append(quantizer.choose(latent))
-        errors.append(((rebuilt - targets).abs() * relative[:, None]).mean(dim=(1, 2)))
+        errors.append((((rebuilt - targets).abs() * worth[:, None]) ** power).mean(dim=(1, 2)))
     latent, regime, error = torch.cat(latents), torch.cat(regimes), torch.cat(errors)
     of_regime = [regime == number for number in range(len(quantizer.quantizers))]
     coded.fit(

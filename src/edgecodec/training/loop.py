@@ -24,7 +24,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ from edgecodec import chosen
 from edgecodec.data.offsets import ProfileExchange
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
-from edgecodec.metrics import errors
+from edgecodec.metrics import ERROR_METRICS, RELATIVE, errors
 from edgecodec.model.codec import BATCH, Codec, codec_from_params
 from edgecodec.model.kind import Floats, WindowFormat
 from edgecodec.model.kinds import KINDS
@@ -50,6 +50,7 @@ from edgecodec.training.processes import Processes
 
 FIT_WINDOWS = 2000  # for normalisation and linear fit
 LATENT_BATCH = 500
+LARGEST_OFFSET = 16.0  # spreads of a signal that channels may lie apart: a float16 still has all its digits
 PROGRESS_WINDOWS = 96  # validation windows behind a point of the learning curve
 
 ALONE = Processes()
@@ -97,7 +98,7 @@ class Trainer:
         torch.set_num_threads(max(1, THREADS // processes.count))
         torch.manual_seed(params.seed)
         self.params, self.schedule = params, chosen.schedule(params)
-        self.recipe = self.schedule.recipe
+        self.recipe, self.measure = self.schedule.recipe, chosen.measure(params)
         self.train, self.validation = train, validation
         self.report, self.processes = report, processes
         self.codec = codec_from_params(params, WindowFormat(
@@ -109,7 +110,7 @@ class Trainer:
         self.exchange = ProfileExchange.of_recordings(train)
         self.discriminator = Discriminator(train.channels) if self.schedule.loss.adversarial else None
         self.linear_fit = self._fit()
-        self.loss = CodecLoss(self._relative() if self.recipe.loss == "relative" else None)
+        self.loss = CodecLoss(self._worth() if self.recipe.loss == "metric" else None, self.measure.metric.power)
         self.optimizers = {name: torch.optim.Adam(module.parameters(), betas=(0.9, 0.99))
                            for name, module in self._modules().items()}
         self.checkpoint = checkpoints / f"{self._digest()[:16]}.pt"
@@ -162,7 +163,7 @@ class Trainer:
         if self.end == 0:  # a classical codec: no step was taken, and none has evaluated it
             self._evaluate({})
         if self.codec.coded is not None and self.processes.is_first:
-            fit_coded(self.codec, self._batches(), self._relative(), self.params.seed)
+            fit_coded(self.codec, self._batches(), self._worth(), self.measure.metric.power, self.params.seed)
         self.codec.eval()
         return Trained(
             self.codec, self.history,
@@ -240,16 +241,16 @@ class Trainer:
         """Normalisation from the data, and weights from which training starts."""
         generator = np.random.default_rng([self.params.seed, 2**31])
         drawn = self.train.draw(generator, min(FIT_WINDOWS, 4 * len(self.train)))
-        self.magnitude = np.abs(drawn.targets).mean(axis=(0, 2), dtype=np.float64)  # [channels]
+        self.unit = self._unit(drawn.targets)
         noise = (drawn.inputs - drawn.targets).std(axis=(0, 2), dtype=np.float64)  # [channels]
-        constant = np.flatnonzero(~((self.magnitude > 0) & (noise > 0)))
+        constant = np.flatnonzero(~((self.unit > 0) & (noise > 0)))
         if len(constant):
             raise EdgeCodecError(f"artifacts/windows: channel {self.train.channel_names[constant[0]]} is constant in "
                                  "the training windows; leave it out of the preset or of data.array.channels")
-        # Squared errors of such normalised channels add up to the relative error that is measured, to first order
-        # about the noise floor, which is what the codec's own error comes near to.
-        weight = 1 / np.sqrt(self.magnitude * noise)
-        spread = (drawn.targets * weight[:, None]).std(dtype=np.float64)
+        # Squared errors of such normalised channels add up to the error that is measured: where it averages squares
+        # itself as they are, else to first order about the noise floor, which the codec's own error comes near to.
+        weight = 1 / np.sqrt(self.unit * (noise if self.measure.metric.power == 1 else self.unit))
+        spread = self._spread(drawn.targets * weight[:, None])
         if self.recipe.normalize:
             self.codec.offset.copy_(torch.from_numpy(drawn.targets.mean(axis=(0, 2), dtype=np.float64)))
             self.codec.scale.copy_(torch.from_numpy(weight / spread))
@@ -262,8 +263,28 @@ class Trainer:
 
         return KINDS[self.params.codec].start(self.codec.encoder, self.codec.decoder, draw)
 
-    def _relative(self) -> Tensor:
-        return 1 / (self.codec.scale * torch.from_numpy(self.magnitude).float())
+    def _worth(self) -> Tensor:
+        return 1 / (self.codec.scale * torch.from_numpy(self.unit).float())
+
+    def _spread(self, weighted: NDArray[np.floating[Any]]) -> float:
+        """What weighted targets [n, channels, samples] are divided by, to be about 1 and safe in float16.
+
+        By the metric relative that is their spread about one mean for all: a zero that means something counts channels
+        that lie apart. Where that is an offset, and no signal, the signal would vanish beside it.
+        """
+        own = float(np.sqrt(weighted.var(axis=(0, 2), dtype=np.float64).mean()))  # about each channel's mean
+        if self.measure.metric != RELATIVE:
+            return own
+        return min(float(weighted.std(dtype=np.float64)), LARGEST_OFFSET * own)
+
+    def _unit(self, targets: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What counts as one in each channel [channels]. A tolerance is taken for a share of the signal: it weighs
+        channels against each other, not the loss against its other parts."""
+        metric = self.measure.metric
+        unit = metric.unit_of_channels(targets, self.measure.tolerance)
+        if metric == ERROR_METRICS["absolute"]:
+            unit *= float(np.mean(targets.std(axis=(0, 2), dtype=np.float64) / unit))
+        return unit
 
     @torch.no_grad()
     def _initialize_codebooks(self) -> None:
@@ -300,8 +321,10 @@ class Trainer:
         targets = self.validation.targets(which)
         row = {"step": float(self.step)}
         row |= {name: rounded(float(loss)) for name, loss in losses.items()}
-        row |= {f"error_percent_{name}": rounded(errors(rebuilt, targets).error_percent)
-                for name, rebuilt in self._rebuilt(self.validation.inputs(which)).items()}
+        fields = dict.fromkeys((RELATIVE.field, self.measure.metric.field))
+        for name, rebuilt in self._rebuilt(self.validation.inputs(which)).items():
+            found = errors(rebuilt, targets, tolerance=self.measure.tolerance)
+            row |= {f"{field}_{name}": rounded(getattr(found, field)) for field in fields}
         self.history.append(row)
         self.report(self.step, row)
 
@@ -330,6 +353,7 @@ class Trainer:
     def _digest(self) -> str:
         """Of everything that a training depends on: parameters, and the data by what was fitted to it."""
         digest = hashlib.sha256(f"{self.params.seed} {self.params.codec} {self.params.window} {self.schedule}".encode())
+        digest.update(str(self.measure).encode())
         digest.update(f"{self.params.codecs} {self.codec.window} {len(self.train)}".encode())
         digest.update(self.codec.offset.numpy().tobytes() + self.codec.scale.numpy().tobytes())
         return digest.hexdigest()
@@ -360,7 +384,7 @@ def _refuse_unshareable(params: Params, processes: Processes) -> None:
                              f"shared out evenly among {processes.count} processes")
     if processes.count > 1 and schedule.recipe.loss == "sum":
         raise EdgeCodecError(f"params.yaml: train.{params.codec}.recipe.loss: a sum over windows is not the mean of "
-                             "its parts; train with one process, or set it to relative")
+                             "its parts; train with one process, or set it to metric")
 
 
 def _refuse_gaps(train: WindowSet) -> None:

@@ -1,12 +1,14 @@
 """The four parts of the paper's loss (arXiv 2507.06040): absolute, squared, commitment, adversarial.
 
 The paper measures a relative error but trains on sums over all samples, next to which its other parts are numerically
-inert. In the relative loss the absolute part *is* the measure: per channel the mean error over the mean magnitude.
+inert. In the loss that follows the project's metric the first part *is* the measure: per channel the mean error over
+the mean magnitude, or the squared error over the variance.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +22,7 @@ SMOOTH_BELOW = 0.02  # the public code's absolute part is squared for errors bel
 
 @dataclass(frozen=True)
 class LossParts:
-    absolute: Tensor
+    absolute: Tensor  # the measure, which averages squares where the project's metric does
     squared: Tensor
     commitment: Tensor  # mean squared distance of latent and codewords
     adversarial: Tensor  # how surely the discriminator calls the rebuilt windows rebuilt
@@ -35,11 +37,14 @@ class CodecLoss:
     """Loss of rebuilt windows against normalised, low-passed targets.
 
     Args:
-        relative: [channels] what an error of one normalised unit is worth in the channel's mean magnitude: means over
-            windows, channels and samples. None: sums, as the paper's public code takes them.
+        worth: [channels] how often an error of one normalised unit has what counts as one in the channel (by the metric
+            relative its mean magnitude): means over windows, channels and samples. None: sums, as the paper's public
+            code takes them.
+        power: of the error, in the measure.
     """
 
-    relative: Tensor | None
+    worth: Tensor | None
+    power: Literal[1, 2] = 1
 
     def __call__(self, rebuilt: Rebuilt, targets: Tensor, discriminator: nn.Module | None) -> LossParts:
         adversarial = torch.zeros(())
@@ -47,11 +52,12 @@ class CodecLoss:
             logits = discriminator(rebuilt.windows)  # [n, 1]
             adversarial = F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
         error = rebuilt.windows - targets  # [n, channels, samples]
-        if self.relative is None:
+        if self.worth is None:
             absolute = F.smooth_l1_loss(error, torch.zeros_like(error), reduction="sum", beta=SMOOTH_BELOW)
             squared = error.square().sum()
         else:
-            absolute = (error.abs().mean(dim=(0, 2)) * self.relative).mean()
+            deviation = error.abs().mean(dim=(0, 2)) if self.power == 1 else error.square().mean(dim=(0, 2))
+            absolute = (deviation * self.worth**self.power).mean()
             squared = error.square().mean()
         commitment = torch.zeros(()) if rebuilt.quantized is None else rebuilt.quantized.commitment
         return LossParts(absolute, squared, commitment, adversarial)

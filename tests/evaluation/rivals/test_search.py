@@ -62,6 +62,6 @@ def test_of_two_trials_within_a_budget_the_better_counts(preparation: FieldPrepa
     window_bytes = len(targets) // 8
     bad = Trial(field, 10 * window_bytes, lambda: 0 * field.values, "nothing")
     good = Trial(field, 50 * window_bytes, lambda: field.values, "everything")
-    small, large = best_within([bad, good], targets, preparation.band, (20, 60))
+    small, large = best_within([bad, good], targets, preparation, (20, 60))
     assert (small.settings.split(", ")[-1], large.settings.split(", ")[-1]) == ("nothing", "everything")
     assert (small.bits_per_window, large.bits_per_window) == (10, 50)

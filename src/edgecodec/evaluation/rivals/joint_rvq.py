@@ -18,6 +18,7 @@ from vector_quantize_pytorch import ResidualVQ
 
 from edgecodec.evaluation.rivals.rival import Compressed, Floats
 from edgecodec.evaluation.rivals.weighted_spectrum import WeightedSpectrum
+from edgecodec.metrics import BY_RELATIVE, Measure
 
 COMPONENTS = 160
 OVERSAMPLED = 32  # directions more that the randomized decomposition follows to find the components
@@ -41,15 +42,17 @@ class JointRvq:
     name = "joint_rvq"
 
     @classmethod
-    def fit(cls, windows: Floats, drawn: Iterable[Floats], band: int, budgets: tuple[int, ...]) -> JointRvq:
+    def fit(cls, windows: Floats, drawn: Iterable[Floats], band: int, budgets: tuple[int, ...],
+            measure: Measure = BY_RELATIVE) -> JointRvq:
         """Learn the transform from ``windows`` and the codebooks from ``drawn``.
 
         Args:
             windows: [n, channels, samples].
             drawn: batches of windows, many more in all.
             band: cosine coefficients below the cut-off.
+            measure: the error to be small.
         """
-        spectrum = WeightedSpectrum.fit(windows, band)
+        spectrum = WeightedSpectrum.fit(windows, band, measure=measure)
         basis = _principal_components(spectrum.analyze(windows).reshape(len(windows), -1))
         components = np.concatenate([spectrum.analyze(batch).reshape(len(batch), -1) @ basis for batch in drawn])
         return cls(budgets, spectrum, basis, _learn_codebooks(components, _stages(max(budgets))))

@@ -23,6 +23,7 @@ from edgecodec.evaluation.rivals.search import FieldPreparation
 from edgecodec.evaluation.rivals.sz3 import Mode, Sz3
 from edgecodec.evaluation.rivals.transform_codec import DESIGNS, TransformCodec
 from edgecodec.evaluation.rivals.zfp import Zfp
+from edgecodec.metrics import BY_RELATIVE, Measure
 from edgecodec.params import RivalName
 from edgecodec.progress import progress
 from edgecodec.storage import replacing_file
@@ -35,15 +36,17 @@ DRAWS_PER_WINDOW = 6  # for a rival with large codebooks: windows at random offs
 DRAWN_AT_ONCE = 512
 
 
-def fit_rivals_to(train: WindowSet, names: Sequence[str], budgets: tuple[int, ...], seed: int) -> list[Rival]:
+def fit_rivals_to(train: WindowSet, names: Sequence[str], budgets: tuple[int, ...], seed: int,
+                  measure: Measure = BY_RELATIVE) -> list[Rival]:
     """The rivals ``names`` as they learn from a training set; arguments as of :func:`fit_rivals`."""
     band = coefficients_in_band(train.samples, train.sample_rate_hz, train.lowpass_hz)
-    return fit_rivals(names, train.targets(spread(train, LEARN_FROM)), band, budgets, _drawn_targets(train, seed))
+    return fit_rivals(names, train.targets(spread(train, LEARN_FROM)), band, budgets, _drawn_targets(train, seed),
+                      measure)
 
 
 def fit_rivals(
     names: Sequence[str], windows: Floats, band: int, budgets: tuple[int, ...],
-    drawn: Iterable[Floats] | None = None,
+    drawn: Iterable[Floats] | None = None, measure: Measure = BY_RELATIVE,
 ) -> list[Rival]:
     """The rivals ``names``, in that order.
 
@@ -52,11 +55,13 @@ def fit_rivals(
         band: samples per window that keep all that the low-pass leaves (:mod:`~edgecodec.evaluation.rivals.cosine`).
         budgets: bits per window to stay within.
         drawn: batches of more such windows, for a rival that would memorise the ``windows``; these alone if None.
+        measure: the error that they try to keep small.
     """
-    preparation = FieldPreparation.fit(windows, band)
+    preparation = FieldPreparation.fit(windows, band, measure)
     fits: dict[str, Callable[[], Rival]] = {
-        **{name: partial(TransformCodec.fit, name, windows, band, budgets) for name in DESIGNS},
-        JointRvq.name: partial(JointRvq.fit, windows, [windows] if drawn is None else drawn, band, budgets),
+        **{name: partial(TransformCodec.fit, name, windows, band, budgets, measure) for name in DESIGNS},
+        JointRvq.name: partial(JointRvq.fit, windows, [windows] if drawn is None else drawn, band, budgets,
+                                measure),
         **{name: partial(Sz3, mode, budgets, preparation) for name, mode in SZ3_MODES.items()},
         Zfp.name: partial(Zfp, budgets, preparation),
     }

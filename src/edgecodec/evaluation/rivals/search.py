@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edgecodec.evaluation.rivals.cosine import resample
 from edgecodec.evaluation.rivals.rival import Compressed, Floats
-from edgecodec.metrics import central
+from edgecodec.metrics import BY_RELATIVE, RELATIVE, Measure, central
 
 COMPARED_WINDOWS = 128  # behind the choice of a trial; the error that is reported is that of all windows
 
@@ -50,12 +50,16 @@ class FieldPreparation:
     """What both error-bounded rivals know of the data beforehand."""
 
     band: int  # samples that keep all that the low-pass leaves
-    magnitude: Floats  # [channels], mean of |x| over the training windows
+    magnitude: Floats  # [channels], what counts as one in the project's metric, over the training windows
+    is_relative: bool = True  # to the magnitude of the very windows that are compressed
+    power: int = 1  # of the deviation that the metric averages
 
     @classmethod
-    def fit(cls, windows: Floats, band: int) -> FieldPreparation:
-        magnitude = np.abs(windows).mean(axis=(0, 2))
-        return cls(band, np.where(magnitude > 0, magnitude, 1).astype(np.float32))
+    def fit(cls, windows: Floats, band: int, measure: Measure = BY_RELATIVE) -> FieldPreparation:
+        is_relative = measure.metric == RELATIVE
+        magnitude = (np.abs(windows).mean(axis=(0, 2)) if is_relative
+                     else measure.metric.unit_of_channels(windows, measure.tolerance))
+        return cls(band, np.where(magnitude > 0, magnitude, 1).astype(np.float32), is_relative, measure.metric.power)
 
     def fields(self, targets: Floats) -> Iterator[Field]:
         """``targets`` [windows, channels, samples] at every sample rate, weighted and not."""
@@ -65,27 +69,38 @@ class FieldPreparation:
                 yield Field(resampled / weight[:, None], weight[:, None], f"samples per window: {samples}, {name}")
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        return {"band": np.array(self.band), "magnitude": self.magnitude}
+        return {"band": np.array(self.band), "magnitude": self.magnitude, "is_relative": np.array(self.is_relative),
+                "power": np.array(self.power)}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> FieldPreparation:
-        return cls(int(arrays["band"]), arrays["magnitude"])
+        return cls(int(arrays["band"]), arrays["magnitude"], bool(arrays["is_relative"]), int(arrays["power"]))
+
+    def error(self, rebuilt: Floats, targets: Floats) -> float:
+        """What stands for the project's metric, of windows [n, channels, samples] over their central part."""
+        inner = central(targets.shape[-1])
+        deviation = np.abs(rebuilt[..., inner] - targets[..., inner])
+        if not self.is_relative:
+            return float(np.mean((deviation / self.magnitude[:, None]) ** self.power))
+        magnitude = np.abs(targets[..., inner]).mean(axis=(0, 2))
+        alive = magnitude > 0
+        return float(np.mean(deviation.mean(axis=(0, 2))[alive] / magnitude[alive]))
 
 
 def best_within(
-    trials: Iterable[Trial], targets: Floats, band: int, budgets: tuple[int, ...]
+    trials: Iterable[Trial], targets: Floats, preparation: FieldPreparation, budgets: tuple[int, ...]
 ) -> Iterator[Compressed]:
     """For every budget the best of ``trials`` on ``targets`` [windows, channels, samples].
 
-    Trials are compared on some windows, at ``band`` samples per window.
+    Trials are compared on some windows, at as few samples per window as keep the band.
     """
     which = slice(None, None, math.ceil(len(targets) / COMPARED_WINDOWS))
-    compared = resample(targets[which], band)
+    compared = resample(targets[which], preparation.band)
     best: dict[int, tuple[float, float, Trial]] = {}
     for trial in trials:
         bits = _bits_per_window(trial)
         within = [budget for budget in budgets if bits <= budget]
-        error = _error(trial, compared, which) if within else math.inf
+        error = preparation.error(_rebuilt(trial, which, compared.shape[-1]), compared) if within else math.inf
         for budget in budgets:
             rank = (error, bits) if budget in within else (math.inf, bits)
             if budget not in best or rank < best[budget][:2]:
@@ -100,12 +115,6 @@ def _bits_per_window(trial: Trial) -> float:
     return 8 * trial.bytes_written / len(trial.field.values)
 
 
-def _error(trial: Trial, targets: Floats, which: slice) -> float:
-    """``error_percent`` over ``which`` windows, as a fraction."""
-    inner = central(targets.shape[-1])
+def _rebuilt(trial: Trial, which: slice, samples: int) -> Floats:
     values = trial.decompress().reshape(trial.field.values.shape)[which]
-    rebuilt = resample(values * trial.field.weight, targets.shape[-1])
-    deviation = np.abs(rebuilt[..., inner] - targets[..., inner]).mean(axis=(0, 2))
-    magnitude = np.abs(targets[..., inner]).mean(axis=(0, 2))
-    alive = magnitude > 0
-    return float(np.mean(deviation[alive] / magnitude[alive]))
+    return resample(values * trial.field.weight, samples)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from edgecodec.evaluation.rivals.rival import Compressed, Floats
 from edgecodec.evaluation.rivals.scalar_quantizer import TUNED, QuantizerDesign, ScalarQuantizer, fit_quantizers
 from edgecodec.evaluation.rivals.weighted_spectrum import WeightedSpectrum
+from edgecodec.metrics import BY_RELATIVE, Measure
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,10 @@ class SpatialTransform:
     motion_basis: Floats  # [channels, channels]
 
     @classmethod
-    def fit(cls, windows: Floats, coefficients: int, design: TransformDesign = ALL_KNOWN) -> SpatialTransform:
+    def fit(cls, windows: Floats, coefficients: int, design: TransformDesign = ALL_KNOWN,
+            measure: Measure = BY_RELATIVE) -> SpatialTransform:
         """Args: ``windows`` [n, channels, samples]."""
-        weighted = WeightedSpectrum.fit(windows, coefficients, design.error_weights)
+        weighted = WeightedSpectrum.fit(windows, coefficients, design.error_weights, measure)
         spectrum = weighted.analyze(windows)
         if not design.means_apart:
             basis = _principal_modes(spectrum)
@@ -86,10 +88,11 @@ class TransformCodec:
     quantizers: tuple[ScalarQuantizer, ...]
 
     @classmethod
-    def fit(cls, name: str, windows: Floats, band: int, budgets: tuple[int, ...]) -> TransformCodec:
+    def fit(cls, name: str, windows: Floats, band: int, budgets: tuple[int, ...],
+            measure: Measure = BY_RELATIVE) -> TransformCodec:
         """Learn from ``windows`` [n, channels, samples]; ``band`` is the cosine coefficients below the cut-off."""
         transform_design, quantizer_design = DESIGNS[name]
-        transform = SpatialTransform.fit(windows, 1 if name == MEANS else band, transform_design)
+        transform = SpatialTransform.fit(windows, 1 if name == MEANS else band, transform_design, measure)
         analyzed = transform.analyze(windows)
         return cls(name, budgets, transform, fit_quantizers(analyzed, budgets, quantizer_design))
 

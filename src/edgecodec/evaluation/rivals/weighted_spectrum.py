@@ -10,15 +10,17 @@ from numpy.typing import NDArray
 
 from edgecodec.evaluation.rivals.cosine import analyze, synthesize
 from edgecodec.evaluation.rivals.rival import Floats
-from edgecodec.metrics import central
+from edgecodec.metrics import BY_RELATIVE, Measure, central
 
 
 @dataclass(frozen=True)
 class WeightedSpectrum:
     """The coefficients below the cut-off, coefficient 0 about its mean, each channel times a weight.
 
-    The error is relative to the channel's magnitude m and absolute in the sample: |e| / m. Around an error of the
-    expected size a, e^2 / (a m) has the same slope; so the weight is 1 / sqrt(a m), and a is what the means leave over.
+    An error that is absolute in the sample is |e| / m, where m is what counts as one in the channel: by the metric
+    relative its magnitude. Around an error of the expected size a, e^2 / (a m) has the same slope; so the weight is
+    1 / sqrt(a m), and a is what the means leave over. An error that is squared anyway is (e / m)^2, whose weight is
+    1 / m.
     """
 
     coefficients: int  # per channel
@@ -26,13 +28,14 @@ class WeightedSpectrum:
     centre: Floats  # [channels], of coefficient 0
 
     @classmethod
-    def fit(cls, windows: Floats, coefficients: int, error_weights: bool = True) -> WeightedSpectrum:
+    def fit(cls, windows: Floats, coefficients: int, error_weights: bool = True,
+            measure: Measure = BY_RELATIVE) -> WeightedSpectrum:
         """Args: ``windows`` [n, channels, samples]; without ``error_weights`` a is taken for a fixed share of m."""
         inner = windows[..., central(windows.shape[-1])]
-        magnitude = np.abs(inner).mean(axis=(0, 2), dtype=np.float64)
+        unit = measure.metric.unit_of_channels(inner, measure.tolerance)
         motion = np.abs(inner - inner.mean(axis=-1, keepdims=True)).mean(axis=(0, 2), dtype=np.float64)
-        product = magnitude * (motion if error_weights else magnitude)
-        weight = 1 / np.sqrt(np.where(product > 0, product, 1))  # a channel that is constantly zero costs nothing
+        product = unit * (motion if error_weights and measure.metric.power == 1 else unit)
+        weight = 1 / np.sqrt(np.where(product > 0, product, 1))  # a channel that is constant costs nothing
         centre = analyze(windows, 1)[..., 0].mean(axis=0)
         return cls(coefficients, weight.astype(np.float32), centre)
 

@@ -32,7 +32,7 @@ class Zfp:
 
     def compress(self, targets: Floats) -> Iterator[Compressed]:
         trials = (trial for field in self.preparation.fields(targets) for trial in _trials(field))
-        return best_within(trials, targets, self.preparation.band, self.budgets)
+        return best_within(trials, targets, self.preparation, self.budgets)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         return {"budgets": np.array(self.budgets), **self.preparation.arrays()}

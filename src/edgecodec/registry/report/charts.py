@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import Any
 
 from edgecodec.evaluation.style import ACCENT, COOL, GREY, INK, figure
+from edgecodec.metrics import RELATIVE, Metric
 
 STYLE = {"font.size": 8.5, "axes.axisbelow": True, "lines.linewidth": 1.4}  # but for what all pictures have
 HIGHEST_SHOWN = 1.4
@@ -28,35 +29,40 @@ class ErrorCurve:
 
     name: str
     bits: Sequence[float]  # per window, at every rate
-    error_percent: Sequence[float]
+    errors: Sequence[float]  # in the metric
 
 
-def rate_distortion(own: ErrorCurve, champion: ErrorCurve | None, rivals: Sequence[ErrorCurve], gate: float) -> str:
-    """Error against bits per window, both logarithmic, up to ``HIGHEST_SHOWN`` times the gate."""
+def rate_distortion(own: ErrorCurve, champion: ErrorCurve | None, rivals: Sequence[ErrorCurve], gate: float,
+                    metric: Metric) -> str:
+    """Error against bits per window, both logarithmic but for decibels; in percent up to ``HIGHEST_SHOWN`` x gate."""
     written = BytesIO()
     with figure(written, 7.2, 4.4, STYLE) as drawn:
         axes = drawn.subplots()
         for number, rival in enumerate(rivals):
-            axes.plot(rival.bits, rival.error_percent, label=rival.name, marker="s", markersize=3.5, linewidth=1,
+            axes.plot(rival.bits, rival.errors, label=rival.name, marker="s", markersize=3.5, linewidth=1,
                       color=RIVAL_COLOURS[number % len(RIVAL_COLOURS)])
         if champion is not None:
-            axes.plot(champion.bits, champion.error_percent, label=champion.name, color=INK, linestyle="--", marker="o",
+            axes.plot(champion.bits, champion.errors, label=champion.name, color=INK, linestyle="--", marker="o",
                       markersize=6, markerfacecolor="white", zorder=4)
-        axes.plot(own.bits, own.error_percent, label=own.name, color=ACCENT, linewidth=2.4, marker="o", zorder=5)
-        for bits, error in zip(own.bits, own.error_percent, strict=True):
+        axes.plot(own.bits, own.errors, label=own.name, color=ACCENT, linewidth=2.4, marker="o", zorder=5)
+        for bits, error in zip(own.bits, own.errors, strict=True):
             axes.annotate(f"{error:.2f}", (bits, error), textcoords="offset points", xytext=(0, -14), ha="center",
                           color=ACCENT, fontweight="bold")
         axes.axhline(gate, color=GREY, linewidth=0.9, linestyle=":")
-        axes.annotate(f"gate: {gate:g} %", (1, gate), xycoords=("axes fraction", "data"), ha="right", va="bottom",
-                      color=GREY)
-        axes.set(xscale="log", yscale="log", xlabel="bits per window", ylabel="error")
+        axes.annotate(f"gate: {gate:g}{metric.unit}", (1, gate), xycoords=("axes fraction", "data"), ha="right",
+                      va="bottom", color=GREY)
+        axes.set(xscale="log", yscale="linear" if metric.more_is_better else "log", xlabel="bits per window",
+                 ylabel=metric.label)
         axes.set_xticks(own.bits, [f"{bits:g}" for bits in own.bits])
         axes.set_xticks([], minor=True)
-        lowest, highest = 0.9 * min(own.error_percent), HIGHEST_SHOWN * gate
-        ticks = [tick for tick in (0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 8, 10) if lowest < tick < highest]
-        axes.set_yticks(ticks, [f"{tick:g} %" for tick in ticks])
-        axes.set_yticks([], minor=True)
-        axes.set_ylim(lowest, highest)
+        if metric == RELATIVE:
+            lowest, highest = 0.9 * min(own.errors), HIGHEST_SHOWN * gate
+            ticks = [tick for tick in (0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 8, 10) if lowest < tick < highest]
+            axes.set_yticks(ticks, [f"{tick:g} %" for tick in ticks])
+            axes.set_yticks([], minor=True)
+            axes.set_ylim(lowest, highest)
+        else:
+            axes.yaxis.set_major_formatter(f"{{x:g}}{metric.unit}")
         drawn.legend(loc="outside right upper")
     return svg_uri(written)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from edgecodec.metrics import ERROR_METRICS
 from edgecodec.registry.examination import open_sealed
 from edgecodec.registry.gates import judge
 from edgecodec.registry.registered import RegisteredVersion, fetch_model, find_version
@@ -54,7 +55,8 @@ def write_version_report(releases: Releases, wanted: str, path: Path) -> Registe
         write_report(Subject(
             releases.name, version.number, sealed.bundle.folder, sealed.bundle.sha256,
             _keep_pictures(releases, version, Path(work) / "run"),
-            judge(sealed.measured, params.gates, sealed.rates, champion), params.gates.largest_error_percent, champion,
+            judge(sealed.measured, params.gates, sealed.rates, champion, params.error.metric), params.gates.error,
+            ERROR_METRICS[params.error.metric], champion,
             {"registered": f"{version.created:%Y-%m-%d %H:%M} UTC",
              "git commit": version.tags.get("git_commit", "none"), "MLflow run": version.run_id,
              **{shown: version.tags[tag] for tag, shown in RELEASE_TAGS.items() if tag in version.tags}}), path)

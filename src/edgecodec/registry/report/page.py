@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from edgecodec.console import shown
+from edgecodec.metrics import ERROR_METRICS, Metric
 from edgecodec.packaged import packaged
 from edgecodec.packets.network import load_codec
 from edgecodec.packets.packet import PacketFormat
@@ -24,6 +25,12 @@ OWN = "edgecodec"
 NAMES = {"edgecodec_coded": "coded packets", "klt_dct": "KLT + DCT", "klt_dct_plain": "KLT + DCT, plain",
          "joint_rvq": "PCA + RVQ", "means": "means alone", "sz3_abs": "SZ3, absolute", "sz3_rel": "SZ3, relative",
          "sz3_abs_rel": "SZ3, both", "zfp": "ZFP"}
+MEANINGS = {  # of the metrics, by the field of the errors
+    "error_percent": "mean deviation over mean magnitude, channel by channel",
+    "variance_percent": "mean squared deviation over the variance about the mean, channel by channel",
+    "snr_db": "the variance about the mean over the mean squared deviation, in decibels",
+    "absolute_error": "the mean deviation of the worst channel, in its unit or tolerance",
+}
 PICTURES = {  # among the results that a run keeps
     "reconstructions": "analysis/reconstructions.svg", "codebook_usage": "analysis/codebook_usage.svg",
     "estimates": "remarks/estimates.svg", "disturbances": "remarks/disturbances.svg"}
@@ -39,7 +46,8 @@ class Subject:
     bundle_sha256: str
     pictures: Path  # a folder with PICTURES; whatever is absent is left out
     verdicts: Sequence[Verdict]
-    largest_error_percent: float  # the gate
+    gate: float  # of the error
+    metric: Metric
     champion: Champion | None  # whom it is compared with
     facts: Mapping[str, str]  # of the release: run, commit, dates, who and why
 
@@ -62,7 +70,10 @@ def _content(subject: Subject) -> dict[str, Any]:
     report = read_json(subject.bundle / "verification" / "report.json")
     rates = figures_of_rates(codec, measured)
     return {
-        "subject": subject, "codec": codec, "rates": rates, "seconds": codec.samples / codec.sample_rate_hz,
+        "subject": subject, "meaning": MEANINGS[subject.metric.field],
+        "interval": lambda rate: measured.entry(f"rate_distortion.intervals.{rate.rate}"),
+        "error": lambda rate: f"{shown(getattr(rate, subject.metric.field), 3)}{subject.metric.unit}",
+        "codec": codec, "rates": rates, "seconds": codec.samples / codec.sample_rate_hz,
         "verification": {name: measured.entry(f"verification.{name}") for name in (
             "target", "simulator", "evidence", "bit_exact", "l1_bytes", "l2_bytes", "code_bytes", "clock_mhz")},
         "checks": report.get("checks", []), "remark": report.get("remark", ""),
@@ -70,7 +81,7 @@ def _content(subject: Subject) -> dict[str, Any]:
         "codebooks": {name: measured.number(f"codebooks.{name}") for name in (
             "least_usage", "mean_perplexity", "mean_reseed_rate", "dead", "near_duplicates")},
         "damage": measured.entry("damage.accuracy") or {},
-        "by_wind": _by_wind(measured, [str(each.rate) for each in rates]),
+        "by_wind": _by_wind(measured, [str(each.rate) for each in rates], subject.metric),
         "rate_distortion": _rate_distortion(subject, measured),
         "cycles": _cycles(measured), "memory": _memory(subject.bundle), "energy": _energy(report),
         "pictures": _pictures(subject.pictures),
@@ -82,21 +93,23 @@ def _rate_distortion(subject: Subject, measured: Measurements) -> str | None:
     def curve(name: str, label: str) -> charts.ErrorCurve:
         points = [point for _, point in sorted(codecs[name].items(), key=lambda item: int(item[0]))]
         return charts.ErrorCurve(label, [point["bits_per_window"] for point in points],
-                                 [point["error_percent"] for point in points])
+                                 [point[metric.field] for point in points])
 
+    metric = subject.metric
     codecs: Mapping[str, Any] = measured.entry(VALIDATION) or {}
     if OWN not in codecs:
         return None
     champion = None
-    if subject.champion is not None and subject.champion.bits_per_window:
+    if subject.champion is not None and subject.champion.bits_per_window \
+            and ERROR_METRICS[subject.champion.metric] == metric:
         known = subject.champion
-        rates = sorted(known.error_percent.keys() & known.bits_per_window.keys())
+        rates = sorted(known.errors.keys() & known.bits_per_window.keys())
         champion = charts.ErrorCurve(f"champion, version {known.version}",
                                      [known.bits_per_window[rate] for rate in rates],
-                                     [known.error_percent[rate] for rate in rates])
+                                     [known.errors[rate] for rate in rates])
     rivals = [curve(name, NAMES.get(name, name)) for name in codecs if name != OWN]
     return charts.rate_distortion(curve(OWN, f"version {subject.version}"), champion, rivals,
-                                  subject.largest_error_percent)
+                                  subject.gate, metric)
 
 
 def _cycles(measured: Measurements) -> str | None:
@@ -126,10 +139,10 @@ def _energy(report: Mapping[str, Any]) -> dict[str, Any] | None:
     return {**energy, "by_rate": by_rate, "picture": picture}
 
 
-def _by_wind(measured: Measurements, rates: Sequence[str]) -> dict[str, list[float]]:
+def _by_wind(measured: Measurements, rates: Sequence[str], metric: Metric) -> dict[str, list[float]]:
     """Errors at every rate, by wind speed."""
     speeds: Mapping[str, Any] = measured.entry(f"{CODEC}.{rates[0]}.by_wind") or {}
-    return {speed: [measured.number(f"{CODEC}.{rate}.by_wind.{speed}.error_percent") for rate in rates]
+    return {speed: [measured.number(f"{CODEC}.{rate}.by_wind.{speed}.{metric.field}") for rate in rates]
             for speed in speeds}
 
 
