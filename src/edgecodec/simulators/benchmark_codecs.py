@@ -10,14 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+from edgecodec import chosen
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.memory import CLUSTER_CORES, arena_bytes
+from edgecodec.designed import designed
 from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.evaluate import OTHERS
 from edgecodec.model.codec import load_model
 from edgecodec.packets.network import Arithmetic, ExportedCodec, load_codec
-from edgecodec.params import Params, load_params
+from edgecodec.params import Params
 from edgecodec.simulators.benchmark import Bench, FirmwareBenchmark
 from edgecodec.simulators.drawn_codecs import SHAPES, Shape, noise
 from edgecodec.simulators.estimate import CYCLE_TABLE, CycleTable, miss, prices_of
@@ -34,7 +36,7 @@ def benchmark_codecs(artifacts: Path) -> dict[str, FirmwareBenchmark]:
     Raises:
         EdgeCodecError: a result of the pipeline is absent, or a firmware does not fit, run, or equal the oracle.
     """
-    params = load_params()
+    params = designed()
     window = WindowSet.open(artifacts / "windows/validation").inputs(slice(0, 1))[0].T.copy()  # [samples, channels]
     codecs = _codecs(artifacts, params)
     with _bench(artifacts, params) as bench:
@@ -52,8 +54,8 @@ def count_estimates(artifacts: Path) -> CycleTable:
     Raises:
         EdgeCodecError: there is no GVSOC, or a firmware does not fit, run, or equal the oracle.
     """
-    params = load_params()
-    priced = {name: Shape(name, 36, 800, sizes) for name, sizes in params.codecs}
+    params = designed()
+    priced = {name: Shape(name, 36, 800, chosen.sizes(params, name)) for name in chosen.SIZES}
     gvsoc = GvsocSimulator.find(choose_toolchain(params.verify.compiler, "riscv32"), params.firmware.l1_stack_bytes)
     with _bench(artifacts, params) as bench:
         counted = {}
@@ -75,7 +77,7 @@ def _codecs(artifacts: Path, params: Params) -> dict[str, ExportedCodec]:
     codecs = {exported.codec: exported}
     for name in (name for name in BASELINES if name not in codecs):
         trained = artifacts / OTHERS[name]
-        shape = Shape(name, exported.channels, exported.samples, getattr(params.codecs, name))
+        shape = Shape(name, exported.channels, exported.samples, chosen.sizes(params, name))
         codecs[name] = (export_codec(load_model(trained), exported.arithmetic) if trained.is_dir()
                         else shape.draw(params.seed, getattr(params.train, name), exported.arithmetic))
     return codecs

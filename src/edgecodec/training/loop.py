@@ -46,6 +46,7 @@ from edgecodec.storage import rounded
 from edgecodec.training.checkpoint import load_checkpoint, save_checkpoint
 from edgecodec.training.coded import fit_coded
 from edgecodec.training.losses import CodecLoss, LossParts, discriminator_loss
+from edgecodec.training.normalization import normalization
 from edgecodec.training.processes import Processes
 
 FIT_WINDOWS = 2000  # for normalisation and linear fit
@@ -150,7 +151,7 @@ class Trainer:
         for phase in self.phases:
             if phase.name == "joint" and self.step == phase.start:
                 if self.processes.is_first:
-                    self._initialize_codebooks()
+                    self.initialize_codebooks()
                 self.processes.share(self.codec)
             for _ in self.processes.progress(range(self.step, phase.end), phase.name):
                 parts = self._take_step()
@@ -240,19 +241,11 @@ class Trainer:
         """Normalisation from the data, and weights from which training starts."""
         generator = np.random.default_rng([self.params.seed, 2**31])
         drawn = self.train.draw(generator, min(FIT_WINDOWS, 4 * len(self.train)))
-        self.magnitude = np.abs(drawn.targets).mean(axis=(0, 2), dtype=np.float64)  # [channels]
-        noise = (drawn.inputs - drawn.targets).std(axis=(0, 2), dtype=np.float64)  # [channels]
-        constant = np.flatnonzero(~((self.magnitude > 0) & (noise > 0)))
-        if len(constant):
-            raise EdgeCodecError(f"artifacts/windows: channel {self.train.channel_names[constant[0]]} is constant in "
-                                 "the training windows; leave it out of the preset or of data.array.channels")
-        # Squared errors of such normalised channels add up to the relative error that is measured, to first order
-        # about the noise floor, which is what the codec's own error comes near to.
-        weight = 1 / np.sqrt(self.magnitude * noise)
-        spread = (drawn.targets * weight[:, None]).std(dtype=np.float64)
+        found = normalization(drawn, self.train.channel_names)
+        self.magnitude = found.magnitude
         if self.recipe.normalize:
-            self.codec.offset.copy_(torch.from_numpy(drawn.targets.mean(axis=(0, 2), dtype=np.float64)))
-            self.codec.scale.copy_(torch.from_numpy(weight / spread))
+            self.codec.offset.copy_(torch.from_numpy(found.offset))
+            self.codec.scale.copy_(torch.from_numpy(found.scale))
         if self.recipe.start == "random":
             return {}
 
@@ -266,7 +259,8 @@ class Trainer:
         return 1 / (self.codec.scale * torch.from_numpy(self.magnitude).float())
 
     @torch.no_grad()
-    def _initialize_codebooks(self) -> None:
+    def initialize_codebooks(self) -> None:
+        """K-means, stage after stage, on latents of many windows."""
         self.codec.eval()
         latents = []
         for number in progress(range(math.ceil(self.schedule.codebook_windows / LATENT_BATCH)), "latents"):
