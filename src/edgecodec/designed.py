@@ -1,7 +1,7 @@
 """The settings with what they leave open, as the stage design closed it in ``artifacts/design/design.json``.
 
-A size in params.yaml is a number, which pins it, or ``auto``. Every stage and command that reads sizes takes its settings
-from :func:`designed`; those that ran before the design need none.
+A size in params.yaml is a number, which pins it, or ``auto``. Every stage and command that reads sizes takes its
+settings from :func:`designed`; those that ran before the design need none.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from typing import Any
 
 from edgecodec.artifacts import DESIGN
 from edgecodec.contradictions import AUTO, is_open
-from edgecodec.params import EdgePins, Params, TransformPins, load_params
+from edgecodec.params import EdgePins, OneTokenPins, Params, TransformPins, load_params
 from edgecodec.storage import read_json
 
 FILE_NAME = "design.json"
-DESIGNED = {"edge": EdgePins, "transform": TransformPins}  # kinds of codec whose sizes may be open
+# Kinds of codec whose sizes may be open.
+DESIGNED: Mapping[str, type[OneTokenPins]] = {"edge": EdgePins, "transform": TransformPins}
 
 
 def designed(params: Params | None = None, folder: Path = DESIGN) -> Params:

@@ -8,6 +8,7 @@ the bands that gain most, less a price for every coefficient.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,10 +52,10 @@ class Gains:
                 values = best[number - 1, :end] + (sums[end] - sums[:end]).max(axis=1)
                 origin[number, end] = values.argmax()
                 best[number, end] = values.max()
-        number, end = np.unravel_index(best.argmax(), best.shape)
+        number, end = map(int, np.unravel_index(best.argmax(), best.shape))
         bands: list[Band] = []
         while end > 0:
-            start = origin[number, end]
+            start = int(origin[number, end])
             count = counts[int((sums[end] - sums[start]).argmax())]
             bands.insert(0, (int(self.edges[start]), int(self.edges[end]), count))
             number, end = number - 1, start
@@ -83,7 +84,7 @@ def gains(estimator: Estimator) -> Gains:
     edges = 1 + np.unique(np.linspace(0, moving, min(GROUPS, moving) + 1).round().astype(np.int64))
     modes = min(evidence.channels, MODES_MAX)
     variance = np.zeros((evidence.regimes, len(edges) - 1, modes))
-    for group, (first, end) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for group, (first, end) in enumerate(pairwise(edges)):
         band = evidence.moving[:, first - 1 : end - 1]  # [n, bins, channels]
         basis = karhunen_loeve(band.reshape(-1, band.shape[2]).astype(np.float64))[:, :modes]
         energy = np.square(band @ basis.astype(np.float32)).mean(axis=1)  # [n, modes]

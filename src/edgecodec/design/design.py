@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from edgecodec.design.layouts import Layout, edge_layouts, pinned, quantizer_siz
 from edgecodec.design.target import Cost, Target
 from edgecodec.designed import closed
 from edgecodec.errors import EdgeCodecError
-from edgecodec.params import CodecParams, EdgeParams, OneTokenParams, Params, TransformParams
+from edgecodec.params import EdgeParams, Params, TransformParams
 from edgecodec.progress import progress
 from edgecodec.storage import rounded
 
@@ -79,7 +79,7 @@ class Design:
         kind, evidence = self.kinds.get(self.codec), self.estimator.evidence
         if kind is None:
             return
-        sizes = cast(OneTokenParams, kind.layout.sizes)
+        sizes = kind.layout.sizes
         why: dict[str, str] = {
             "codewords": f"{len(self.bits)} rates of {self.bits[0]:g} bits each: {sizes.stages_per_rate} stages",
             "stages_per_rate": f"of {np.log2(sizes.codewords):.3g} bits each, for {self.bits[0]:g} bits per rate",
@@ -136,7 +136,7 @@ def make_design(params: Params, train: WindowSet, artifacts: Path) -> Design:
     for name in wanted:
         layouts = searches[name]()
         layout, cost = choose(name, layouts, target, params.design.tolerance)
-        measured = {}
+        measured: dict[int, NDArray[np.float64]] = {}
         if split is not None and (params.codec == AUTO or (name == "edge" and pins.regimes is None)):
             layout, measured = _try(params, name, layout, split, pins.regimes)
             cost = target.cost(name, layout.sizes)
@@ -149,7 +149,7 @@ def make_design(params: Params, train: WindowSet, artifacts: Path) -> Design:
 
 
 def choose(codec: str, layouts: Sequence[Layout], target: Target, tolerance: float) -> tuple[Layout, Cost]:
-    """Of the layouts that fit, the one with the fewest multiplications whose error is within ``tolerance`` of the least.
+    """Of the layouts that fit, that with the fewest MACs whose error is within ``tolerance`` of the least.
 
     Raises:
         EdgeCodecError: there is none, or none fits; the text names the limit that the smallest breaks.
@@ -157,7 +157,8 @@ def choose(codec: str, layouts: Sequence[Layout], target: Target, tolerance: flo
     if not layouts:
         raise EdgeCodecError(f"params.yaml: codecs.{codec}: no layout goes with what is pinned; make more of it auto")
     by_error = sorted(layouts, key=lambda layout: (layout.error, macs(layout.sizes, target)))
-    best, too_large = None, []
+    best: tuple[Layout, Cost] | None = None
+    too_large: list[tuple[int, int]] = []
     for layout in by_error:
         size = macs(layout.sizes, target), layout.sizes.time_bins
         if any(size[0] >= other[0] and size[1] >= other[1] for other in too_large):
@@ -178,16 +179,14 @@ def choose(codec: str, layouts: Sequence[Layout], target: Target, tolerance: flo
     return best
 
 
-def macs(sizes: CodecParams, target: Target) -> int:
+def macs(sizes: EdgeParams | TransformParams, target: Target) -> int:
     """Multiplications of the layers of an encoder."""
-    sizes = cast(OneTokenParams, sizes)
     channels, decimated = target.channels, target.samples // sizes.decimation
     filtering = channels * decimated * sizes.filter_taps
     if isinstance(sizes, EdgeParams):
         structured, latent = coefficients_of(sizes.bands), channels + sizes.coefficients
         return (filtering + channels * (decimated * sizes.time_bins + channels + structured)
                 + structured * sizes.coefficients + sizes.regimes * latent**2)
-    assert isinstance(sizes, TransformParams)
     return filtering + channels * (decimated * (1 + sizes.modes) + channels) + sizes.modes * decimated * sizes.time_bins
 
 

@@ -1,7 +1,7 @@
 """The error that a layout would have, from the covariances of what it sends and the energy of what it leaves out.
 
-Of a regime's windows a codec loses what its latent lacks, and what reverse water-filling loses of the latent's principal
-components at a rate. The mean error of all windows goes with the regimes' root mean squares.
+Of a regime's windows a codec loses what its latent lacks, and what reverse water-filling loses of the latent's
+principal components at a rate. The mean error of all windows goes with the regimes' root mean squares.
 """
 
 from __future__ import annotations
@@ -65,4 +65,4 @@ class Estimator:
             variance = np.maximum(np.linalg.eigvalsh(np.atleast_2d(np.cov(latents[own], rowvar=False))), 0)
             distortion = [reverse_water_filling(variance, EFFICIENCY * bits).sum() for bits in self.bits]
             total += own.mean() * np.sqrt(np.maximum(np.array(distortion) + missing[own].mean(), 0))
-        return total / np.sqrt(self.evidence.channels * self.evidence.samples)
+        return np.asarray(total / np.sqrt(self.evidence.channels * self.evidence.samples))

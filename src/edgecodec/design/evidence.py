@@ -48,16 +48,16 @@ class Evidence:
 
     @property
     def channels(self) -> int:
-        return self.means.shape[1]
+        return int(self.means.shape[1])
 
     @property
     def samples(self) -> int:
-        return self.inputs.shape[2]
+        return int(self.inputs.shape[2])
 
     @property
     def bins(self) -> int:
         """Bins of the band, the mean among them."""
-        return 1 + self.moving.shape[1]
+        return 1 + int(self.moving.shape[1])
 
     @property
     def bin_hz(self) -> float:

@@ -65,5 +65,5 @@ class Target:
             yield (f"takes {l2} bytes of L2, {l2 - gates.largest_l2_bytes} more than gates.largest_l2_bytes "
                    f"{gates.largest_l2_bytes}; fewer regimes or codewords take less")
         if milliseconds > most:
-            yield (f"takes about {milliseconds:.3g} ms, {milliseconds - most:.3g} more than design.largest_milliseconds "
-                   f"{most:g}; fewer time_bins or a larger decimation take less")
+            yield (f"takes about {milliseconds:.3g} ms, {milliseconds - most:.3g} more than "
+                   f"design.largest_milliseconds {most:g}; fewer time_bins or a larger decimation take less")
