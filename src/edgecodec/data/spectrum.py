@@ -24,12 +24,11 @@ def lowpass_of(recordings: Iterable[NDArray[Any]], sample_rate_hz: float, sample
         recordings: [channels, samples] each, all with the same channels; one is looked at at a time.
         samples: of a window. A low-pass that leaves less than two cosines of it would leave nothing to compress.
     """
-    total, count = None, 0
+    total: NDArray[np.float64] | None = None
     for values in recordings:
         length = min(samples, values.shape[1])
         _, density = signal.welch(values, fs=sample_rate_hz, nperseg=length, nfft=samples)
         total = density if total is None else total + density
-        count += 1
     if total is None:
         return HIGHEST * sample_rate_hz
     frequency = np.fft.rfftfreq(samples, 1 / sample_rate_hz)
