@@ -130,7 +130,7 @@ def make_design(params: Params, train: WindowSet, artifacts: Path) -> Design:
         "transform": lambda: transform_layouts(estimator, params.codecs.transform,
                                                quantizer_sizes(params.codecs.transform, bits)),
     }
-    split = trial.split(train)
+    split = trial.split(train, params.seed)
     wanted = [name for name in searches if params.codec in (AUTO, name) or is_open(getattr(params.codecs, name))]
     kinds = {}
     for name in wanted:

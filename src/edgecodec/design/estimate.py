@@ -29,6 +29,7 @@ class Estimator:
     evidence: Evidence
     bits: Sequence[float]
     _of_bands: dict[tuple[Band, ...], tuple[Array, Array]] = field(default_factory=dict)
+    _distortions: dict[tuple[tuple[Band, ...], int], Array] = field(default_factory=dict)
 
     def structured(self, bands: tuple[Band, ...]) -> tuple[Array, Array]:
         """Coefficients [n, sum of modes * bins] of the bands, strongest direction first; energy [n] of all bins."""
@@ -51,18 +52,21 @@ class Estimator:
         Args:
             lost: energy per window that is lost before anything is quantized.
         """
-        rotated, energy = self.structured(bands)
-        sent = rotated[:, :coefficients]
-        latents = np.concatenate((self.evidence.means, sent), axis=1)
-        missing = energy - np.square(sent).sum(axis=1) + lost
-        return self.of_latents(latents, missing)
+        if (bands, coefficients) not in self._distortions:
+            self._distortions[bands, coefficients] = self._distortion(bands, coefficients)
+        shares = np.array([self.evidence.share(regime) for regime in range(self.evidence.regimes)])
+        roots = np.sqrt(np.maximum(self._distortions[bands, coefficients] + lost, 0))  # [regimes, rates]
+        return np.asarray(shares @ roots / np.sqrt(self.evidence.channels * self.evidence.samples))
 
-    def of_latents(self, latents: Array, missing: Array) -> Array:
-        """Estimated error of every rate, if ``latents`` [n, d] are sent and energy ``missing`` [n] is not."""
-        total = np.zeros(len(self.bits))
+    def _distortion(self, bands: tuple[Band, ...], coefficients: int) -> Array:
+        """Energy [regimes, rates] that a window loses in the latent and in what the latent lacks."""
+        rotated, energy = self.structured(bands)
+        latents = np.concatenate((self.evidence.means, rotated[:, :coefficients]), axis=1)
+        missing = energy - np.square(rotated[:, :coefficients]).sum(axis=1)
+        found = []
         for regime in range(self.evidence.regimes):
             own = self.evidence.regime == regime
             variance = np.maximum(np.linalg.eigvalsh(np.atleast_2d(np.cov(latents[own], rowvar=False))), 0)
-            distortion = [reverse_water_filling(variance, EFFICIENCY * bits).sum() for bits in self.bits]
-            total += own.mean() * np.sqrt(np.maximum(np.array(distortion) + missing[own].mean(), 0))
-        return np.asarray(total / np.sqrt(self.evidence.channels * self.evidence.samples))
+            found.append([reverse_water_filling(variance, EFFICIENCY * bits).sum() + missing[own].mean()
+                          for bits in self.bits])
+        return np.array(found)

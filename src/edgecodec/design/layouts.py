@@ -126,4 +126,5 @@ def transform_layouts(estimator: Estimator, pins: TransformPins, quantizer: Mapp
 
 def pinned(pins: OneTokenPins) -> list[str]:
     """The sizes that params.yaml pins."""
-    return [name for name, value in pins.model_dump().items() if value != AUTO]
+    return [name for name, value in pins.model_dump().items()
+            if value != AUTO and not (isinstance(value, dict) and AUTO in value.values())]

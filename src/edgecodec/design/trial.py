@@ -23,16 +23,18 @@ from edgecodec.training.loop import Trainer
 HELD_OUT = 0.25  # of the training rows
 RECORDINGS = 8  # from so many on, whole recordings are held out, else the end of each
 MEASURED = 256  # windows
-CODEBOOK_WINDOWS = 4000
+CODEBOOK_WINDOWS = 8000
 
 
-def split(train: WindowSet) -> tuple[WindowSet, WindowSet] | None:
+def split(train: WindowSet, seed: int) -> tuple[WindowSet, WindowSet] | None:
     """Training windows to fit to, and others to measure on, which share no sample; None if there are too few."""
     segments = train.description.segments
     if len(segments) >= RECORDINGS:
-        step = round(1 / HELD_OUT)
-        held = tuple(segments[step - 1 :: step])
-        fitted = tuple(segment for segment in segments if segment not in held)
+        # Drawn: recordings are often in an order with a period, of loads or of speeds.
+        order = np.random.default_rng(seed).permutation(len(segments))
+        which = set(order[: round(HELD_OUT * len(segments))].tolist())
+        held = tuple(segment for number, segment in enumerate(segments) if number in which)
+        fitted = tuple(segment for number, segment in enumerate(segments) if number not in which)
     else:
         fitted, held = (), ()
         for segment in segments:
