@@ -113,6 +113,7 @@ class OneTokenPins(Section):
     codeword_samples: Open[EvenCount]  # coefficients that one stage quantizes
     decimation: Open[Count]
     filter_taps: Open[Count]
+    time_bins: Open[Count]  # cosine bins that are kept
     coded: CodedPins
 
     @model_validator(mode="after")
@@ -129,7 +130,6 @@ class EdgePins(OneTokenPins):
     """Our codec: bands with few modes each, a rotation, codebooks for every regime."""
 
     regimes: Open[Count]  # kinds of windows with codebooks of their own; divides codewords
-    time_bins: Open[Count]  # cosine bins that are kept
     bands: Open[tuple[Band, ...]]
     coefficients: Open[Count]  # dynamic coefficients that reach the quantizer
     refiner_channels: Open[Natural]  # hidden channels of the decoder's network; 0 leaves it out
@@ -151,12 +151,12 @@ class OneTokenParams(OneTokenPins, CodecParams):
     codeword_samples: EvenCount
     decimation: Count
     filter_taps: Count
+    time_bins: Count
     coded: CodedParams
 
 
 class EdgeParams(OneTokenParams, EdgePins):
     regimes: Count
-    time_bins: Count
     bands: tuple[Band, ...]
     coefficients: Count
     refiner_channels: Natural

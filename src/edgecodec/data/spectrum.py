@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, signal
 
 ABOVE_NOISE = 1.5  # power density, as a multiple of the noise's, that counts as signal
-NEIGHBOURS = 3  # frequencies in a row that a signal takes: no single line of mains hum
+NEIGHBOURS = 3  # frequencies in a row that a signal takes: no line of mains hum, which is as wide
 NOISE_PERCENTILE = 10  # of the power densities of all frequencies: the noise's, if it is white
 MARGIN = 1.2  # the low-pass cuts so much above the last signal: it is not infinitely steep
 HIGHEST = 0.45  # of the sample rate, for signals that fill the whole band
@@ -33,7 +33,7 @@ def lowpass_of(recordings: Iterable[NDArray[Any]], sample_rate_hz: float, sample
         return HIGHEST * sample_rate_hz
     frequency = np.fft.rfftfreq(samples, 1 / sample_rate_hz)
     inner = slice(max(1, round(ENDS * len(frequency))), len(frequency) - max(1, round(ENDS * len(frequency))))
-    smooth = ndimage.uniform_filter1d(total, NEIGHBOURS, axis=1)[:, inner]
+    smooth = ndimage.median_filter(total, (1, 2 * NEIGHBOURS + 1))[:, inner]
     noise = np.percentile(smooth, NOISE_PERCENTILE, axis=1, keepdims=True)
     alive = noise[:, 0] > 0
     ratio = (smooth[alive] / noise[alive]).mean(axis=0) if alive.any() else np.ones(smooth.shape[1])

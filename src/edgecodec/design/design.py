@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,18 @@ from numpy.typing import NDArray
 
 from edgecodec.contradictions import AUTO, is_open
 from edgecodec.data.windows import WindowSet
-from edgecodec.design import trial
-from edgecodec.design.bands import coefficients_of
+from edgecodec.design import edge, transform, trial
 from edgecodec.design.estimate import Estimator
 from edgecodec.design.evidence import Evidence
-from edgecodec.design.layouts import Layout, edge_layouts, pinned, quantizer_sizes, transform_layouts, window_bits
+from edgecodec.design.layouts import KindDesign, Layout, pinned, window_bits
 from edgecodec.design.target import Cost, Target
 from edgecodec.designed import closed
 from edgecodec.errors import EdgeCodecError
-from edgecodec.params import EdgeParams, Params, TransformParams
+from edgecodec.params import Params
 from edgecodec.progress import progress
 from edgecodec.storage import rounded
 
-REGIMES = (4, 2, 1)  # that are tried where they are open
+KINDS: Mapping[str, KindDesign] = {"edge": edge.KIND, "transform": transform.KIND}
 WORTH_LEARNING = 0.01  # least gain of codec edge over the classical one, as a share of the error
 
 
@@ -39,8 +38,7 @@ class Chosen:
 
     @property
     def trial(self) -> NDArray[np.float64] | None:
-        sizes = self.layout.sizes
-        return self.trials.get(sizes.regimes if isinstance(sizes, EdgeParams) else 1)
+        return self.trials.get(getattr(self.layout.sizes, "regimes", 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,17 +86,7 @@ class Design:
             "filter_taps": "the fewest whose loss the estimated error hardly shows",
             "time_bins": f"up to {sizes.time_bins * evidence.bin_hz:.3g} Hz there is something that the bits can send",
         }
-        if isinstance(sizes, EdgeParams):
-            why |= {
-                "regimes": f"of {', '.join(map(str, kind.trials)) or 'one number'} tried, the least error on "
-                           "windows held out",
-                "bands": f"{coefficients_of(sizes.bands)} modes of bins, the ones with most variance above the water "
-                         "level",
-                "coefficients": "more would not be above the water level at the highest rate",
-                "refiner_channels": "of the receiver alone",
-            }
-        elif isinstance(sizes, TransformParams):
-            why["modes"] = "more would not be above the water level at the highest rate"
+        why |= KINDS[self.codec].reasons(sizes)
         content = sizes.model_dump(mode="json")
         for name, reason in why.items():
             fixed = name in self.pinned[self.codec]
@@ -120,30 +108,26 @@ def make_design(params: Params, train: WindowSet, artifacts: Path) -> Design:
         EdgeCodecError: nothing fits the target, or what is pinned does not.
     """
     bits = window_bits(params.design, train.samples / train.sample_rate_hz)
-    pins = params.codecs.edge
-    evidence = Evidence.draw(train, params.design.windows, pins.regimes or REGIMES[0], bits[0],
+    evidence = Evidence.draw(train, params.design.windows, params.codecs.edge.regimes or max(edge.REGIMES), bits[0],
                              params.train.edge.offset_augmentation, params.seed)
     estimator = Estimator(evidence, bits)
     target = Target(params, artifacts, train.channels, train.samples)
-    searches: dict[str, Callable[[], list[Layout]]] = {
-        "edge": lambda: edge_layouts(estimator, pins, pins.regimes or evidence.regimes, quantizer_sizes(pins, bits)),
-        "transform": lambda: transform_layouts(estimator, params.codecs.transform,
-                                               quantizer_sizes(params.codecs.transform, bits)),
-    }
     split = trial.split(train, params.seed)
-    wanted = [name for name in searches if params.codec in (AUTO, name) or is_open(getattr(params.codecs, name))]
+    wanted = [name for name in KINDS if params.codec in (AUTO, name) or is_open(getattr(params.codecs, name))]
     kinds = {}
     for name in wanted:
-        layouts = searches[name]()
+        pins = getattr(params.codecs, name)
+        layouts = KINDS[name].layouts(estimator, pins, bits)
         layout, cost = choose(name, layouts, target, params.design.tolerance)
         measured: dict[int, NDArray[np.float64]] = {}
-        if split is not None and (params.codec == AUTO or (name == "edge" and pins.regimes is None)):
-            layout, measured = _try(params, name, layout, split, pins.regimes)
+        options = KINDS[name].regimes(layout, pins)
+        if split is not None and (params.codec == AUTO or len(options) > 1):
+            layout, measured = _try(params, name, options, split)
             cost = target.cost(name, layout.sizes)
         kinds[name] = Chosen(layout, cost, len(layouts), measured)
     codec, proposal = _propose(params, kinds)
     if codec in kinds and not kinds[codec].cost.fits:
-        raise EdgeCodecError(f"design: codec {codec} {kinds[codec].cost.misfits[0]}")
+        raise EdgeCodecError(f"design: codec {codec}: {kinds[codec].cost.misfits[0]}")
     return Design(codec, bits, kinds, {name: pinned(getattr(params.codecs, name)) for name in kinds}, estimator,
                   proposal)
 
@@ -156,11 +140,14 @@ def choose(codec: str, layouts: Sequence[Layout], target: Target, tolerance: flo
     """
     if not layouts:
         raise EdgeCodecError(f"params.yaml: codecs.{codec}: no layout goes with what is pinned; make more of it auto")
-    by_error = sorted(layouts, key=lambda layout: (layout.error, macs(layout.sizes, target)))
+    def macs(layout: Layout) -> int:
+        return KINDS[codec].macs(layout.sizes, target.channels, target.samples)
+
+    by_error = sorted(layouts, key=lambda layout: (layout.error, macs(layout)))
     best: tuple[Layout, Cost] | None = None
     too_large: list[tuple[int, int]] = []
     for layout in by_error:
-        size = macs(layout.sizes, target), layout.sizes.time_bins
+        size = macs(layout), layout.sizes.time_bins
         if any(size[0] >= other[0] and size[1] >= other[1] for other in too_large):
             continue
         cost = target.cost(codec, layout.sizes)
@@ -169,59 +156,41 @@ def choose(codec: str, layouts: Sequence[Layout], target: Target, tolerance: flo
             break
         too_large.append(size)
     if best is None:
-        least = min(layouts, key=lambda layout: (macs(layout.sizes, target), layout.error))
+        least = min(layouts, key=lambda layout: (macs(layout), layout.error))
         raise EdgeCodecError(f"design: codec {codec}: even the smallest layout "
                              f"{target.cost(codec, least.sizes).misfits[0]}")
     limit = (1 + tolerance) * best[0].error
-    for layout in sorted(by_error, key=lambda layout: (macs(layout.sizes, target), layout.error)):
+    for layout in sorted(by_error, key=lambda layout: (macs(layout), layout.error)):
         if layout.error <= limit and (cost := target.cost(codec, layout.sizes)).fits:
             return layout, cost
     return best
 
 
-def macs(sizes: EdgeParams | TransformParams, target: Target) -> int:
-    """Multiplications of the layers of an encoder."""
-    channels, decimated = target.channels, target.samples // sizes.decimation
-    filtering = channels * decimated * sizes.filter_taps
-    if isinstance(sizes, EdgeParams):
-        structured, latent = coefficients_of(sizes.bands), channels + sizes.coefficients
-        return (filtering + channels * (decimated * sizes.time_bins + channels + structured)
-                + structured * sizes.coefficients + sizes.regimes * latent**2)
-    return filtering + channels * (decimated * (1 + sizes.modes) + channels) + sizes.modes * decimated * sizes.time_bins
-
-
-def _try(params: Params, codec: str, layout: Layout, split: tuple[WindowSet, WindowSet],
-         regimes: int | None) -> tuple[Layout, dict[int, NDArray[np.float64]]]:
-    """The classical start of ``layout`` on windows held out; with every number of regimes, if that is open."""
-    options = [layout]
-    if isinstance(layout.sizes, EdgeParams) and regimes is None:
-        options = [Layout(layout.sizes.model_copy(update={"regimes": each}), layout.errors) for each in REGIMES
-                   if layout.sizes.codewords % each == 0]
+def _try(params: Params, codec: str, options: Sequence[Layout],
+         split: tuple[WindowSet, WindowSet]) -> tuple[Layout, dict[int, NDArray[np.float64]]]:
+    """The option whose classical start has the least error on windows held out, and the errors of all by regimes."""
     found: dict[int, NDArray[np.float64]] = {}
-    best, least = layout, np.inf
+    best, least = options[-1], np.inf
     for option in progress(options, f"Trying codec {codec}"):
         sizes = {codec: option.sizes.model_dump(mode="json")}
-        tried = closed(params.model_copy(update={"codec": codec}), codec, sizes)
-        measured = trial.measure(tried, *split)
-        if measured is None:
+        measured = trial.measure(closed(params.model_copy(update={"codec": codec}), codec, sizes), *split)
+        if measured is None:  # too few windows for so many regimes
             continue
         found[getattr(option.sizes, "regimes", 1)] = measured
         if (error := float(np.log(measured).mean())) < least:
             best, least = option, error
-    if not found and isinstance(layout.sizes, EdgeParams) and regimes is None:  # too few windows for any
-        best = options[-1]
     return best, found
 
 
 def _propose(params: Params, kinds: Mapping[str, Chosen]) -> tuple[str, str]:
     """The codec, and a line that says why."""
     trials = {name: kind.trial for name, kind in kinds.items()}
-    edge, transform = trials.get("edge"), trials.get("transform")
-    if edge is None or transform is None:
+    learned, classical = trials.get("edge"), trials.get("transform")
+    if learned is None or classical is None:
         codec = "edge" if params.codec == AUTO else params.codec
         return codec, f"codec {codec}: as pinned" if params.codec != AUTO else (
             "codec edge: there are too few training windows to hold some out and compare it with codec transform")
-    gain = 1 - float(np.exp((np.log(edge) - np.log(transform)).mean()))
+    gain = 1 - float(np.exp((np.log(learned) - np.log(classical)).mean()))
     if gain >= WORTH_LEARNING:
         found = "edge", (f"codec edge: its classical start has {gain:.1%} less error than codec transform on training "
                          "windows held out")

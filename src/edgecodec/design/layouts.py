@@ -1,9 +1,9 @@
-"""Layouts of both kinds of codec that may suit the windows, with their estimated errors."""
+"""What all layouts have in common: rates and stages for a budget, filters, estimated errors."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,25 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.contradictions import AUTO
-from edgecodec.design.bands import coefficients_of, gains
 from edgecodec.design.estimate import Estimator
-from edgecodec.params import Band, DesignParams, EdgeParams, EdgePins, OneTokenPins, TransformParams, TransformPins
+from edgecodec.params import Band, DesignParams, OneTokenParams, OneTokenPins
 
 CODEWORDS = (64, 128, 32, 256, 16)  # the first whose bits come nearest to those of the lowest rate
-COEFFICIENTS = (16, 24, 32, 48, 64, 80, 96, 112, 128, 144, 160, 192, 224, 256, 320)
-STRUCTURED = (16, 32, 48, 64, 96, 128, 160, 192, 224, 256, 288, 320, 384, 448, 512)
 TAPS_PER_SAMPLE = (8, 6, 4)  # of a decimated sample: longer filters cut more steeply
 DECIMATIONS = 2  # that are tried: the largest that leave enough samples
 CODED_SHARE = 0.68  # of a coded index's bits, that an entropy coder leaves (metrics/rate_distortion.json)
 CODED_CODEWORDS, CODED_SAMPLES = 32, 4
-REFINER_CHANNELS = 32
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
     """Sizes, and what is expected of them."""
 
-    sizes: EdgeParams | TransformParams
+    sizes: OneTokenParams
     errors: NDArray[np.float64]  # of every rate, in the unit of normalised windows
 
     @property
@@ -79,49 +75,23 @@ def decimations(pins: OneTokenPins, samples: int, bins: int) -> Iterator[tuple[i
             yield from ((decimation, decimation * (each + (decimation * (each - 1)) % 2)) for each in TAPS_PER_SAMPLE)
 
 
-def edge_layouts(estimator: Estimator, pins: EdgePins, regimes: int, quantizer: Mapping[str, Any]) -> list[Layout]:
-    """With every number of structured and of rotated coefficients, and every filter."""
-    evidence = estimator.evidence
-    found = []
-    losses: dict[tuple[int, int, int], float] = {}
-    for bands in [pins.bands] if pins.bands else gains(estimator).alternatives(list(STRUCTURED)):
-        bins = pins.time_bins or max(2, bands[-1][1])
-        if bands[-1][1] > bins:
-            continue
-        structured = coefficients_of(bands)
-        counts = [pins.coefficients] if pins.coefficients else [
-            count for count in (*COEFFICIENTS, structured) if count <= min(structured, COEFFICIENTS[-1])
-            and evidence.channels + count >= max(quantizer["codeword_samples"], quantizer["coded"]["codeword_samples"])]
-        for decimation, taps in decimations(pins, evidence.samples, bins):
-            for count in dict.fromkeys(counts):
-                sizes = EdgeParams(
-                    **quantizer, regimes=regimes, time_bins=bins, bands=bands, coefficients=count,
-                    decimation=decimation, filter_taps=taps,
-                    refiner_channels=REFINER_CHANNELS if pins.refiner_channels is None else pins.refiner_channels)
-                key = (decimation, taps, bins)
-                if key not in losses:
-                    losses[key] = evidence.bins_lost(sizes, bins)
-                found.append(Layout(sizes, estimator.errors(bands, count, losses[key])))
-    return found
+@dataclass(frozen=True)
+class KindDesign:
+    """How codecs of one kind are designed.
 
+    Args:
+        layouts: that may suit the windows, with what is pinned, at the bits of every rate.
+        macs: multiplications of the encoder's layers, by channels and samples of a window.
+        regimes: the same layout with other numbers of regimes, if these are open.
+        bands: which modes of which bins are sent.
+        reasons: for what is particular to the kind, by setting.
+    """
 
-def transform_layouts(estimator: Estimator, pins: TransformPins, quantizer: Mapping[str, Any]) -> list[Layout]:
-    """With every number of spatial modes of what moves, the same in all bins."""
-    evidence = estimator.evidence
-    found = []
-    most = evidence.bins - 1
-    for bins in [pins.time_bins] if pins.time_bins else sorted(
-            {max(2, 2 * round(share * most / 2)) for share in (0.5, 0.7, 0.85, 1.0)} & set(range(2, most + 1, 2))):
-        for decimation, taps in decimations(pins, evidence.samples, 1 + bins):
-            options = {2**power for power in range(7)} | {6, 12, 24}
-            for modes in [pins.modes] if pins.modes else sorted(each for each in options if each <= evidence.channels
-                                                                and each * bins <= STRUCTURED[-1] * 2):
-                sizes = TransformParams(**quantizer, decimation=decimation, filter_taps=taps, modes=modes,
-                                        time_bins=bins)
-                band: tuple[Band, ...] = ((1, 1 + bins, modes),)
-                found.append(Layout(sizes, estimator.errors(band, modes * bins,
-                                                            evidence.bins_lost(sizes, 1 + bins))))
-    return found
+    layouts: Callable[[Estimator, Any, tuple[float, ...]], list[Layout]]
+    macs: Callable[[Any, int, int], int]
+    regimes: Callable[[Layout, Any], list[Layout]]
+    bands: Callable[[Any], tuple[Band, ...]]
+    reasons: Callable[[Any], dict[str, str]]
 
 
 def pinned(pins: OneTokenPins) -> list[str]:

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecodec.design.design import Design
+from edgecodec.design.design import KINDS, Design
 from edgecodec.design.estimate import EFFICIENCY
 from edgecodec.evaluation.style import ACCENT, COOL, FAINT, GREY, figure
 from edgecodec.evaluation.water_filling import GaussianClass
-from edgecodec.params import EdgeParams
 
 COMPONENTS = 160  # that are shown at most
 
@@ -21,22 +20,21 @@ def draw_design(path: Path, design: Design) -> None:
     frequency = np.arange(1, evidence.bins) * evidence.bin_hz
     energy = np.square(evidence.moving).mean(axis=2)  # [n, bins]
     kind = design.kinds.get(design.codec)
-    sizes = None if kind is None else kind.layout.sizes
+    bands = () if kind is None else KINDS[design.codec].bands(kind.layout.sizes)
     with figure(path, 9.5, 3.4) as drawn:
         spectrum, bits = drawn.subplots(1, 2)
         for regime in range(evidence.regimes):
             spectrum.plot(frequency, energy[evidence.regime == regime].mean(axis=0), color=COOL,
                           alpha=1 - 0.7 * regime / evidence.regimes)
         spectrum.set(yscale="log", xlabel="Hz", ylabel="energy of a cosine bin", title="Spectrum and bands")
-        if isinstance(sizes, EdgeParams):
+        if bands:
             modes = spectrum.twinx()
-            for first, end, count in sizes.bands:
+            for first, end, count in bands:
                 modes.fill_between([first * evidence.bin_hz, end * evidence.bin_hz], count, color=ACCENT, alpha=0.15,
                                    linewidth=0)
             modes.set(ylabel="spatial modes", ylim=(0, None))
             modes.grid(visible=False)
-        rotated, _ = design.estimator.structured(
-            sizes.bands if isinstance(sizes, EdgeParams) else ((1, evidence.bins, 1),))
+        rotated, _ = design.estimator.structured(bands or ((1, evidence.bins, 1),))
         latents = np.concatenate((evidence.means, rotated[:, :COMPONENTS]), axis=1)
         classes = [GaussianClass.fit(latents[evidence.regime == regime]) for regime in range(evidence.regimes)]
         for each, colour in ((design.bits[0], ACCENT), (design.bits[-1], GREY)):
