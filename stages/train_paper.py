@@ -7,10 +7,9 @@ from typing import Any
 from edgecodec import chosen
 from edgecodec.artifacts import ARTIFACTS, CHECKPOINTS, METRICS, TRAIN_WINDOWS, VALIDATION_WINDOWS
 from edgecodec.data.windows import WindowSet
-from edgecodec.designed import designed
 from edgecodec.metrics import errors
 from edgecodec.model.codec import save_model
-from edgecodec.params import Params
+from edgecodec.params import Params, load_params
 from edgecodec.storage import replacing_directory, write_json
 from edgecodec.training.loop import Trained, Trainer, autoencoded
 
@@ -18,7 +17,7 @@ MODELS = ARTIFACTS / "paper"
 
 
 def main() -> None:
-    params = designed()
+    params = load_params()
     train, validation = WindowSet.open(TRAIN_WINDOWS), WindowSet.open(VALIDATION_WINDOWS)
     recipes = {"sound": params.train.paper, "original": params.train.paper_original}
     trainers = {name: Trainer(chosen.for_paper(params, schedule), train, validation, CHECKPOINTS)

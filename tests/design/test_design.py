@@ -1,4 +1,4 @@
-"""The stage design in small: what is open is closed within the limits, what is pinned stays, and what cannot be is said."""
+"""The stage design in small: what is open is closed within the limits, and a limit that nothing keeps is named."""
 
 from __future__ import annotations
 

@@ -18,7 +18,6 @@ def layouts(estimator: Estimator, pins: EdgePins, bits: tuple[float, ...]) -> li
     evidence, quantizer = estimator.evidence, quantizer_sizes(pins, bits)
     regimes = pins.regimes or evidence.regimes
     found = []
-    losses: dict[tuple[int, int, int], float] = {}
     for bands in [pins.bands] if pins.bands else gains(estimator).alternatives(list(STRUCTURED)):
         bins = pins.time_bins or max(2, bands[-1][1])
         if bands[-1][1] > bins:
@@ -33,10 +32,7 @@ def layouts(estimator: Estimator, pins: EdgePins, bits: tuple[float, ...]) -> li
                     **quantizer, regimes=regimes, time_bins=bins, bands=bands, coefficients=count,
                     decimation=decimation, filter_taps=taps,
                     refiner_channels=REFINER_CHANNELS if pins.refiner_channels is None else pins.refiner_channels)
-                key = (decimation, taps, bins)
-                if key not in losses:
-                    losses[key] = evidence.bins_lost(sizes, bins)
-                found.append(Layout(sizes, estimator.errors(bands, count, losses[key])))
+                found.append(Layout(sizes, estimator.errors(bands, count, evidence.bins_lost(sizes, bins))))
     return found
 
 

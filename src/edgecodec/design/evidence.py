@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.fft
@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 
 DRAWN_AT_ONCE = 500
 NORMALIZED_FROM = 2000  # windows, as many as a training takes
-FILTERED = 600  # windows, unfiltered, that decimating filters are tried on
+FILTERED_ROWS = 6000  # channels of windows, unfiltered, that decimating filters are tried on
 LARGEST_BINS = 150_000_000  # numbers that are kept of all windows
 REGIME_COMPONENTS = 160  # of the moving part, that regimes are told apart by
 WINDOWS_PER_COMPONENT = 2  # of a regime, for its covariance to mean something
@@ -41,6 +41,7 @@ class Evidence:
     inputs: Floats  # [few, channels, samples], unfiltered
     targets: Floats  # [few, channels, samples]
     sample_rate_hz: float
+    _lost: dict[tuple[int, int], Array] = field(default_factory=dict)  # by decimation and taps: [bins], summed up
 
     @property
     def regimes(self) -> int:
@@ -91,7 +92,8 @@ class Evidence:
         means -= means.mean(axis=0)
         moving = np.ascontiguousarray(all_bins[:, 1:])
         regime = _regimes(means, moving, regimes, bits)
-        return cls(means, moving, np.concatenate(beyond), regime, inputs[:FILTERED], targets[:FILTERED],
+        filtered = max(20, FILTERED_ROWS // train.channels)
+        return cls(means, moving, np.concatenate(beyond), regime, inputs[:filtered], targets[:filtered],
                    train.sample_rate_hz)
 
     def share(self, regime: int) -> float:
@@ -99,11 +101,14 @@ class Evidence:
 
     def bins_lost(self, params: OneTokenParams, bins: int) -> float:
         """Energy per window that the least-squares prediction of ``bins`` from decimated windows loses of them."""
-        with torch.random.fork_rng(devices=()):
-            decimate = decimating_filter(self.channels, params)
-        fit = fit_bins(decimate, self.inputs, self.targets, bins)
-        true = scipy.fft.dct(self.targets.astype(np.float64), norm="ortho", axis=-1)[..., :bins]
-        return float(np.square(fit.bins - true).sum(axis=(1, 2)).mean())
+        key = params.decimation, params.filter_taps
+        if key not in self._lost:  # a bin's prediction does not depend on how many others there are
+            with torch.random.fork_rng(devices=()):
+                decimate = decimating_filter(self.channels, params)
+            fit = fit_bins(decimate, self.inputs, self.targets, self.bins)
+            true = scipy.fft.dct(self.targets.astype(np.float64), norm="ortho", axis=-1)[..., : self.bins]
+            self._lost[key] = np.square(fit.bins - true).sum(axis=1).mean(axis=0).cumsum()
+        return float(self._lost[key][bins - 1])
 
 
 def _regimes(means: Array, moving: Floats, regimes: int, bits: float) -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.evaluate import OTHERS
 from edgecodec.model.codec import load_model
 from edgecodec.packets.network import Arithmetic, ExportedCodec, load_codec
-from edgecodec.params import Params
+from edgecodec.params import Params, load_params
 from edgecodec.simulators.benchmark import Bench, FirmwareBenchmark
 from edgecodec.simulators.drawn_codecs import SHAPES, Shape, noise
 from edgecodec.simulators.estimate import CYCLE_TABLE, CycleTable, miss, prices_of
@@ -36,7 +36,7 @@ def benchmark_codecs(artifacts: Path) -> dict[str, FirmwareBenchmark]:
     Raises:
         EdgeCodecError: a result of the pipeline is absent, or a firmware does not fit, run, or equal the oracle.
     """
-    params = designed()
+    params = load_params()
     window = WindowSet.open(artifacts / "windows/validation").inputs(slice(0, 1))[0].T.copy()  # [samples, channels]
     codecs = _codecs(artifacts, params)
     with _bench(artifacts, params) as bench:
@@ -54,8 +54,8 @@ def count_estimates(artifacts: Path) -> CycleTable:
     Raises:
         EdgeCodecError: there is no GVSOC, or a firmware does not fit, run, or equal the oracle.
     """
-    params = designed()
-    priced = {name: Shape(name, 36, 800, chosen.sizes(params, name)) for name in chosen.SIZES}
+    params = load_params()
+    priced = {name: Shape(name, 36, 800, chosen.sizes(designed(params), name)) for name in chosen.SIZES}
     gvsoc = GvsocSimulator.find(choose_toolchain(params.verify.compiler, "riscv32"), params.firmware.l1_stack_bytes)
     with _bench(artifacts, params) as bench:
         counted = {}
@@ -77,9 +77,10 @@ def _codecs(artifacts: Path, params: Params) -> dict[str, ExportedCodec]:
     codecs = {exported.codec: exported}
     for name in (name for name in BASELINES if name not in codecs):
         trained = artifacts / OTHERS[name]
-        shape = Shape(name, exported.channels, exported.samples, chosen.sizes(params, name))
-        codecs[name] = (export_codec(load_model(trained), exported.arithmetic) if trained.is_dir()
-                        else shape.draw(params.seed, getattr(params.train, name), exported.arithmetic))
+        codecs[name] = (
+            export_codec(load_model(trained), exported.arithmetic) if trained.is_dir() else
+            Shape(name, exported.channels, exported.samples, chosen.sizes(designed(params), name)).draw(
+                params.seed, getattr(params.train, name), exported.arithmetic))
     return codecs
 
 
