@@ -14,10 +14,11 @@ from edgecodec import chosen
 from edgecodec.artifacts import ARTIFACTS, CHECKPOINTS, METRICS, MODEL, TRAIN_WINDOWS, VALIDATION_WINDOWS
 from edgecodec.data.selection import leave_out
 from edgecodec.data.windows import WindowSet
+from edgecodec.designed import designed
 from edgecodec.evaluation.rate_distortion import CODEC, budgets_around, compare, comparison_json
 from edgecodec.evaluation.rivals.lineup import fit_rivals_to
 from edgecodec.model.codec import load_model, save_model
-from edgecodec.params import Params, load_params
+from edgecodec.params import Params
 from edgecodec.storage import replacing_directory, write_json
 from edgecodec.training.loop import Trainer
 
@@ -25,7 +26,7 @@ TRAINED = ARTIFACTS / "left_out"  # a folder per entry of leave_out
 
 
 def main() -> None:
-    params = load_params()
+    params = designed()
     with replacing_directory(TRAINED) as folder:
         splits = {name: without(words, params, folder / name) for name, words in params.leave_out.items()}
     write_json(METRICS / "generalization.json", {"profile": params.train.profile, "splits": splits})

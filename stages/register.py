@@ -10,14 +10,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from edgecodec.params import load_params
+from edgecodec.designed import designed
 from edgecodec.registry.gates import gates_table, reasons
 from edgecodec.registry.register import register
 
 
 def main() -> None:
     console = Console(soft_wrap=True)
-    registration = register(load_params(), Path())
+    registration = register(designed(), Path())
     console.print(gates_table(registration.verdicts))
     for reason in reasons(registration.verdicts):
         console.print(f"failed: {reason}")

@@ -7,10 +7,10 @@ import numpy as np
 from edgecodec import chosen
 from edgecodec.artifacts import ARTIFACTS, CHECKPOINTS, METRICS, MODEL, TRAIN_WINDOWS, VALIDATION_WINDOWS
 from edgecodec.data.windows import WindowSet
+from edgecodec.designed import designed
 from edgecodec.evaluation.rate_distortion import CODEC, Curve, RatePoint, compare
 from edgecodec.metrics import Measure, Metric
 from edgecodec.model.codec import Codec, load_model, save_model
-from edgecodec.params import load_params
 from edgecodec.storage import replacing_directory, rounded, write_json
 from edgecodec.training.loop import Trainer
 
@@ -18,7 +18,7 @@ REPEATED = ARTIFACTS / "repeat"  # a folder per seed
 
 
 def main() -> None:
-    params = load_params()
+    params = designed()
     train, validation = WindowSet.open(TRAIN_WINDOWS), WindowSet.open(VALIDATION_WINDOWS)
     measure = chosen.measure(params)
     measured = {params.seed: errors_of(load_model(MODEL), validation, measure)}

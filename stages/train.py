@@ -9,8 +9,8 @@ from contextlib import nullcontext
 
 from edgecodec.artifacts import CHECKPOINTS, METRICS, MODEL, TRAIN_WINDOWS, VALIDATION_WINDOWS
 from edgecodec.data.windows import WindowSet
+from edgecodec.designed import designed
 from edgecodec.model.codec import save_model
-from edgecodec.params import load_params
 from edgecodec.storage import replacing_directory, write_json
 from edgecodec.training.curves import live_curves
 from edgecodec.training.loop import Trainer
@@ -18,7 +18,7 @@ from edgecodec.training.processes import joined_processes
 
 
 def main() -> None:
-    params = load_params()
+    params = designed()
     train, validation = WindowSet.open(TRAIN_WINDOWS), WindowSet.open(VALIDATION_WINDOWS)
     with (joined_processes() as processes,
           live_curves() if processes.is_first else nullcontext(lambda step, metrics: None) as report):

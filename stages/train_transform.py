@@ -5,8 +5,8 @@ from edgecodec.same_bits import run_program  # first: before numpy and torch
 from pathlib import Path
 
 from edgecodec.data.windows import WindowSet
+from edgecodec.designed import designed
 from edgecodec.model.codec import save_model
-from edgecodec.params import load_params
 from edgecodec.storage import replacing_directory
 from edgecodec.training.loop import Trainer
 
@@ -16,7 +16,7 @@ CHECKPOINTS = Path(".cache/training")
 
 
 def main() -> None:
-    params = load_params().model_copy(update={"codec": "transform"})
+    params = designed().model_copy(update={"codec": "transform"})
     train, validation = WindowSet.open(WINDOWS / "train"), WindowSet.open(WINDOWS / "validation")
     trained = Trainer(params, train, validation, CHECKPOINTS).run()
     with replacing_directory(MODEL) as folder:

@@ -100,6 +100,10 @@ def transform(content: dict[str, Any], **sizes: object) -> None:
     (lambda content: transform(content, modes=37), "transform.modes 37 is more than the 36 channels in window.preset"),
     (lambda content: transform(content, codeword_samples=600),
      "transform.codeword_samples 600 is more than a latent has: 88 codecs.transform.time_bins of 6 modes and a mean"),
+    (lambda content: content["design"].update(highest_bits=80), "highest_bits 80 is 10 less than design.lowest_bits"),
+    (lambda content: content["design"].update(lowest_bits=10), "36 times design.lowest_bits 10, .* raise .* to 22.5"),
+    (lambda content: content["design"].update(largest_milliseconds=20.0),
+     "design.largest_milliseconds 20 is more than gates.largest_latency_milliseconds 10 lets pass"),
     (lambda content: content["firmware"].update(l1_stack_bytes=131072), "leaves nothing of firmware.l1_bytes 131072"),
 ])
 def test_two_settings_that_contradict_each_other_are_named_before_the_first_stage(

@@ -8,6 +8,7 @@ VALIDATION = ARTIFACTS / "validation"
 EXCLUDED = VALIDATION / "excluded.json"  # recordings that the validation leaves out
 WINDOWS = ARTIFACTS / "windows"
 TRAIN_WINDOWS, VALIDATION_WINDOWS = WINDOWS / "train", WINDOWS / "validation"
+DESIGN = ARTIFACTS / "design"
 MODEL = ARTIFACTS / "model"
 CALIBRATION = ARTIFACTS / "calibration"
 FLOAT16 = ARTIFACTS / "float16"

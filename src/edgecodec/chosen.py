@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from edgecodec.errors import EdgeCodecError
 from edgecodec.metrics import ERROR_METRICS, Measure
-from edgecodec.params import CodecParams, Params, TrainParams
+from edgecodec.params import CodecParams, EdgeParams, PaperParams, Params, TrainParams, TransformParams
 
 SHORTENED = ("warmup_steps", "joint_steps", "decoder_steps", "codebook_windows")  # by profile quick
+SIZES: Mapping[str, type[CodecParams]] = {"edge": EdgeParams, "paper": PaperParams, "transform": TransformParams}
 
 
-def sizes(params: Params) -> CodecParams:
-    """Of the chosen codec."""
-    return getattr(params.codecs, params.codec)  # type: ignore[no-any-return]
+def sizes(params: Params, codec: str | None = None) -> CodecParams:
+    """Of the chosen codec, or of ``codec``.
+
+    Raises:
+        EdgeCodecError: one is left open; :func:`edgecodec.designed.designed` closes them.
+    """
+    codec = codec or params.codec
+    pins = {} if codec not in SIZES else getattr(params.codecs, codec).model_dump()
+    left = [name for name, value in {**pins, **pins.get("coded", {})}.items() if value in ("auto", None)]
+    if left or not pins:
+        raise EdgeCodecError(f"params.yaml: {f'codecs.{codec}.{left[0]}' if left else 'codec'} is auto, and nothing "
+                             "has chosen it; run the stage design")
+    return SIZES[codec].model_validate(pins)
 
 
 def measure(params: Params) -> Measure:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from edgecodec import aerosense
 
 if TYPE_CHECKING:
-    from edgecodec.params import EdgeParams, OneTokenParams, Params
+    from edgecodec.params import EdgeParams, OneTokenParams, OneTokenPins, Params, TransformParams
 
 LEAST_REACH = 0.5  # of the low-passed band, that the kept cosine bins must reach; the rest of it would be error
 SHORTEST_FILTERED = 16  # samples that the low-pass can run over both ways
 PAPER_STRIDES = 8  # samples per sample of the latent of codec paper
+AUTO = "auto"
+RATES_MAX = 16
 
 
 @dataclass(frozen=True)
@@ -31,14 +33,19 @@ class _Source:
 
 
 def contradictions(params: Params) -> Iterator[str]:
-    """What contradicts what in ``params``, the most basic first."""
-    if params.codec not in OF_KIND:
+    """What contradicts what in ``params``, the most basic first.
+
+    Sizes that are left open contradict nothing: the stage design asks again once it has closed them.
+    """
+    if params.codec not in (*OF_KIND, AUTO):
         yield f"codec {params.codec} is none of {', '.join(OF_KIND)}"
         return
     source = _source(params)
     yield from _of_error(params, source)
     yield from _of_windows(params, source)
-    yield from OF_KIND[params.codec](params, source)
+    if params.codec != AUTO:
+        yield from OF_KIND[params.codec](params, source)
+    yield from _of_budget(params)
     if params.firmware.l1_stack_bytes >= params.firmware.l1_bytes:
         yield (f"firmware.l1_stack_bytes {params.firmware.l1_stack_bytes} leaves nothing of firmware.l1_bytes "
                f"{params.firmware.l1_bytes}")
@@ -70,7 +77,7 @@ def _told(tolerance: float | tuple[float, ...]) -> str:
 
 def _of_windows(params: Params, source: _Source) -> Iterator[str]:
     window = params.window
-    if window.lowpass_hz >= source.sample_rate_hz / 2:
+    if window.lowpass_hz is not None and window.lowpass_hz >= source.sample_rate_hz / 2:
         yield (f"window.lowpass_hz {window.lowpass_hz:g} must be less than half of {source.rate_setting} "
                f"{source.sample_rate_hz:g}")
     if window.samples < SHORTEST_FILTERED:
@@ -86,14 +93,24 @@ def _of_paper(params: Params, source: _Source) -> Iterator[str]:
         yield f"codec paper needs window.samples to be a multiple of {PAPER_STRIDES}, not {params.window.samples}"
 
 
+def is_open(pins: OneTokenPins) -> bool:
+    """Whether any size is left to the stage design."""
+    return None in (*vars(pins).values(), *vars(pins.coded).values())
+
+
 def _of_edge(params: Params, source: _Source) -> Iterator[str]:
-    yield from _of_layers(params.codecs.edge, params.window.samples, source)
-    kept = max((end for _, end, _ in params.codecs.edge.bands), default=1)
+    if is_open(params.codecs.edge):
+        return
+    sizes = cast("EdgeParams", params.codecs.edge)  # the same fields, and all of them numbers
+    yield from _of_layers(sizes, params.window.samples, source)
+    kept = max((end for _, end, _ in sizes.bands), default=1)
     yield from _of_band(params, source, kept, "codecs.edge.time_bins and bands keep")
 
 
 def _of_transform(params: Params, source: _Source) -> Iterator[str]:
-    sizes = params.codecs.transform
+    if is_open(params.codecs.transform):
+        return
+    sizes = cast("TransformParams", params.codecs.transform)
     yield from _of_decimation("codecs.transform", sizes, sizes.time_bins, params.window.samples)
     if sizes.modes > source.channels:
         yield (f"codecs.transform.modes {sizes.modes} is more than the {source.channels} channels in "
@@ -156,8 +173,24 @@ def _of_layers(sizes: EdgeParams, samples: int, source: _Source) -> Iterator[str
 def _of_band(params: Params, source: _Source, kept: int, keeping: str) -> Iterator[str]:
     """A window is scored below the low-pass; bins that end far below it leave the rest out, at every rate."""
     window = params.window
+    if window.lowpass_hz is None:
+        return
     bin_hz = source.sample_rate_hz / (2 * window.samples)
     if kept * bin_hz < LEAST_REACH * window.lowpass_hz:
         yield (f"{keeping} {kept} bins, which end at {kept * bin_hz:.2g} Hz with "
                f"window.samples {window.samples}, far below window.lowpass_hz {window.lowpass_hz:g}; keep about "
                f"{round(window.lowpass_hz / bin_hz)} bins, or lower window.samples or window.lowpass_hz")
+
+
+def _of_budget(params: Params) -> Iterator[str]:
+    """Rates are equally far apart, so the highest has a multiple of the bits of the lowest."""
+    lowest, highest = params.design.lowest_bits, params.design.highest_bits
+    rates = round(highest / lowest)
+    if highest < lowest:
+        yield f"design.highest_bits {highest:g} is {lowest - highest:g} less than design.lowest_bits {lowest:g}"
+    elif rates > RATES_MAX:
+        yield (f"design.highest_bits {highest:g} is {rates} times design.lowest_bits {lowest:g}, and there are at most "
+               f"{RATES_MAX} rates; raise design.lowest_bits to {highest / RATES_MAX:g}")
+    if params.design.largest_milliseconds > params.gates.largest_latency_milliseconds:
+        yield (f"design.largest_milliseconds {params.design.largest_milliseconds:g} is more than "
+               f"gates.largest_latency_milliseconds {params.gates.largest_latency_milliseconds:g} lets pass; lower it")

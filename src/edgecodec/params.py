@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.metrics import MetricName
@@ -19,6 +19,16 @@ from edgecodec.metrics import MetricName
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+EvenCount = Annotated[int, Field(ge=2, multiple_of=2)]
+Codewords = Annotated[int, Field(ge=2, le=65536)]
+CodedCodewords = Annotated[int, Field(ge=2, le=4096)]
+Rates = Annotated[int, Field(ge=1, le=16)]
+Band = tuple[int, int, int]  # first cosine bin, end bin, spatial modes kept
+Value = TypeVar("Value")
+# What params.yaml may leave open: ``auto``, here None. The stage design closes it (:mod:`edgecodec.designed`).
+Open = Annotated[Value | None, BeforeValidator(lambda value: None if value == "auto" else value),
+                 PlainSerializer(lambda value: "auto" if value is None else value)]
 RivalName = Literal["means", "klt_dct", "klt_dct_plain", "joint_rvq", "sz3_abs", "sz3_rel", "sz3_abs_rel", "zfp"]
 CompilerName = Literal["zig", "clang-19", "gcc"]
 
@@ -87,7 +97,7 @@ class WindowParams(Section):
     samples: Count
     skip_first_rows: Annotated[int, Field(ge=0)]
     skip_last_rows: Annotated[int, Field(ge=0)]
-    lowpass_hz: Positive
+    lowpass_hz: Open[Positive]  # auto: where the recordings' spectra fall into their noise
     train_stride: Count
     validation_stride: Count
 
@@ -99,46 +109,90 @@ class ErrorParams(Section):
     tolerance: Positive | tuple[Positive, ...]  # of metric absolute: of all channels, or of each
 
 
-class CodedParams(Section):
+class CodedPins(Section):
     """Codebooks for packets of variable length, whose indices are entropy coded."""
 
-    codewords: Annotated[int, Field(ge=2, le=4096)]
-    codeword_samples: Annotated[int, Field(ge=2, multiple_of=2)]
-    stages_of_rate: tuple[Count, ...]  # rising; one per rate
+    codewords: Open[CodedCodewords]
+    codeword_samples: Open[EvenCount]
+    stages_of_rate: Open[tuple[Count, ...]]  # rising; one per rate
+
+
+class CodedParams(CodedPins):
+    """The same, nothing of it open."""
+
+    codewords: CodedCodewords
+    codeword_samples: EvenCount
+    stages_of_rate: tuple[Count, ...]
 
 
 class CodecParams(Section):
     """What every kind of codec has."""
 
-    codewords: Annotated[int, Field(ge=2, le=65536)]
-    rates: Annotated[int, Field(ge=1, le=16)]
+    codewords: Codewords
+    rates: Rates
 
 
-class OneTokenParams(CodecParams):
+class OneTokenPins(Section):
     """A codec that decimates and transforms, and whose many small stages quantize the window as one vector."""
 
-    stages_per_rate: Count
-    codeword_samples: Annotated[int, Field(ge=2, multiple_of=2)]  # coefficients that one stage quantizes
-    decimation: Count
-    filter_taps: Count
-    coded: CodedParams
+    codewords: Open[Codewords]
+    rates: Open[Rates]
+    stages_per_rate: Open[Count]
+    codeword_samples: Open[EvenCount]  # coefficients that one stage quantizes
+    decimation: Open[Count]
+    filter_taps: Open[Count]
+    time_bins: Open[Count]  # cosine bins that are kept
+    coded: CodedPins
 
     @model_validator(mode="after")
-    def _coded_packets_have_the_same_rates(self) -> OneTokenParams:
+    def _coded_packets_have_the_same_rates(self) -> OneTokenPins:
         stages = self.coded.stages_of_rate
+        if stages is None or self.rates is None:
+            return self
         if len(stages) != self.rates or any(more <= fewer for fewer, more in pairwise(stages)):
             raise ValueError(f"coded.stages_of_rate must be {self.rates} rising numbers, one per rate")
         return self
 
 
-class EdgeParams(OneTokenParams):
+class EdgePins(OneTokenPins):
     """Our codec: bands with few modes each, a rotation, codebooks for every regime."""
 
-    regimes: Count  # kinds of windows with codebooks of their own; divides codewords
-    time_bins: Count  # cosine bins that are kept
-    bands: tuple[tuple[int, int, int], ...]  # (first bin, end bin, spatial modes kept)
-    coefficients: Count  # dynamic coefficients that reach the quantizer
-    refiner_channels: Annotated[int, Field(ge=0)]  # hidden channels of the decoder's network; 0 leaves it out
+    regimes: Open[Count]  # kinds of windows with codebooks of their own; divides codewords
+    bands: Open[tuple[Band, ...]]
+    coefficients: Open[Count]  # dynamic coefficients that reach the quantizer
+    refiner_channels: Open[Natural]  # hidden channels of the decoder's network; 0 leaves it out
+
+
+class TransformPins(OneTokenPins):
+    """The classical codec: a Karhunen-Loeve transform across channels, a cosine transform in time."""
+
+    modes: Open[Count]  # spatial modes that are kept of what moves
+    time_bins: Open[EvenCount]  # cosine bins that are kept, beside the mean
+
+
+class OneTokenParams(OneTokenPins, CodecParams):
+    """Sizes of such a codec, none of them open."""
+
+    codewords: Codewords
+    rates: Rates
+    stages_per_rate: Count
+    codeword_samples: EvenCount
+    decimation: Count
+    filter_taps: Count
+    time_bins: Count
+    coded: CodedParams
+
+
+class EdgeParams(OneTokenParams, EdgePins):
+    regimes: Count
+    bands: tuple[Band, ...]
+    coefficients: Count
+    refiner_channels: Natural
+
+
+class TransformParams(OneTokenParams, TransformPins):
+    modes: Count
+    time_bins: EvenCount
 
 
 class PaperParams(CodecParams):
@@ -147,17 +201,21 @@ class PaperParams(CodecParams):
     latent_channels: Count
 
 
-class TransformParams(OneTokenParams):
-    """The classical codec: a Karhunen-Loeve transform across channels, a cosine transform in time."""
-
-    modes: Count  # spatial modes that are kept of what moves
-    time_bins: Annotated[int, Field(ge=2, multiple_of=2)]  # cosine bins that are kept, beside the mean
-
-
 class CodecsParams(Section):
-    edge: EdgeParams
+    edge: EdgePins
     paper: PaperParams
-    transform: TransformParams
+    transform: TransformPins
+
+
+class DesignParams(Section):
+    """What the stage design closes open sizes by, beside the limits of ``gates`` and ``firmware``."""
+
+    lowest_bits: Positive  # of the lowest rate
+    highest_bits: Positive  # of the highest one
+    bits_per: Literal["window", "second"]
+    largest_milliseconds: Positive  # from a window to its packet at the highest rate, on the target
+    tolerance: Fraction  # growth of the estimated error that fewer multiplications are worth
+    windows: Count  # training windows that estimates are made from
 
 
 class LossParams(Section):
@@ -284,12 +342,13 @@ class RegistryParams(Section):
 
 
 class Params(Section):
-    seed: Annotated[int, Field(ge=0)]
-    codec: str  # one of the sections of codecs
+    seed: Natural
+    codec: str  # one of the sections of codecs, or auto
     data: DataParams
     validate_: Annotated[ValidateParams, Field(alias="validate")]
     window: WindowParams
     error: ErrorParams
+    design: DesignParams
     codecs: CodecsParams
     train: TrainSection
     analyze: AnalyzeParams

@@ -113,7 +113,7 @@ def test_what_does_not_fit_is_named_with_the_bytes_over() -> None:
         plan_memory(papers_codec(), 100_000)
     assert str(refused.value) == (
         "codec paper: b (57600 bytes, in use at first) ends 15264 bytes over the 100000 bytes of L1; "
-        "raise firmware.l1_bytes or make the network narrower")
+        "raise firmware.l1_bytes, or take a shorter window.samples, or fewer channels (now 36)")
 
 
 def test_l1_of_exactly_the_arena_is_enough() -> None:

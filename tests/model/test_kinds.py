@@ -4,6 +4,7 @@ import ast
 from importlib import import_module
 from pathlib import Path
 
+from edgecodec.chosen import SIZES
 from edgecodec.contradictions import OF_KIND
 from edgecodec.deploy.export import LAYERS
 from edgecodec.model.kinds import KINDS
@@ -16,7 +17,8 @@ CLASSES = {f"{name.title()}{part}" for name in KINDS for part in ("Encoder", "De
 def test_every_table_has_every_kind() -> None:
     assert list(KINDS) == list(CodecsParams.model_fields) == list(LAYERS) == list(OF_KIND)
     assert set(KINDS) <= set(TrainSection.model_fields)
-    assert [kind.sizes for kind in KINDS.values()] == [field.annotation for field in CodecsParams.model_fields.values()]
+    assert [kind.sizes for kind in KINDS.values()] == list(SIZES.values())
+    assert all(issubclass(kind.sizes, CodecsParams.model_fields[name].annotation) for name, kind in KINDS.items())
     assert [import_module(f"edgecodec.model.{name}").KIND for name in KINDS] == list(KINDS.values())
 
 

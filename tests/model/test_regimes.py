@@ -113,8 +113,15 @@ def test_codewords_must_be_shared_out_evenly() -> None:
 
 
 def test_a_regime_with_too_few_windows_is_refused() -> None:
-    with pytest.raises(EdgeCodecError, match="windows for 32 codewords; take fewer regimes"):
+    with pytest.raises(EdgeCodecError, match="of 50 training windows, too few for 32 codewords; take fewer"):
         RegimeQuantizer(regimes=2, **SIZES).initialize(two_kinds(0, 50)[0], per_step=64)
+
+
+def test_windows_far_from_all_others_are_a_fault_of_the_data() -> None:
+    latent = two_kinds(0, 400)[0]
+    latent[:20] *= 1000
+    with pytest.raises(EdgeCodecError, match=r"artifacts/windows/train: \d+ of 400 .* outlying values in"):
+        RegimeQuantizer(regimes=2, **SIZES).initialize(latent, per_step=64)
 
 
 @pytest.mark.parametrize("bits", [1.0, 10.0, 60.0])

@@ -12,11 +12,11 @@ from edgecodec.commands.options import ARTIFACTS, Artifacts
 def check_gates() -> None:
     """Judge the present results by the gates of params.yaml; exit with 1 and the reasons if one fails."""
     from edgecodec.console import standard_output
-    from edgecodec.params import load_params
+    from edgecodec.designed import designed
     from edgecodec.registry.gates import gates_table, reasons
     from edgecodec.registry.register import judge_present
 
-    verdicts = judge_present(load_params(), Path())
+    verdicts = judge_present(designed(), Path())
     console = standard_output()
     console.print(gates_table(verdicts))
     failures = reasons(verdicts)
@@ -30,6 +30,6 @@ def info(artifacts: Artifacts = ARTIFACTS) -> None:
     """Show the present codec: its hash, rates, memory and cycles; and what is installed here."""
     from edgecodec.commands.description import describe
     from edgecodec.console import standard_output
-    from edgecodec.params import load_params
+    from edgecodec.designed import designed
 
-    standard_output().print(*describe(artifacts, load_params()), sep="\n")
+    standard_output().print(*describe(artifacts, designed()), sep="\n")

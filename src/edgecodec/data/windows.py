@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict
 from scipy import signal
 
 from edgecodec.data.recordings import Recording, RecordingList, read_samples
+from edgecodec.data.spectrum import lowpass_of
 from edgecodec.errors import EdgeCodecError, naming
 from edgecodec.params import WindowParams
 from edgecodec.progress import progress
@@ -199,11 +200,20 @@ def write_windows(
              if recording.kind in ("wind", "signal") and recording.name not in excluded]
     with replacing_directory(folder) as temporary:
         with ExitStack() as files:
-            writers = {split: _SetWriter(temporary / split, listed, params, split, files) for split in SPLITS}
             calibration = Calibration(raw, listed, excluded, params)
-            for recording in progress(sound, "Cutting windows"):
+
+            def parts(recording: Recording) -> Iterator[tuple[Split, NDArray[np.float64]]]:
                 values = calibration.apply(recording, read_samples(raw / recording.path, listed.channels).values)
-                for split, part in _parts(recording, values, listed):
+                return _parts(recording, values, listed)
+
+            # Not left to the stage design: targets are cut with it, and design reads targets.
+            lowpass_hz = params.lowpass_hz or lowpass_of(
+                (part for recording in progress(sound, "Looking at spectra") for split, part in parts(recording)
+                 if split == "train"), listed.sample_rate_hz, params.samples)
+            writers = {split: _SetWriter(temporary / split, listed, params, lowpass_hz, split, files)
+                       for split in SPLITS}
+            for recording in progress(sound, "Cutting windows"):
+                for split, part in parts(recording):
                     writers[split].append(recording, part)
         return {split: writer.finish() for split, writer in writers.items()}
 
@@ -259,8 +269,8 @@ class Calibration:
 class _SetWriter:
     """Appends recordings to the files of one split."""
 
-    def __init__(self, folder: Path, listed: RecordingList, params: WindowParams, split: Split,
-                 files: ExitStack) -> None:
+    def __init__(self, folder: Path, listed: RecordingList, params: WindowParams, lowpass_hz: float,
+                 split: Split, files: ExitStack) -> None:
         folder.mkdir()
         self._inputs, self._targets = (files.enter_context((folder / name).open("wb"))
                                        for name in ("inputs.f32", "targets.f32"))
@@ -268,7 +278,7 @@ class _SetWriter:
         self._split = split
         self._description = Description(
             channels=listed.preset(params.preset), sample_rate_hz=listed.sample_rate_hz, samples=params.samples,
-            lowpass_hz=params.lowpass_hz, segments=(),
+            lowpass_hz=lowpass_hz, segments=(),
         )
         self._needs = ("it takes two sound repeats of a condition" if listed.presets else
                        "every one that was meant for it was left out: mend one, or give more")

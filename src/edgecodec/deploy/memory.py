@@ -36,6 +36,31 @@ BLOB_HEADER_BYTES = 44  # ec_blob
 SCREENED_BYTES = 16  # ec_screened
 # What is fetched comes in blocks of at most so many bytes: of these, the most that fit.
 FETCH_BYTES = (32768, 16384, 8192, 4096, 2048, 1024)
+# What makes blocks smaller whose names begin so, by the kind of codec; all others belong to the quantizer.
+NARROWING: Mapping[str, Mapping[str, str]] = {
+    "edge": {
+        "by_channel": "a larger {section}.decimation",
+        "by_bin": "fewer {section}.time_bins",
+        "bins": "fewer {section}.time_bins",
+        "monitor": "fewer {section}.time_bins",
+        "time_transform": "fewer {section}.time_bins",
+        "modes": "fewer modes in {section}.bands",
+        "rotation": "fewer {section}.coefficients",
+        "latent": "fewer {section}.coefficients",
+        "regimes": "fewer {section}.regimes or {section}.coefficients",
+        "decimate": "fewer {section}.filter_taps",
+    },
+    "paper": {"": "a shorter window.samples"},
+    "transform": {
+        "by_channel": "a larger {section}.decimation",
+        "by_time": "a larger {section}.decimation",
+        "by_mode": "fewer {section}.modes",
+        "modes": "fewer {section}.modes",
+        "latent": "fewer {section}.modes or {section}.time_bins",
+        "time_transform": "fewer {section}.time_bins",
+        "decimate": "fewer {section}.filter_taps",
+    },
+}
 CLUSTER_CORES = 8  # where it can be, a block has a multiple of so many items: no core is idle
 
 
@@ -121,7 +146,7 @@ def plan_memory(codec: ExportedCodec, l1_bytes: int) -> MemoryPlan:
         if over > 0:
             raise EdgeCodecError(f"codec {codec.codec}: {block.name} ({block.bytes} bytes, in use at "
                                  f"{plan.steps[block.first_step]}) ends {over} bytes over the {l1_bytes} bytes of L1; "
-                                 "raise firmware.l1_bytes or make the network narrower")
+                                 f"raise firmware.l1_bytes, or take {narrowing(codec, block.name)}")
     for step in limits:
         for fetch_bytes in FETCH_BYTES:
             larger = _plan(codec, {**limits, step: fetch_bytes})
@@ -129,6 +154,14 @@ def plan_memory(codec: ExportedCodec, l1_bytes: int) -> MemoryPlan:
                 plan, limits = larger, {**limits, step: fetch_bytes}
                 break
     return plan
+
+
+def narrowing(codec: ExportedCodec, block: str) -> str:
+    """Which settings make a block of the arena smaller."""
+    advice = next((advice for prefix, advice in NARROWING.get(codec.codec, {}).items() if block.startswith(prefix)),
+                  "fewer {section}.codewords")
+    section = f"codecs.{codec.codec}"
+    return f"{advice.format(section=section)}, or fewer channels (now {codec.channels})"
 
 
 def _steps(codec: ExportedCodec) -> tuple[str, ...]:

@@ -42,8 +42,9 @@ def fit_bins(decimate: nn.Conv1d, inputs: Floats, targets: Floats, count: int) -
         inputs: normalised windows [n, channels, samples], unfiltered.
         targets: the same windows, low-passed.
     """
-    lowpass = scipy.signal.firwin(decimate.kernel_size[0], 1 / decimate.stride[0],
-                                  window=("kaiser", 5.0))  # cuts at the new Nyquist rate
+    taps, stride = decimate.kernel_size[0], decimate.stride[0]
+    lowpass = (scipy.signal.firwin(taps, 1 / stride, window=("kaiser", 5.0)) if stride > 1  # cuts at the new Nyquist
+               else scipy.signal.unit_impulse(taps, "mid"))  # nothing is decimated
     decimate.weight.data.copy_(torch.from_numpy(np.broadcast_to(lowpass, decimate.weight.shape).copy()).float())
     with torch.no_grad():
         decimated = decimate(torch.from_numpy(inputs)).double().numpy()  # [n, channels, decimated samples]

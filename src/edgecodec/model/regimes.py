@@ -16,6 +16,7 @@ from typing import Protocol, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from vector_quantize_pytorch import VectorQuantize
 
@@ -25,6 +26,7 @@ from edgecodec.model.quantizer import Quantized, ResidualQuantizer
 from edgecodec.packets.indices import Indices
 from edgecodec.packets.payloads import FixedLengthPayloads, Payloads
 
+OUTLYING = 10  # times the usual distance from the middle: windows so far off are faults of recordings
 MIXTURE_LATENTS = 16000  # that the mixture is fitted to
 
 
@@ -36,6 +38,24 @@ class Codebooks(Protocol):
 
     def decode(self, words: Tensor) -> Tensor:
         """The latents of ``words`` [n, stages sent, tokens]."""
+
+
+def _too_few(latents: NDArray[np.float64], mine: NDArray[np.bool_], codewords: int, regimes: int) -> str:
+    """What to say of a regime with fewer latents than codewords: whether it is the data or a setting.
+
+    Args:
+        latents: [n, dimension] of all training windows that codebooks are made from.
+        mine: [n] those of the regime.
+    """
+    size = np.linalg.norm(latents - np.median(latents, axis=0), axis=1)
+    usual = float(np.median(size))
+    count = f"{int(mine.sum())} of {len(latents)} training windows"
+    if mine.any() and np.median(size[mine]) > OUTLYING * usual:
+        return (f"artifacts/windows/train: {count} are {float(np.median(size[mine])) / usual:.0f} times as large as "
+                "most and would be a regime of their own: outlying values in the recordings; see "
+                "artifacts/validation/report.html, mend them or leave such recordings out")
+    return (f"params.yaml: codecs.edge.regimes: one of {regimes} regimes has {count}, too few for {codewords} "
+            "codewords; take fewer regimes or more train.edge.codebook_windows")
 
 
 class PacketQuantizer(nn.Module):
@@ -151,9 +171,7 @@ class RegimeQuantizer(PacketQuantizer):
         for number, quantizer in enumerate(self.quantizers):
             mine = latent[regime == number]
             if len(mine) < self.codewords:
-                raise EdgeCodecError(f"params.yaml: codecs.edge.regimes: regime {number} of {len(self.regimes)} has "
-                                     f"{len(mine)} windows for {self.codewords} codewords; take fewer regimes or more "
-                                     "train.edge.codebook_windows")
+                raise EdgeCodecError(_too_few(flat, regime.numpy() == number, self.codewords, len(self.regimes)))
             quantizer.initialize(self.into(number, mine), per_step * len(mine) / len(latent), watch)
 
     def forward(self, latent: Tensor, stages_sent: Tensor | None = None) -> Quantized:

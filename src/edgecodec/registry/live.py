@@ -10,8 +10,8 @@ import json
 import sys
 from pathlib import Path
 
+from edgecodec.designed import designed
 from edgecodec.errors import EdgeCodecError, exit_with_one_line
-from edgecodec.params import load_params
 from edgecodec.registry.store import open_store, reporting_failure
 from edgecodec.registry.tracking import run_of_state
 
@@ -19,7 +19,7 @@ from edgecodec.registry.tracking import run_of_state
 def main() -> None:
     try:
         with reporting_failure():
-            run = run_of_state(open_store(), load_params(), Path())
+            run = run_of_state(open_store(), designed(), Path())
             for line in sys.stdin:
                 run.log_curves([json.loads(line)])
     except EdgeCodecError as error:

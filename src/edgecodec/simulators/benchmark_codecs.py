@@ -10,9 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+from edgecodec import chosen
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.memory import CLUSTER_CORES, arena_bytes
+from edgecodec.designed import designed
 from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.evaluate import OTHERS
 from edgecodec.model.codec import load_model
@@ -62,7 +64,7 @@ def count_estimates(artifacts: Path) -> CycleTable:
         EdgeCodecError: there is no GVSOC, or a firmware does not fit, run, or equal the oracle.
     """
     params = load_params()
-    priced = {name: Shape(name, 36, 800, sizes) for name, sizes in params.codecs}
+    priced = {name: Shape(name, 36, 800, chosen.sizes(designed(params), name)) for name in chosen.SIZES}
     gvsoc = GvsocSimulator.find(choose_toolchain(params.verify.compiler, "riscv32"), params.firmware.l1_stack_bytes)
     with _bench(artifacts, params) as bench:
         counted = {}
@@ -84,9 +86,10 @@ def _codecs(artifacts: Path, params: Params) -> dict[str, ExportedCodec]:
     codecs = {exported.codec: exported}
     for name in (name for name in BASELINES if name not in codecs):
         trained = artifacts / OTHERS[name]
-        shape = Shape(name, exported.channels, exported.samples, getattr(params.codecs, name))
-        codecs[name] = (export_codec(load_model(trained), exported.arithmetic) if trained.is_dir()
-                        else shape.draw(params.seed, getattr(params.train, name), exported.arithmetic))
+        codecs[name] = (
+            export_codec(load_model(trained), exported.arithmetic) if trained.is_dir() else
+            Shape(name, exported.channels, exported.samples, chosen.sizes(designed(params), name)).draw(
+                params.seed, getattr(params.train, name), exported.arithmetic))
     return codecs
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import Codec
 from edgecodec.progress import progress
 
@@ -19,6 +20,9 @@ def fit_coded(codec: Codec, batches: Iterable[tuple[Tensor, Tensor]], worth: Ten
         batches: normalised windows and targets, [n, channels, samples] each.
         worth: [channels], how often a normalised error of one has what counts as one in the project's metric.
         power: of the error, in the metric.
+
+    Raises:
+        EdgeCodecError: a regime has fewer windows than coded codewords.
     """
     codec.eval()
     quantizer, coded = codec.quantizer, codec.coded
@@ -32,6 +36,11 @@ def fit_coded(codec: Codec, batches: Iterable[tuple[Tensor, Tensor]], worth: Ten
         errors.append((((rebuilt - targets).abs() * worth[:, None]) ** power).mean(dim=(1, 2)))
     latent, regime, error = torch.cat(latents), torch.cat(regimes), torch.cat(errors)
     of_regime = [regime == number for number in range(len(quantizer.quantizers))]
+    fewest = min(int(mine.sum()) for mine in of_regime)
+    if fewest < (words := coded.codewords.shape[2]):
+        raise EdgeCodecError(f"params.yaml: codecs.{codec.name}: of {len(latent)} training windows one of "
+                             f"{len(of_regime)} regimes is left with {fewest}, too few for {words} coded.codewords; "
+                             f"take fewer regimes or more train.{codec.name}.codebook_windows")
     coded.fit(
         [quantizer.into(number, latent[mine])[:, 0] for number, mine in enumerate(of_regime)],
         [float(error[mine].mean() / error.mean()) for mine in of_regime],

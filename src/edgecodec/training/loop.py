@@ -24,7 +24,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ from edgecodec import chosen
 from edgecodec.data.offsets import ProfileExchange
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
-from edgecodec.metrics import ERROR_METRICS, RELATIVE, errors
+from edgecodec.metrics import RELATIVE, errors
 from edgecodec.model.codec import BATCH, Codec, codec_from_params
 from edgecodec.model.kind import Floats, WindowFormat
 from edgecodec.model.kinds import KINDS
@@ -46,11 +46,11 @@ from edgecodec.storage import rounded
 from edgecodec.training.checkpoint import load_checkpoint, save_checkpoint
 from edgecodec.training.coded import fit_coded
 from edgecodec.training.losses import CodecLoss, LossParts, discriminator_loss
+from edgecodec.training.normalization import normalization
 from edgecodec.training.processes import Processes
 
 FIT_WINDOWS = 2000  # for normalisation and linear fit
 LATENT_BATCH = 500
-LARGEST_OFFSET = 16.0  # spreads of a signal that channels may lie apart: a float16 still has all its digits
 PROGRESS_WINDOWS = 96  # validation windows behind a point of the learning curve
 
 ALONE = Processes()
@@ -151,7 +151,7 @@ class Trainer:
         for phase in self.phases:
             if phase.name == "joint" and self.step == phase.start:
                 if self.processes.is_first:
-                    self._initialize_codebooks()
+                    self.initialize_codebooks()
                 self.processes.share(self.codec)
             for _ in self.processes.progress(range(self.step, phase.end), phase.name):
                 parts = self._take_step()
@@ -241,19 +241,11 @@ class Trainer:
         """Normalisation from the data, and weights from which training starts."""
         generator = np.random.default_rng([self.params.seed, 2**31])
         drawn = self.train.draw(generator, min(FIT_WINDOWS, 4 * len(self.train)))
-        self.unit = self._unit(drawn.targets)
-        noise = (drawn.inputs - drawn.targets).std(axis=(0, 2), dtype=np.float64)  # [channels]
-        constant = np.flatnonzero(~((self.unit > 0) & (noise > 0)))
-        if len(constant):
-            raise EdgeCodecError(f"artifacts/windows: channel {self.train.channel_names[constant[0]]} is constant in "
-                                 "the training windows; leave it out of the preset or of data.array.channels")
-        # Squared errors of such normalised channels add up to the error that is measured: where it averages squares
-        # itself as they are, else to first order about the noise floor, which the codec's own error comes near to.
-        weight = 1 / np.sqrt(self.unit * (noise if self.measure.metric.power == 1 else self.unit))
-        spread = self._spread(drawn.targets * weight[:, None])
+        found = normalization(drawn, self.train.channel_names, self.measure)
+        self.unit = found.unit
         if self.recipe.normalize:
-            self.codec.offset.copy_(torch.from_numpy(drawn.targets.mean(axis=(0, 2), dtype=np.float64)))
-            self.codec.scale.copy_(torch.from_numpy(weight / spread))
+            self.codec.offset.copy_(torch.from_numpy(found.offset))
+            self.codec.scale.copy_(torch.from_numpy(found.scale))
         if self.recipe.start == "random":
             return {}
 
@@ -266,28 +258,9 @@ class Trainer:
     def _worth(self) -> Tensor:
         return 1 / (self.codec.scale * torch.from_numpy(self.unit).float())
 
-    def _spread(self, weighted: NDArray[np.floating[Any]]) -> float:
-        """What weighted targets [n, channels, samples] are divided by, to be about 1 and safe in float16.
-
-        By the metric relative that is their spread about one mean for all: a zero that means something counts channels
-        that lie apart. Where that is an offset, and no signal, the signal would vanish beside it.
-        """
-        own = float(np.sqrt(weighted.var(axis=(0, 2), dtype=np.float64).mean()))  # about each channel's mean
-        if self.measure.metric != RELATIVE:
-            return own
-        return min(float(weighted.std(dtype=np.float64)), LARGEST_OFFSET * own)
-
-    def _unit(self, targets: NDArray[np.float32]) -> NDArray[np.float64]:
-        """What counts as one in each channel [channels]. A tolerance is taken for a share of the signal: it weighs
-        channels against each other, not the loss against its other parts."""
-        metric = self.measure.metric
-        unit = metric.unit_of_channels(targets, self.measure.tolerance)
-        if metric == ERROR_METRICS["absolute"]:
-            unit *= float(np.mean(targets.std(axis=(0, 2), dtype=np.float64) / unit))
-        return unit
-
     @torch.no_grad()
-    def _initialize_codebooks(self) -> None:
+    def initialize_codebooks(self) -> None:
+        """K-means, stage after stage, on latents of many windows."""
         self.codec.eval()
         latents = []
         for number in progress(range(math.ceil(self.schedule.codebook_windows / LATENT_BATCH)), "latents"):

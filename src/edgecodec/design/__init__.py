@@ -1,0 +1,1 @@
+"""The stage design: which sizes suit the training windows and the budget, by rate-distortion estimates."""

@@ -1,0 +1,73 @@
+"""The stage design in small: what is open is closed within the limits, and a limit that nothing keeps is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgecodec import chosen
+from edgecodec.data.windows import WindowSet
+from edgecodec.design.design import Design, closed_params, make_design
+from edgecodec.design.plots import draw_design
+from edgecodec.design.table import reasons_table
+from edgecodec.errors import EdgeCodecError
+from edgecodec.params import EdgeParams, Params
+
+OPEN = {"decimation": None, "filter_taps": None, "time_bins": None, "bands": None, "coefficients": None}
+
+
+def with_edge(params: Params, **sizes: object) -> Params:
+    edge = params.codecs.edge.model_copy(update=sizes)
+    return params.model_copy(update={"codecs": params.codecs.model_copy(update={"edge": edge})})
+
+
+@pytest.fixture(scope="module")
+def opened(small_params: Params) -> Params:
+    return with_edge(small_params, **OPEN)
+
+
+@pytest.fixture(scope="module")
+def design(opened: Params, train: WindowSet, repository: Path) -> Design:
+    return make_design(opened, train, repository / "artifacts")
+
+
+def test_what_is_open_is_closed_and_what_is_pinned_stays(design: Design, opened: Params) -> None:
+    found = chosen.sizes(closed_params(opened, design))
+    assert isinstance(found, EdgeParams)
+    assert (found.codewords, found.regimes, found.coded.stages_of_rate) == (64, 2, (3, 6, 9, 12))
+    assert found.bands[0][0] == 1
+    assert found.bands[-1][1] == found.time_bins <= 800 // found.decimation
+
+
+def test_it_fits_the_target(design: Design, opened: Params) -> None:
+    cost = design.kinds["edge"].cost
+    assert cost.fits
+    assert cost.milliseconds < opened.design.largest_milliseconds
+
+
+def test_errors_fall_from_rate_to_rate(design: Design) -> None:
+    errors = design.kinds["edge"].layout.errors
+    assert all(errors[1:] < errors[:-1])
+
+
+def test_every_size_has_a_reason(design: Design, tmp_path: Path) -> None:
+    table = reasons_table(design)
+    assert "codecs.edge.bands" in table
+    assert [reason.why for reason in design.reasons() if reason.pinned] == ["pinned"] * 5
+    draw_design(tmp_path / "design.svg", design)
+    assert (tmp_path / "design.svg").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(("section", "limit", "message"), [
+    ("design", {"largest_milliseconds": 0.01}, r"smallest layout takes about .* ms, .* more than design.largest_milli"),
+    ("gates", {"largest_l2_bytes": 1000}, r"takes \d+ bytes of L2, \d+ more than gates.largest_l2_bytes 1000"),
+    ("firmware", {"l1_bytes": 20000}, r"bytes over the .* bytes of L1; raise firmware.l1_bytes, or take "),
+])
+def test_a_limit_that_nothing_keeps_is_named_with_the_excess(
+    small_params: Params, train: WindowSet, repository: Path, section: str, limit: dict[str, object], message: str
+) -> None:
+    limited = getattr(small_params, section).model_copy(update=limit)
+    with pytest.raises(EdgeCodecError, match=message) as raised:
+        make_design(small_params.model_copy(update={section: limited}), train, repository / "artifacts")
+    assert len(str(raised.value).splitlines()) == 1
