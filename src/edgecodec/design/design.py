@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.contradictions import AUTO, is_open
 from edgecodec import chosen
+from edgecodec.contradictions import AUTO, is_open
 from edgecodec.data.windows import WindowSet
 from edgecodec.design import edge, transform, trial
 from edgecodec.design.estimate import Estimator
