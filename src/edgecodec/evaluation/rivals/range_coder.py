@@ -68,7 +68,7 @@ class RangeCoder:
         return reach
 
     @cached_property
-    def _place(self) -> Uniform:
+    def _place(self) -> Any:
         """Of an exception. constriction wants two at least."""
         return Uniform(max(2, self.entries))
 
