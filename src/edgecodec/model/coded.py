@@ -27,6 +27,7 @@ from edgecodec.packets.indices import Indices
 from edgecodec.packets.payloads import CodedPayloads
 
 ITERATIONS = 12  # of the generalized Lloyd algorithm
+LEAST_PRICE = -30  # its logarithm
 MARGIN = 1.4  # small codebooks are no ideal quantizer: late bits save this much less than the water level says
 UNSEEN = 0.3  # counts added to every codeword: what was never chosen must have a length, too
 
@@ -189,6 +190,8 @@ class CodedQuantizer(PacketQuantizer):
 def common_price(variances: list[Tensor], shares: Tensor, errors: list[float], bits: float) -> float:
     """The price of a bit, per unit of error, at which windows have ``bits`` on average.
 
+    A small latent may have no use for so many; then a bit costs next to nothing.
+
     Args:
         variances: of every regime's principal components.
         shares: of the windows in every regime.
@@ -200,4 +203,7 @@ def common_price(variances: list[Tensor], shares: Tensor, errors: list[float], b
         return sum(float(share * torch.log2((variance / level).clamp(min=1)).sum() / 2)
                    for variance, level, share in zip(variances, levels, shares, strict=True))
 
-    return math.exp(scipy.optimize.brentq(lambda logarithm: mean_bits(math.exp(logarithm)) - bits, -30, 30, xtol=1e-4))
+    if mean_bits(math.exp(LEAST_PRICE)) < bits:
+        return math.exp(LEAST_PRICE)
+    return math.exp(scipy.optimize.brentq(lambda logarithm: mean_bits(math.exp(logarithm)) - bits, LEAST_PRICE, 30,
+                                          xtol=1e-4))

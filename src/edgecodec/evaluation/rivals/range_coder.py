@@ -67,6 +67,11 @@ class RangeCoder:
         reach[self.coded] = self.reach
         return reach
 
+    @cached_property
+    def _place(self) -> Any:
+        """Of an exception. constriction wants two at least."""
+        return Uniform(max(2, self.entries))
+
     def exceptions(self, rows: Integers) -> Integers:
         """What ``rows`` [..., entries] have beyond their tables; 0 where nothing."""
         return rows - np.clip(rows, -self._row_reach, self._row_reach)
@@ -81,7 +86,7 @@ class RangeCoder:
         more = Bernoulli(self.exception_probability, perfect=False)
         for entry in np.flatnonzero(exceptions):
             encoder.encode(1, more)
-            encoder.encode(int(entry), Uniform(self.entries))
+            encoder.encode(int(entry), self._place)
             _encode_signed(encoder, int(exceptions[entry]))
         encoder.encode(0, more)
         return self._shortest(encoder.get_compressed(), row)
@@ -95,7 +100,7 @@ class RangeCoder:
             row[group.entries] = decoder.decode(TABLES, group.probabilities) - group.reach
         more = Bernoulli(self.exception_probability, perfect=False)
         while decoder.decode(more):
-            entry = decoder.decode(Uniform(self.entries))
+            entry = decoder.decode(self._place)
             row[entry] += _decode_signed(decoder)
         return row
 
@@ -122,7 +127,7 @@ class RangeCoder:
     def _decodes_to(self, data: bytes, row: Integers) -> bool:
         try:
             return bool(np.array_equal(self.decode(data), row))
-        except (AssertionError, OverflowError):  # no encoder writes this: says constriction, or an exception's size
+        except (AssertionError, IndexError, OverflowError):  # no encoder writes this: constriction, an entry, a size
             return False
 
 
