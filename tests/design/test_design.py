@@ -35,6 +35,7 @@ def design(opened: Params, train: WindowSet, repository: Path) -> Design:
     return make_design(opened, train, repository / "artifacts")
 
 
+@pytest.mark.slow
 def test_what_is_open_is_closed_and_what_is_pinned_stays(design: Design, opened: Params) -> None:
     found = chosen.sizes(closed_params(opened, design))
     assert isinstance(found, EdgeParams)
@@ -43,17 +44,20 @@ def test_what_is_open_is_closed_and_what_is_pinned_stays(design: Design, opened:
     assert found.bands[-1][1] == found.time_bins <= 800 // found.decimation
 
 
+@pytest.mark.slow
 def test_it_fits_the_target(design: Design, opened: Params) -> None:
     cost = design.kinds["edge"].cost
     assert cost.fits
     assert cost.milliseconds < opened.design.largest_milliseconds
 
 
+@pytest.mark.slow
 def test_errors_fall_from_rate_to_rate(design: Design) -> None:
     errors = design.kinds["edge"].layout.errors
     assert all(errors[1:] < errors[:-1])
 
 
+@pytest.mark.slow
 def test_every_size_has_a_reason(design: Design, tmp_path: Path) -> None:
     table = reasons_table(design)
     assert "codecs.edge.bands" in table
