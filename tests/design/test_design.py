@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgecodec import chosen
 from edgecodec.data.windows import WindowSet
-from edgecodec.design.design import Design, closed_params, make_design
+from edgecodec.design.design import Design, choose, closed_params, make_design
+from edgecodec.design.layouts import Layout
 from edgecodec.design.plots import draw_design
 from edgecodec.design.table import reasons_table
+from edgecodec.design.target import Target
 from edgecodec.errors import EdgeCodecError
 from edgecodec.params import EdgeParams, Params
 
-OPEN = {"decimation": None, "filter_taps": None, "time_bins": None, "bands": None, "coefficients": None}
+OPEN = {"decimation": None, "filter_taps": None, "time_bins": None, "coefficients": None}
 
 
 def with_edge(params: Params, **sizes: object) -> Params:
@@ -32,29 +35,33 @@ def design(opened: Params, train: WindowSet, repository: Path) -> Design:
     return make_design(opened, train, repository / "artifacts")
 
 
+@pytest.mark.slow
 def test_what_is_open_is_closed_and_what_is_pinned_stays(design: Design, opened: Params) -> None:
     found = chosen.sizes(closed_params(opened, design))
     assert isinstance(found, EdgeParams)
     assert (found.codewords, found.regimes, found.coded.stages_of_rate) == (64, 2, (3, 6, 9, 12))
-    assert found.bands[0][0] == 1
+    assert found.bands == opened.codecs.edge.bands
     assert found.bands[-1][1] == found.time_bins <= 800 // found.decimation
 
 
+@pytest.mark.slow
 def test_it_fits_the_target(design: Design, opened: Params) -> None:
     cost = design.kinds["edge"].cost
     assert cost.fits
     assert cost.milliseconds < opened.design.largest_milliseconds
 
 
+@pytest.mark.slow
 def test_errors_fall_from_rate_to_rate(design: Design) -> None:
     errors = design.kinds["edge"].layout.errors
     assert all(errors[1:] < errors[:-1])
 
 
+@pytest.mark.slow
 def test_every_size_has_a_reason(design: Design, tmp_path: Path) -> None:
     table = reasons_table(design)
     assert "codecs.edge.bands" in table
-    assert [reason.why for reason in design.reasons() if reason.pinned] == ["pinned"] * 5
+    assert [reason.why for reason in design.reasons() if reason.pinned] == ["pinned"] * 6
     draw_design(tmp_path / "design.svg", design)
     assert (tmp_path / "design.svg").stat().st_size > 10_000
 
@@ -65,9 +72,22 @@ def test_every_size_has_a_reason(design: Design, tmp_path: Path) -> None:
     ("firmware", {"l1_bytes": 20000}, r"bytes over the .* bytes of L1; raise firmware.l1_bytes, or take "),
 ])
 def test_a_limit_that_nothing_keeps_is_named_with_the_excess(
-    small_params: Params, train: WindowSet, repository: Path, section: str, limit: dict[str, object], message: str
+    small_params: Params, repository: Path, section: str, limit: dict[str, object], message: str
 ) -> None:
     limited = getattr(small_params, section).model_copy(update=limit)
+    target = Target(small_params.model_copy(update={section: limited}), repository / "artifacts", 36, 800)
+    sizes = chosen.sizes(small_params)
+    assert isinstance(sizes, EdgeParams)
     with pytest.raises(EdgeCodecError, match=message) as raised:
-        make_design(small_params.model_copy(update={section: limited}), train, repository / "artifacts")
+        choose("edge", [Layout(sizes, np.ones(4))], target, 0.002)
     assert len(str(raised.value).splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_bands_are_found_within_the_limits(small_params: Params, train: WindowSet, repository: Path) -> None:
+    found = make_design(with_edge(small_params, **OPEN, bands=None), train, repository / "artifacts")
+    sizes = found.kinds["edge"].layout.sizes
+    assert isinstance(sizes, EdgeParams)
+    assert sizes.bands[0][0] == 1
+    assert sizes.bands[-1][1] == sizes.time_bins <= 800 // sizes.decimation
+    assert found.kinds["edge"].cost.fits

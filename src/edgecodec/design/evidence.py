@@ -80,7 +80,8 @@ class Evidence:
         band = min(coefficients_in_band(train.samples, train.sample_rate_hz, train.lowpass_hz), train.samples)
         count = max(DRAWN_AT_ONCE, min(count, LARGEST_BINS // (band * train.channels)))
         exchange = ProfileExchange.of_recordings(train)
-        scaling = normalization(train.draw(generator, NORMALIZED_FROM), train.channel_names, measure)
+        scaling = normalization(train.draw(generator, min(NORMALIZED_FROM, 4 * len(train))), train.channel_names,
+                                measure)
         bins, beyond = [], []
         for start in progress(range(0, count, DRAWN_AT_ONCE), "Drawing windows"):
             drawn = exchange.exchanged(generator, train.draw(generator, min(DRAWN_AT_ONCE, count - start)),
