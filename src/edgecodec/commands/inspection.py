@@ -74,8 +74,8 @@ def _recordings(found: Inspection) -> Table:
 def _channels(found: Inspection) -> Table:
     from edgecodec.console import shown, table
 
-    rows = [(Text(each.name), Text(each.unit), shown(each.minimum), shown(each.maximum), shown(each.mean), shown(each.spread, 3),
-             str(each.missing), shown(each.stands_for_missing),
+    rows = [(Text(each.name), Text(each.unit), shown(each.minimum), shown(each.maximum), shown(each.mean),
+             shown(each.spread, 3), str(each.missing), shown(each.stands_for_missing),
              ", ".join([*(["dead"] if not each.varies else []), *(["whole numbers"] if each.integers else []),
                         *([f"in {each.recordings} recordings"] if each.recordings < len(found.recordings) else [])]))
             for each in found.channels]

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from edgecodec.contradictions import AUTO
 from edgecodec.data.inspection import Inspection, Spectrum, nice
-from edgecodec.params import ArrayParams
+from edgecodec.params import ArrayParams, CodedPins, EdgePins, TransformPins
 
 MOST_NAMES = 64  # channels, up to which they are listed by name
 JITTERED = 0.1  # root mean square in periods, from which on time stamps are called uneven
@@ -22,6 +23,8 @@ WINDOW_MULTIPLE = 16  # which every codec can decimate
 FEWEST_WINDOWS = 8  # that the shortest recording should give
 TRAINING_WINDOWS = 20_000
 HIGHEST_LOWPASS = 0.45  # of the sample rate
+NEAREST_MEAN, FARTHEST_MEAN = 1.0, 30.0  # spreads from zero, between which an error relative to the magnitude says much
+LARGEST_NMSE = 100.0  # per cent: that of the mean alone
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,31 @@ def propose(found: Inspection, params: ArrayParams) -> Proposals:
         Proposal("window.skip_last_rows", 0, "nothing is known of an end"),
         Proposal("window.lowpass_hz", _whole(lowpass), reason),
         *_strides(found, samples),
+        *_error(found),
+        Proposal("codec", AUTO, "the stage design takes edge, or transform where that is as good"),
+        *(Proposal(setting, AUTO, "the stage design chooses it") for setting in _sizes()),
     ))
+
+
+def _error(found: Inspection) -> Iterator[Proposal]:
+    """By how far the channels' means lie from zero, in spreads."""
+    far = float(np.median([abs(channel.mean) / channel.spread for channel in found.channels if channel.varies] or [0]))
+    if NEAREST_MEAN <= far <= FARTHEST_MEAN:
+        yield Proposal("error.metric", "relative", f"means lie {far:.2g} spreads from zero: it is the magnitude's zero")
+        return
+    yield Proposal("error.metric", "nmse", f"means lie {far:.2g} spreads from zero: "
+                   + ("there is no magnitude" if far < NEAREST_MEAN else "an offset would make any error small"))
+    yield Proposal("gates.error", LARGEST_NMSE, "nothing worth its bits has more; set what you need")
+
+
+def _sizes() -> Iterator[str]:
+    """All that the stage design can choose."""
+    for codec, pins in (("edge", EdgePins), ("transform", TransformPins)):
+        for name in pins.model_fields:
+            if name == "coded":
+                yield from (f"codecs.{codec}.coded.{of_coded}" for of_coded in CodedPins.model_fields)
+            else:
+                yield f"codecs.{codec}.{name}"
 
 
 def _whole(number: float) -> float:
@@ -91,7 +118,8 @@ def _faults(found: Inspection, rate: float) -> Iterator[Proposal]:
     values = sorted({channel.stands_for_missing for channel in found.channels
                      if channel.stands_for_missing is not None})
     if values:
-        yield Proposal("data.array.missing", [_whole(value) for value in values], "far outside the other values, or where a channel stays")
+        yield Proposal("data.array.missing", [_whole(value) for value in values],
+                       "far outside the other values, or where a channel stays")
     rates = sorted({nice(each.rate_hz) for each in found.recordings if each.rate_hz})
     others = [each for each in rates if abs(each / rate - 1) > 1e-3]
     jitter = max((each.jitter for each in found.recordings), default=0.0)
