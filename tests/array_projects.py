@@ -42,7 +42,7 @@ def settings(folder: Path, names: Sequence[str], samples: int, metric: str = "nm
     modes = min(4, len(names))
     content["codec"] = codec
     content["data"].update(source="array", path=str(folder))
-    content["data"]["array"].update(sample_rate_hz=SAMPLE_RATE_HZ, channels=list(names))
+    content["data"]["array"].update(sample_rate_hz=SAMPLE_RATE_HZ, channels=list(names), gap_seconds=0)
     content["window"].update(samples=samples, lowpass_hz=lowpass, skip_first_rows=0, skip_last_rows=0,
                              train_stride=samples // 4, validation_stride=samples // 4)
     content["error"]["metric"] = metric

@@ -14,7 +14,7 @@ from edgecodec.simulators.transcript import (
     WindowRecord,
 )
 
-FIXED_LENGTH, CODED, _ = PacketKind
+FIXED_LENGTH, CODED = PacketKind.FIXED_LENGTH, PacketKind.CODED
 
 
 def test_the_slowest_window_counts() -> None:

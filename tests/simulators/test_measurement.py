@@ -21,7 +21,7 @@ from edgecodec.simulators.measurement import (
 from edgecodec.simulators.memory_map import Footprint
 from edgecodec.storage import write_json
 
-FIXED_LENGTH, CODED, _ = PacketKind
+FIXED_LENGTH, CODED = PacketKind.FIXED_LENGTH, PacketKind.CODED
 
 
 def measured(program: str, *, target: str = "gap9_like", model: str = "m1", chain: int = 1000) -> Measurement:

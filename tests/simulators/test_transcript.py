@@ -16,7 +16,7 @@ from edgecodec.simulators.transcript import (
     parse_transcript,
 )
 
-FIXED_LENGTH, CODED, _ = PacketKind
+FIXED_LENGTH, CODED = PacketKind.FIXED_LENGTH, PacketKind.CODED
 TEXT = """\
 GVSOC says something first
 model 0123456789abcdef workers 8

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,8 @@ EXTRA = "edgecodec[formats]"
 
 def read_hdf5(path: Path, variable: str | None = None) -> Table:
     """HDF5, and MATLAB's files from version 7.3 on, which are HDF5."""
-    h5py = _library(path, "h5py")
+    with _needing(path, "h5py"):
+        import h5py
     arrays: dict[str, NDArray[Any]] = {}
     rates: list[float] = []
     with _readable(path, "HDF5 file"), h5py.File(path, "r") as file:
@@ -57,7 +57,8 @@ def read_mat(path: Path, variable: str | None = None) -> Table:
 
 def read_sound(path: Path, variable: str | None = None) -> Table:
     """WAV, FLAC and others: samples as they are stored, in integers where they are integers."""
-    soundfile = _library(path, "soundfile")
+    with _needing(path, "soundfile"):
+        import soundfile
     with _readable(path, "sound file"):
         info = soundfile.info(str(path))
         integers = info.subtype in ("PCM_16", "PCM_U8", "PCM_S8")
@@ -67,7 +68,8 @@ def read_sound(path: Path, variable: str | None = None) -> Table:
 
 def read_tdms(path: Path, variable: str | None = None) -> Table:
     """A group of a TDMS file: the one that ``variable`` names, or the only one."""
-    nptdms = _library(path, "nptdms")
+    with _needing(path, "nptdms"):
+        import nptdms
     with _readable(path, "TDMS file"):
         groups = {group.name: group.channels() for group in nptdms.TdmsFile.read(path).groups() if group.channels()}
     if (variable is not None and variable not in groups) or (variable is None and len(groups) != 1):
@@ -93,7 +95,8 @@ def _tdms_column(values: NDArray[Any]) -> Column:
 
 def read_edf(path: Path, variable: str | None = None) -> Table:
     """EDF and BDF: the signals of the rate that most have."""
-    edfio = _library(path, "edfio")
+    with _needing(path, "edfio"):
+        import edfio
     with _readable(path, "EDF or BDF file"):
         file = edfio.read_bdf(path) if path.suffix.lower() == ".bdf" else edfio.read_edf(path)
         signals = [signal for signal in file.signals if variable is None or signal.label == variable]
@@ -116,8 +119,10 @@ def _readable(path: Path, kind: str) -> Iterator[None]:
             raise ValueError(str(error)) from error
 
 
-def _library(path: Path, name: str) -> Any:
+@contextmanager
+def _needing(path: Path, library: str) -> Iterator[None]:
+    """Around the import of a library that is not always installed."""
     try:
-        return importlib.import_module(name)
+        yield
     except (ImportError, OSError) as error:
-        raise EdgeCodecError(f"{path}: reading it takes {name} ({error}); pip install '{EXTRA}'") from None
+        raise EdgeCodecError(f"{path}: reading it takes {library} ({error}); pip install '{EXTRA}'") from None
