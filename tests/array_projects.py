@@ -33,10 +33,10 @@ def waves(channels: int, rows: int, seed: int = 0) -> Floats:
 
 
 def settings(folder: Path, names: Sequence[str], samples: int, metric: str = "nmse", codec: str = "transform",
-             stages_per_rate: int = 12) -> Params:
+             stages_per_rate: int = 12, decimates: bool = True) -> Params:
     """Of a project whose recordings are in ``folder``: a layout that suits windows of so many channels and samples."""
     content = yaml.safe_load(SMALL.read_text())
-    decimation = max(4, samples // 256)
+    decimation = max(4, samples // 256) if decimates else 1
     lowpass = 0.4 * SAMPLE_RATE_HZ / decimation
     bins = 2 * round(samples * lowpass / SAMPLE_RATE_HZ)
     modes = min(4, len(names))
@@ -46,7 +46,8 @@ def settings(folder: Path, names: Sequence[str], samples: int, metric: str = "nm
     content["window"].update(samples=samples, lowpass_hz=lowpass, skip_first_rows=0, skip_last_rows=0,
                              train_stride=samples // 4, validation_stride=samples // 4)
     content["error"]["metric"] = metric
-    layout = {"decimation": decimation, "filter_taps": 4 * decimation, "time_bins": bins, "codewords": 16, "rates": 2,
+    taps = 4 * decimation if decimates else 1
+    layout = {"decimation": decimation, "filter_taps": taps, "time_bins": bins, "codewords": 16, "rates": 2,
               "stages_per_rate": stages_per_rate, "codeword_samples": 2,
               "coded": {"codewords": 8, "codeword_samples": 2, "stages_of_rate": [8, 16]}}
     content["codecs"]["transform"].update(layout, modes=modes)

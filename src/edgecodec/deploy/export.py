@@ -99,7 +99,7 @@ class LayerList:
         by_channel = View("by_channel", even(codec.window.channels), even(rows))
         self.layers.append(Filter(
             "decimate", by_channel, rows, codec.offset.numpy().copy(), codec.scale.numpy().copy(),
-            _half("decimate", layer.weight[:, 0]), layer.stride[0], cast(int, layer.padding[0])))
+            _half("decimate", _even(layer.weight[:, 0])), layer.stride[0], cast(int, layer.padding[0])))
         return by_channel
 
     def linear(self, name: str, source: View, output: View, layer: nn.Module) -> View:
@@ -248,6 +248,11 @@ def _monitor(codec: Codec, layers: list[Layer], calibration: Calibration) -> Mon
         **{name: values.astype(np.float32) for name, values in calibration.channels.items()},
         regression=calibration.regression.astype(np.float32),
         centre=_bias("rotation", encoder.rotation.bias, coefficients.channels), weight=weight)
+
+
+def _even(weight: Tensor) -> Tensor:
+    """``weight`` [channels, taps] with an even number of taps, as kernels take pairs: the one more adds nothing."""
+    return nn.functional.pad(weight, (0, weight.shape[1] % 2))
 
 
 def _half(name: str, values: Tensor) -> Half:
