@@ -155,3 +155,12 @@ def test_settings_that_are_not_there_are_refused(tmp_path: Path, content: str | 
     with pytest.raises(EdgeCodecError, match=message):
         write_settings(path, {"data.path": "here"})
     assert content is None or path.read_text() == content
+
+
+@pytest.mark.parametrize(("mean", "metric"), [(0, "nmse"), (5, "relative"), (-5, "relative"), (1e5, "nmse")])
+def test_the_error_that_is_proposed_follows_from_where_zero_lies(
+        mean: float, metric: str, tmp_path: Path, small_params: Params) -> None:
+    np.save(tmp_path / "one.npy", mean + np.random.default_rng(1).normal(size=(3000, 2)))
+    proposals = propose(inspect(tmp_path, small_params.data.array, small_params.validate_), small_params.data.array)
+    assert proposals.value("error.metric") == metric
+    assert ("gates.error" in [each.setting for each in proposals.settings]) == (metric == "nmse")

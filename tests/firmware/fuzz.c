@@ -88,6 +88,20 @@ static bool is_filled_with(const uint8_t *data, size_t bytes, uint8_t filler) {
     return same;
 }
 
+/* Any bits at all. */
+static float take_float(input *in) {
+    const uint32_t bits = take(in, 4);
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* Room for a packet, mostly for the longest one. */
+static buffer take_room(input *in, size_t most) {
+    const size_t drawn = take(in, 2);
+    return lend(drawn < most ? drawn : most, 0, 0xee);
+}
+
 /* A copy of weights or codebooks; up to three halfwords of it are overwritten. */
 static buffer corrupted(input *in, const void *original, size_t bytes) {
     const buffer copy = lend(bytes, take_misplacement(in), 0);
@@ -204,11 +218,9 @@ static void pack_exact(input *in) {
         memcpy(counts.at + i, &value, sizeof value);
     }
     const buffer scratch = lend(sizeof(uint16_t) * EC_CHANNELS, take_misplacement(in), 0);
-    const uint32_t bits = take(in, 4);
-    float unit;
-    memcpy(&unit, &bits, sizeof unit);
-    const size_t most = ec_exact_packet_size(), drawn = take(in, 2);
-    const buffer packet = lend(drawn < most ? drawn : most, 0, 0xee);
+    const float unit = take_float(in);
+    const size_t most = ec_exact_packet_size();
+    const buffer packet = take_room(in, most);
     size_t written = 12345;
     const ec_status status = ec_pack_exact(
         unless_missing(in, WINDOW, counts.at), unit, (uint16_t)take(in, 2), unless_missing(in, INDICES, scratch.at),
@@ -229,11 +241,9 @@ static void pack_escape(input *in, const ec_context *context, const ec_remarks *
     if (take(in, 1) % 4 == 1) {
         damaged.faulty_channels = take(in, 4);
     }
-    const uint32_t bits = take(in, 4);
-    float bound;
-    memcpy(&bound, &bits, sizeof bound);
-    const size_t most = ec_escape_packet_size(), drawn = take(in, 2);
-    const buffer packet = lend(drawn < most ? drawn : most, 0, 0xee);
+    const float bound = take_float(in);
+    const size_t most = ec_escape_packet_size();
+    const buffer packet = take_room(in, most);
     size_t written = 12345;
     const ec_status status = ec_pack_escape(
         unless_missing(in, CONTEXT, (void *)(uintptr_t)context), bound, (uint16_t)take(in, 2),
