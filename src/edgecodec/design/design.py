@@ -35,7 +35,7 @@ class Chosen:
     layout: Layout
     cost: Cost
     tried: int  # layouts that were estimated
-    trials: Mapping[int, NDArray[np.float64]]  # error_percent of every rate on windows held out, by regimes
+    trials: Mapping[int, NDArray[np.float64]]  # error of every rate on windows held out, by regimes
 
     @property
     def trial(self) -> NDArray[np.float64] | None:
@@ -61,7 +61,7 @@ class Design:
                 "pinned": list(self.pinned[name]),
                 "layouts_estimated": kind.tried,
                 "estimated_errors": [rounded(float(error)) for error in kind.layout.errors],
-                "held_out_error_percent": {str(regimes): [rounded(float(error)) for error in found]
+                "held_out_error": {str(regimes): [rounded(float(error)) for error in found]
                                            for regimes, found in kind.trials.items()},
                 "encoder_macs": kind.cost.macs, "quantizer_macs": kind.cost.quantizer_macs,
                 "estimated_milliseconds": rounded(kind.cost.milliseconds, 4),

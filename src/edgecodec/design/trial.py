@@ -67,7 +67,9 @@ def _of_segments(windows: WindowSet, segments: tuple[Segment, ...]) -> WindowSet
 
 
 def measure(params: Params, fitted: WindowSet, held: WindowSet) -> NDArray[np.float64] | None:
-    """``error_percent`` of every rate on ``held``; None if the codec cannot be fitted.
+    """The error of every rate on ``held``, by the project's metric; None if the codec cannot be fitted.
+
+    For metric snr it is the error that the decibels are of: less is better.
 
     Args:
         params: with nothing left open.
@@ -88,5 +90,7 @@ def measure(params: Params, fitted: WindowSet, held: WindowSet) -> NDArray[np.fl
     which = spread(held, MEASURED)
     targets = held.targets(which)
     indices = codec.encode(held.inputs(which))
-    return np.array([errors(codec.decode(indices, rate), targets).error_percent
+    by = chosen.measure(params)
+    field = "variance_percent" if by.metric.more_is_better else by.metric.field
+    return np.array([getattr(errors(codec.decode(indices, rate), targets, tolerance=by.tolerance), field)
                      for rate in range(1, chosen.sizes(tried).rates + 1)])
