@@ -2,19 +2,57 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
+from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edgecodec.data.readers.kinds import KINDS
+from edgecodec.data.readers.text import PACKED
 from edgecodec.data.recordings import Recording, RecordingList, read_samples
 from edgecodec.errors import EdgeCodecError
 
+PACKED_BYTES = tuple(start for start, _ in PACKED)
+FIRST_BYTES = (*PACKED_BYTES, *(start for kind in KINDS for start in kind.begins))
+ANY_BYTES = st.binary(max_size=200).filter(lambda content: not content.startswith(PACKED_BYTES))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.sampled_from(FIRST_BYTES), st.binary(max_size=200), st.sampled_from(["csv", "dat", "bin"]))
+def test_a_damaged_file_of_any_kind_is_refused_in_one_line(tmp_path: Path, start: bytes, rest: bytes,
+                                                           ending: str) -> None:
+    path = tmp_path / f"recording.{ending}"
+    path.write_bytes(start + rest)
+    try:
+        samples = read_samples(path)
+    except EdgeCodecError as error:
+        said = str(error)
+    else:
+        said = str(path)
+        assert samples.values.shape == (max(samples.columns - 1, 0), samples.rows)
+    assert str(path) in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("opening", [gzip.open, bz2.open, lzma.open])
+def test_packed_text_that_breaks_off_is_refused(tmp_path: Path, opening: Callable[[Path, str], TextIO]) -> None:
+    path = tmp_path / "recording.csv"
+    with opening(path, "wt") as file:
+        file.writelines(f"{row / 100:.2f},{row * 7919 % 10007},{row * 104729 % 10007}\n" for row in range(20_000))
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(EdgeCodecError, match=r"recording\.csv: damaged .*; pack it anew, or give it unpacked"):
+        read_samples(path)
+
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.binary(max_size=200) | st.text("0123456789.,-e\n\"anif", max_size=200).map(str.encode))
+@given(ANY_BYTES | st.text("0123456789.,-e\n\"anif", max_size=200).map(str.encode))
 def test_any_bytes_are_read_without_surprise(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "recording.csv"
     path.write_bytes(content)

@@ -20,7 +20,7 @@ import pyarrow
 import pyarrow.csv
 
 from edgecodec.data.table import Table, is_number, of_arrow
-from edgecodec.errors import EdgeCodecError, naming
+from edgecodec.errors import naming
 
 SNIFFED_BYTES = 1 << 16
 SNIFFED_ROWS = 24
@@ -77,13 +77,20 @@ def _open(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
+def _bytes(path: Path, most: int = -1) -> bytes:
+    """The first bytes of a file, at most ``most`` (-1: all), unpacked."""
+    with naming(path, "damaged", "pack it anew, or give it unpacked"), _open(path) as file:
+        try:
+            return file.read(most)
+        except OSError as error:
+            if error.errno is not None:
+                raise  # of the disk
+            raise ValueError(str(error)) from error  # of the content, by gzip and bz2
+
+
 def _start(path: Path) -> tuple[str, str]:
     """The encoding of a file, and the text that it begins with: whole lines only."""
-    with naming(path, "not readable as packed text", "pack it anew, or give it unpacked"), _open(path) as file:
-        try:
-            content = file.read(SNIFFED_BYTES)
-        except (OSError, EOFError) as error:
-            raise EdgeCodecError(f"{path}: damaged ({error}); pack it anew, or give it unpacked") from None
+    content = _bytes(path, SNIFFED_BYTES)
     encoding = next((name for mark, name in BYTE_ORDER_MARKS if content.startswith(mark)), None)
     if encoding is None:
         encoding = _encoding_without_mark(content)
@@ -245,9 +252,7 @@ def _content(path: Path, encoding: str, dialect: Dialect) -> Path | BinaryIO:
             first = file.read(8)
         if not first.startswith(tuple(magic for magic, _ in PACKED)):
             return path
-    with _open(path) as file:
-        text = file.read().decode(encoding, errors="replace")
-    lines = text.splitlines()[dialect.first_row:]
+    lines = _bytes(path).decode(encoding, errors="replace").splitlines()[dialect.first_row:]
     if dialect.separator == " ":
         lines = ["\t".join(line.split()) for line in lines]
     return io.BytesIO("\n".join(lines).encode())
