@@ -17,7 +17,7 @@ from edgecodec.cli import app
 from edgecodec.commands.settings import write_settings
 from edgecodec.data.arrays import acquire_array
 from edgecodec.data.inspection import Inspection, inspect, nice
-from edgecodec.data.proposals import propose
+from edgecodec.data.proposals import Proposals, propose
 from edgecodec.errors import EdgeCodecError
 from edgecodec.params import ArrayParams, Params
 
@@ -57,6 +57,12 @@ def found(folder: Path, small_params: Params) -> Inspection:
     return inspect(folder, small_params.data.array, small_params.validate_)
 
 
+def looked_at(folder: Path, params: Params) -> Proposals:
+    """What is proposed for the recordings in ``folder``."""
+    found = inspect(folder, params.data.array, params.validate_)
+    return propose(found, params.data.array, params.validate_)
+
+
 def test_what_was_understood_is_told(found: Inspection) -> None:
     assert [each.name for each in found.recordings] == ["day 1/run_1", "day 1/run_2", "day 1/run_10"]
     assert {(each.time, each.channels, each.rows) for each in found.recordings} == {("Zeit (ms)", 4, ROWS)}
@@ -75,7 +81,7 @@ def test_what_was_understood_is_told(found: Inspection) -> None:
 
 
 def test_proposals_follow_from_what_was_found(found: Inspection, small_params: Params) -> None:
-    proposals = propose(found, small_params.data.array)
+    proposals = propose(found, small_params.data.array, small_params.validate_)
     assert proposals.value("data.array.sample_rate_hz") == RATE
     assert proposals.value("data.array.channels") == ["force [N]", "a", "b"]
     assert proposals.value("data.array.missing") == [-9999]
@@ -91,18 +97,18 @@ def test_copies_other_rates_and_uneven_stamps_are_told(folder: Path, small_param
     recording(5, rate=500).to_parquet(folder / "slow.parquet")
     found = inspect(folder, small_params.data.array, small_params.validate_)
     assert [each.told(RATE) for each in found.shared] == ["day 1/run_11 is a copy of day 1/run_1"]
-    assert propose(found, small_params.data.array).value("data.array.resample") == "rates"
+    assert propose(found, small_params.data.array, small_params.validate_).value("data.array.resample") == "rates"
     jittered = recording(6)
     jittered["Zeit (ms)"] += np.random.default_rng(0).uniform(-0.4, 0.4, ROWS)
     jittered.to_parquet(folder / "jittered.parquet")
     found = inspect(folder, small_params.data.array, small_params.validate_)
-    assert propose(found, small_params.data.array).value("data.array.resample") == "stamps"
+    assert propose(found, small_params.data.array, small_params.validate_).value("data.array.resample") == "stamps"
 
 
 def test_a_rate_that_nothing_says_has_to_be_checked(tmp_path: Path, small_params: Params) -> None:
     np.save(tmp_path / "one.npy", recording(1).to_numpy()[:, 1:])
     found = inspect(tmp_path, small_params.data.array, small_params.validate_)
-    proposals = propose(found, small_params.data.array)
+    proposals = propose(found, small_params.data.array, small_params.validate_)
     assert proposals.value("data.array.sample_rate_hz") == small_params.data.array.sample_rate_hz
     assert "CHECK IT" in next(each.reason for each in proposals.settings if each.setting.endswith("sample_rate_hz"))
     assert proposals.value("data.array.channels") == 3
@@ -161,6 +167,38 @@ def test_settings_that_are_not_there_are_refused(tmp_path: Path, content: str | 
 def test_the_error_that_is_proposed_follows_from_where_zero_lies(
         mean: float, metric: str, tmp_path: Path, small_params: Params) -> None:
     np.save(tmp_path / "one.npy", mean + np.random.default_rng(1).normal(size=(3000, 2)))
-    proposals = propose(inspect(tmp_path, small_params.data.array, small_params.validate_), small_params.data.array)
+    proposals = looked_at(tmp_path, small_params)
     assert proposals.value("error.metric") == metric
     assert ("gates.error" in [each.setting for each in proposals.settings]) == (metric == "nmse")
+
+
+@pytest.mark.parametrize(("with_bursts", "is_proposed"), [(1, False), (2, False), (3, True), (4, True)])
+def test_a_limit_that_most_recordings_break_is_proposed_anew(
+        with_bursts: int, is_proposed: bool, tmp_path: Path, small_params: Params) -> None:
+    generator = np.random.default_rng(1)
+    for number in range(4):
+        values = generator.normal(size=(3000, 2))
+        if number < with_bursts:
+            values[::100] *= 100
+        np.save(tmp_path / f"run_{number}.npy", values)
+    proposed = {each.setting: each.value for each in looked_at(tmp_path, small_params).settings}
+    assert [setting for setting in proposed if setting.startswith("validate.")] == (
+        ["validate.largest_spike_fraction"] if is_proposed else [])
+    assert not is_proposed or 0.02 < proposed["validate.largest_spike_fraction"] < 0.08
+
+
+def test_long_steps_and_steady_channels_are_no_faults_where_all_recordings_have_them(
+        tmp_path: Path, small_params: Params) -> None:
+    stamps = np.cumsum(np.where(np.arange(2000) % 500 == 499, 4.0, 1.0))
+    valve = np.repeat(np.random.default_rng(2).normal(size=200), 10)
+    pd.DataFrame({"time": stamps, "valve": valve, "flow": np.sin(stamps)}).to_csv(tmp_path / "day.csv", index=False)
+    proposed = {each.setting: each.value for each in looked_at(tmp_path, small_params).settings}
+    assert proposed["validate.flat_line_seconds"] == 20  # ten samples of one value, twice
+    assert proposed["validate.largest_gap_seconds"] == 8
+
+
+def test_the_rate_that_the_user_gives_counts_where_files_say_none(tmp_path: Path, small_params: Params) -> None:
+    np.save(tmp_path / "one.npy", recording(1).to_numpy()[:, 1:])
+    array = small_params.data.array.model_copy(update={"sample_rate_hz": RATE})
+    proposals = propose(inspect(tmp_path, array, small_params.validate_), array, small_params.validate_)
+    assert BAND <= proposals.value("window.lowpass_hz") <= 1.5 * BAND

@@ -40,8 +40,9 @@ def inspect(
     from edgecodec.params import ArrayParams, ValidateParams, load_params, load_section, read_content
 
     array = load_section(PARAMS, ArrayParams, "data", "array")
-    found = look(folder.expanduser().resolve(), array, load_section(PARAMS, ValidateParams, "validate"))
-    proposals = propose(found, array)
+    checks = load_section(PARAMS, ValidateParams, "validate")
+    found = look(folder.expanduser().resolve(), array, checks)
+    proposals = propose(found, array, checks)
     console = standard_output()
     console.print(_recordings(found), _channels(found), sep="\n")
     for remark in _remarks(found):

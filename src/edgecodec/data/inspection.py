@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from edgecodec.data.arrays import splits_of, understand
 from edgecodec.data.copies import Fingerprint, Shared, shared
 from edgecodec.data.folders import find_recordings
 from edgecodec.data.long_tables import wide_tables
-from edgecodec.data.profile import sentinels
+from edgecodec.data.profile import channel_figures, sentinels, time_figures
 from edgecodec.data.readers.kinds import kind_of, read_table
 from edgecodec.data.table import Table
 from edgecodec.data.time_base import rate_of
@@ -46,6 +46,16 @@ class RecordingFacts:
     largest_gap_seconds: float
     backward_steps: int
     jitter: float  # root mean square of the steps about their median, in periods; gaps apart
+    lost_share: float  # of the samples that the time stamps span
+    courses: Mapping[str, ChannelCourse]  # by channel
+
+
+@dataclass(frozen=True)
+class ChannelCourse:
+    """One channel of one recording, as the stage validate sees it."""
+
+    flat_seconds: float  # the longest
+    spike_share: float  # of the samples
 
 
 @dataclass(frozen=True)
@@ -92,7 +102,7 @@ def inspect(folder: Path, params: ArrayParams, checks: ValidateParams) -> Inspec
     """Read every recording in ``folder``, one in memory at a time.
 
     Args:
-        params: how to read: time, columns of recordings and channels, variable; its rate and channels are not used.
+        params: how to read: time, columns of recordings and channels, variable; its rate where no file says one.
 
     Raises:
         EdgeCodecError: there is no recording, or none that can be read.
@@ -126,8 +136,9 @@ def inspect(folder: Path, params: ArrayParams, checks: ValidateParams) -> Inspec
     rate = _usual_rate(recordings)
     split = dict(zip((each.name for each in fingerprints),
                      splits_of(len(fingerprints), params.validation_fraction), strict=True))
+    spectrum = _spectrum(longest[1], longest[2] or rate or params.sample_rate_hz)
     return Inspection(folder, tuple(recordings), tuple(sums.facts()), named, tuple(shared(fingerprints, split)),
-                      tuple(remarks), tuple(problems), rate, _spectrum(longest[1], longest[2] or rate))
+                      tuple(remarks), tuple(problems), rate, spectrum)
 
 
 def _look(path: Path, part: str, table: Table, params: ArrayParams, checks: ValidateParams,
@@ -141,7 +152,9 @@ def _look(path: Path, part: str, table: Table, params: ArrayParams, checks: Vali
     values = samples.values
     if params.missing:
         values[np.isin(values, np.asarray(params.missing, np.float32))] = np.nan
+    rate = rate_of(seconds) if seconds is not None else table.sample_rate_hz
     texts = list(columns.told)
+    courses = {}
     if samples.text_cells or samples.ragged_rows:
         texts.append(f"cells that are not numbers: {samples.text_cells} {samples.first_text}; rows with another number "
                      f"of columns: {samples.ragged_rows}")
@@ -152,10 +165,11 @@ def _look(path: Path, part: str, table: Table, params: ArrayParams, checks: Vali
         in_name = UNIT_IN_NAME.search(name)
         unit = table.units[number] if table.units else in_name["unit"] if in_name else ""
         sums.add(name, unit, row, sentinel)
-    rate = rate_of(seconds) if seconds is not None else table.sample_rate_hz
+        figures = channel_figures(row, rate or params.sample_rate_hz, checks.spike_sigmas)
+        courses[name] = ChannelCourse(figures["flat_seconds"], figures["spike_share"])
     column = columns.base.column
     time = "none" if rate is None else "the file's rate" if column is None else table.name_of(column)
-    facts = RecordingFacts(part, kind_of(path).name, len(chosen), table.rows, rate, time, 0, 0.0, 0, 0.0)
+    facts = RecordingFacts(part, kind_of(path).name, len(chosen), table.rows, rate, time, 0, 0.0, 0, 0.0, 0.0, courses)
     return _with_course(facts, seconds), values, tuple(texts)
 
 
@@ -168,7 +182,8 @@ def _with_course(facts: RecordingFacts, seconds: NDArray[np.float64] | None) -> 
     return replace(facts, gaps=int(np.count_nonzero(steps > GAP)),
                    largest_gap_seconds=float(steps.max() / facts.rate_hz),
                    backward_steps=int(np.count_nonzero(steps <= 0)),
-                   jitter=float(np.sqrt(np.mean(np.square(usual - 1)))) if len(usual) else 0.0)
+                   jitter=float(np.sqrt(np.mean(np.square(usual - 1)))) if len(usual) else 0.0,
+                   lost_share=time_figures(seconds, facts.rate_hz)["lost_share"])
 
 
 def _usual_rate(recordings: list[RecordingFacts]) -> float | None:
@@ -189,9 +204,9 @@ def nice(rate: float) -> float:
     return float(f"{rate:.5e}")
 
 
-def _spectrum(values: NDArray[np.float32], rate: float | None) -> Spectrum | None:
+def _spectrum(values: NDArray[np.float32], rate: float) -> Spectrum | None:
     rows = values.shape[1]
-    if rate is None or rows < FEWEST_ROWS:
+    if rows < FEWEST_ROWS:
         return None
     live = [_filled(row) for row in values.astype(np.float64) if np.isfinite(row).sum() > rows / 2]
     live = [row for row in live if row.max() > row.min()]

@@ -40,18 +40,19 @@ def profile(content: Iterable[tuple[Recording, Samples]], listed: RecordingList,
         recordings.append({"recording": recording.name, "kind": recording.kind, "columns": samples.columns,
                            "rows": samples.rows, "missing_rows": max(0, needed - samples.rows),
                            "ragged_rows": samples.ragged_rows, "text_cells": samples.text_cells,
-                           "first_text": samples.first_text, **_time_base(samples.time_seconds, listed.sample_rate_hz)})
+                           "first_text": samples.first_text,
+                           **time_figures(samples.time_seconds, listed.sample_rate_hz)})
         if samples.columns == 1 + len(listed.channels):
-            channels += [_channel(values, listed.sample_rate_hz, params.spike_sigmas)
+            channels += [channel_figures(values, listed.sample_rate_hz, params.spike_sigmas)
                          | sentinels(values, params.sentinels)
                          | {"recording": recording.name, "channel": channel, "rows": samples.rows}
                          for channel, values in zip(listed.channels, samples.values, strict=True)]
     nothing = np.empty(0, np.float32)
-    columns = [*_channel(nothing, 1, 1), *sentinels(nothing, ()), "recording", "channel", "rows"]
+    columns = [*channel_figures(nothing, 1, 1), *sentinels(nothing, ()), "recording", "channel", "rows"]
     return Profile(pd.DataFrame(recordings), pd.DataFrame(channels, columns=columns))
 
 
-def _time_base(time: NDArray[np.float64], sample_rate_hz: float) -> dict[str, float]:
+def time_figures(time: NDArray[np.float64], sample_rate_hz: float) -> dict[str, float]:
     """Figures of the time column; NaN where there are fewer than two rows."""
     steps = np.diff(time)
     known = steps[np.isfinite(steps)]
@@ -72,8 +73,8 @@ def _time_base(time: NDArray[np.float64], sample_rate_hz: float) -> dict[str, fl
     }
 
 
-def _channel(values: NDArray[np.float32], sample_rate_hz: float, spike_sigmas: float) -> dict[str, float]:
-    """Figures of one channel; NaN in the range where it has no number at all."""
+def channel_figures(values: NDArray[np.float32], sample_rate_hz: float, spike_sigmas: float) -> dict[str, float]:
+    """Figures of one channel [samples]; NaN in the range where it has no number at all."""
     present = values[np.isfinite(values)]
     missing = len(values) - len(present)
     if not len(present):

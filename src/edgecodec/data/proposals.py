@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from edgecodec.contradictions import AUTO
-from edgecodec.data.inspection import Inspection, Spectrum, nice
-from edgecodec.params import ArrayParams, CodedPins, EdgePins, TransformPins
+from edgecodec.data.inspection import Inspection, RecordingFacts, Spectrum, nice
+from edgecodec.params import ArrayParams, CodedPins, EdgePins, TransformPins, ValidateParams
 
 MOST_NAMES = 64  # channels, up to which they are listed by name
 JITTERED = 0.1  # root mean square in periods, from which on time stamps are called uneven
@@ -25,6 +25,16 @@ TRAINING_WINDOWS = 20_000
 HIGHEST_LOWPASS = 0.45  # of the sample rate
 NEAREST_MEAN, FARTHEST_MEAN = 1.0, 30.0  # spreads from zero, between which an error relative to the magnitude says much
 LARGEST_NMSE = 100.0  # per cent: that of the mean alone
+MOST_LEFT_OUT = 0.5  # of the recordings: a check that more of them fail is no check of these recordings
+SOUND, MARGIN = 0.9, 2.0  # of the recordings keep a proposed limit, and so many times over
+
+# Limits of the stage validate, and what of a recording with these channels they hold to.
+LIMITS: dict[str, Callable[[RecordingFacts, Sequence[str]], float]] = {
+    "largest_gap_seconds": lambda facts, channels: facts.largest_gap_seconds if facts.gaps else 0.0,
+    "largest_lost_fraction": lambda facts, channels: facts.lost_share,
+    "flat_line_seconds": lambda facts, channels: max(facts.courses[name].flat_seconds for name in channels),
+    "largest_spike_fraction": lambda facts, channels: max(facts.courses[name].spike_share for name in channels),
+}
 
 
 @dataclass(frozen=True)
@@ -47,8 +57,13 @@ class Proposals:
         return {proposal.setting: proposal.value for proposal in self.settings}[setting]
 
 
-def propose(found: Inspection, params: ArrayParams) -> Proposals:
-    """What to set for the recordings that were ``found``; ``params`` say how they were read."""
+def propose(found: Inspection, params: ArrayParams, checks: ValidateParams) -> Proposals:
+    """What to set for the recordings that were ``found``.
+
+    Args:
+        params: how they were read.
+        checks: what is held to be sound so far.
+    """
     rate = found.sample_rate_hz or params.sample_rate_hz
     lowpass, reason = _lowpass(found.spectrum, rate)
     samples = _window_samples(found, rate, lowpass)
@@ -60,6 +75,7 @@ def propose(found: Inspection, params: ArrayParams) -> Proposals:
         *_channels(found),
         Proposal("data.array.first_channel", 0, "all channels from the first on"),
         *_faults(found, rate),
+        *_limits(found, checks),
         Proposal("data.array.gap_seconds", _whole(round(samples / rate, 6)), "a window, which lies in neither split"),
         Proposal("window.samples", samples, f"{PERIODS_PER_WINDOW} periods of window.lowpass_hz, at least "
                  f"{FEWEST_WINDOWS} windows in the shortest recording"),
@@ -129,6 +145,20 @@ def _faults(found: Inspection, rate: float) -> Iterator[Proposal]:
     elif others:
         yield Proposal("data.array.resample", "rates",
                        f"some recordings have {', '.join(f'{each:g}' for each in others)} Hz")
+
+
+def _limits(found: Inspection, checks: ValidateParams) -> Iterator[Proposal]:
+    """Limits that most of the recordings would break: these signals are so."""
+    live = {channel.name for channel in found.channels if channel.varies}
+    for setting, figure in LIMITS.items():
+        limit = getattr(checks, setting)
+        figures = [figure(each, [name for name in each.courses if name in live]) for each in found.recordings]
+        over = sum(figure > limit for figure in figures)
+        if over > MOST_LEFT_OUT * len(figures):
+            wanted = MARGIN * float(np.quantile(figures, SOUND))
+            yield Proposal(f"validate.{setting}", _whole(float(f"{wanted:.2g}")),
+                           f"{over} of {len(figures)} recordings have more than {limit:g}; this is {MARGIN:g} times "
+                           "what nine in ten have")
 
 
 def _lowpass(spectrum: Spectrum | None, rate: float) -> tuple[float, str]:
