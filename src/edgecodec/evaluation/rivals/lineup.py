@@ -33,6 +33,7 @@ FILE_NAME = "rivals.safetensors"
 SZ3_MODES: dict[str, Mode] = {f"sz3_{mode}": mode for mode in get_args(Mode)}
 LEARN_FROM = 4096  # windows at most, evenly spread over the training set
 DRAWS_PER_WINDOW = 6  # for a rival with large codebooks: windows at random offsets, with exchanged means
+MOST_DRAWN = 48 * 512  # 24 for each of the 1024 codewords: k-means gains little from more
 DRAWN_AT_ONCE = 512
 
 
@@ -72,7 +73,7 @@ def _drawn_targets(train: WindowSet, seed: int) -> Iterator[Floats]:
     """Batches of training windows at random offsets, all with means exchanged for plausible others."""
     generator = np.random.default_rng([seed, len(train)])
     exchange = ProfileExchange.of_recordings(train)
-    for _ in range(math.ceil(DRAWS_PER_WINDOW * len(train) / DRAWN_AT_ONCE)):
+    for _ in range(math.ceil(min(DRAWS_PER_WINDOW * len(train), MOST_DRAWN) / DRAWN_AT_ONCE)):
         yield exchange.exchanged(generator, train.draw(generator, DRAWN_AT_ONCE), share=1.0).targets
 
 
