@@ -202,3 +202,13 @@ def test_the_rate_that_the_user_gives_counts_where_files_say_none(tmp_path: Path
     array = small_params.data.array.model_copy(update={"sample_rate_hz": RATE})
     proposals = propose(inspect(tmp_path, array, small_params.validate_), array, small_params.validate_)
     assert BAND <= proposals.value("window.lowpass_hz") <= 1.5 * BAND
+
+
+@pytest.mark.parametrize("rows", [3_000, 200_000])
+def test_long_recordings_give_no_more_windows_than_are_of_use(rows: int, tmp_path: Path, small_params: Params) -> None:
+    for number in range(4):
+        np.save(tmp_path / f"run_{number}.npy", np.random.default_rng(number).normal(size=(rows, 1)).astype(np.float32))
+    proposals = looked_at(tmp_path, small_params)
+    validating = 4 * rows * small_params.data.array.validation_fraction
+    assert 4 * rows / proposals.value("window.train_stride") <= 25_000
+    assert validating / proposals.value("window.validation_stride") <= 5_000

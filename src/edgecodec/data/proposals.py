@@ -21,7 +21,7 @@ PERIODS_PER_WINDOW = 40  # of the highest frequency kept: twice as many cosine b
 SHORTEST_WINDOW, LONGEST_WINDOW = 64, 8192
 WINDOW_MULTIPLE = 16  # which every codec can decimate
 FEWEST_WINDOWS = 8  # that the shortest recording should give
-TRAINING_WINDOWS = 20_000
+TRAINING_WINDOWS, VALIDATION_WINDOWS = 20_000, 4_000  # at most: more tell little, and rivals take their time
 HIGHEST_LOWPASS = 0.45  # of the sample rate
 NEAREST_MEAN, FARTHEST_MEAN = 1.0, 30.0  # spreads from zero, between which an error relative to the magnitude says much
 LARGEST_NMSE = 100.0  # per cent: that of the mean alone
@@ -82,7 +82,7 @@ def propose(found: Inspection, params: ArrayParams, checks: ValidateParams) -> P
         Proposal("window.skip_first_rows", 0, "nothing is known of a start-up"),
         Proposal("window.skip_last_rows", 0, "nothing is known of an end"),
         Proposal("window.lowpass_hz", _whole(lowpass), reason),
-        *_strides(found, samples),
+        *_strides(found, samples, params.validation_fraction),
         *_error(found),
         Proposal("codec", AUTO, "the stage design takes edge, or transform where that is as good"),
         *(Proposal(setting, AUTO, "the stage design chooses it") for setting in _sizes()),
@@ -184,8 +184,10 @@ def _window_samples(found: Inspection, rate: float, lowpass: float) -> int:
     return WINDOW_MULTIPLE * max(1, math.floor(samples / WINDOW_MULTIPLE))
 
 
-def _strides(found: Inspection, samples: int) -> Iterator[Proposal]:
+def _strides(found: Inspection, samples: int, validation_fraction: float) -> Iterator[Proposal]:
     rows = sum(each.rows for each in found.recordings)
-    stride = max(1, min(samples // 8, rows // TRAINING_WINDOWS))
+    stride = max(1, rows // TRAINING_WINDOWS)
     yield Proposal("window.train_stride", stride, f"about {rows // stride} windows in all")
-    yield Proposal("window.validation_stride", max(1, samples // 2), "half a window")
+    half, stride = max(1, samples // 2), int(validation_fraction * rows) // VALIDATION_WINDOWS
+    yield Proposal("window.validation_stride", max(half, stride),
+                   "half a window" if half >= stride else f"about {VALIDATION_WINDOWS} windows in all")
