@@ -52,7 +52,7 @@ class Exhibit:
                 raise EdgeCodecError(f"{given}: no folder; docs/gallery.md says where {self.name} lies")
             return given.expanduser().resolve()
         if self.shipped is None:
-            raise EdgeCodecError(f"{self.name}: no registry brings it; give its folder: python studies/gallery.py "
+            raise EdgeCodecError(f"{self.name}: no registry brings it; give its folder: python -m studies.gallery "
                                  f"{self.name} FOLDER (docs/gallery.md says where it lies)")
         folder = cache / self.name
         if not folder.is_dir():

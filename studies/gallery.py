@@ -1,4 +1,4 @@
-"""Public recordings, from a folder to verified firmware: ``python studies/gallery.py NAME [FOLDER]``.
+"""Public recordings, from a folder to verified firmware: ``python -m studies.gallery NAME [FOLDER]``.
 
 The committed project is cloned into .cache/gallery/NAME. There, ``edgecodec inspect FOLDER --write`` and the pipeline
 run; nobody sets a parameter but those of ``data`` that files do not tell. The results go to
@@ -20,7 +20,6 @@ from typing import Any
 
 import pandas as pd
 import yaml
-from exhibits import EXHIBITS, Exhibit
 
 from edgecodec.artifacts import METRICS
 from edgecodec.commands.settings import write_settings
@@ -28,6 +27,7 @@ from edgecodec.errors import EdgeCodecError, exit_with_one_line
 from edgecodec.evaluation.rate_distortion import CODEC, CODED, Curve, RatePoint
 from edgecodec.metrics import ERROR_METRICS, Errors, Metric
 from edgecodec.storage import read_json, replacing_file, rounded, write_json
+from studies.exhibits import EXHIBITS, Exhibit
 
 CACHE = Path(".cache/gallery")
 RESULTS, PICTURES = METRICS / "gallery.json", Path("artifacts/gallery")

@@ -16,8 +16,10 @@ import pytest
 from edgecodec.dvc_files import stages_of
 from edgecodec.evaluation.evaluate import OTHERS
 from edgecodec.evaluation.rate_distortion import CODEC
+from edgecodec.model.codec import load_model
 from edgecodec.model.kinds import KINDS
 from edgecodec.params import load_params
+from studies.gallery import gathered
 
 if TYPE_CHECKING:
     from conftest import Clone
@@ -70,6 +72,18 @@ def test_the_metrics_have_the_agreed_shape(clone: Clone) -> None:
     assert {"simulator", "target", "evidence", "bit_exact", "clock_mhz", "encoder", "rvq", "total_milliseconds",
             "l1_bytes", "l2_bytes", "code_bytes", "energy_millijoules"} <= verification.keys()
     assert {"cycles", "macs", "layers"} <= verification["encoder"].keys()
+
+
+def test_the_gallery_gathers_what_came_of_it(clone: Clone) -> None:
+    found = gathered(clone.folder)
+    assert found["firmware"]["bit_exact"] is True
+    assert {reason["setting"] for reason in found["design"]["reasons"]} >= {"codecs.edge.bands"}
+    assert [point["rate"] for point in found["points"]] == 2 * list(load_model(clone.folder / "artifacts/model").rates)
+    for point in found["points"]:
+        assert point["best_rival"] is None or point["rivals"][point["best_rival"]] == min(point["rivals"].values())
+        assert point["best_rival"] is None or point["ratio"] == pytest.approx(
+            point["error"] / point["rivals"][point["best_rival"]], rel=1e-4)
+    assert any(point["rivals"] for point in found["points"])
 
 
 @pytest.mark.slow
