@@ -29,6 +29,7 @@ class Estimator:
     evidence: Evidence
     bits: Sequence[float]
     _of_bands: dict[tuple[Band, ...], tuple[Array, Array]] = field(default_factory=dict)
+    _bases: dict[tuple[int, int], Array] = field(default_factory=dict)  # [channels, channels], by a band's bins
     _distortions: dict[tuple[tuple[Band, ...], int], Array] = field(default_factory=dict)
 
     def structured(self, bands: tuple[Band, ...]) -> tuple[Array, Array]:
@@ -37,7 +38,9 @@ class Estimator:
             modes = []
             for first, end, count in bands:
                 band = self.evidence.moving[:, first - 1 : end - 1]  # [n, bins, channels]
-                basis = karhunen_loeve(band.reshape(-1, band.shape[2]).astype(np.float64))[:, :count]
+                if (first, end) not in self._bases:
+                    self._bases[first, end] = karhunen_loeve(band.reshape(-1, band.shape[2]).astype(np.float64))
+                basis = self._bases[first, end][:, :count]
                 modes.append((band @ basis.astype(np.float32)).reshape(len(band), -1))
             joined = np.concatenate(modes, axis=1).astype(np.float64)
             joined -= joined.mean(axis=0)
