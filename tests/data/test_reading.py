@@ -11,8 +11,8 @@ import wave
 from collections.abc import Callable
 from pathlib import Path
 
+import by_the_letter
 import h5py
-import nptdms
 import numpy as np
 import pandas as pd
 import pyarrow
@@ -323,19 +323,17 @@ def write_matlab_73(path: Path) -> None:
         file.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64")
 
 
-def write_tdms(path: Path) -> None:
-    with nptdms.TdmsWriter(path) as writer:
-        writer.write_segment([nptdms.ChannelObject("run", name, column.astype(np.float64), {
-            "wf_increment": 1 / RATE, "unit_string": "V"}) for name, column in zip(NAMES, VALUES.T, strict=True)])
-
-
 FILES: dict[str, Callable[[Path], object]] = {
-    "one.npz": lambda path: np.savez(path, x=VALUES, time=TIME),
+    "one.npy": lambda path: path.write_bytes(by_the_letter.npy(np.column_stack([TIME, VALUES]))),
+    "one.npz": lambda path: by_the_letter.write_npz(path, {"x": VALUES, "time": TIME}),
     "series.npz": lambda path: np.savez(path, **frame()),
-    "one.h5": write_h5,
+    "one.parquet": lambda path: by_the_letter.write_parquet(path, {name: frame()[name].to_numpy() for name in frame()}),
+    "named.h5": write_h5,
+    "one.h5": lambda path: by_the_letter.write_hdf5(path, {"x": VALUES, "time": TIME}),
     "new.mat": write_matlab_73,
-    "old.mat": lambda path: scipy.io.savemat(path, {"data": VALUES.T, "fs": RATE, "comment": "none"}),
-    "one.tdms": write_tdms,
+    "scipy.mat": lambda path: scipy.io.savemat(path, {"data": VALUES.T, "fs": RATE, "comment": "none"}),
+    "old.mat": lambda path: by_the_letter.write_mat(path, {"data": VALUES, "fs": np.array([[RATE]])}),
+    "one.tdms": lambda path: by_the_letter.write_tdms(path, VALUES, NAMES, RATE),
     "one.feather.csv.gz": lambda path: path.write_bytes(gzip.compress(text(frame()).encode())),
     "ONE.CSV": lambda path: path.write_text(text(frame())),
     "one.txt": lambda path: path.write_text(text(frame(), sep="\t")),
@@ -353,20 +351,6 @@ def counts() -> NDArray[np.int16]:
     return np.asarray(np.rint(VALUES * 5000), np.int16)
 
 
-def write_edf(path: Path) -> None:
-    """By the letter of EDF's specification: records of a second, 16 bits per sample."""
-    seconds, per_record = ROWS // int(RATE), int(RATE)
-    fields: list[tuple[list[str], int]] = [
-        ([*NAMES], 16), ([""] * 4, 80), (["uV"] * 4, 8), (["-32768"] * 4, 8), (["32767"] * 4, 8), (["-32768"] * 4, 8),
-        (["32767"] * 4, 8), ([""] * 4, 80), ([str(per_record)] * 4, 8), ([""] * 4, 32)]
-    head = [("0", 8), ("X", 80), ("X", 80), ("01.02.26", 8), ("03.04.05", 8), (str(256 * 5), 8), ("", 44),
-            (str(seconds), 8), ("1", 8), ("4", 4)]
-    content = "".join(value.ljust(width) for value, width in head)
-    content += "".join(value.ljust(width) for values, width in fields for value in values)
-    records = counts().reshape(seconds, per_record, 4).transpose(0, 2, 1)
-    path.write_bytes(content.encode("ascii") + np.ascontiguousarray(records, dtype="<i2").tobytes())
-
-
 def write_wav(path: Path) -> None:
     with wave.open(str(path), "wb") as file:
         file.setnchannels(4)
@@ -376,7 +360,9 @@ def write_wav(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "write"), [
-    ("one.wav", write_wav), ("one.edf", write_edf),
+    ("one.wav", write_wav), ("one.flac", lambda path: by_the_letter.write_flac(path, counts(), int(RATE))),
+    ("one.edf", lambda path: by_the_letter.write_edf(path, counts(), NAMES, int(RATE))),
+    ("one.bdf", lambda path: by_the_letter.write_edf(path, counts(), NAMES, int(RATE))),
     ("scipy.wav", lambda path: scipy.io.wavfile.write(path, int(RATE), counts()))])
 def test_counts_come_as_they_were_stored(
         name: str, write: Callable[[Path], None], source: Path, acquire: Acquire, tmp_path: Path) -> None:
