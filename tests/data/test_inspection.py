@@ -152,6 +152,16 @@ def test_the_command_writes_what_it_proposes_and_acquire_takes_it(
     assert all(each.time == "recorded" for each in listed.recordings)
 
 
+def test_any_text_stays_the_text_it_is(repository: Path, tmp_path: Path) -> None:
+    names = ["on", "y", "1:30", "0o7", "1e3", ".5", "~", "null", "2026-01-01", "Drück-1", "压力", "σ_x°", 'say "1"',
+             "it's", "<b>", "#3", "a: b", "[bold]", "*x", "@", "%", "-", " x "]
+    path = tmp_path / "params.yaml"
+    shutil.copyfile(repository / "params.yaml", path)
+    write_settings(path, {"data.array.channels": names, "data.array.time": "on"})
+    array = yaml.safe_load(path.read_text(encoding="utf-8"))["data"]["array"]
+    assert (array["channels"], array["time"]) == (names, "on")
+
+
 @pytest.mark.parametrize(("content", "message"), [
     (None, "params.yaml: not found"), ("a: [", "not valid YAML"), ("data: {}", r"data\.path: missing key")])
 def test_settings_that_are_not_there_are_refused(tmp_path: Path, content: str | None, message: str) -> None:

@@ -465,6 +465,19 @@ def test_an_overlap_is_found_by_correlation(
     assert not any("has the samples" in remark for remark in acquire().remarks)
 
 
+def test_a_channel_may_be_called_time(source: Path, acquire: Acquire, tmp_path: Path) -> None:
+    frame("stamp").rename(columns={"b": "time"}).to_csv(source / "one.csv", index=False)
+    check(acquire(time="stamp", channels=("a", "time", "c", "d")), tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x00", "a\u2028b"])
+def test_a_name_that_breaks_a_line_is_refused(name: str, source: Path, acquire: Acquire) -> None:
+    frame().rename(columns={"b": name}).to_parquet(source / "one.parquet")
+    with pytest.raises(EdgeCodecError, match=r"the channel name '.*\\.*' has a line break .*; rename it") as raised:
+        acquire()
+    assert len(str(raised.value).splitlines()) == 1
+
+
 def test_what_stands_for_a_missing_sample_is_taken_out(source: Path, acquire: Acquire, tmp_path: Path) -> None:
     made = frame()
     made.loc[5:9, "b"] = -9999

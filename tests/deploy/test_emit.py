@@ -44,7 +44,7 @@ def test_equal_codecs_give_equal_bytes(firmware: Path, tmp_path: Path) -> None:
 
 
 def test_the_package_names_the_channels_in_their_order(tmp_path: Path, toolchain: Toolchain) -> None:
-    codec = replace(CODEC, channel_names=("P 0", "a,b", 'say "1"', "back\\slash ??/", "Küste"))
+    codec = replace(CODEC, channel_names=("P 0", "a,b", 'say "1"', "back\\slash ??/", "σ_x° 压力 */ <b>"))
     write_firmware(codec, WINDOWS, L1, tmp_path / "firmware", L1_STACK_BYTES)
     (tmp_path / "names.c").write_text("""
         #include "codec_model.h"

@@ -29,6 +29,7 @@ from edgecodec.registry.register import register
 from edgecodec.storage import write_json, write_text
 
 REPOSITORY = Path(__file__).parents[2]
+CHANNELS = ("A", "Drück-1", "压力", "σ_x°", 'say "1"', "<b>{$x")
 SIZES = {"codewords": 16, "rates": 2, "stages_per_rate": 2, "codeword_samples": 4, "regimes": 2, "decimation": 8,
          "filter_taps": 16, "time_bins": 8, "bands": [[1, 4, 2], [4, 8, 1]], "coefficients": 6, "refiner_channels": 4,
          "coded": {"codewords": 8, "codeword_samples": 2, "stages_of_rate": [2, 4]}}
@@ -66,7 +67,7 @@ def write_validation_windows(folder: Path, count: int = 40) -> None:
     for name, series in (("inputs", rows), ("targets", lowpass(rows, 100.0, 5.0))):
         series.T.astype("<f4", order="C").tofile(folder / f"{name}.f32")
     segment = Segment(recording="1", condition="signal", wind=0, first_row=0, rows=rows.shape[1])
-    described = Description(channels=tuple("ABCDEF"), sample_rate_hz=100.0, samples=64, lowpass_hz=5.0,
+    described = Description(channels=CHANNELS, sample_rate_hz=100.0, samples=64, lowpass_hz=5.0,
                             segments=(segment,))
     write_json(folder / "set.json", described.model_dump())
     pyarrow.parquet.write_table(pyarrow.table({
@@ -76,7 +77,7 @@ def write_validation_windows(folder: Path, count: int = 40) -> None:
 
 def train_small_codec(params: Params, seed: int = 0) -> Codec:
     torch.manual_seed(seed)
-    codec = codec_from_params(params, WindowFormat(tuple("ABCDEF"), 64, 100.0, 5.0))
+    codec = codec_from_params(params, WindowFormat(CHANNELS, 64, 100.0, 5.0))
     with torch.no_grad():
         latent = codec.encoder(torch.from_numpy(random_windows(400, seed)))
         codec.quantizer.initialize(latent, per_step=64)

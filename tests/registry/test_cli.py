@@ -15,7 +15,7 @@ import pyarrow.parquet
 import pytest
 from deploy.factory import Sizes, edge_like
 from packets.random_indices import random_indices
-from small_project import random_windows, save_results, small_params, train_small_codec
+from small_project import CHANNELS, random_windows, save_results, small_params, train_small_codec
 
 from edgecodec.cli import main
 from edgecodec.model.codec import load_model
@@ -240,7 +240,7 @@ def test_packets_and_windows_may_be_parquet(edgecodec: Command) -> None:
     assert edgecodec("decode", "packets.ecp", "rebuilt.parquet").out == "rebuilt.parquet: 5 windows\n"
 
     rebuilt = pyarrow.parquet.read_table("rebuilt.parquet")
-    assert json.loads(rebuilt.schema.metadata[b"channels"]) == list("ABCDEF")
+    assert json.loads(rebuilt.schema.metadata[b"channels"]) == list(CHANNELS)
     with np.load("rebuilt.npz") as arrays:
         assert np.array_equal(np.stack(rebuilt["window"].to_numpy()).reshape(5, 6, 64), arrays["x"])
         assert rebuilt["sequence"].to_pylist() == arrays["sequence"].tolist()

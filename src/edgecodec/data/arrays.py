@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +25,8 @@ from edgecodec.data.time_base import TimeBase, find_time
 from edgecodec.errors import EdgeCodecError
 from edgecodec.params import ArrayParams
 from edgecodec.progress import progress
+
+UNPRINTED = ("Cc", "Cs", "Zl", "Zp")  # Unicode's control characters, halves of characters, ends of lines, paragraphs
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,6 +165,9 @@ def understand(path: Path, table: Table, params: ArrayParams, sample_rate_hz: fl
             *(f"column {table.name_of(number)} is an index and is left out" for number in indices
               if number not in texts))
     named = _names(table, available)
+    for name in named.values():
+        if any(unicodedata.category(letter) in UNPRINTED for letter in name):
+            raise EdgeCodecError(f"{path}: the channel name {name!r} has a line break or control character; rename it")
     return Columns(base, {number: name for number, name in named.items() if number not in (*texts, *indices)},
                    tuple(texts), told)
 

@@ -93,5 +93,5 @@ def read_samples(path: Path, channels: tuple[str, ...] = ()) -> Samples:
         return Samples(np.empty(0), np.empty((0, 0), np.float32), columns=0, ragged_rows=0, text_cells=0)
     numbers = list(range(1, len(table.columns)))
     if table.names is not None and len(channels) == len(numbers) and set(channels) == set(table.names[1:]):
-        numbers = [table.names.index(channel) for channel in channels]
+        numbers = [table.names.index(channel, 1) for channel in channels]  # one may be called time, too
     return table.samples(0, numbers, sample_rate_hz=1.0)

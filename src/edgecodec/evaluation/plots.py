@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgecodec.evaluation.codebooks import Utilization
 from edgecodec.evaluation.rate_distortion import CODEC, CODED, Comparison
-from edgecodec.evaluation.style import ACCENT, COOL, FAINT, GREY, INK, figure
+from edgecodec.evaluation.style import ACCENT, AS_TEXT, COOL, FAINT, GREY, INK, figure
 from edgecodec.metrics import RELATIVE, ErrorTable, Metric, central
 
 Floats = NDArray[np.float32]
@@ -80,7 +80,7 @@ def draw_reconstructions(
     order, channels = _by_error(targets, rebuilt[max(rebuilt)]), _three_channels(targets)
     chosen = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
     seconds = np.arange(targets.shape[-1]) / sample_rate_hz
-    with figure(path, 10.5, 7) as drawn:
+    with figure(path, 10.5, 7, AS_TEXT) as drawn:
         grid = drawn.subplots(len(chosen), len(channels), sharex=True, squeeze=False)
         for row, (which, window) in zip(grid, chosen.items(), strict=True):
             for axes, channel in zip(row, channels, strict=True):
@@ -108,7 +108,7 @@ def draw_window(path: Path, targets: Floats, rebuilt: Mapping[int, Floats], samp
     window = order[len(order) // 2]
     shown = slice(None, None, max(1, round(sample_rate_hz / POINTS_PER_SECOND)))
     seconds = np.arange(targets.shape[-1]) / sample_rate_hz
-    with figure(path, 10.5, 2.6, {"svg.fonttype": "none"}) as drawn:  # small: text stays text
+    with figure(path, 10.5, 2.6, AS_TEXT) as drawn:
         for axes, channel in zip(drawn.subplots(1, 3), _three_channels(targets), strict=True):
             axes.plot(seconds[shown], targets[window, channel, shown], color=INK, label="recorded, low-passed")
             for (bits, windows), colour in zip(rebuilt.items(), _shades(len(rebuilt)), strict=True):

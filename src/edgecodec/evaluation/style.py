@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
@@ -29,6 +30,7 @@ STYLE: dict[str, Any] = {
     "axes.prop_cycle": "cycler(color=['#1d6996', '#38a6a5', '#edad08', '#94346e', '#73af48'])",
     "legend.frameon": False,
     "text.color": INK,
+    "text.parse_math": False,  # a channel's name may hold dollars
     "xtick.color": INK,
     "ytick.color": INK,
     "xtick.minor.visible": False,
@@ -36,6 +38,7 @@ STYLE: dict[str, Any] = {
     "lines.linewidth": 1.5,
     "figure.constrained_layout.use": True,
 }
+AS_TEXT = {"svg.fonttype": "none"}  # small files, and names in any script
 
 
 @contextmanager
@@ -44,4 +47,6 @@ def figure(file: Path | BytesIO, width: float, height: float, more: Mapping[str,
     with mpl.rc_context({**STYLE, **more}):
         drawn = Figure(figsize=(width, height))
         yield drawn
-        drawn.savefig(file, format="svg", metadata={"Date": None})
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")  # of a name in another script
+            drawn.savefig(file, format="svg", metadata={"Date": None})

@@ -51,6 +51,12 @@ Channels, in order: {channel_names}.
 Windows of other sensors, other units or another sample rate: train on them first. A packet of another model is refused.
 """
 
+
+def _channels_text(names: tuple[str, ...]) -> str:
+    """A list in JSON, without a sign that Markdown takes for the start of HTML."""
+    return json.dumps(names, ensure_ascii=False).replace("<", "\\u003c")
+
+
 def model_card(codec: ExportedCodec, measured: Measurements) -> str:
     """The card in Markdown. A figure that was not measured reads ``nan`` or ``None``."""
     rates = figures_of_rates(codec, measured)
@@ -66,7 +72,7 @@ def model_card(codec: ExportedCodec, measured: Measurements) -> str:
     return CARD.format(
         model_id=codec.model_hash[:8], model_hash=codec.model_hash, codec=codec.codec,
         channels=codec.channels, samples=codec.samples, sample_rate=codec.sample_rate_hz,
-        seconds=codec.samples / codec.sample_rate_hz, channel_names=json.dumps(codec.channel_names),
+        seconds=codec.samples / codec.sample_rate_hz, channel_names=_channels_text(codec.channel_names),
         costs=costs, errors=errors,
         **{name: f"{measured.number(f'verification.{name}'):,.0f}" for name in ("l1_bytes", "l2_bytes", "code_bytes")},
         **{name: measured.entry(f"verification.{name}") for name in ("target", "simulator", "evidence", "bit_exact")},

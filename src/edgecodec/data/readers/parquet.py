@@ -18,7 +18,8 @@ _LEVELS = re.compile(r"\(('[^']*'|[\w.]+)(, ('[^']*'|[\w.]+))+\)")  # what it ca
 def read_parquet(path: Path, variable: str | None = None) -> Table:
     """Read a file, or a folder with the parts of one. An index comes first: it may be the time."""
     with naming(path, "not a readable Parquet file", "write it again"):
-        table = pyarrow.parquet.read_table(path)
+        # A file by itself may have two columns of one name, a folder not.
+        table = pyarrow.parquet.read_table(path) if path.is_dir() else pyarrow.parquet.ParquetFile(path).read()
         pandas = json.loads((table.schema.metadata or {}).get(b"pandas", b"{}"))
     called = [name for name in pandas.get("index_columns", ()) if isinstance(name, str)]
     names = table.column_names
