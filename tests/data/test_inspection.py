@@ -18,6 +18,7 @@ from edgecodec.commands.settings import write_settings
 from edgecodec.data.arrays import acquire_array
 from edgecodec.data.inspection import Inspection, inspect, nice
 from edgecodec.data.proposals import Proposals, propose
+from edgecodec.data.spectrum import lowpass_of
 from edgecodec.errors import EdgeCodecError
 from edgecodec.params import ArrayParams, Params
 
@@ -112,6 +113,13 @@ def test_a_rate_that_nothing_says_has_to_be_checked(tmp_path: Path, small_params
     assert proposals.value("data.array.sample_rate_hz") == small_params.data.array.sample_rate_hz
     assert "CHECK IT" in next(each.reason for each in proposals.settings if each.setting.endswith("sample_rate_hz"))
     assert proposals.value("data.array.channels") == 3
+
+
+def test_the_low_pass_is_about_what_the_stage_window_finds(found: Inspection, small_params: Params) -> None:
+    proposals = propose(found, small_params.data.array, small_params.validate_)
+    recorded = recording(1)[["force [N]", "a", "b"]].to_numpy().T
+    by_window = lowpass_of([recorded], RATE, proposals.value("window.samples"))
+    assert proposals.value("window.lowpass_hz") == pytest.approx(by_window, rel=0.25)
 
 
 def test_a_folder_of_nothing_readable_is_refused(tmp_path: Path, small_params: Params) -> None:
@@ -211,7 +219,7 @@ def test_the_rate_that_the_user_gives_counts_where_files_say_none(tmp_path: Path
     np.save(tmp_path / "one.npy", recording(1).to_numpy()[:, 1:])
     array = small_params.data.array.model_copy(update={"sample_rate_hz": RATE})
     proposals = propose(inspect(tmp_path, array, small_params.validate_), array, small_params.validate_)
-    assert BAND <= proposals.value("window.lowpass_hz") <= 1.5 * BAND
+    assert BAND <= proposals.value("window.lowpass_hz") <= 2 * BAND
 
 
 @pytest.mark.parametrize("rows", [3_000, 200_000])

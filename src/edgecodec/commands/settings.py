@@ -52,6 +52,7 @@ def _as_read(value: Any) -> Any:
     """A text with quotes if it takes them to stay one: parameters are read as YAML 1.1, where ``on`` is true."""
     from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
-    is_plain = not isinstance(value, str) or yaml.resolver.Resolver().resolve(
+    resolver: Any = yaml.resolver.Resolver()
+    is_plain = not isinstance(value, str) or resolver.resolve(
         yaml.ScalarNode, value, (True, False)) == "tag:yaml.org,2002:str"
     return value if is_plain else SingleQuotedScalarString(value)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 
 from edgecodec.data.arrays import splits_of, understand
 from edgecodec.data.copies import Fingerprint, Shared, shared
@@ -18,6 +17,7 @@ from edgecodec.data.folders import find_recordings
 from edgecodec.data.long_tables import wide_tables
 from edgecodec.data.profile import channel_figures, sentinels, time_figures
 from edgecodec.data.readers.kinds import kind_of, read_table
+from edgecodec.data.spectrum import lowpass_of
 from edgecodec.data.table import Table
 from edgecodec.data.time_base import rate_of
 from edgecodec.errors import EdgeCodecError
@@ -25,7 +25,7 @@ from edgecodec.params import ArrayParams, ValidateParams
 from edgecodec.progress import progress
 
 SPECTRUM_ROWS = 1 << 18  # of a recording, that its spectrum is taken from
-SPECTRUM_SAMPLES = 2048  # at a time
+SPECTRUM_SAMPLES = 2048  # at a time: no window is known yet
 FEWEST_ROWS = 16  # that a spectrum is taken from
 UNIT_IN_NAME = re.compile(r"[\[(](?P<unit>[^\])]*)[\])]\s*$")
 GAP = 1.5  # periods without a sample
@@ -76,14 +76,6 @@ class ChannelFacts:
 
 
 @dataclass(frozen=True, eq=False)
-class Spectrum:
-    """Power of the longest recording: mean over its channels, each scaled to power 1."""
-
-    frequencies_hz: NDArray[np.float64]
-    power: NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
 class Inspection:
     """All that was found, and what cannot be read."""
 
@@ -95,7 +87,7 @@ class Inspection:
     remarks: tuple[str, ...]  # columns and files left out
     problems: tuple[str, ...]  # recordings that cannot be read
     sample_rate_hz: float | None  # of most rows
-    spectrum: Spectrum | None
+    lowpass_hz: float | None  # by the spectra of the longest recording; None: it is too short, or has no rate
 
 
 def inspect(folder: Path, params: ArrayParams, checks: ValidateParams) -> Inspection:
@@ -136,9 +128,9 @@ def inspect(folder: Path, params: ArrayParams, checks: ValidateParams) -> Inspec
     rate = _usual_rate(recordings)
     split = dict(zip((each.name for each in fingerprints),
                      splits_of(len(fingerprints), params.validation_fraction), strict=True))
-    spectrum = _spectrum(longest[1], longest[2] or rate or params.sample_rate_hz)
+    lowpass = _lowpass(longest[1], longest[2] or rate or params.sample_rate_hz)
     return Inspection(folder, tuple(recordings), tuple(sums.facts()), named, tuple(shared(fingerprints, split)),
-                      tuple(remarks), tuple(problems), rate, spectrum)
+                      tuple(remarks), tuple(problems), rate, lowpass)
 
 
 def _look(path: Path, part: str, table: Table, params: ArrayParams, checks: ValidateParams,
@@ -204,16 +196,13 @@ def nice(rate: float) -> float:
     return float(f"{rate:.5e}")
 
 
-def _spectrum(values: NDArray[np.float32], rate: float) -> Spectrum | None:
+def _lowpass(values: NDArray[np.float32], rate: float) -> float | None:
     rows = values.shape[1]
     if rows < FEWEST_ROWS:
         return None
     live = [_filled(row) for row in values.astype(np.float64) if np.isfinite(row).sum() > rows / 2]
     live = [row for row in live if row.max() > row.min()]
-    if not live:
-        return None
-    frequencies, power = signal.welch(signal.detrend(np.array(live)), rate, nperseg=min(SPECTRUM_SAMPLES, rows))
-    return Spectrum(frequencies, (power / power.sum(axis=1, keepdims=True)).mean(axis=0))
+    return lowpass_of([np.array(live)], rate, min(SPECTRUM_SAMPLES, rows)) if live else None
 
 
 def _filled(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,19 +10,17 @@ from typing import Any
 import numpy as np
 
 from edgecodec.contradictions import AUTO
-from edgecodec.data.inspection import Inspection, RecordingFacts, Spectrum, nice
+from edgecodec.data.inspection import Inspection, RecordingFacts, nice
+from edgecodec.data.spectrum import ABOVE_NOISE, HIGHEST
 from edgecodec.params import ArrayParams, CodedPins, EdgePins, TransformPins, ValidateParams
 
 MOST_NAMES = 64  # channels, up to which they are listed by name
 JITTERED = 0.1  # root mean square in periods, from which on time stamps are called uneven
-ABOVE_NOISE = 2.0  # times the noise, that a frequency with signal has
-NOISE_SHARE = 0.2  # of the frequencies, at the upper end, that say the noise
 PERIODS_PER_WINDOW = 40  # of the highest frequency kept: twice as many cosine bins
 SHORTEST_WINDOW, LONGEST_WINDOW = 64, 8192
 WINDOW_MULTIPLE = 16  # which every codec can decimate
 FEWEST_WINDOWS = 8  # that the shortest recording should give
 TRAINING_WINDOWS, VALIDATION_WINDOWS = 20_000, 4_000  # at most: more tell little, and rivals take their time
-HIGHEST_LOWPASS = 0.45  # of the sample rate
 NEAREST_MEAN, FARTHEST_MEAN = 1.0, 30.0  # spreads from zero, between which an error relative to the magnitude says much
 LARGEST_NMSE = 100.0  # per cent: that of the mean alone
 MOST_LEFT_OUT = 0.5  # of the recordings: a check that more of them fail is no check of these recordings
@@ -65,7 +63,7 @@ def propose(found: Inspection, params: ArrayParams, checks: ValidateParams) -> P
         checks: what is held to be sound so far.
     """
     rate = found.sample_rate_hz or params.sample_rate_hz
-    lowpass, reason = _lowpass(found.spectrum, rate)
+    lowpass, reason = _lowpass(found.lowpass_hz, rate)
     samples = _window_samples(found, rate, lowpass)
     return Proposals((
         Proposal("data.source", "array", "your own recordings"),
@@ -161,19 +159,12 @@ def _limits(found: Inspection, checks: ValidateParams) -> Iterator[Proposal]:
                            "what nine in ten have")
 
 
-def _lowpass(spectrum: Spectrum | None, rate: float) -> tuple[float, str]:
-    """Where the signal leaves the noise."""
-    if spectrum is None:
+def _lowpass(found: float | None, rate: float) -> tuple[float, str]:
+    if found is None:
         return float(f"{rate / 20:.2g}"), "a tenth of the band: no recording gives a spectrum"
-    noise = float(np.median(spectrum.power[-max(1, int(NOISE_SHARE * len(spectrum.power))):]))
-    above = np.flatnonzero(spectrum.power > ABOVE_NOISE * noise)
-    highest = float(spectrum.frequencies_hz[above[-1]]) if len(above) else 0.0
-    step = float(spectrum.frequencies_hz[1])
-    cutoff = min(max(highest, 4 * step), HIGHEST_LOWPASS * rate)
-    if highest > (1 - NOISE_SHARE) * rate / 2 or len(above) < 3:
-        cutoff = HIGHEST_LOWPASS * rate
-        return float(f"{cutoff:.3g}"), "no end of the signal and no noise is seen below it"
-    return float(f"{cutoff:.2g}"), f"above it, power is less than {ABOVE_NOISE:g} times the noise"
+    if found >= HIGHEST * rate:
+        return found, "no end of the signal and no noise is seen below it"
+    return found, f"above it, power is less than {ABOVE_NOISE:g} times the noise"
 
 
 def _window_samples(found: Inspection, rate: float, lowpass: float) -> int:
