@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edgecodec import chosen
+from edgecodec.contradictions import AUTO
 from edgecodec.data.windows import WindowSet
 from edgecodec.design.design import Design, choose, closed_params, make_design
 from edgecodec.design.layouts import Layout
@@ -90,4 +91,28 @@ def test_bands_are_found_within_the_limits(small_params: Params, train: WindowSe
     assert isinstance(sizes, EdgeParams)
     assert sizes.bands[0][0] == 1
     assert sizes.bands[-1][1] == sizes.time_bins <= 800 // sizes.decimation
+    assert found.kinds["edge"].cost.fits
+
+
+@pytest.mark.slow
+def test_a_codec_that_does_not_fit_leaves_the_place_to_the_other(
+        small_params: Params, train: WindowSet, repository: Path) -> None:
+    either = small_params.model_copy(update={"codec": AUTO})
+    room = make_design(either, train, repository / "artifacts").kinds["transform"].cost.l2_bytes
+    limits = either.gates.model_copy(update={"largest_l2_bytes": room})
+    found = make_design(either.model_copy(update={"gates": limits}), train, repository / "artifacts")
+    assert (found.codec, list(found.kinds)) == ("transform", ["transform"])
+    assert f"more than gates.largest_l2_bytes {room}" in found.proposal
+
+
+@pytest.mark.slow
+def test_regimes_are_given_up_where_nothing_fits_with_them(
+        small_params: Params, train: WindowSet, repository: Path) -> None:
+    opened = with_edge(small_params, regimes=None)
+    sizes = {regimes: Target(opened, repository / "artifacts", 36, 800).cost(
+        "edge", opened.codecs.edge.model_copy(update={"regimes": regimes})).l2_bytes for regimes in (4, 1)}
+    limits = opened.gates.model_copy(update={"largest_l2_bytes": sizes[4] - 1})
+    found = make_design(opened.model_copy(update={"gates": limits}), train, repository / "artifacts")
+    chosen_regimes = found.kinds["edge"].layout.sizes.regimes
+    assert chosen_regimes < 4
     assert found.kinds["edge"].cost.fits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,29 +116,52 @@ def make_design(params: Params, train: WindowSet, artifacts: Path) -> Design:
     target = Target(params, artifacts, train.channels, train.samples)
     split = trial.split(train, params.seed)
     wanted = [name for name in KINDS if params.codec in (AUTO, name) or is_open(getattr(params.codecs, name))]
-    kinds = {}
+    kinds, misfits = {}, {}
     for name in wanted:
         pins = getattr(params.codecs, name)
         layouts = KINDS[name].layouts(estimator, pins, bits)
-        layout, cost = choose(name, layouts, target, params.design.tolerance)
+        try:
+            layout, cost = _that_fits(name, layouts, pins, target, params.design.tolerance)
+        except MisfitError as misfit:
+            if params.codec != AUTO:
+                raise
+            misfits[name] = misfit
+            continue
         measured: dict[int, NDArray[np.float64]] = {}
-        options = KINDS[name].regimes(layout, pins)
+        options = [each for each in KINDS[name].regimes(layout, pins) if target.cost(name, each.sizes).fits]
         if split is not None and (params.codec == AUTO or len(options) > 1):
             layout, measured = _try(params, name, options, split)
             cost = target.cost(name, layout.sizes)
         kinds[name] = Chosen(layout, cost, len(layouts), measured)
-    codec, proposal = _propose(params, kinds)
+    if not kinds:
+        raise misfits[wanted[0]]
+    codec, proposal = _propose(params, kinds, misfits)
     if codec in kinds and not kinds[codec].cost.fits:
         raise EdgeCodecError(f"design: codec {codec}: {kinds[codec].cost.misfits[0]}")
     return Design(codec, bits, kinds, {name: pinned(getattr(params.codecs, name)) for name in kinds}, estimator,
                   proposal)
 
 
+class MisfitError(EdgeCodecError):
+    """No layout of a kind of codec keeps the limits of the target."""
+
+
+def _that_fits(codec: str, layouts: Sequence[Layout], pins: Any, target: Target,
+               tolerance: float) -> tuple[Layout, Cost]:
+    """As :func:`choose`; with fewer regimes, where these are open and nothing fits with more."""
+    options = [KINDS[codec].regimes(layout, pins) for layout in layouts]
+    for fewer in range(max(map(len, options), default=1) - 1):
+        with suppress(MisfitError):
+            return choose(codec, [each[fewer] for each in options if fewer < len(each)], target, tolerance)
+    return choose(codec, [each[-1] for each in options], target, tolerance)
+
+
 def choose(codec: str, layouts: Sequence[Layout], target: Target, tolerance: float) -> tuple[Layout, Cost]:
     """Of the layouts that fit, that with the fewest MACs whose error is within ``tolerance`` of the least.
 
     Raises:
-        EdgeCodecError: there is none, or none fits; the text names the limit that the smallest breaks.
+        EdgeCodecError: there is none.
+        MisfitError: none fits; the text names the limit that the smallest breaks.
     """
     if not layouts:
         raise EdgeCodecError(f"params.yaml: codecs.{codec}: no layout goes with what is pinned; make more of it auto")
@@ -158,8 +182,8 @@ def choose(codec: str, layouts: Sequence[Layout], target: Target, tolerance: flo
         too_large.append(size)
     if best is None:
         least = min(layouts, key=lambda layout: (macs(layout), layout.error))
-        raise EdgeCodecError(f"design: codec {codec}: even the smallest layout "
-                             f"{target.cost(codec, least.sizes).misfits[0]}")
+        raise MisfitError(f"design: codec {codec}: even the smallest layout "
+                          f"{target.cost(codec, least.sizes).misfits[0]}")
     limit = (1 + tolerance) * best[0].error
     for layout in sorted(by_error, key=lambda layout: (macs(layout), layout.error)):
         if layout.error <= limit and (cost := target.cost(codec, layout.sizes)).fits:
@@ -183,8 +207,11 @@ def _try(params: Params, codec: str, options: Sequence[Layout],
     return best, found
 
 
-def _propose(params: Params, kinds: Mapping[str, Chosen]) -> tuple[str, str]:
+def _propose(params: Params, kinds: Mapping[str, Chosen], misfits: Mapping[str, MisfitError]) -> tuple[str, str]:
     """The codec, and a line that says why."""
+    if misfits:
+        codec, = kinds
+        return codec, f"codec {codec}: the other does not fit ({next(iter(misfits.values()))})"
     trials = {name: kind.trial for name, kind in kinds.items()}
     learned, classical = trials.get("edge"), trials.get("transform")
     if learned is None or classical is None:
