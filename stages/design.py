@@ -17,7 +17,8 @@ def main() -> None:
     design = make_design(params, WindowSet.open(TRAIN_WINDOWS), ARTIFACTS)
     table = reasons_table(design)
     with replacing_directory(DESIGN) as folder:
-        write_json(folder / FILE_NAME, design.to_json())
+        write_json(folder / FILE_NAME, design.sizes_json())
+        write_json(folder / "design.json", design.to_json())
         write_text(folder / "design.txt", table)
         draw_design(folder / "design.svg", design)
     print(table, end="")

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from edgecodec import chosen
-from edgecodec.designed import closed, designed
+from edgecodec.designed import FILE_NAME, closed, designed
 from edgecodec.errors import EdgeCodecError
 from edgecodec.params import EdgeParams, Params, load_params
 from edgecodec.storage import write_json
@@ -31,7 +31,7 @@ def sizes(**more: Any) -> dict[str, Any]:
 
 
 def test_what_is_open_is_taken_from_the_design_and_what_is_pinned_stays(opened: Params, tmp_path: Path) -> None:
-    write_json(tmp_path / "design.json", {"codec": "edge", "sizes": {"edge": sizes()}})
+    write_json(tmp_path / FILE_NAME, {"codec": "edge", "sizes": {"edge": sizes()}})
     found = chosen.sizes(designed(opened, tmp_path))
     assert isinstance(found, EdgeParams)
     assert (found.regimes, found.bands, found.coded.stages_of_rate) == (2, ((1, 60, 3),), (9, 18, 27, 36))
@@ -44,7 +44,7 @@ def test_nothing_open_needs_no_design(repository: Path, tmp_path: Path) -> None:
 
 
 def test_an_open_size_without_a_design_is_named_with_the_stage_that_closes_it(opened: Params, tmp_path: Path) -> None:
-    with pytest.raises(EdgeCodecError, match=r"design.json: not found; run the stage that writes it"):
+    with pytest.raises(EdgeCodecError, match=r"sizes.json: not found; run the stage that writes it"):
         designed(opened, tmp_path)
     with pytest.raises(EdgeCodecError, match=r"params.yaml: codec is auto, .* run the stage design"):
         chosen.sizes(opened)

@@ -26,6 +26,10 @@ def test_a_stage_depends_on_the_list_of_its_scripts_code_and_on_no_source_file(n
     assert all(path.is_relative_to("artifacts") for path in inputs)
 
 
+def test_the_wording_of_a_design_trains_nothing_anew() -> None:
+    assert [name for name, stage in STAGES.items() if "artifacts/design" in stage.get("deps", ())] == ["register"]
+
+
 def test_the_committed_lists_are_those_of_the_present_code() -> None:
     assert outdated_fingerprints(REPOSITORY) == [], "run make deps"
 

@@ -1,4 +1,4 @@
-"""The settings with what they leave open, as the stage design closed it in ``artifacts/design/design.json``.
+"""The settings with what they leave open, as the stage design closed it in ``artifacts/design/sizes.json``.
 
 A size in params.yaml is a number, which pins it, or ``auto``. Every stage and command that reads sizes takes its
 settings from :func:`designed`; those that ran before the design need none.
@@ -15,7 +15,7 @@ from edgecodec.contradictions import AUTO, is_open
 from edgecodec.params import EdgePins, OneTokenPins, Params, TransformPins, load_params
 from edgecodec.storage import read_json
 
-FILE_NAME = "design.json"
+FILE_NAME = "sizes.json"  # apart from the reasons, whose wording must train nothing anew
 # Kinds of codec whose sizes may be open.
 DESIGNED: Mapping[str, type[OneTokenPins]] = {"edge": EdgePins, "transform": TransformPins}
 

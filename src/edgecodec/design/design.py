@@ -52,12 +52,17 @@ class Design:
     estimator: Estimator
     proposal: str
 
+    def sizes_json(self) -> dict[str, Any]:
+        """What the design chose, as :func:`edgecodec.designed.designed` takes it."""
+        return {"codec": self.codec,
+                "sizes": {name: kind.layout.sizes.model_dump(mode="json") for name, kind in self.kinds.items()}}
+
     def to_json(self) -> dict[str, Any]:
+        """How the design came about."""
         return {
             "codec": self.codec,
             "proposal": self.proposal,
             "bits_per_window": [rounded(bits) for bits in self.bits],
-            "sizes": {name: kind.layout.sizes.model_dump(mode="json") for name, kind in self.kinds.items()},
             "kinds": {name: {
                 "pinned": list(self.pinned[name]),
                 "layouts_estimated": kind.tried,
