@@ -1,8 +1,14 @@
 """Exchanged profiles: plausible, per wind speed, and only for the share that was asked for."""
 
+from pathlib import Path
+
 import numpy as np
+from array_projects import cut, waves
 
 from edgecodec.data.offsets import ProfileExchange
+from edgecodec.data.windows import WindowSet
+from edgecodec.evaluation.rivals.lineup import fit_rivals_to
+from edgecodec.metrics import ERROR_METRICS, Measure, errors
 
 
 def profiles(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -36,3 +42,16 @@ def test_a_single_profile_stays_itself() -> None:
     seen = np.ones((1, 4))
     exchange = ProfileExchange.fit(seen, np.zeros(1, np.int64))
     assert not exchange.shifts(np.random.default_rng(5), seen, np.zeros(1, np.int64), share=1.0).any()
+
+
+def test_means_that_are_recordings_own_are_exchanged(train: WindowSet) -> None:
+    assert sorted(ProfileExchange.of_recordings(train).groups) == [10, 20]
+
+
+def test_means_that_move_within_a_recording_stay_and_are_learned(tmp_path: Path) -> None:
+    train, validation = cut(waves(1, 24 * 80), ["only"], tmp_path, 64)
+    assert not ProfileExchange.of_recordings(train).groups
+    measure = Measure(ERROR_METRICS["nmse"], 1.0)
+    (rival,) = fit_rivals_to(train, ["joint_rvq"], (30,), 1, measure)
+    (compressed,) = rival.compress(validation.targets())
+    assert errors(compressed.reconstruction, validation.targets()).nmse_percent < 5

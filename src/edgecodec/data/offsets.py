@@ -4,6 +4,9 @@ The mean profile of a recording differs from that of its wind speed by the zeroi
 recording and spans few directions. A few hundred recordings are far too few profiles for codebooks: they would be
 memorised. So a training window may exchange its profile for one made of the same directions: per wind speed, the
 Karhunen-Loeve coefficients of the recordings' profiles, each drawn independently of the others.
+
+Where means move as much within recordings as from one to another, they are no scarce sample but signal. To exchange
+them would hide from a training what they do: nothing is exchanged there, nor where there is one recording.
 """
 
 from __future__ import annotations
@@ -44,10 +47,15 @@ class ProfileExchange:
 
     @classmethod
     def of_recordings(cls, windows: WindowSet) -> ProfileExchange:
-        """Fitted to one window in the middle of every recording."""
+        """Fitted to the first window of every recording, at wind speeds where the last one has much the same means."""
         _, first = np.unique(windows.recording, return_index=True)
-        profiles = windows.targets(first).mean(axis=-1, dtype=np.float64)
-        return cls.fit(profiles, windows.wind[first])
+        _, from_end = np.unique(windows.recording[::-1], return_index=True)
+        profiles, last = (windows.targets(which).mean(axis=-1, dtype=np.float64)
+                          for which in (first, len(windows) - 1 - from_end))
+        wind = windows.wind[first]
+        of_recording = np.isin(wind, [speed for speed in np.unique(wind)
+                                      if _vary_between_recordings(profiles[wind == speed], last[wind == speed])])
+        return cls.fit(profiles[of_recording], wind[of_recording])
 
     def exchanged(self, generator: np.random.Generator, drawn: WindowBatch, share: float) -> WindowBatch:
         """``drawn``, but with new mean profiles in a ``share`` of the windows."""
@@ -67,3 +75,11 @@ class ProfileExchange:
             fresh = np.take_along_axis(group.coefficients, drawn, axis=0)  # [rows, directions]
             shifts[rows] = group.centre + fresh @ group.basis.T - profiles[rows]
         return shifts.astype(np.float32)
+
+
+def _vary_between_recordings(first: NDArray[np.float64], last: NDArray[np.float64]) -> bool:
+    """Whether means [recordings, channels] differ less from the first to the last window than between recordings."""
+    if len(first) == 1:
+        return False
+    within = np.square(last - first).mean() / 2
+    return bool(within < first.var(axis=0, ddof=1).mean())
