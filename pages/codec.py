@@ -24,12 +24,12 @@ def parts(limits: Any) -> Iterator[str]:
 
 
 def groups(limits: Any) -> Iterator[str]:
-    """Floors, ideal and codec at the lowest and the highest rate, per wind speed and per damage."""
+    """Floors, ideal and codec at the lowest and the highest rate, per group: all, wind speeds, damages."""
     low, *_, high = limits["rates"].values()
     rows = [("windows", "number", "signal without noise", "no quantizer",
              *(f"{name}, {rate['bits']} bits" for rate in (low, high) for name in ("ideal", "codec")))]
-    winds = [group for group in limits["windows"] if group.endswith("m/s")]
-    for group in ("all", *winds, *DAMAGES):
+    order = {name: place for place, name in enumerate(("all", *DAMAGES))}  # wind speeds come between
+    for group in sorted(limits["windows"], key=lambda group: order.get(group.split()[-1], 0.5)):
         errors = [limits["noise_floor"][group], limits["autoencoder"][group],
                   *(rate[name][group] for rate in (low, high) for name in ("ideal", "codec"))]
         rows.append((group.replace("_", " "), str(limits["windows"][group]), *(f"{error:.2f} %" for error in errors)))

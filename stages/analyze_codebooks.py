@@ -52,8 +52,8 @@ def main() -> None:
     some = spread(train, TRAIN_COMPARED)
     everything = np.arange(len(validation))
     comparisons = {
-        split: compare({CODEC: codec}, rivals, windows.inputs(which), windows.targets(which), windows.wind[which],
-                       f"Comparing on {split}", measure)
+        split: compare({CODEC: codec}, rivals, windows.inputs(which), windows.targets(which),
+                       windows.groups(params.analyze.groups, windows.starts[which]), f"Comparing on {split}", measure)
         for split, windows, which in (("validation", validation, everything), ("train", train, some))
     }
 

@@ -1,4 +1,4 @@
-"""Stage analyze_limits: what limits the codec, per rate, wind speed and damage."""
+"""Stage analyze_limits: what limits the codec, per rate and group of windows."""
 
 from edgecodec.same_bits import run_program  # first: before numpy and torch
 
@@ -17,7 +17,8 @@ LIMITS = ARTIFACTS / "limits"
 def main() -> None:
     params = load_params()
     train, validation = WindowSet.open(TRAIN_WINDOWS), WindowSet.open(VALIDATION_WINDOWS)
-    limits = measure_limits(load_model(MODEL), train, validation, noise_free(params, validation), params.seed)
+    limits = measure_limits(load_model(MODEL), train, validation, noise_free(params, validation), params.seed,
+                            params.analyze.groups, params.classify.label)
     with replacing_directory(LIMITS) as folder:
         limits.table().to_csv(folder / "limits.csv", index=False, float_format="%.6g")
         limit_plots.draw_limits(folder / "limits.svg", limits)

@@ -26,7 +26,7 @@ def main() -> None:
     validation = WindowSet.open(ARTIFACTS / "windows/validation")
     codecs = load_learned_codecs(ARTIFACTS)
     comparison = compare(codecs, load_rivals(ARTIFACTS / "analysis"), validation.inputs(), validation.targets(),
-                         validation.wind, "Comparing", chosen.measure(params))
+                         validation.groups(params.analyze.groups), "Comparing", chosen.measure(params))
     ours, metric = comparison[CODEC].by_rate, comparison[CODEC].metric
     with replacing_directory(COMPARISON) as folder:
         comparison_table({"validation": comparison}).to_csv(folder / "rate_distortion.csv", index=False,

@@ -1,7 +1,7 @@
 """Study leave_conditions_out: codec and rivals on conditions that none of them was trained on.
 
-For every entry of ``leave_out``, all learn from the training windows of the other conditions, and compress the
-validation windows of those that were left out.
+For every entry of ``leave_out``, all learn from the training windows of the recordings that have none of its values
+among their labels, and compress the validation windows of the others.
 """
 
 from edgecodec.same_bits import run_program  # first: before numpy and torch
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def without(words: Collection[str], params: Params, folder: Path) -> dict[str, Any]:
-    """Train without the conditions of ``words``, save the codec to ``folder``, and compare on these conditions."""
+    """Train without the recordings of ``words``, save the codec to ``folder``, and compare on these."""
     train, _ = leave_out(WindowSet.open(TRAIN_WINDOWS), words)
     validation, unseen = leave_out(WindowSet.open(VALIDATION_WINDOWS), words)
     trainer = Trainer(params, train, validation, CHECKPOINTS)
@@ -41,7 +41,7 @@ def without(words: Collection[str], params: Params, folder: Path) -> dict[str, A
     rivals = fit_rivals_to(train, params.analyze.rivals, budgets_around([codec.bits(rate) for rate in codec.rates]),
                            params.seed, chosen.measure(params))
     comparison, of_all = (
-        compare({CODEC: each}, beside, unseen.inputs(), unseen.targets(), unseen.wind,
+        compare({CODEC: each}, beside, unseen.inputs(), unseen.targets(), unseen.groups(params.analyze.groups),
                 f"Comparing without {', '.join(words)}", chosen.measure(params))
         for each, beside in ((codec, rivals), (load_model(MODEL), []))
     )

@@ -39,8 +39,7 @@ def main() -> None:
 
 
 def errors_of(codec: Codec, validation: WindowSet, measure: Measure) -> dict[str, Curve]:
-    return dict(compare({CODEC: codec}, [], validation.inputs(), validation.targets(), validation.wind, "Measuring",
-                        measure))
+    return dict(compare({CODEC: codec}, [], validation.inputs(), validation.targets(), None, "Measuring", measure))
 
 
 def spread(points: list[RatePoint], metric: Metric) -> dict[str, float]:

@@ -43,8 +43,8 @@ def figures(params: Params, trained: Trained, validation: WindowSet) -> dict[str
         "reseed_rate": trained.reseed_rate,
         "history": trained.history,
         "errors": {
-            "unquantized": errors(autoencoded(codec, inputs), targets, validation.wind).to_json(),
-            **{f"rate{rate}": errors(codec.decode(indices, rate), targets, validation.wind).to_json()
+            "unquantized": errors(autoencoded(codec, inputs), targets).to_json(),
+            **{f"rate{rate}": errors(codec.decode(indices, rate), targets).to_json()
                for rate in codec.rates},
         },
     }

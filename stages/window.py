@@ -15,12 +15,16 @@ def main() -> None:
     params = load_params()
     listed = RecordingList.open(RAW)
     excluded = frozenset(read_json(EXCLUDED))
-    summaries = write_windows(RAW, listed, excluded, params.window, WINDOWS)
+    summaries = write_windows(RAW, listed, excluded, params.window, WINDOWS, params.analyze.groups)
     write_json(METRICS / "windows.json", {
         "channels": len(listed.preset(params.window.preset)),
         "samples": params.window.samples,
         "splits": {split: asdict(summary) for split, summary in summaries.items()},
     })
+    label, known = params.analyze.groups, sorted({label for each in listed.recordings for label in each.labels})
+    if label is not None and label not in known:
+        print(f"analyze.groups: no recording has the label {label}; there are {', '.join(known) or 'none'}. Errors "
+              "will be told of all windows together")
     for split, summary in summaries.items():
         print(f"{split}: {summary.windows} windows from {summary.recordings} recordings")
 

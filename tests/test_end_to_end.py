@@ -61,8 +61,8 @@ def test_the_metrics_have_the_agreed_shape(clone: Clone) -> None:
         entry = codecs["edgecodec"][rate]
         keys = {"error_percent", "pointwise_error_percent", "pointwise_error_median_percent", "nmse_percent"}
         assert keys | {"bits_per_window"} <= entry.keys()
-        assert entry["by_wind"].keys() == {"10", "20"}
-        assert all(keys <= of_wind.keys() for of_wind in entry["by_wind"].values())
+        assert entry["by_group"].keys() == {"wind 10m/s", "wind 20m/s"}
+        assert all(keys <= of_group.keys() for of_group in entry["by_group"].values())
     damage = clone.metrics("damage")
     line = damage["accuracy"]["heave_line"]
     assert len(damage["classes"]) == 6

@@ -38,5 +38,5 @@ def test_codec_and_rivals_are_compared_on_what_none_of_them_has_seen(
         rebuilt = found.decode(found.encode(unseen.inputs()), 1)
         point = of_split[compared][CODEC]["1"]
         assert point["error_percent"] == pytest.approx(errors(rebuilt, unseen.targets()).error_percent, rel=1e-5)
-        assert list(point["by_wind"]) == ["20"]
+        assert list(point["by_group"]) == ["wind 20m/s"]
     assert of_split["codecs"][CODEC]["1"]["at_equal_bits"].keys() == {"klt_dct"}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgecodec.data.windows import lowpass
 from edgecodec.errors import EdgeCodecError
-from edgecodec.metrics import ERROR_METRICS, central, errors
+from edgecodec.metrics import ERROR_METRICS, MetricName, central, errors, shown_groups
 
 Floats = NDArray[np.float32]
 SEEDS = st.integers(0, 2**32 - 1)
@@ -60,15 +60,22 @@ def test_the_edges_of_a_window_do_not_count(seed: int) -> None:
 
 
 @given(SEEDS)
-def test_a_wind_speed_has_the_errors_of_its_windows_alone(seed: int) -> None:
-    target, wind = random_windows(seed), np.array([10, 20, 0, 10, 20, 20])
+def test_a_group_has_the_errors_of_its_windows_alone(seed: int) -> None:
+    target, groups = random_windows(seed), np.array(["b", "ä", "", "b", "ä", "ä"])
     rebuilt = target + 0.1 * random_windows(seed + 1)
-    table = errors(rebuilt, target, wind)
-    assert list(table.by_wind) == [10, 20]  # 0: unknown
-    for speed, of_speed in table.by_wind.items():
-        alone = errors(rebuilt[wind == speed], target[wind == speed])
-        assert of_speed.error_percent == alone.error_percent
-        assert of_speed.pointwise_error_median_percent == alone.pointwise_error_median_percent
+    table = errors(rebuilt, target, groups)
+    assert list(table.by_group) == ["b", "ä"]  # "": unknown
+    for group, found in table.by_group.items():
+        alone = errors(rebuilt[groups == group], target[groups == group])
+        assert found.error_percent == alone.error_percent
+        assert found.pointwise_error_median_percent == alone.pointwise_error_median_percent
+
+
+@pytest.mark.parametrize(("metric", "shown"), [("relative", "bcdefg"), ("snr", "abcdef")])
+def test_tables_show_the_worst_groups_where_there_is_no_room_for_all(metric: MetricName, shown: str) -> None:
+    values = dict(zip("abcdefg", range(7), strict=True))
+    assert shown_groups(values, ERROR_METRICS[metric]) == list(shown)
+    assert shown_groups({"b": 1.0, "a": 2.0}, ERROR_METRICS[metric]) == ["b", "a"]
 
 
 def test_means_are_pooled_over_windows_before_they_are_divided() -> None:
@@ -87,14 +94,14 @@ def test_a_channel_that_is_zero_throughout_has_no_share_in_the_relative_error() 
     assert table.nmse_percent > 1
 
 
-def test_a_json_table_holds_every_error_for_every_wind_speed() -> None:
+def test_a_json_table_holds_every_error_for_every_group() -> None:
     target = random_windows(0)
-    content = errors(target * 1.01, target, np.array([10] * 6)).to_json()
+    content = errors(target * 1.01, target, np.array(["wind 10m/s"] * 6)).to_json()
     keys = {"error_percent", "pointwise_error_percent", "pointwise_error_median_percent", "nmse_percent",
             "variance_percent", "snr_db", "absolute_error", "spread_percent", "constant_percent",
           "share_of_means"}
-    assert content.keys() == keys | {"by_wind"}
-    assert content["by_wind"]["10"].keys() == keys
+    assert content.keys() == keys | {"by_group"}
+    assert content["by_group"]["wind 10m/s"].keys() == keys
 
 
 # -- errors of signals about any value ---------------------------------------------------------------------------------
@@ -157,7 +164,7 @@ def test_the_means_of_real_windows_have_the_error_that_was_found_before(real_win
         x, wind = file["x"], file["wind"]
     target = lowpass(x, 100, 5)
     means = np.broadcast_to(target.mean(axis=-1, keepdims=True), target.shape)
-    table = errors(means, target, wind)
+    table = errors(means, target, wind.astype(np.str_))
     assert table.error_percent == pytest.approx(3.47, abs=0.01)
-    assert table.by_wind[10].nmse_percent == pytest.approx(0.217, abs=0.002)
-    assert table.by_wind[20].nmse_percent == pytest.approx(0.0319, abs=0.0005)
+    assert table.by_group["10"].nmse_percent == pytest.approx(0.217, abs=0.002)
+    assert table.by_group["20"].nmse_percent == pytest.approx(0.0319, abs=0.0005)

@@ -40,6 +40,8 @@ def edited(repository: Path, tmp_path: Path) -> EditedParams:
     (lambda content: content.update(windows={}), "windows: unknown key"),
     (lambda content: content["window"].pop("samples"), "window.samples: missing key"),
     (lambda content: content.pop("data"), "data: missing key"),
+    (lambda content: content["data"]["array"]["labels"].update(table="a.csv"), "data.array.labels.table: unknown key"),
+    (lambda content: content["data"]["array"]["labels"].update(pattern="[a"), "data.array.labels: pattern .*no reg"),
     (lambda content: content["window"].update(samples=0), "window.samples: .*greater than or equal to 1, got 0"),
     (lambda content: content["window"].update(preset="all40"), "window.preset: .*'all38', got 'all40'"),
     (lambda content: content["data"].update(source="aerosense"), "data.path must be set for data.source aerosense"),
@@ -104,6 +106,9 @@ def transform(content: dict[str, Any], **sizes: object) -> None:
     (lambda content: content["design"].update(lowest_bits=10), "36 times design.lowest_bits 10, .* raise .* to 22.5"),
     (lambda content: content["design"].update(largest_milliseconds=20.0),
      "design.largest_milliseconds 20 is more than gates.largest_latency_milliseconds 10 lets pass"),
+    (lambda content: of_array(content, split_by="subject"),
+     "data.array.split_by subject takes recordings with labels; say by data.array.labels where they are"),
+    (lambda content: of_array(content, validating=["4"]), r"validating \[4\] is of data.array.split_by; name the lab"),
     (lambda content: content["firmware"].update(l1_stack_bytes=131072), "leaves nothing of firmware.l1_bytes 131072"),
 ])
 def test_two_settings_that_contradict_each_other_are_named_before_the_first_stage(

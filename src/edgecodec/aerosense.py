@@ -74,9 +74,13 @@ def condition_of(experiment: int) -> Condition | None:
     return None
 
 
-def damage_in(condition: str) -> str | None:
-    """The damage that a recording's condition names; None if it names none, as in other arrays."""
-    return next((damage for damage in DAMAGES if damage in condition.split()), None)
+def labels_of(condition: str) -> dict[str, str]:
+    """The words of a wind run's condition, by what they say; none of any other recording's."""
+    angle, *made_under = condition.split() or [""]
+    if not made_under or not made_under[-1].endswith("m/s"):
+        return {}
+    known = dict(zip(("damage", "drive"), made_under, strict=False)) if made_under[0] in DAMAGES else {}
+    return {"angle": angle, **known, "wind": made_under[-1]}
 
 
 def raw_name(angle: int, experiment: int) -> str:

@@ -41,6 +41,7 @@ def contradictions(params: Params) -> Iterator[str]:
         yield f"codec {params.codec} is none of {', '.join(OF_KIND)}"
         return
     source = _source(params)
+    yield from _of_labels(params)
     yield from _of_error(params, source)
     yield from _of_windows(params, source)
     if params.codec != AUTO:
@@ -58,6 +59,16 @@ def _source(params: Params) -> _Source:
     array = params.data.array
     return _Source(array.sample_rate_hz, "data.array.sample_rate_hz",
                    array.channels if isinstance(array.channels, int) else len(array.channels), "data.array.channels")
+
+
+def _of_labels(params: Params) -> Iterator[str]:
+    array = params.data.array
+    if array.split_by is not None and array.labels.file is None and array.labels.pattern is None:
+        yield (f"data.array.split_by {array.split_by} takes recordings with labels; say by data.array.labels where "
+               "they are")
+    if array.validating and array.split_by is None:
+        yield (f"data.array.validating [{', '.join(array.validating)}] is of data.array.split_by; name the label there "
+               "or make it []")
 
 
 def _of_error(params: Params, source: _Source) -> Iterator[str]:

@@ -26,8 +26,7 @@ from edgecodec.storage import rounded
 
 CENTRAL_FRACTION = 0.64
 POINTWISE_FLOOR = 1e-8  # the paper's, in the unit of the target
-
-
+GROUPS_SHOWN = 6  # in a table or a picture
 LEAST_NMSE = 1e-20  # no float32 tells less; 200 dB
 FLOAT32_STEP = 2.0**-24  # of its magnitude, what a value may be off for being a float32
 
@@ -95,13 +94,22 @@ RELATIVE = ERROR_METRICS["relative"]
 
 @dataclass(frozen=True)
 class ErrorTable(Errors):
-    """Errors over all windows, and over those of each known wind speed (m/s)."""
+    """Errors over all windows, and over those of each group."""
 
-    by_wind: Mapping[int, Errors]
+    by_group: Mapping[str, Errors]
 
     def to_json(self) -> dict[str, Any]:
-        by_wind = {str(speed): of_speed.to_json() for speed, of_speed in self.by_wind.items()}
-        return {**super().to_json(), "by_wind": by_wind}
+        return {**super().to_json(), "by_group": {name: found.to_json() for name, found in self.by_group.items()}}
+
+    def shown_groups(self, metric: Metric) -> list[str]:
+        """See :func:`shown_groups`."""
+        return shown_groups({name: metric.of(found) for name, found in self.by_group.items()}, metric)
+
+
+def shown_groups(errors: Mapping[str, float], metric: Metric) -> list[str]:
+    """Names of as many groups as tables and pictures have room for: those with the worst ``errors``."""
+    worst = sorted(errors, key=errors.__getitem__, reverse=not metric.more_is_better)[:GROUPS_SHOWN]
+    return [name for name in errors if name in worst]
 
 
 def central(samples: int) -> slice:
@@ -123,7 +131,7 @@ BY_RELATIVE = Measure()
 
 
 def errors(
-    reconstruction: NDArray[np.float32], target: NDArray[np.float32], wind: NDArray[np.integer[Any]] | None = None,
+    reconstruction: NDArray[np.float32], target: NDArray[np.float32], groups: NDArray[np.str_] | None = None,
     tolerance: Tolerance = 1.0,
 ) -> ErrorTable:
     """Compare windows with their targets.
@@ -131,7 +139,7 @@ def errors(
     Args:
         reconstruction: [windows, channels, samples], in the unit of the target.
         target: [windows, channels, samples], the low-passed windows.
-        wind: [windows], wind speed in m/s, 0 where it is unknown; None if all are.
+        groups: [windows], the name of each one's group, "" where it is unknown; None if all are.
         tolerance: what counts as one in ``absolute_error``, in the unit of the target: in all channels, or in each.
 
     Raises:
@@ -143,12 +151,12 @@ def errors(
     means = target.mean(axis=2, dtype=np.float64)  # of the whole windows, as a codec that knows nothing else sends them
     inner = central(target.shape[-1])
     reconstruction, target = reconstruction[..., inner], target[..., inner]
-    speeds = [] if wind is None else sorted({int(speed) for speed in wind if speed > 0})
+    members = {} if groups is None else {str(name): groups == name for name in np.unique(groups) if name}
     of_one = np.broadcast_to(np.asarray(tolerance, np.float64), target.shape[1])
     return ErrorTable(
         **vars(_errors_of(reconstruction, target, means, of_one)),
-        by_wind={speed: _errors_of(reconstruction[wind == speed], target[wind == speed], means[wind == speed], of_one)
-                 for speed in speeds},
+        by_group={name: _errors_of(reconstruction[own], target[own], means[own], of_one)
+                  for name, own in members.items()},
     )
 
 

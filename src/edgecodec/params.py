@@ -6,6 +6,7 @@ file.
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -56,6 +57,23 @@ class LongParams(Section):
     value: str
 
 
+class LabelParams(Section):
+    """Where labels of recordings come from: machine, subject, load. Reports and splits can go by them."""
+
+    file: str | None  # a CSV table in data.path: a column recording, and one for every label
+    pattern: str | None  # sought in every recording's name, its path without ending: named groups are labels
+
+    @model_validator(mode="after")
+    def _pattern_names_labels(self) -> LabelParams:
+        try:
+            groups = None if self.pattern is None else re.compile(self.pattern).groupindex
+        except re.error as error:
+            raise ValueError(f"pattern {self.pattern} is no regular expression ({error}); correct it") from None
+        if groups is not None and not groups:
+            raise ValueError(f"pattern {self.pattern} has no named group; name labels: (?P<subject>...)")
+        return self
+
+
 class ArrayParams(Section):
     """Any other sensor array: a folder of recordings. ``edgecodec inspect`` shows what is understood of them."""
 
@@ -67,10 +85,13 @@ class ArrayParams(Section):
     recording_column: str | None  # whose values tell recordings in one file apart
     long: LongParams | None
     variable: str | None  # array, group or signal of files that hold several (npz, HDF5, MATLAB, TDMS, EDF)
+    labels: LabelParams
     missing: tuple[float, ...]  # values that stand for a missing sample
     resample: Literal["never", "rates", "stamps"]  # rates: other rates to sample_rate_hz; stamps: uneven times, too
     copies: Literal["refuse", "report"]  # what happens when training and validation share samples
-    validation_fraction: Annotated[float, Field(gt=0, lt=1)]  # share of every recording, at its end, if there is one
+    split_by: str | None  # a label: none of its values both trains and validates; null: by recording
+    validating: tuple[str, ...]  # values of split_by; none: the last in natural order
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)]  # of recordings, or values; of one recording: its end
     gap_seconds: Annotated[float, Field(ge=0)]  # left out between training and validation of a single recording
 
 
@@ -274,7 +295,16 @@ class TrainSection(Section):
     transform: TrainParams
 
 
+class ClassifyParams(Section):
+    """A classifier that is tried before and after compression."""
+
+    label: str | None  # what it has to tell; null: none is tried
+    line_hz: Open[tuple[Positive, Positive]]  # where it looks for the strongest line; auto: below the low-pass
+    spectrum_hz: Open[tuple[Positive, Positive]]  # the spectrum that it looks at; auto: below the low-pass
+
+
 class AnalyzeParams(Section):
+    groups: str | None  # label whose values have errors of their own in reports
     rivals: tuple[RivalName, ...]
     near_duplicate_fraction: Fraction  # of the mean distance between codewords
     utilization_rule: Fraction  # the paper's 85 %
@@ -302,7 +332,7 @@ class RepeatParams(Section):
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 
 
-# What the codec is worth where it was not trained: words of conditions' names (aerosense.Condition.label) to leave out.
+# What the codec is worth where it was not trained: values of labels (or label=value) to leave out.
 LeaveOut = Annotated[dict[str, Annotated[tuple[str, ...], Field(min_length=1)]], Field(min_length=1)]
 
 
@@ -329,7 +359,7 @@ class GatesParams(Section):
     largest_l2_bytes: Count
     least_codebook_usage: Fraction
     largest_float16_loss: Fraction  # relative growth of the error by the float16 export
-    largest_accuracy_loss: Fraction  # of the damage classifier, from raw to decoded windows
+    largest_accuracy_loss: Fraction  # of the classifier, from raw to decoded windows
     least_estimate_correlation: Fraction  # of the nodes' estimated errors with the true ones
     largest_estimate_deviation: Fraction  # of the 5th to 95th percentile of their ratio from 1
 
@@ -353,6 +383,7 @@ class Params(Section):
     train: TrainSection
     analyze: AnalyzeParams
     explore: ExploreParams
+    classify: ClassifyParams
     repeat: RepeatParams
     leave_out: LeaveOut
     firmware: FirmwareParams

@@ -47,21 +47,30 @@ def with_nan() -> Floats:
 
 @pytest.fixture
 def read(small_params: Params) -> Callable[[Path], LabelledWindows]:
-    return lambda path: read_windows(path, TRAINED, small_params.validate_)
+    return lambda path: read_windows(path, TRAINED, small_params.validate_, "wind")
 
 
 Read = Callable[[Path], LabelledWindows]
 
 
-def test_windows_and_wind_are_read(tmp_path: Path, read: Read) -> None:
-    np.savez(tmp_path / "w.npz", x=windows(), wind=np.array([10, 20, 10, 0]))
-    found = read(tmp_path / "w.npz")
+@pytest.mark.parametrize(("label", "values", "groups"), [
+    ("wind", np.array([10, 20, 10, 0]), ["wind 10m/s", "wind 20m/s", "wind 10m/s", ""]),
+    ("wind", np.array(["10m/s", "20m/s", "", "10m/s"]), ["wind 10m/s", "wind 20m/s", "", "wind 10m/s"]),
+    ("subject", np.array([0, 1, 10, 0]), ["subject 0", "subject 1", "subject 10", "subject 0"]),
+    ("Maschine", np.array(["Säge", "Bohrer", "", "Säge"]), ["Maschine Säge", "Maschine Bohrer", "", "Maschine Säge"]),
+])
+def test_windows_and_their_label_are_read(label: str, values: NDArray[np.generic], groups: list[str], tmp_path: Path,
+                                          small_params: Params) -> None:
+    def read(label: str | None) -> LabelledWindows:
+        return read_windows(tmp_path / "w.npz", TRAINED, small_params.validate_, label)
+
+    np.savez(tmp_path / "w.npz", x=windows(), **{label: values})
+    found = read(label)
     np.testing.assert_array_equal(found.windows, windows())
-    assert found.wind is not None
-    assert found.wind.tolist() == [10, 20, 10, 0]
+    assert found.groups is not None
+    assert found.groups.tolist() == groups
     assert found.remarks == ()
-    np.savez(tmp_path / "w.npz", x=windows())
-    assert read(tmp_path / "w.npz").wind is None
+    assert read("other").groups is read(None).groups is None
 
 
 @pytest.mark.parametrize(("arrays", "complaint"), [
@@ -133,7 +142,7 @@ def test_a_recording_is_cut_end_to_end(name: str, tmp_path: Path, read: Read) ->
         recording.to_csv(tmp_path / name, index=False, header=name == "r.csv")
     found = read(tmp_path / name)
     np.testing.assert_allclose(found.windows, windows(3), rtol=1e-6)
-    assert found.wind is None
+    assert found.groups is None
     assert len(found.remarks) == (name in ("plain.csv", "r.npy"))  # whose channels have no names
 
 

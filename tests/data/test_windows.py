@@ -59,6 +59,7 @@ def test_a_window_is_zeroed_counts_over_dynamic_pressure(
     np.testing.assert_allclose(train.inputs(which)[1], cp[:, start:start + 800], atol=1e-6)
     assert train.inputs(which).dtype == np.float32
     assert set(train.wind[which]) == {20}
+    assert set(train.values("wind")[which]) == {"20m/s"}
 
 
 def test_splits_share_no_recording_and_repeat_3_validates(train: WindowSet, validation: WindowSet) -> None:

@@ -23,4 +23,5 @@ def rivals(codec: Codec, train: WindowSet, band: int) -> list[Rival]:
 
 @pytest.fixture(scope="session")
 def comparison(codec: Codec, rivals: list[Rival], validation: WindowSet) -> Comparison:
-    return compare({CODEC: codec}, rivals, validation.inputs(), validation.targets(), validation.wind, "Comparing")
+    return compare({CODEC: codec}, rivals, validation.inputs(), validation.targets(), validation.groups("wind"),
+                   "Comparing")

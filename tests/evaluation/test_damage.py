@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
-from edgecodec.data.windows import WindowSet
+from edgecodec.data.windows import Segment, WindowSet
 from edgecodec.errors import EdgeCodecError
-from edgecodec.evaluation.damage import HeaveMode, classify, damages_of
+from edgecodec.evaluation.damage import HeaveMode, classes_of, classify
 from edgecodec.model.codec import Codec, codec_from_params
 from edgecodec.model.edge import fit_to
 from edgecodec.model.kind import WindowFormat
-from edgecodec.params import Params
+from edgecodec.params import ClassifyParams, Params
 
+BANDS = (1.5, 2.4), (1.0, 4.5)
 MODE = np.array([0.8, 0.6, 0.0])
 
 
@@ -31,7 +33,7 @@ def oscillation(frequency: float, amplitude: float, count: int = 40, noise: floa
 @pytest.mark.parametrize("frequency", [1.52, 1.765, 1.93, 2.04, 2.3])
 def test_frequency_and_amplitude_of_the_line_are_found(frequency: float) -> None:
     windows = oscillation(frequency, 0.5)
-    mode = HeaveMode.of(windows, 100.0)
+    mode = HeaveMode.of(windows, 100.0, *BANDS)
     found = mode.heave_line(windows)
     np.testing.assert_allclose(np.abs(mode.weights), MODE, atol=0.02)
     np.testing.assert_allclose(found[:, 0], frequency, atol=0.003)
@@ -39,7 +41,7 @@ def test_frequency_and_amplitude_of_the_line_are_found(frequency: float) -> None
 
 
 def test_a_still_blade_has_features_too() -> None:
-    mode = HeaveMode.of(oscillation(1.9, 0.5), 100.0)
+    mode = HeaveMode.of(oscillation(1.9, 0.5), 100.0, *BANDS)
     still = np.zeros((2, 3, 800), np.float32)
     assert np.isfinite(mode.heave_line(still)).all()
     assert np.isfinite(mode.spectrum(still)).all()
@@ -64,8 +66,8 @@ def fitted(codec: Codec, train: WindowSet) -> Codec:
 
 
 def test_the_twins_damages_are_told_and_the_codec_costs_something(
-        train: WindowSet, validation: WindowSet, codec: Codec) -> None:
-    found = classify(train, validation, codec, seed=0)
+        train: WindowSet, validation: WindowSet, codec: Codec, small_params: Params) -> None:
+    found = classify(train, validation, codec, 0, small_params.classify)
     assert set(found) == {"heave_line", "spectrum"}
     for accuracy in found.values():
         assert accuracy.raw > 2 / 6  # twice what guessing gives
@@ -74,8 +76,36 @@ def test_the_twins_damages_are_told_and_the_codec_costs_something(
     assert any(of_rate.decoded != accuracy.raw for accuracy in found.values() for of_rate in accuracy.by_rate.values())
 
 
-def test_recordings_without_damages_are_refused(train: WindowSet, codec: Codec) -> None:
-    unnamed = dataclasses.replace(train, condition=np.full(len(train), "signal"))
-    assert damages_of(unnamed) is None
-    with pytest.raises(EdgeCodecError, match="name no different damages"):
-        classify(unnamed, unnamed, codec, seed=0)
+def relabelled(windows: WindowSet, value_of: Callable[[Segment], str]) -> WindowSet:
+    """``windows`` with one label, ``machine``."""
+    segments = tuple(segment.model_copy(update={"labels": {"machine": value} if (value := value_of(segment)) else {}})
+                     for segment in windows.description.segments)
+    return dataclasses.replace(windows, description=windows.description.model_copy(update={"segments": segments}))
+
+
+def test_any_label_can_be_told_where_both_sets_have_it(
+        train: WindowSet, validation: WindowSet, codec: Codec) -> None:
+    def of_wind(segment: Segment) -> str:
+        return {10: "Säge", 20: "Bohrer" if "1.90Hz" in segment.condition else ""}[segment.wind]
+
+    sets = relabelled(train, of_wind), relabelled(validation, of_wind)
+    assert classes_of(*sets, "machine") == ("Bohrer", "Säge")
+    found = classify(*sets, codec, 0, ClassifyParams(label="machine", line_hz=None, spectrum_hz=None))
+    assert found["spectrum"].raw > 0.9  # wind speeds are easily told
+
+
+@pytest.mark.parametrize("value_of", [
+    lambda segment: "", lambda segment: "one", lambda segment: segment.recording], ids=["none", "one", "not in common"])
+def test_without_two_classes_in_common_there_is_nothing_to_tell(
+        value_of: Callable[[Segment], str], train: WindowSet, validation: WindowSet, codec: Codec) -> None:
+    sets = relabelled(train, value_of), relabelled(validation, value_of)
+    assert classes_of(*sets, "machine") == classes_of(*sets, None) == ()
+    with pytest.raises(EdgeCodecError, match=r"classify.label: machine: training and validation have no two of its"):
+        classify(*sets, codec, 0, ClassifyParams(label="machine", line_hz=None, spectrum_hz=None))
+
+
+@pytest.mark.parametrize("band", [(60.0, 70.0), (2.0, 1.0), (0.001, 0.002)])
+def test_a_band_that_windows_do_not_have_is_refused(band: tuple[float, float]) -> None:
+    mode = HeaveMode.of(oscillation(1.9, 0.5), 100.0, band, band)
+    with pytest.raises(EdgeCodecError, match=r"is no band of windows of 800 samples at 100 Hz; .* make it auto"):
+        mode.spectrum(oscillation(1.9, 0.5))

@@ -20,13 +20,13 @@ from edgecodec.storage import write_json
 @pytest.fixture(scope="module")
 def dev(real_windows: Path, codec: Codec, small_params: Params) -> LabelledWindows:
     trained = Trained(codec.window, codec.offset.numpy(), codec.scale.numpy())
-    return read_windows(real_windows / "dev.npz", trained, small_params.validate_)
+    return read_windows(real_windows / "dev.npz", trained, small_params.validate_, "wind")
 
 
 @pytest.fixture(scope="module")
 def of_real_windows(dev: LabelledWindows, codec: Codec, rivals: list[Rival]) -> Evaluation:
     assert dev.remarks == ()  # they are such as the twin's
-    return evaluate(dev.windows, dev.wind, {CODEC: codec, "paper_original": codec}, rivals)
+    return evaluate(dev.windows, dev.groups, {CODEC: codec, "paper_original": codec}, rivals)
 
 
 def test_real_windows_have_an_error_per_rate_and_wind_speed(of_real_windows: Evaluation, tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_real_windows_have_an_error_per_rate_and_wind_speed(of_real_windows: Eva
     assert content["windows"] == 29
     for rate in ("1", "2", "3", "4"):
         assert content["codecs"]["klt_dct"][rate]["error_percent"] < content["codecs"]["zfp"][rate]["error_percent"]
-        assert content["codecs"]["edgecodec"][rate]["by_wind"].keys() == {"10", "20"}
+        assert content["codecs"]["edgecodec"][rate]["by_group"].keys() == {"wind 10m/s", "wind 20m/s"}
 
 
 def test_the_table_shows_every_codec_at_every_rate(of_real_windows: Evaluation) -> None:
@@ -60,7 +60,8 @@ def test_the_ratio_is_that_to_klt_dct_with_the_same_bits(of_real_windows: Evalua
     assert ratios["edgecodec"] == [f"{of_codec[rate]['at_equal_bits']['klt_dct']['ratio']:.2f}" for rate in "1234"]
 
 
-def test_windows_without_wind_have_no_column_for_it(codec: Codec, rivals: list[Rival], dev: LabelledWindows) -> None:
+def test_windows_without_groups_have_no_column_for_them(
+        codec: Codec, rivals: list[Rival], dev: LabelledWindows) -> None:
     table = render_table(evaluate(dev.windows[:2], None, {CODEC: codec}, rivals[:1]))
     assert [column.header for column in table.columns] == [
         "rate", "codec", "bits", "error", "pointwise", "median", "NMSE"]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from edgecodec.aerosense import DAMAGES
 from edgecodec.data.noise_free import noise_free_targets
 from edgecodec.data.windows import WindowSet
 from edgecodec.evaluation import limit_plots
@@ -20,19 +21,21 @@ from edgecodec.params import Params
 @pytest.fixture(scope="module")
 def limits(codec: Codec, train: WindowSet, validation: WindowSet, small_params: Params, small_windows: Path) -> Limits:
     clean = noise_free_targets(small_params, small_windows.parent / "raw", frozenset(), validation)
-    return measure_limits(codec, train, validation, clean, seed=1)
+    return measure_limits(codec, train, validation, clean, 1, "wind", "damage")
 
 
 def test_windows_are_grouped_by_wind_and_by_damage(limits: Limits, validation: WindowSet) -> None:
-    damages = ["healthy", "added_mass", "crack_5mm", "crack_10mm", "crack_15mm", "crack_20mm"]
-    assert list(limits.windows) == ["all", "10 m/s", "20 m/s", *damages]
+    damages = [f"damage {damage}" for damage in DAMAGES]
+    assert list(limits.windows) == ["all", "wind 10m/s", "wind 20m/s", *damages]
+    assert limits.panels == ("wind 10m/s", "wind 20m/s")
     assert limits.windows["all"] == sum(limits.windows[damage] for damage in damages) == len(validation)
 
 
 def test_the_error_on_top_is_the_one_that_is_measured(limits: Limits, codec: Codec, validation: WindowSet) -> None:
-    measured = errors(codec.decode(codec.encode(validation.inputs()), 2), validation.targets(), validation.wind)
+    measured = errors(codec.decode(codec.encode(validation.inputs()), 2), validation.targets(),
+                      validation.groups("wind"))
     assert limits.rates[2].codec["all"] == pytest.approx(measured.error_percent)
-    assert limits.rates[2].codec["20 m/s"] == pytest.approx(measured.by_wind[20].error_percent)
+    assert limits.rates[2].codec["wind 20m/s"] == pytest.approx(measured.by_group["wind 20m/s"].error_percent)
 
 
 def test_every_part_lies_above_the_one_before(limits: Limits) -> None:

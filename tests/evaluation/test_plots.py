@@ -59,14 +59,14 @@ def test_learning_curves_of_a_training_that_evaluated_nothing_are_empty_axes(tmp
     assert (tmp_path / "empty.svg").is_file()
 
 
-def test_windows_without_wind_speed_have_no_panel_for_it(
+def test_windows_without_groups_have_no_panel_for_them(
         codec: Codec, validation: WindowSet, rivals: list[Rival], tmp_path: Path) -> None:
     which = np.arange(4)
     inputs, targets = validation.inputs(which), validation.targets(which)
     sizes = []
-    for wind in (validation.wind[which], None):
+    for groups in (validation.groups("wind", validation.starts[which]), None):
         path = tmp_path / "curve.svg"
-        compared = compare({CODEC: codec}, rivals[:1], inputs, targets, wind, "Comparing")
+        compared = compare({CODEC: codec}, rivals[:1], inputs, targets, groups, "Comparing")
         plots.draw_rate_distortion(path, compared, 3.0)
         sizes.append(float(ElementTree.parse(path).getroot().attrib["width"].removesuffix("pt")))
     assert sizes[1] < sizes[0]

@@ -33,7 +33,7 @@ ERRORS = {"error_percent", "pointwise_error_percent", "pointwise_error_median_pe
 
 
 def point(bits: float, error: float) -> RatePoint:
-    return RatePoint(1, bits, ErrorTable(*[error] * 10, by_wind={}), "by hand")
+    return RatePoint(1, bits, ErrorTable(*[error] * 10, by_group={}), "by hand")
 
 
 def curve(*points: tuple[float, float]) -> Curve:
@@ -50,8 +50,9 @@ def test_everyone_is_measured_at_every_rate(comparison: Comparison, codec: Codec
     for curve in content.values():
         assert list(curve) == [str(rate) for rate in codec.rates]
         for point in curve.values():
-            assert point.keys() == ERRORS | {"bits_per_window", "by_wind", "at_equal_bits"}
-            assert {speed: each.keys() for speed, each in point["by_wind"].items()} == {"10": ERRORS, "20": ERRORS}
+            assert point.keys() == ERRORS | {"bits_per_window", "by_group", "at_equal_bits"}
+            assert {group: each.keys() for group, each in point["by_group"].items()} == {
+                "wind 10m/s": ERRORS, "wind 20m/s": ERRORS}
 
 
 def test_the_codec_is_measured_from_unfiltered_windows_at_its_own_bits(
@@ -59,7 +60,7 @@ def test_the_codec_is_measured_from_unfiltered_windows_at_its_own_bits(
     for rate, point in comparison[CODEC].by_rate.items():
         assert point.bits_per_window == codec.bits(rate)
         rebuilt = codec.decode(codec.encode(validation.inputs()), rate)
-        assert point.errors == errors(rebuilt, validation.targets(), validation.wind)
+        assert point.errors == errors(rebuilt, validation.targets(), validation.groups("wind"))
 
 
 def test_rivals_are_also_measured_below_and_above_all_rates(comparison: Comparison, codec: Codec) -> None:

@@ -66,7 +66,7 @@ def test_the_codec_is_compared_with_its_rivals(edgecodec: Command) -> None:
 
     codecs = json.loads(edgecodec("evaluate", "windows.npz", "--json").out)["codecs"]
     assert set(codecs["edgecodec"]) == set(codecs["means"]) == {"1", "2"}
-    assert set(codecs["edgecodec"]["1"]["by_wind"]) == {"10", "20"}
+    assert set(codecs["edgecodec"]["1"]["by_group"]) == {"wind 10m/s", "wind 20m/s"}
     assert codecs["edgecodec"]["2"]["error_percent"] != codecs["edgecodec"]["1"]["error_percent"]
 
 

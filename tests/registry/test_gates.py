@@ -142,7 +142,7 @@ def test_recordings_that_name_no_damage_have_no_accuracy_to_lose() -> None:
     verdicts = judge(changed("damage", {"classes": []}), LIMITS, RATES, None)
     assert all(verdict.passed for verdict in verdicts)
     assert [verdict.reason for verdict in verdicts if verdict.name == "accuracy_loss"] == [
-        "accuracy_loss: the recordings name no damages to tell apart; not measured"]
+        "accuracy_loss: the recordings have no values of classify.label to tell apart; not measured"]
 
 
 def test_without_any_figure_every_gate_fails() -> None:

@@ -32,7 +32,7 @@ def evaluate(
     as_json: AsJson = False,
     artifacts: Artifacts = ARTIFACTS,
 ) -> None:
-    """Compare the codec with its rivals on your windows, per rate and wind speed."""
+    """Compare the codec with its rivals on your windows, per rate and group."""
     import json
 
     from edgecodec import chosen
@@ -47,8 +47,8 @@ def evaluate(
     codecs = evaluation.load_learned_codecs(artifacts)
     codec = codecs[CODEC]
     read = read_windows(windows, Trained(codec.window, codec.offset.numpy(), codec.scale.numpy()),
-                        params.validate_)
-    found = evaluation.evaluate(read.windows, read.wind, codecs, load_rivals(artifacts / "analysis"),
+                        params.validate_, params.analyze.groups)
+    found = evaluation.evaluate(read.windows, read.groups, codecs, load_rivals(artifacts / "analysis"),
                                 chosen.measure(params))
     if as_json:
         typer.echo(json.dumps(found.to_json(), indent=2))

@@ -138,10 +138,11 @@ def _describe(path: Path, labbook: pd.DataFrame) -> Recording:
     condition = aerosense.condition_of(experiment)
     if condition is not None and condition.wind != wind:  # the labbook knows better than the numbering
         condition = None
-    label = condition.label if condition else f"{kind} {wind}m/s"
+    made_under = f"{angle}deg {condition.label if condition else f'{kind} {wind}m/s'}"
     return Recording(
         name=f"aoa_{angle}deg_Exp_{experiment:03d}", path=f"{aerosense.RAW_FOLDER}/{path.name}", kind=kind,
-        series=f"{angle}deg", number=experiment, wind=wind, condition=f"{angle}deg {label}", split="train",
+        series=f"{angle}deg", number=experiment, wind=wind, condition=made_under,
+        labels=aerosense.labels_of(made_under) if kind == "wind" else {}, split="train",
         divisor=aerosense.dynamic_pressure(wind) if kind == "wind" else 1.0,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,10 +15,12 @@ import pyarrow.parquet
 
 from edgecodec.data.copies import Fingerprint, shared
 from edgecodec.data.folders import find_recordings
+from edgecodec.data.labels import LabelSource, remarks_on
 from edgecodec.data.long_tables import wide_tables
 from edgecodec.data.readers.kinds import read_table
 from edgecodec.data.recordings import TIME_COLUMN, Recording, RecordingList, Split
 from edgecodec.data.resampling import to_even_times, to_rate
+from edgecodec.data.splits import splits_of
 from edgecodec.data.table import Samples, Table, columns_named
 from edgecodec.data.time_base import TimeBase, find_time
 from edgecodec.errors import EdgeCodecError
@@ -44,13 +45,15 @@ class Selected:
 def acquire_array(source: Path, params: ArrayParams, folder: Path) -> RecordingList:
     """Rewrite the recordings in ``source`` under ``folder`` and list them.
 
-    With several recordings the last ones validate, with one its end does; ``validation_fraction`` says how much.
+    With several recordings the last ones validate, or those of the last values of ``split_by``; with one its end does.
+    ``validation_fraction`` says how much.
 
     Raises:
-        EdgeCodecError: no recordings, a channel is absent or not numeric, the recordings' channels differ, or training
-            and validation share samples.
+        EdgeCodecError: no recordings, a channel is absent or not numeric, the recordings' channels differ, labels are
+            not as ``params`` say, or training and validation share samples.
     """
-    found = find_recordings(source)
+    found = find_recordings(source, params.labels.file)
+    labels = LabelSource.open(source, params.labels)
     remarks = [f"{path.relative_to(source)}: no reader takes such a file; left out" for path in found.others]
     told: defaultdict[str, list[str]] = defaultdict(list)
     channels: tuple[str, ...] = ()
@@ -64,8 +67,11 @@ def acquire_array(source: Path, params: ArrayParams, folder: Path) -> RecordingL
             told[text].append(selected.name)
         recordings.append(Recording(
             name=selected.name, path=f"{selected.name}.parquet", kind="signal", series="array",
-            number=len(recordings) + 1, wind=0, condition="signal", split="both", divisor=1.0, time=selected.time))
-    splits = splits_of(len(recordings), params.validation_fraction)
+            number=len(recordings) + 1, wind=0, condition="signal", labels=labels.of(selected.name), split="both",
+            divisor=1.0, time=selected.time))
+    labelled = [recording.labels for recording in recordings]
+    splits = splits_of([recording.name for recording in recordings], labelled, params)
+    remarks += remarks_on(labelled)
     remarks += [_for_all(text, names, len(recordings)) for text, names in told.items()]
     remarks += _refuse_shared(fingerprints, splits, params)
     return RecordingList(
@@ -74,14 +80,6 @@ def acquire_array(source: Path, params: ArrayParams, folder: Path) -> RecordingL
         recordings=tuple(recording.model_copy(update={"split": split})
                          for recording, split in zip(recordings, splits, strict=True)),
     )
-
-
-def splits_of(recordings: int, validation_fraction: float) -> list[Split]:
-    """What each of them, in order, is for."""
-    if recordings == 1:
-        return ["both"]
-    validating = min(recordings - 1, math.ceil(validation_fraction * recordings))
-    return ["train" if number < recordings - validating else "validation" for number in range(recordings)]
 
 
 def select_all(files: Iterable[tuple[str, Path]], params: ArrayParams) -> Iterator[Selected]:

@@ -18,15 +18,16 @@ class Found:
     others: tuple[Path, ...]  # that no reader takes
 
 
-def find_recordings(folder: Path) -> Found:
-    """All files of ``folder``; hidden ones are no recordings.
+def find_recordings(folder: Path, labels: str | None = None) -> Found:
+    """All files of ``folder`` but its table of ``labels``; hidden ones are no recordings.
 
     Raises:
         EdgeCodecError: it is no folder, holds no recording, or two that have the same name.
     """
     if not folder.is_dir():
         raise EdgeCodecError(f"{folder}: data.path is no folder; give one with recordings ({_endings()})")
-    files = sorted((path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path.relative_to(folder))),
+    files = sorted((path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path.relative_to(folder))
+                    and (labels is None or path != folder / labels)),
                    key=lambda path: natural(path.relative_to(folder).as_posix()))
     recordings: dict[str, Path] = {}
     others = []

@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.data.arrays import splits_of, understand
+from edgecodec.data.arrays import understand
 from edgecodec.data.copies import Fingerprint, Shared, shared
 from edgecodec.data.folders import find_recordings
+from edgecodec.data.labels import LabelSource, remarks_on
 from edgecodec.data.long_tables import wide_tables
 from edgecodec.data.profile import channel_figures, sentinels, time_figures
 from edgecodec.data.readers.kinds import kind_of, read_table
 from edgecodec.data.spectrum import lowpass_of
+from edgecodec.data.splits import splits_of
 from edgecodec.data.table import Table
 from edgecodec.data.time_base import rate_of
 from edgecodec.errors import EdgeCodecError
@@ -99,7 +101,8 @@ def inspect(folder: Path, params: ArrayParams, checks: ValidateParams) -> Inspec
     Raises:
         EdgeCodecError: there is no recording, or none that can be read.
     """
-    found = find_recordings(folder)
+    found = find_recordings(folder, params.labels.file)
+    labels = LabelSource.open(folder, params.labels)
     remarks = [f"{path.relative_to(folder)}: no reader takes such a file" for path in found.others]
     told: defaultdict[str, list[str]] = defaultdict(list)
     problems: list[str] = []
@@ -126,8 +129,10 @@ def inspect(folder: Path, params: ArrayParams, checks: ValidateParams) -> Inspec
     remarks += [f"{'every recording' if len(names) == len(recordings) else f'{names[0]} and {len(names) - 1} more'}: "
                 f"{text}" for text, names in told.items()]
     rate = _usual_rate(recordings)
-    split = dict(zip((each.name for each in fingerprints),
-                     splits_of(len(fingerprints), params.validation_fraction), strict=True))
+    names = [each.name for each in fingerprints]
+    labelled = [labels.of(name) for name in names]
+    remarks += remarks_on(labelled)
+    split = dict(zip(names, splits_of(names, labelled, params), strict=True))
     lowpass = _lowpass(longest[1], longest[2] or rate or params.sample_rate_hz)
     return Inspection(folder, tuple(recordings), tuple(sums.facts()), named, tuple(shared(fingerprints, split)),
                       tuple(remarks), tuple(problems), rate, lowpass)

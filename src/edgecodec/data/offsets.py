@@ -11,7 +11,7 @@ them would hide from a training what they do: nothing is exchanged there, nor wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +61,7 @@ class ProfileExchange:
         """``drawn``, but with new mean profiles in a ``share`` of the windows."""
         profiles = drawn.targets.mean(axis=-1, dtype=np.float64)
         shifts = self.shifts(generator, profiles, drawn.wind, share)[..., None]  # [n, channels, 1]
-        return WindowBatch(drawn.inputs + shifts, drawn.targets + shifts, drawn.wind)
+        return replace(drawn, inputs=drawn.inputs + shifts, targets=drawn.targets + shifts)
 
     def shifts(self, generator: np.random.Generator, profiles: NDArray[np.float64], wind: NDArray[np.int64],
                share: float) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from edgecodec.data.readers.kinds import read_table
 from edgecodec.data.table import Samples
@@ -35,6 +35,7 @@ class Recording(BaseModel):
     number: int  # order inside the series
     wind: int  # set speed in m/s; 0 where there is none
     condition: str
+    labels: dict[str, str] = Field(default_factory=dict)  # values by name: what it can be told apart by in reports
     split: Split  # both: its end validates
     divisor: float  # dynamic pressure in Pa; 1 for arrays, whose values are taken as they are
     time: Literal["recorded", "invented"] = "recorded"  # invented: rows are taken as evenly spaced

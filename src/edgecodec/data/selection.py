@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
 
+MOST_VALUES = 8  # of labels, that an error names
+
 
 def spread(windows: WindowSet, most: int) -> NDArray[np.int64]:
     """Numbers of ``most`` windows, or fewer if there are not so many, evenly spread over the set."""
@@ -18,25 +20,36 @@ def spread(windows: WindowSet, most: int) -> NDArray[np.int64]:
 
 
 def leave_out(windows: WindowSet, words: Collection[str]) -> tuple[WindowSet, WindowSet]:
-    """The recordings of conditions that have none of ``words`` in their names, and those that have some.
+    """The recordings that have none of ``words`` among the values of their labels, and those that have some.
+
+    Args:
+        words: values, or ``label=value``.
 
     Raises:
-        EdgeCodecError: a word is in no condition's name, or every condition has one.
+        EdgeCodecError: no recording has a word, every one has some, or a word is a value of several labels.
     """
-    conditions = {segment.condition for segment in windows.description.segments}
-    unknown = sorted(set(words) - {word for condition in conditions for word in condition.split()})
-    if unknown:
-        raise EdgeCodecError(f"params.yaml: leave_out: {unknown[0]} is in no condition's name; they are like "
-                             f"{min(conditions)!r}")
-    without = {condition for condition in conditions if not set(words) & set(condition.split())}
-    if not without:
-        raise EdgeCodecError(f"params.yaml: leave_out: every condition has one of {', '.join(words)}; leave out fewer")
-    return _of_conditions(windows, without), _of_conditions(windows, conditions - without)
+    segments = windows.description.segments
+    known = {(label, value) for segment in segments for label, value in segment.labels.items()}
+    for word in sorted(words):
+        labels = sorted(label for label, value in known if word in (value, f"{label}={value}"))
+        if not labels:
+            some = ", ".join(sorted({value for _, value in known})[:MOST_VALUES])
+            raise EdgeCodecError(f"params.yaml: leave_out: {word} is no value of a label; there are "
+                                 f"{some or 'none: set data.array.labels'}")
+        if len(labels) > 1:
+            raise EdgeCodecError(f"params.yaml: leave_out: {word} is a value of {' and '.join(labels)}; write "
+                                 f"{labels[0]}={word}")
+    out = np.array([any(value in words or f"{label}={value}" in words for label, value in segment.labels.items())
+                    for segment in segments])
+    if out.all():
+        raise EdgeCodecError(f"params.yaml: leave_out: every recording has one of {', '.join(words)}; leave out fewer")
+    return of_segments(windows, ~out), of_segments(windows, out)
 
 
-def _of_conditions(windows: WindowSet, conditions: Collection[str]) -> WindowSet:
-    segments = tuple(segment for segment in windows.description.segments if segment.condition in conditions)
-    which = np.isin(windows.condition, sorted(conditions))
+def of_segments(windows: WindowSet, kept: NDArray[np.bool_]) -> WindowSet:
+    """The windows of the segments that are ``kept`` [segments]."""
+    segments = tuple(segment for segment, is_kept in zip(windows.description.segments, kept, strict=True) if is_kept)
+    which = kept[windows.segment_numbers]
     return replace(
         windows, description=windows.description.model_copy(update={"segments": segments}),
         starts=windows.starts[which], wind=windows.wind[which], condition=windows.condition[which],

@@ -18,6 +18,7 @@ from edgecodec.data.readers.kinds import kind_of, read_table
 from edgecodec.data.recordings import TIME_COLUMN, Recording, RecordingList
 from edgecodec.data.table import Samples, Table, columns_named
 from edgecodec.data.time_base import find_time
+from edgecodec.data.windows import groups_of
 from edgecodec.errors import EdgeCodecError, naming
 from edgecodec.params import ValidateParams
 
@@ -60,14 +61,14 @@ class Trained:
 @dataclass(frozen=True)
 class LabelledWindows:
     windows: Floats  # [n, channels, samples], unfiltered, in the unit the codec was trained in
-    wind: NDArray[np.int64] | None  # [n] m/s, 0 where unknown; None where the file does not say
+    groups: NDArray[np.str_] | None  # [n] by the label, "" where unknown; None where the file does not say
     remarks: tuple[str, ...] = ()  # what the user should know of them
 
 
-def read_windows(path: Path, trained: Trained, params: ValidateParams) -> LabelledWindows:
-    """Read windows from an ``.npz`` (``x`` [n, channels, samples] float32 and, optionally, ``wind`` [n] integers and
-    ``channels``, their names) or ``.npy`` (x alone), or cut a recording (CSV, Parquet, npy: the codec's channels in its
-    unit, by name if they have any, and ``time`` in seconds) into windows, end to end.
+def read_windows(path: Path, trained: Trained, params: ValidateParams, label: str | None = None) -> LabelledWindows:
+    """Read windows from an ``.npz`` (``x`` [n, channels, samples] float32 and, optionally, ``channels``, their names,
+    and, under the name of ``label``, its values [n]) or ``.npy`` (x alone), or cut a recording (CSV, Parquet, npy: the
+    codec's channels in its unit, by name if they have any, and ``time`` in seconds) into windows, end to end.
 
     Raises:
         EdgeCodecError: the file is absent, one of its fields is not as it must be, a check of the pipeline fails, or
@@ -75,12 +76,12 @@ def read_windows(path: Path, trained: Trained, params: ValidateParams) -> Labell
     """
     match kind_of(path).name:
         case "npz":
-            read = _of_npz(path, trained.shape, params)
+            read = _of_npz(path, trained.shape, params, label)
         case "npy" if (x := _array(path)).ndim == 3:
-            read = LabelledWindows(_checked(path, x, trained.shape, params), wind=None)
+            read = LabelledWindows(_checked(path, x, trained.shape, params), groups=None)
         case _:
             read = _of_recording(path, trained.shape, params)
-    return LabelledWindows(read.windows, read.wind, (*read.remarks, *_remarks_on_values(path, read.windows, trained)))
+    return LabelledWindows(read.windows, read.groups, (*read.remarks, *_remarks_on_values(path, read.windows, trained)))
 
 
 def _array(path: Path) -> NDArray[np.generic]:
@@ -88,13 +89,13 @@ def _array(path: Path) -> NDArray[np.generic]:
         return np.asarray(np.load(path, allow_pickle=False, mmap_mode="r"))
 
 
-def _of_npz(path: Path, shape: WindowShape, params: ValidateParams) -> LabelledWindows:
+def _of_npz(path: Path, shape: WindowShape, params: ValidateParams, label: str | None) -> LabelledWindows:
     with naming(path, "not a readable .npz without Python objects", "write it with numpy.savez"), \
             np.load(path, allow_pickle=False) as arrays:
-        found = {name: arrays[name] for name in ("x", "wind", "channels") if name in arrays}
+        found = {name: arrays[name] for name in ("x", "channels", label) if name in arrays}
     if "x" not in found:
         raise EdgeCodecError(f"{path}: x: absent; save the windows under this name")
-    x, wind = found["x"], found.get("wind")
+    x, values = found["x"], None if label is None else found.get(label)
     if "channels" in found and x.ndim == 3:
         names = tuple(map(str, found["channels"].ravel()))
         if len(names) != x.shape[1]:
@@ -102,10 +103,18 @@ def _of_npz(path: Path, shape: WindowShape, params: ValidateParams) -> LabelledW
                                  "them")
         x = x[:, columns_named(path, names, shape.channel_names, "this codec takes it")]
     x = _checked(path, x, shape, params)
-    if wind is not None and not (np.issubdtype(wind.dtype, np.integer) and wind.shape == x.shape[:1]):
-        raise EdgeCodecError(f"{path}: wind: {wind.dtype} {list(wind.shape)}; give one integer per window, or leave "
-                             "it out")
-    return LabelledWindows(x, None if wind is None else wind.astype(np.int64))
+    return LabelledWindows(x, None if label is None or values is None else _groups(path, label, values, len(x)))
+
+
+def _groups(path: Path, label: str, values: NDArray[np.generic], n: int) -> NDArray[np.str_]:
+    """What the file says of ``label``. Wind used to be given in whole m/s, 0 where unknown; it still may."""
+    if values.dtype.kind not in "iuU" or values.shape != (n,):
+        raise EdgeCodecError(f"{path}: {label}: {values.dtype} {list(values.shape)}; give one text or integer per "
+                             "window, or leave it out")
+    texts = [str(value) for value in values]
+    if label == "wind" and values.dtype.kind != "U":
+        texts = ["" if text == "0" else f"{text}m/s" for text in texts]
+    return groups_of(label, texts)
 
 
 def _checked(path: Path, x: NDArray[np.generic], shape: WindowShape, params: ValidateParams) -> Floats:

@@ -7,7 +7,7 @@ recording after the other), ``set.json`` (what they are) and ``windows.parquet``
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
@@ -21,9 +21,10 @@ import pyarrow
 import pyarrow.parquet
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 from scipy import signal
 
+from edgecodec.aerosense import labels_of
 from edgecodec.data.recordings import Recording, RecordingList, read_samples
 from edgecodec.data.spectrum import lowpass_of
 from edgecodec.errors import EdgeCodecError, naming
@@ -33,6 +34,7 @@ from edgecodec.storage import read_json, replacing_directory, rounded, write_jso
 
 FILTER_ORDER = 4
 Split = Literal["train", "validation"]
+NO_GROUP = "no group"  # recordings that lack the label
 SPLITS: tuple[Split, ...] = ("train", "validation")
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -52,8 +54,15 @@ class Segment(BaseModel):
     recording: str
     condition: str
     wind: int
+    labels: dict[str, str]
     first_row: int
     rows: int
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_older_sets(cls, content: dict[str, Any]) -> dict[str, Any]:
+        """They have no labels, but the conditions of AeroSense, which name them."""
+        return {"labels": labels_of(content["condition"]), **content}
 
 
 class Description(BaseModel):
@@ -70,11 +79,12 @@ class Description(BaseModel):
 
 @dataclass(frozen=True)
 class WindowBatch:
-    """Windows [n, channels, samples], their low-passed targets, and the wind speed [n] they were recorded at."""
+    """Windows [n, channels, samples], their low-passed targets, and what they were cut from."""
 
     inputs: Floats
     targets: Floats
-    wind: Integers
+    wind: Integers  # [n] m/s, 0 where unknown
+    starts: Integers  # [n] first row of each window
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +142,34 @@ class WindowSet:
     def lowpass_hz(self) -> float:
         return self.description.lowpass_hz
 
+    @property
+    def segment_numbers(self) -> Integers:
+        """The number of each window's segment: [n]."""
+        return self._segments_at(self.starts)
+
+    def groups(self, label: str | None, starts: Integers | None = None) -> NDArray[np.str_] | None:
+        """The group of each window by ``label``, such as ``wind 10m/s``: [n]; "" where its recording lacks the label.
+
+        Args:
+            starts: first rows of other windows of the set.
+
+        Returns:
+            None if no window has the label, or it is None.
+        """
+        if label is None:
+            return None
+        values = self.values(label, starts)
+        return groups_of(label, values) if np.any(values != "") else None
+
+    def values(self, label: str, starts: Integers | None = None) -> NDArray[np.str_]:
+        """The value of each window's ``label`` [n], "" where its recording lacks it; ``starts`` as above."""
+        values = np.array([segment.labels.get(label, "") for segment in self.description.segments], np.str_)
+        return values[self._segments_at(self.starts if starts is None else starts)]
+
+    def _segments_at(self, starts: Integers) -> Integers:
+        first_rows = [segment.first_row for segment in self.description.segments]
+        return np.searchsorted(first_rows, starts, side="right") - 1
+
     def inputs(self, which: slice | Integers = slice(None)) -> Floats:
         """Unfiltered windows [n, channels, samples]."""
         return self._gather(self.input_rows, self.starts[which])
@@ -159,16 +197,21 @@ class WindowSet:
         first_rows = np.array([segment.first_row for segment in segments])
         starts = first_rows[which] + offsets - np.concatenate([[0], ends])[which]
         wind = np.array([segment.wind for segment in segments])[which]
-        return WindowBatch(self._gather(self.input_rows, starts), self._gather(self.target_rows, starts), wind)
+        return WindowBatch(self._gather(self.input_rows, starts), self._gather(self.target_rows, starts), wind, starts)
 
     def _gather(self, rows: Floats, starts: Integers) -> Floats:
         windows = sliding_window_view(rows, self.samples, axis=0)  # a view: [starts, channels, samples]
         return np.ascontiguousarray(windows[starts])
 
 
+def groups_of(label: str, values: Iterable[str]) -> NDArray[np.str_]:
+    """What windows with such values of ``label`` are called as a group; "" stays "": unknown."""
+    return np.array([f"{label} {value}" if value else "" for value in values], np.str_)
+
+
 @dataclass(frozen=True)
-class WindSummary:
-    """Figures of all samples recorded at one wind speed, in the units of the windows (Cp for AeroSense)."""
+class GroupSummary:
+    """Figures of all samples of one group, in the units of the windows (Cp for AeroSense)."""
 
     recordings: int
     windows: int
@@ -183,15 +226,19 @@ class SplitSummary:
     recordings: int
     windows: int
     digest: str  # of the windows: what errors are measured on
-    by_wind: dict[int, WindSummary]
+    by_group: dict[str, GroupSummary]
 
 
 def write_windows(
-    raw: Path, listed: RecordingList, excluded: frozenset[str], params: WindowParams, folder: Path
+    raw: Path, listed: RecordingList, excluded: frozenset[str], params: WindowParams, folder: Path,
+    label: str | None = None,
 ) -> dict[Split, SplitSummary]:
     """Cut the sound recordings into ``folder/train`` and ``folder/validation``; summarize each split.
 
     Recordings pass through one by one, so memory is bounded by the longest.
+
+    Args:
+        label: that groups recordings in the summary.
 
     Raises:
         EdgeCodecError: a wind run has no zeroing run, a recording is too short, or a split stays empty.
@@ -215,7 +262,7 @@ def write_windows(
             for recording in progress(sound, "Cutting windows"):
                 for split, part in parts(recording):
                     writers[split].append(recording, part)
-        return {split: writer.finish() for split, writer in writers.items()}
+        return {split: writer.finish(label) for split, writer in writers.items()}
 
 
 def _parts(
@@ -297,14 +344,14 @@ class _SetWriter:
             series.T.astype("<f4", order="C").tofile(file)
         first_row = sum(segment.rows for segment in self._segments)
         self._segments.append(Segment(recording=recording.name, condition=recording.condition, wind=recording.wind,
-                                      first_row=first_row, rows=values.shape[1]))
+                                      labels=recording.labels, first_row=first_row, rows=values.shape[1]))
         self._sums.append({
             "magnitude": float(np.abs(targets).sum()),
             "dynamic": float(np.square(targets - targets.mean(axis=1, keepdims=True)).sum()),
             "noise": float(np.square(values - targets).sum()),
         })
 
-    def finish(self) -> SplitSummary:
+    def finish(self, label: str | None) -> SplitSummary:
         """Write index and description; the rows have been written and closed."""
         if not self._segments:
             raise EdgeCodecError(f"no recording is left for {self._split}; {self._needs}, see "
@@ -323,17 +370,19 @@ class _SetWriter:
         description = self._description.model_copy(update={"segments": tuple(self._segments)})
         write_json(self._folder / "set.json", description.model_dump())
         digest = WindowSet.open(self._folder).digest()
-        return SplitSummary(len(self._segments), len(start), digest, self._by_wind(counts))
+        return SplitSummary(len(self._segments), len(start), digest, self._by_group(label, counts))
 
-    def _by_wind(self, counts: list[int]) -> dict[int, WindSummary]:
+    def _by_group(self, label: str | None, counts: list[int]) -> dict[str, GroupSummary]:
+        values = (segment.labels.get(label or "", "") for segment in self._segments)
         table = pd.DataFrame(self._sums).assign(
-            wind=[segment.wind for segment in self._segments], samples=[segment.rows for segment in self._segments],
+            group=[name or NO_GROUP for name in groups_of(label or "", values)],
+            samples=[segment.rows for segment in self._segments],
             windows=counts, recordings=1,
         )
         summaries = {}
-        for total in table.groupby("wind", as_index=False).sum().to_dict("records"):
+        for total in table.groupby("group", as_index=False).sum().to_dict("records"):
             values = total["samples"] * len(self._description.channels)
-            summaries[int(total["wind"])] = WindSummary(
+            summaries[str(total["group"])] = GroupSummary(
                 recordings=int(total["recordings"]), windows=int(total["windows"]), samples=int(total["samples"]),
                 mean_magnitude=rounded(total["magnitude"] / values),
                 dynamic_rms=rounded((total["dynamic"] / values) ** 0.5),

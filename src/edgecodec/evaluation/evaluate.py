@@ -58,7 +58,7 @@ def load_learned_codecs(artifacts: Path) -> dict[str, Codec]:
 
 
 def evaluate(
-    windows: Floats, wind: NDArray[np.int64] | None, codecs: Mapping[str, Codec], rivals: Sequence[Rival],
+    windows: Floats, groups: NDArray[np.str_] | None, codecs: Mapping[str, Codec], rivals: Sequence[Rival],
     measure: Measure = BY_RELATIVE,
 ) -> Evaluation:
     """Compress ``windows`` [n, channels, samples] at every rate and compare with what is below the cut-off.
@@ -70,22 +70,22 @@ def evaluate(
     """
     shape = codecs[CODEC].window
     targets = lowpass(windows, shape.sample_rate_hz, shape.lowpass_hz)
-    return Evaluation(len(windows), compare(codecs, rivals, windows, targets, wind, "Evaluating", measure))
+    return Evaluation(len(windows), compare(codecs, rivals, windows, targets, groups, "Evaluating", measure))
 
 
 def render_table(evaluation: Evaluation) -> Table:
     """A row per rate and codec: the project's metric, beside others in percent."""
     comparison, metric = evaluation.comparison, evaluation.comparison[CODEC].metric
     reference = comparison.get(KLT_DCT)
-    speeds = list(comparison[CODEC].points[0].errors.by_wind)
+    groups = comparison[CODEC].points[0].errors.shown_groups(metric)
     title = f"{evaluation.windows} windows, {metric.label} {_in(metric)}"
     if reference:
         title += f"; ratio: to the error of {KLT_DCT} at equal bits"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
     table.add_column("rate", justify="right")
     table.add_column("codec", no_wrap=True)  # all of it fits into 80 columns
-    for heading in ("bits", metric.label, *(["ratio"] if reference else []), *(f"{speed} m/s" for speed in speeds),
-                    "pointwise", "median", "NMSE"):
+    for heading in ("bits", metric.label, *(["ratio"] if reference else []), *groups, "pointwise", "median",
+                    "NMSE"):
         table.add_column(heading, justify="right")
 
     def cells(point: RatePoint) -> Iterator[str]:
@@ -95,8 +95,8 @@ def render_table(evaluation: Evaluation) -> Table:
         if reference:
             equal = at_equal_bits(point, reference)
             yield f"{equal.ratio:.2f}" if equal else "-"
-        for speed in speeds:
-            yield _number(metric.of(found.by_wind[speed]), metric)
+        for group in groups:
+            yield _number(metric.of(found.by_group[group]), metric)
         yield f"{found.pointwise_error_percent:.2f}"
         yield f"{found.pointwise_error_median_percent:.2f}"
         yield f"{found.nmse_percent:.4f}"

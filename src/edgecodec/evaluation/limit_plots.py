@@ -14,8 +14,8 @@ TITLES = {ALL: "All windows"}
 
 
 def draw_limits(path: Path, limits: Limits) -> None:
-    """Error against bits, of all windows and at every wind speed: codec, ideal quantizer, floors."""
-    panels = (ALL, *limits.winds)
+    """Error against bits, of all windows and of every group: codec, ideal quantizer, floors."""
+    panels = (ALL, *limits.panels)
     bits = [rate.bits for rate in limits.rates.values()]
     with figure(path, 1.6 + 2.9 * len(panels), 3.6) as drawn:
         for axes, group in zip(drawn.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
@@ -29,7 +29,7 @@ def draw_limits(path: Path, limits: Limits) -> None:
             if limits.noise_floor is not None:
                 axes.axhline(limits.noise_floor[group], color="#94346e", linestyle="--", linewidth=1.2,
                              label="signal without noise")
-            axes.set(xlabel="bits per window", title=TITLES.get(group, f"At {group}"))
+            axes.set(xlabel="bits per window", title=TITLES.get(group, f"{group[0].upper()}{group[1:]}"))
             axes.set_xticks(bits)
             axes.yaxis.set_major_formatter("{x:g} %")
         drawn.legend(*drawn.axes[0].get_legend_handles_labels(), loc="outside right upper")

@@ -18,7 +18,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgecodec.aerosense import damage_in
 from edgecodec.data.windows import WindowSet
 from edgecodec.evaluation.water_filling import GaussianModel
 from edgecodec.metrics import central, relative_error_percent
@@ -43,7 +42,7 @@ class RateLimits:
 
     bits: int
     codec: Scores
-    ideal: Scores  # Gaussian bound, one covariance per wind speed
+    ideal: Scores  # Gaussian bound, one covariance per group
     ideal_of_one_class: Scores  # one covariance for all windows
     ideal_with_further_bits: Scores  # as ``ideal``, with FURTHER_BITS more
     equivalent_bits: float  # with which the ideal quantizer has the codec's error
@@ -66,8 +65,8 @@ class RateLimits:
 
 @dataclass(frozen=True)
 class Limits:
-    windows: Mapping[str, int]  # number of windows in every group: all, each wind speed, each damage
-    winds: tuple[str, ...]  # groups that are wind speeds
+    windows: Mapping[str, int]  # number of windows in every group: all, and by each of the labels
+    panels: tuple[str, ...]  # groups that have a picture of their own, by the first label
     noise_floor: Scores | None  # None where nobody knows the signal without noise
     autoencoder: Scores
     latent_dimension: int
@@ -102,7 +101,7 @@ class Limits:
 
 
 def measure_limits(codec: Codec, train: WindowSet, validation: WindowSet, noise_free: Floats | None,
-                   seed: int) -> Limits:
+                   seed: int, label: str | None = None, further: str | None = None) -> Limits:
     """Take the codec apart on the validation windows.
 
     The Gaussian bound is turned into ``error_percent`` by decoding: the latents' components lose exactly what reverse
@@ -112,24 +111,30 @@ def measure_limits(codec: Codec, train: WindowSet, validation: WindowSet, noise_
 
     Args:
         noise_free: [windows, channels, samples] low-passed, of the same runs without sensor noise; None if unknown.
+        label: whose groups have a covariance each.
+        further: another label whose groups are told apart.
     """
-    return _Analysis(codec, train, validation, seed).run(noise_free)
+    return _Analysis(codec, train, validation, seed, label, further).run(noise_free)
 
 
 class _Analysis:
-    def __init__(self, codec: Codec, train: WindowSet, validation: WindowSet, seed: int) -> None:
+    def __init__(self, codec: Codec, train: WindowSet, validation: WindowSet, seed: int, label: str | None,
+                 further: str | None) -> None:
         self.codec, self.seed = codec, seed
-        self.wind = validation.wind
         self.targets = validation.targets()[..., central(validation.samples)].astype(np.float64)
         self.magnitude = np.abs(self.targets).mean(axis=-1)  # [windows, channels]
-        self.groups = window_groups(validation)
+        by_label = _members(validation, label)
+        self.panels = tuple(by_label)
+        self.groups = {ALL: np.ones(len(validation), dtype=bool), **by_label, **_members(validation, further)}
         inputs = validation.inputs()
         self.latents = codec.latents(inputs)  # [n, tokens, dimension]
         self.quantized = _quantized_latents(codec, inputs)
-        self.one_class = np.zeros_like(self.wind)
-        drawn, wind = _drawn_latents(codec, train, seed)
-        self.by_wind = GaussianModel.fit(drawn, wind)
-        self.of_one_class = GaussianModel.fit(drawn, np.zeros_like(wind))
+        drawn, starts = _drawn_latents(codec, train, seed)
+        self.class_of, drawn_class = _classes(validation.groups(label), train.groups(label, starts),
+                                              len(validation), len(drawn))
+        self.one_class = np.zeros_like(self.class_of)
+        self.by_class = GaussianModel.fit(drawn, drawn_class)
+        self.of_one_class = GaussianModel.fit(drawn, np.zeros_like(drawn_class))
 
     def run(self, noise_free: Floats | None) -> Limits:
         bits = [self.codec.bits(rate) for rate in self.codec.rates]
@@ -137,7 +142,7 @@ class _Analysis:
         curve = {float(each): self._ideal(float(each)) for each in progress(curve_bits, "Ideal quantizers")}
         return Limits(
             windows={name: int(np.count_nonzero(which)) for name, which in self.groups.items()},
-            winds=tuple(f"{speed} m/s" for speed in np.unique(self.wind) if speed > 0),
+            panels=self.panels,
             noise_floor=None if noise_free is None else self._scores(noise_free),
             autoencoder=self._decoded(self.latents),
             latent_dimension=self.latents[0].numel(),
@@ -147,7 +152,7 @@ class _Analysis:
 
     def _rate(self, rate: int, curve: Mapping[float, Scores]) -> RateLimits:
         bits = self.codec.bits(rate)
-        coefficient_bits = self.by_wind.coefficient_bits(bits)
+        coefficient_bits = self.by_class.coefficient_bits(bits)
         arrived = self.quantized[rate]
         scores = self._decoded(arrived)
         if_exact = {}
@@ -160,14 +165,14 @@ class _Analysis:
             ideal_of_one_class=self._decoded(self._through(self.of_one_class, self.one_class, bits)),
             ideal_with_further_bits=self._ideal(bits + FURTHER_BITS),
             equivalent_bits=_bits_for(scores[ALL], curve),
-            components_sent=self.by_wind.components_sent(bits),
+            components_sent=self.by_class.components_sent(bits),
             bits_by_coefficients={name: float(coefficient_bits[group].sum())
                                   for name, group in self.codec.coefficient_groups.items()},
             if_exact=if_exact,
         )
 
     def _ideal(self, bits: float) -> Scores:
-        return self._decoded(self._through(self.by_wind, self.wind, bits))
+        return self._decoded(self._through(self.by_class, self.class_of, bits))
 
     def _through(self, model: GaussianModel, class_of: NDArray[np.int64], bits: float) -> Tensor:
         """The validation latents as an ideal quantizer would deliver them: the same noise at any number of bits."""
@@ -184,12 +189,19 @@ class _Analysis:
                 for name, which in self.groups.items()}
 
 
-def window_groups(windows: WindowSet) -> dict[str, NDArray[np.bool_]]:
-    """All windows, those of every known wind speed, and those of every damage that the conditions name."""
-    groups = {ALL: np.ones(len(windows), dtype=bool)}
-    groups |= {f"{speed} m/s": windows.wind == speed for speed in np.unique(windows.wind) if speed > 0}
-    damages = np.array([damage_in(condition) or "" for condition in windows.condition])
-    return groups | {str(damage): damages == damage for damage in dict.fromkeys(damages) if damage}
+def _members(windows: WindowSet, label: str | None) -> dict[str, NDArray[np.bool_]]:
+    """Which windows are in every group by ``label``."""
+    groups = windows.groups(label)
+    return {} if groups is None else {str(name): groups == name for name in dict.fromkeys(groups) if name}
+
+
+def _classes(validation: NDArray[np.str_] | None, drawn: NDArray[np.str_] | None, windows: int,
+             draws: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The classes of validation windows and of training windows by their groups; one where training lacks a group."""
+    if validation is None or drawn is None or not set(validation) <= set(drawn):
+        return np.zeros(windows, np.int64), np.zeros(draws, np.int64)
+    names = np.unique(drawn)
+    return np.searchsorted(names, validation), np.searchsorted(names, drawn)
 
 
 def _quantized_latents(codec: Codec, windows: Floats) -> dict[int, Tensor]:
@@ -199,14 +211,14 @@ def _quantized_latents(codec: Codec, windows: Floats) -> dict[int, Tensor]:
 
 
 def _drawn_latents(codec: Codec, train: WindowSet, seed: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Flattened latents [n, tokens * dimension] of training windows at random offsets, and their wind speeds [n]."""
+    """Flattened latents [n, tokens * dimension] of training windows at random offsets, and their first rows [n]."""
     generator = np.random.default_rng([seed, LATENT_BATCHES])
-    latents, wind = [], []
+    latents, starts = [], []
     for _ in progress(range(LATENT_BATCHES), "Latents"):
         drawn = train.draw(generator, LATENT_BATCH)
         latents.append(codec.latents(drawn.inputs).flatten(1).double().numpy())
-        wind.append(drawn.wind)
-    return np.concatenate(latents), np.concatenate(wind)
+        starts.append(drawn.starts)
+    return np.concatenate(latents), np.concatenate(starts)
 
 
 def _bits_for(error: float, curve: Mapping[float, Scores]) -> float:

@@ -36,17 +36,17 @@ LOOKS: dict[str, dict[str, Any]] = {  # of the codecs; the three kinds of SZ3 li
 
 
 def draw_rate_distortion(path: Path, comparison: Comparison, gate: float) -> None:
-    """The project's metric against bits, for every codec: of all windows, at every wind speed; then NMSE.
+    """The project's metric against bits, for every codec: of all windows, of every group; then NMSE.
 
     ``gate`` is the limit of the first.
     """
     metric = comparison[CODEC].metric
-    speeds = comparison[CODEC].points[0].errors.by_wind.keys()
+    groups = comparison[CODEC].points[0].errors.shown_groups(metric)
     panels: dict[str, Callable[[ErrorTable], float]] = {f"{_capital(metric)}, all windows": metric.of}
-    panels |= {f"{_capital(metric)} at {speed} m/s": _error_at(speed, metric) for speed in speeds}
+    panels |= {f"{_capital(metric)}, {group}": _error_of(group, metric) for group in groups}
     if metric.label != "NMSE":
         panels["NMSE, all windows"] = lambda errors: errors.nmse_percent
-    units = [*(metric.unit for _ in range(1 + len(speeds))), " %"]
+    units = [*(metric.unit for _ in range(1 + len(groups))), " %"]
     bits = [round(point.bits_per_window) for point in comparison[CODEC].points]
     with figure(path, 1.6 + 2.9 * len(panels), 3.6) as drawn:
         grid = drawn.subplots(1, len(panels), squeeze=False)[0]
@@ -167,8 +167,8 @@ def _three_channels(targets: Floats) -> NDArray[np.int64]:
     return by_magnitude[[0, len(by_magnitude) // 2, -1]]
 
 
-def _error_at(speed: int, metric: Metric) -> Callable[[ErrorTable], float]:
-    return lambda errors: metric.of(errors.by_wind[speed])
+def _error_of(group: str, metric: Metric) -> Callable[[ErrorTable], float]:
+    return lambda errors: metric.of(errors.by_group[group])
 
 
 def _capital(metric: Metric) -> str:

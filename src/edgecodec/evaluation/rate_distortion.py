@@ -101,7 +101,7 @@ def budgets_around(bits: Sequence[int]) -> tuple[int, ...]:
 
 def compare(
     codecs: Mapping[str, Codec], rivals: Sequence[Rival], inputs: Floats, targets: Floats,
-    wind: NDArray[np.int64] | None, title: str, measure: Measure = BY_RELATIVE,
+    groups: NDArray[np.str_] | None, title: str, measure: Measure = BY_RELATIVE,
 ) -> Comparison:
     """Measure everyone.
 
@@ -110,7 +110,7 @@ def compare(
         rivals: with budgets for the bits of our codec, at least.
         inputs: [windows, channels, samples], unfiltered: what the learned codecs get.
         targets: the same, low-passed: what everyone must rebuild, and what the rivals get.
-        wind: [windows] m/s, 0 where unknown; None if all are.
+        groups: [windows], the name of each one's group, "" where unknown; None if all are.
         title: of the progress bar.
         measure: what the project goes by.
 
@@ -124,11 +124,11 @@ def compare(
                                  f"{tuple(rate_of)}; run the stage analyze_codebooks again")
     tolerance = measure.tolerance
     measurements = {
-        **{name: _of_codec(codec, PacketKind.FIXED_LENGTH, inputs, targets, wind, tolerance)
+        **{name: _of_codec(codec, PacketKind.FIXED_LENGTH, inputs, targets, groups, tolerance)
            for name, codec in codecs.items()},
-        **{f"{CODEC}_{kind.label}": _of_codec(codecs[CODEC], kind, inputs, targets, wind, tolerance)
+        **{f"{CODEC}_{kind.label}": _of_codec(codecs[CODEC], kind, inputs, targets, groups, tolerance)
            for kind in codecs[CODEC].quantizers if kind is not PacketKind.FIXED_LENGTH},
-        **{rival.name: _of_rival(rival, rate_of, targets, wind, tolerance) for rival in rivals},
+        **{rival.name: _of_rival(rival, rate_of, targets, groups, tolerance) for rival in rivals},
     }
     return {name: Curve(tuple(points), measure.metric) for name, points in progress(measurements.items(), title)}
 
@@ -164,21 +164,21 @@ def comparison_table(comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
 
 
 def _of_codec(
-    codec: Codec, kind: PacketKind, inputs: Floats, targets: Floats, wind: NDArray[np.int64] | None,
+    codec: Codec, kind: PacketKind, inputs: Floats, targets: Floats, groups: NDArray[np.str_] | None,
     tolerance: Tolerance,
 ) -> Iterator[RatePoint]:
     indices = codec.encode(inputs, kind)
     for rate in codec.rates:
         bits = codec.payload_bits(indices, rate, kind)
-        table = errors(codec.decode(indices, rate, kind), targets, wind, tolerance)
+        table = errors(codec.decode(indices, rate, kind), targets, groups, tolerance)
         varying = f", {bits.min()} to {bits.max()} bits" if kind is not PacketKind.FIXED_LENGTH else ""
         yield RatePoint(rate, float(bits.mean()), table, f"rate {rate}{varying}")
 
 
 def _of_rival(
-    rival: Rival, rate_of: Mapping[int, int], targets: Floats, wind: NDArray[np.int64] | None,
+    rival: Rival, rate_of: Mapping[int, int], targets: Floats, groups: NDArray[np.str_] | None,
     tolerance: Tolerance,
 ) -> Iterator[RatePoint]:
     for budget, compressed in zip(rival.budgets, rival.compress(targets), strict=True):
-        table = errors(compressed.reconstruction, targets, wind, tolerance)
+        table = errors(compressed.reconstruction, targets, groups, tolerance)
         yield RatePoint(rate_of.get(budget), compressed.bits_per_window, table, compressed.settings)

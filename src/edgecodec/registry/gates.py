@@ -156,10 +156,10 @@ def _remarks(measured: Measurements, limits: GatesParams) -> Iterator[Verdict]:
 
 
 def _accuracy_losses(measured: Measurements, rates: Sequence[int], limit: float) -> Iterator[Verdict]:
-    """Only recordings that name different damages have a classifier that could lose accuracy."""
+    """Only recordings with different values of the label have a classifier that could lose accuracy."""
     if measured.entry("damage.classes") == []:
         yield Verdict("accuracy_loss", math.nan, limit, True, "missing",
-                      "accuracy_loss: the recordings name no damages to tell apart; not measured")
+                      "accuracy_loss: the recordings have no values of classify.label to tell apart; not measured")
         return
     for rate in rates:
         yield _within(measured, f"accuracy_loss.rate{rate}", f"damage.accuracy_loss.{rate}", limit)

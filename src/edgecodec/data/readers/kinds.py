@@ -94,6 +94,13 @@ def stem_of(path: Path) -> str:
     return Path(name).stem
 
 
+def name_without_ending(name: str) -> str:
+    """``name`` of a recording, whether or not it came with its file's ending."""
+    path = Path(name)
+    known = (*MAYBE_TEXT, *(ending for kind in KINDS for ending in kind.endings))
+    return (path.parent / stem_of(path)).as_posix() if _ending(path) in known else path.as_posix()
+
+
 def _ending(path: Path) -> str:
     """In small letters, without that of a packed file."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
