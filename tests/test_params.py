@@ -44,6 +44,7 @@ def edited(repository: Path, tmp_path: Path) -> EditedParams:
     (lambda content: content["data"]["array"]["labels"].update(pattern="[a"), "data.array.labels: pattern .*no reg"),
     (lambda content: content["window"].update(samples=0), "window.samples: .*greater than or equal to 1, got 0"),
     (lambda content: content["window"].update(preset="all40"), "window.preset: .*'all38', got 'all40'"),
+    (lambda content: content["repeat"].update(folds=1), "repeat.folds"),
     (lambda content: content["data"].update(source="aerosense"), "data.path must be set for data.source aerosense"),
     (lambda content: content["data"].update(path="/data"), "data.path must be null for data.source twin"),
 ])

@@ -327,9 +327,10 @@ class ExploreParams(Section):
 
 
 class RepeatParams(Section):
-    """How much of the error is chance: the training once more with other seeds, on the same windows."""
+    """How much of the error is chance: the training once more with other seeds, and on other windows."""
 
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    folds: Literal[0] | Annotated[int, Field(ge=2)]  # parts of the training recordings, each held out once; 0: none
 
 
 # What the codec is worth where it was not trained: values of labels (or label=value) to leave out.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from unicodedata import normalize
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from edgecodec.data.arrays import acquire_array
-from edgecodec.data.labels import LabelSource
+from edgecodec.data.inspection import inspect
+from edgecodec.data.labels import LabelSource, pattern_in
 from edgecodec.data.recordings import RecordingList
 from edgecodec.data.splits import splits_of
 from edgecodec.data.windows import NO_GROUP, WindowSet, write_windows
@@ -120,6 +122,29 @@ def test_a_table_that_is_absent_is_refused(acquire: Labelled) -> None:
 def test_a_pattern_that_names_no_label_is_refused(pattern: str, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         LabelParams(file=None, pattern=pattern)
+
+
+@pytest.mark.parametrize(("names", "pattern"), [
+    (NAMES, "^(?P<part1>[^/_]+)[/_](?P<part2>[^/_]+)[/_](?P<part3>[^/_]+)$"),
+    ([f"run_{number}" for number in range(40)], None),
+    (["a_1", "a_2", "b"], None),
+    (["a_1", "b_1"], None),
+])
+def test_parts_of_names_with_few_values_are_proposed_as_labels(names: list[str], pattern: str | None) -> None:
+    assert pattern_in(names) == pattern
+    if pattern:
+        source = LabelSource(None, {}, re.compile(pattern))
+        assert [list(source.of(name).values()) for name in names] == [re.split("[/_]", name) for name in names]
+
+
+def test_inspect_tells_labels_or_proposes_them(source: Path, small_params: Params) -> None:
+    def remarks(pattern: str | None) -> list[str]:
+        found = inspect(source, array(small_params, pattern=pattern), small_params.validate_)
+        return [remark for remark in found.remarks if "label" in remark]
+
+    assert remarks(PATTERN) == ["label exercise: RUN, SIT", "label subject: Jörg, subject2, subject10"]
+    (proposed,) = remarks(None)
+    assert proposed.endswith(f"data.array.labels.pattern makes labels of them: '{pattern_in(NAMES)}'")
 
 
 # -- splits ------------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgecodec.data.selection import leave_out, spread
+from edgecodec.data.selection import folds, leave_out, spread
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
 
@@ -67,6 +67,23 @@ def test_recordings_without_labels_cannot_be_left_out(train: WindowSet) -> None:
 def test_words_that_leave_out_nothing_or_all_are_refused(words: list[str], message: str, train: WindowSet) -> None:
     with pytest.raises(EdgeCodecError, match=message):
         leave_out(train, words)
+
+
+@pytest.mark.parametrize("label", [None, "damage"])
+def test_every_recording_is_held_out_of_one_fold_and_no_value_of_the_label_is_on_both_sides(
+        label: str | None, train: WindowSet) -> None:
+    held_out = []
+    for fitted, held in folds(train, 4, label, seed=0):
+        held_out += [segment.recording for segment in held.description.segments]
+        assert not set(fitted.recording) & set(held.recording)
+        assert set(fitted.recording) | set(held.recording) == set(train.recording)
+        assert label is None or not set(fitted.values(label)) & set(held.values(label))
+    assert sorted(held_out) == sorted(segment.recording for segment in train.description.segments)
+
+
+def test_more_folds_than_values_are_refused(train: WindowSet) -> None:
+    with pytest.raises(EdgeCodecError, match=r"repeat\.folds: 7 folds take so many damages, and 6 train; lower it"):
+        list(folds(train, 7, "damage", seed=0))
 
 
 def test_windows_are_spread_from_the_first_to_the_last(train: WindowSet) -> None:

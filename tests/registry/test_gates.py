@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 from small_project import metrics, small_params
 
-from edgecodec.metrics import MetricName
+from edgecodec.metrics import RELATIVE, MetricName
 from edgecodec.registry.gates import Champion, Verdict, gates_table, judge, reasons
-from edgecodec.registry.measurements import Measurements
+from edgecodec.registry.measurements import Measurements, errors_of_groups
 
 LIMITS = small_params().gates
 RATES = (1, 2)
@@ -188,3 +188,16 @@ def test_the_table_shows_number_limit_evidence_and_verdict() -> None:
     row = next(line for line in captured.get().splitlines() if "error_percent.rate1" in line)
     assert [word.strip() for word in row.strip(" │").split("│")] == \
         ["error_percent.rate1", "3.25", "3", "measured", "FAILED"]
+
+
+@pytest.mark.parametrize("groups", [
+    {"by_wind": {"10": {"error_percent": 3.0}, "20": {"error_percent": 1.0}}},  # of versions from before other labels
+    {"by_group": {"wind 10m/s": {"error_percent": 3.0}, "wind 20m/s": {"error_percent": 1.0}}}])
+def test_reports_have_the_errors_of_groups_whenever_they_were_measured(groups: dict[str, Any]) -> None:
+    files = {"rate_distortion": {"splits": {"validation": {"edgecodec": {"1": groups, "2": groups}}}}}
+    assert errors_of_groups(Measurements(files), (1, 2), RELATIVE) == {
+        "wind 10m/s": [3.0, 3.0], "wind 20m/s": [1.0, 1.0]}
+
+
+def test_reports_of_what_has_no_groups_have_no_errors_of_them() -> None:
+    assert errors_of_groups(changed("damage", {}), RATES, RELATIVE) == {}

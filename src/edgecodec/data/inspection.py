@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgecodec.data.arrays import understand
 from edgecodec.data.copies import Fingerprint, Shared, shared
 from edgecodec.data.folders import find_recordings
-from edgecodec.data.labels import LabelSource, remarks_on
+from edgecodec.data.labels import LabelSource, pattern_in, remarks_on
 from edgecodec.data.long_tables import wide_tables
 from edgecodec.data.profile import channel_figures, sentinels, time_figures
 from edgecodec.data.readers.kinds import kind_of, read_table
@@ -132,6 +132,10 @@ def inspect(folder: Path, params: ArrayParams, checks: ValidateParams) -> Inspec
     names = [each.name for each in fingerprints]
     labelled = [labels.of(name) for name in names]
     remarks += remarks_on(labelled)
+    pattern = None if params.labels.pattern else pattern_in(names)
+    if pattern:
+        remarks.append("names have parts with few values; data.array.labels.pattern makes labels of them: "
+                       f"'{pattern}'")
     split = dict(zip(names, splits_of(names, labelled, params), strict=True))
     lowpass = _lowpass(longest[1], longest[2] or rate or params.sample_rate_hz)
     return Inspection(folder, tuple(recordings), tuple(sums.facts()), named, tuple(shared(fingerprints, split)),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import normalize
@@ -76,6 +76,17 @@ def remarks_on(labelled: Iterable[Labels]) -> Iterator[str]:
     for label, found in sorted(values.items()):
         more = f" and {len(found) - MOST_VALUES} more" if len(found) > MOST_VALUES else ""
         yield f"label {label}: {', '.join(list(found)[:MOST_VALUES])}{more}"
+
+
+def pattern_in(names: Sequence[str]) -> str | None:
+    """A pattern whose groups are the parts of ``names``, between / and _, that have few values; None if none does."""
+    parts = [re.split("[/_]", name) for name in names]
+    if len({len(each) for each in parts}) != 1:
+        return None
+    counts = [len(set(values)) for values in zip(*parts, strict=True)]
+    named = [f"(?P<part{place}>[^/_]+)" if 1 < count <= min(MOST_VALUES, len(names) // 2) else "[^/_]+"
+             for place, count in enumerate(counts, 1)]
+    return None if not any("?P" in part for part in named) else f"^{'[/_]'.join(named)}$"
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Labels]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -44,6 +44,26 @@ def leave_out(windows: WindowSet, words: Collection[str]) -> tuple[WindowSet, Wi
     if out.all():
         raise EdgeCodecError(f"params.yaml: leave_out: every recording has one of {', '.join(words)}; leave out fewer")
     return of_segments(windows, ~out), of_segments(windows, out)
+
+
+def folds(windows: WindowSet, number: int, label: str | None, seed: int) -> Iterator[tuple[WindowSet, WindowSet]]:
+    """``number`` times the set without some recordings, and the set of these: drawn, each held out once.
+
+    Args:
+        label: no value of which is in both sets; None: recordings are drawn one by one.
+
+    Raises:
+        EdgeCodecError: there are fewer recordings, or values, than folds.
+    """
+    segments = windows.description.segments
+    units = [segment.labels.get(label, segment.recording) if label else segment.recording for segment in segments]
+    names = np.array(sorted(set(units)))
+    if len(names) < number:
+        raise EdgeCodecError(f"params.yaml: repeat.folds: {number} folds take so many {label or 'recording'}s, and "
+                             f"{len(names)} train; lower it")
+    for held in np.array_split(np.random.default_rng(seed).permutation(names), number):
+        is_held = np.isin(units, held)
+        yield of_segments(windows, ~is_held), of_segments(windows, is_held)
 
 
 def of_segments(windows: WindowSet, kept: NDArray[np.bool_]) -> WindowSet:

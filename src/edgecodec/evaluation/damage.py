@@ -111,7 +111,7 @@ class Accuracy:
 def classes_of(train: WindowSet, validation: WindowSet, label: str | None) -> tuple[str, ...]:
     """What a classifier can be taught and tried on: values of ``label`` in both sets; none if there are not two."""
     common = set(train.values(label)) & set(validation.values(label)) - {""} if label else set()
-    return tuple(sorted(common)) if len(common) > 1 else ()
+    return tuple(sorted(map(str, common))) if len(common) > 1 else ()
 
 
 def classify(train: WindowSet, validation: WindowSet, codec: Codec, seed: int, params: ClassifyParams,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgecodec.metrics import Metric, shown_groups
 from edgecodec.packets.network import ExportedCodec
 from edgecodec.packets.packet import PacketFormat, compression_ratios
 from edgecodec.storage import read_json
@@ -122,3 +123,15 @@ def figures_of_rates(codec: ExportedCodec, measured: Measurements) -> list[RateF
                 "error_percent", "pointwise_error_percent", "nmse_percent", "variance_percent", "snr_db",
                 "absolute_error", "share_of_means", "latency_milliseconds", "energy_millijoules"))))
     return found
+
+
+def errors_of_groups(measured: Measurements, rates: Sequence[int], metric: Metric) -> dict[str, list[float]]:
+    """Our codec's errors at ``rates`` by ``metric``, by the names of groups. Older versions have wind speeds alone."""
+    def at(rate: int) -> dict[str, float]:
+        point: Mapping[str, Any] = measured.entry(f"{CODEC}.{rate}") or {}
+        groups = {f"wind {speed}m/s": found for speed, found in point.get("by_wind", {}).items()}
+        groups |= point.get("by_group", {})
+        return {name: found.get(metric.field, math.nan) for name, found in groups.items()}
+
+    by_rate = [at(rate) for rate in rates]
+    return {name: [found.get(name, math.nan) for found in by_rate] for name in shown_groups(by_rate[0], metric)}

@@ -12,12 +12,12 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from edgecodec.console import shown
-from edgecodec.metrics import ERROR_METRICS, Metric, shown_groups
+from edgecodec.metrics import ERROR_METRICS, Metric
 from edgecodec.packaged import packaged
 from edgecodec.packets.network import load_codec
 from edgecodec.packets.packet import PacketFormat
 from edgecodec.registry.gates import Champion, Verdict
-from edgecodec.registry.measurements import CODEC, VALIDATION, Measurements, figures_of_rates
+from edgecodec.registry.measurements import VALIDATION, Measurements, errors_of_groups, figures_of_rates
 from edgecodec.registry.report import charts
 from edgecodec.storage import read_json, write_text
 
@@ -81,7 +81,7 @@ def _content(subject: Subject) -> dict[str, Any]:
         "codebooks": {name: measured.number(f"codebooks.{name}") for name in (
             "least_usage", "mean_perplexity", "mean_reseed_rate", "dead", "near_duplicates")},
         "told_apart": measured.entry("damage.label") or "damage", "damage": measured.entry("damage.accuracy") or {},
-        "by_group": _by_group(measured, [str(each.rate) for each in rates], subject.metric),
+        "by_group": errors_of_groups(measured, [each.rate for each in rates], subject.metric),
         "rate_distortion": _rate_distortion(subject, measured),
         "cycles": _cycles(measured), "memory": _memory(subject.bundle), "energy": _energy(report),
         "pictures": _pictures(subject.pictures),
@@ -137,18 +137,6 @@ def _energy(report: Mapping[str, Any]) -> dict[str, Any] | None:
     picture = charts.energy(list(by_rate), [each["compute_millijoules"] for each in by_rate.values()],
                             [each["radio_millijoules"] for each in by_rate.values()], energy["raw_window_millijoules"])
     return {**energy, "by_rate": by_rate, "picture": picture}
-
-
-def _by_group(measured: Measurements, rates: Sequence[str], metric: Metric) -> dict[str, list[float]]:
-    """Errors at every rate, by group."""
-    def errors(rate: str) -> dict[str, float]:
-        point: Mapping[str, Any] = measured.entry(f"{CODEC}.{rate}") or {}
-        of_speeds = {f"at {speed} m/s": found for speed, found in point.get("by_wind", {}).items()}  # older versions
-        groups = {**of_speeds, **point.get("by_group", {})}
-        return {name: found.get(metric.field, math.nan) for name, found in groups.items()}
-
-    of_rates = [errors(rate) for rate in rates]
-    return {name: [found.get(name, math.nan) for found in of_rates] for name in shown_groups(of_rates[0], metric)}
 
 
 def _pictures(folder: Path) -> dict[str, str | None]:
