@@ -43,8 +43,9 @@ def test_the_table_shows_every_codec_at_every_rate(of_real_windows: Evaluation) 
     Console(width=80, file=terminal).print(render_table(of_real_windows))
     shown = terminal.getvalue()
     assert "29 windows" in shown
-    headings = ["rate", "codec", "bits", "error", "ratio", "10 m/s", "20 m/s", "pointwise", "median", "NMSE"]
-    assert next(line for line in shown.splitlines() if " codec " in line).split() == " ".join(headings).split()
+    headings = shown.splitlines()[1:4]
+    assert {"rate", "codec", "bits", "error", "ratio", "wind", "10m/s", "20m/s", "pointwise", "median", "NMSE"} <= {
+        word for line in headings for word in line.split()}
     assert all(shown.count(f" {name} ") == 4 for name in (
         "edgecodec", "paper_original", "klt_dct_plain", "joint_rvq", "sz3_abs_rel", "zfp"))
     assert "\u2026" not in shown  # nothing is cut short

@@ -62,7 +62,7 @@ def test_the_codec_is_compared_with_its_rivals(edgecodec: Command) -> None:
     np.savez("windows.npz", x=random_windows(5, seed=3), wind=np.array([10, 10, 10, 20, 20]))
     shown = edgecodec("evaluate", "windows.npz").out
     assert "5 windows" in shown
-    assert all(heading in shown for heading in ("edgecodec", "means", "10 m/s", "20 m/s"))
+    assert all(heading in shown for heading in ("edgecodec", "means", "10m/s", "20m/s"))
 
     codecs = json.loads(edgecodec("evaluate", "windows.npz", "--json").out)["codecs"]
     assert set(codecs["edgecodec"]) == set(codecs["means"]) == {"1", "2"}

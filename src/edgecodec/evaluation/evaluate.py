@@ -86,7 +86,7 @@ def render_table(evaluation: Evaluation) -> Table:
     table.add_column("codec", no_wrap=True)  # all of it fits into 80 columns
     for heading in ("bits", metric.label, *(["ratio"] if reference else []), *groups, "pointwise", "median",
                     "NMSE"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading.replace(" ", "\n", 1), justify="right", overflow="fold")
 
     def cells(point: RatePoint) -> Iterator[str]:
         found = point.errors
