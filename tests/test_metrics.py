@@ -71,6 +71,12 @@ def test_a_group_has_the_errors_of_its_windows_alone(seed: int) -> None:
         assert found.pointwise_error_median_percent == alone.pointwise_error_median_percent
 
 
+def test_a_group_that_is_zero_everywhere_has_no_errors() -> None:
+    target, groups = random_windows(0), np.array(["off", "on"] * 3)
+    target[groups == "off"] = 0
+    assert list(errors(target + np.float32(0.1), target, groups).by_group) == ["on"]
+
+
 @pytest.mark.parametrize(("metric", "shown"), [("relative", "bcdefg"), ("snr", "abcdef")])
 def test_tables_show_the_worst_groups_where_there_is_no_room_for_all(metric: MetricName, shown: str) -> None:
     values = dict(zip("abcdefg", range(7), strict=True))

@@ -139,7 +139,8 @@ def errors(
     Args:
         reconstruction: [windows, channels, samples], in the unit of the target.
         target: [windows, channels, samples], the low-passed windows.
-        groups: [windows], the name of each one's group, "" where it is unknown; None if all are.
+        groups: [windows], the name of each one's group, "" where it is unknown; None if all are. A group whose target
+            is zero everywhere has no errors.
         tolerance: what counts as one in ``absolute_error``, in the unit of the target: in all channels, or in each.
 
     Raises:
@@ -151,7 +152,8 @@ def errors(
     means = target.mean(axis=2, dtype=np.float64)  # of the whole windows, as a codec that knows nothing else sends them
     inner = central(target.shape[-1])
     reconstruction, target = reconstruction[..., inner], target[..., inner]
-    members = {} if groups is None else {str(name): groups == name for name in np.unique(groups) if name}
+    members = {} if groups is None else {
+        str(name): groups == name for name in np.unique(groups) if name and target[groups == name].any()}
     of_one = np.broadcast_to(np.asarray(tolerance, np.float64), target.shape[1])
     return ErrorTable(
         **vars(_errors_of(reconstruction, target, means, of_one)),

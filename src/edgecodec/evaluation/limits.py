@@ -124,8 +124,9 @@ class _Analysis:
         self.targets = validation.targets()[..., central(validation.samples)].astype(np.float64)
         self.magnitude = np.abs(self.targets).mean(axis=-1)  # [windows, channels]
         by_label = _members(validation, label)
-        self.panels = tuple(by_label)
-        self.groups = {ALL: np.ones(len(validation), dtype=bool), **by_label, **_members(validation, further)}
+        groups = {ALL: np.ones(len(validation), dtype=bool), **by_label, **_members(validation, further)}
+        self.groups = {name: which for name, which in groups.items() if self.magnitude[which].any()}
+        self.panels = tuple(name for name in self.groups if name in by_label)
         inputs = validation.inputs()
         self.latents = codec.latents(inputs)  # [n, tokens, dimension]
         self.quantized = _quantized_latents(codec, inputs)
