@@ -1,9 +1,12 @@
 """The C gives the oracle's bits: any network, any number of workers, any optimization, hardware float16 or not."""
 
+import platform
+import re
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -19,12 +22,12 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import Arithmetic, ExportedCodec, Stage
 from edgecodec.simulators.comparison import compare_with_oracle
-from edgecodec.simulators.toolchain import Toolchain
-from edgecodec.simulators.transcript import ChoiceRecord, StageRecord, Transcript
+from edgecodec.simulators.toolchain import KINDS, Toolchain
+from edgecodec.simulators.transcript import ChoiceRecord, StageRecord
 
 pytestmark = pytest.mark.tools
 
-KINDS = [paper_like, edge_like]
+CODECS = [paper_like, edge_like]
 ARITHMETICS = get_args(Arithmetic)
 
 
@@ -65,7 +68,7 @@ def sanitizing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 # Every example is compiled: no time to look for a smaller one.
 @settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.generate],
           suppress_health_check=[HealthCheck.function_scoped_fixture])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CODECS)
 @given(sizes=RANDOM_SIZES)
 def test_random_networks_equal_the_oracle(
         kind: Callable[[Sizes], ExportedCodec], run_on_host: RunOnHost, sizes: Sizes) -> None:
@@ -115,7 +118,7 @@ def test_the_lowest_regime_wins_and_what_overflows_never_does(threads: int | Non
 
 @pytest.mark.parametrize("options", [("-O0",), ("-O3", *NEWER_INSTRUCTIONS)], ids=" ".join)
 @pytest.mark.parametrize("arithmetic", ARITHMETICS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CODECS)
 def test_optimization_and_processor_do_not_change_a_bit(
         kind: Callable[[Sizes], ExportedCodec], arithmetic: Arithmetic, options: tuple[str, ...],
         run_on_host: RunOnHost) -> None:
@@ -145,22 +148,65 @@ def test_sanitizers_find_nothing(kind: Callable[[Sizes], ExportedCodec], threads
     assert compare_with_oracle(codec, windows, transcript).bit_exact
 
 
-@pytest.mark.parametrize("option", [
-    "-ffast-math", "-ffinite-math-only", "-funsafe-math-optimizations", "-freciprocal-math", "-fno-signed-zeros",
-    "-fassociative-math -fno-signed-zeros -fno-trapping-math"])
+UNSAFE = {"-fassociative-math", "-freciprocal-math", "-fno-signed-zeros"}
+# Options that change values, and what GCC's macros tell of each.
+CHANGING = {
+    "-ffast-math": {"-ffast-math", "-ffinite-math-only", *UNSAFE},
+    "-ffinite-math-only": {"-ffinite-math-only"},
+    "-funsafe-math-optimizations": UNSAFE,
+    "-freciprocal-math": {"-freciprocal-math"},
+    "-fno-signed-zeros": {"-fno-signed-zeros"},
+    "-fassociative-math -fno-signed-zeros -fno-trapping-math": {"-fassociative-math", "-fno-signed-zeros"},
+}
+TOLD_BY_CLANG = {"-ffast-math", "-ffinite-math-only"}
+
+
+def refusals(compiler: Toolchain, option: str, repository: Path, work: Path) -> set[str]:
+    """The options that the kernels name when they refuse to be compiled."""
+    (work / "probe.c").write_text('#include "exact.h"\n')
+    command = [*compiler.find("host"), *KINDS[compiler.name].compiles, "-c", "-std=c11", *option.split(),
+               f"-I{repository / 'src/edgecodec/firmware/kernels'}", work / "probe.c", "-o", work / "probe.o"]
+    finished = subprocess.run(command, check=False, capture_output=True, text=True)
+    named = set(re.findall(r'error: (?:#error )?"(-[\w=-]+)', finished.stderr))
+    assert (finished.returncode == 0) == (not named), finished.stderr
+    return named
+
+
+@pytest.mark.parametrize("option", CHANGING)
 @pytest.mark.parametrize("compiler", every_compiler("host"))
-def test_options_that_change_values_are_refused_or_change_none(compiler: Toolchain, option: str,
-                                                               run_on_host: RunOnHost) -> None:
-    """GCC tells of all of them. clang tells of two, and is told to leave the sums' order alone."""
-    codec = edge_like(Sizes(seed=5, channels=40, samples=60, width=40, codewords=400))
+def test_options_that_change_values_are_refused_by_name(compiler: Toolchain, option: str, repository: Path,
+                                                        tmp_path: Path) -> None:
+    told = CHANGING[option] if compiler.name == "gcc" else CHANGING[option] & TOLD_BY_CLANG
+    if option in TOLD_BY_CLANG or compiler.name == "gcc":
+        assert refusals(compiler, option, repository, tmp_path) == told
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="needs a processor with two float units")
+@pytest.mark.parametrize("compiler", [one for one in every_compiler("host") if one.id == "gcc"])
+def test_a_wider_float_unit_is_refused(compiler: Toolchain, repository: Path, tmp_path: Path) -> None:
+    assert refusals(compiler, "-mfpmath=387", repository, tmp_path) == {"-mfpmath=387"}
+
+
+@pytest.mark.parametrize("option", ["-funsafe-math-optimizations",
+                                    "-fassociative-math -fno-signed-zeros -fno-trapping-math"])
+@pytest.mark.parametrize("compiler", [one for one in every_compiler("host") if one.id != "gcc"])
+def test_options_that_clang_does_not_tell_of_change_no_bit(
+        compiler: Toolchain, option: str, run_on_host: RunOnHost) -> None:
+    """As long as -ffp-contract=off comes after them; the other things the kernels take back."""
+    assert_exact(compiler, (*option.split(), "-ffp-contract=off"), run_on_host)
+
+
+@pytest.mark.parametrize("compiler", every_compiler("host"))
+def test_a_build_that_says_nothing_of_contraction_gives_the_same_bits(
+        compiler: Toolchain, run_on_host: RunOnHost) -> None:
+    """As those of Arduino do, which packages cannot give options."""
+    by_default = "fast" if compiler.name == "gcc" else "on"
+    assert_exact(compiler, ("-std=gnu11", f"-ffp-contract={by_default}"), run_on_host)
+
+
+def assert_exact(compiler: Toolchain, options: tuple[str, ...], run_on_host: RunOnHost) -> None:
+    codec = edge_like(Sizes(seed=5, channels=40, samples=60, width=40, codewords=400, monitored=True))
     windows = random_windows(codec, 4)
-    options = ("-O3", *NEWER_INSTRUCTIONS, *option.split(), "-ffp-contract=off")
-
-    def run() -> Transcript:
-        return run_on_host(codec, windows, compiler=replace(compiler, warnings_are_errors=False), options=options)
-
-    if compiler.name == "gcc" or option in ("-ffast-math", "-ffinite-math-only"):
-        with pytest.raises(EdgeCodecError, match="compile without -ffast-math and the options that are part of it"):
-            run()
-    else:
-        assert compare_with_oracle(codec, windows, run()).bit_exact
+    transcript = run_on_host(codec, windows, compiler=replace(compiler, warnings_are_errors=False),
+                             options=("-O3", *NEWER_INSTRUCTIONS, *options))
+    assert compare_with_oracle(codec, windows, transcript).bit_exact

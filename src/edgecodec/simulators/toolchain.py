@@ -27,7 +27,7 @@ Machine = Literal["host", "riscv32"] | CortexM
 
 DEFAULT: CompilerName = "zig"
 VARIABLE = "EDGECODEC_COMPILER"
-WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow")
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wcast-align", "-Wundef")
 # The sums' order defines the result; nothing may be contracted or reordered.
 LANGUAGE = ("-std=c11", "-ffp-contract=off", "-fno-math-errno")
 _BARE_METAL = ("-ffreestanding", "-nostdlib")
