@@ -3,9 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from compilers import every_compiler
 from deploy.factory import L1_STACK_BYTES, Sizes, edge_like, random_windows
+from numpy.typing import NDArray
 
 from edgecodec.deploy.emit import write_firmware
 from edgecodec.errors import EdgeCodecError
@@ -14,6 +16,7 @@ from edgecodec.packets.network import ExportedCodec
 from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.instruction_counts import count_instructions
 from edgecodec.simulators.qemu import BOARDS, QemuSimulator
+from edgecodec.simulators.simulator import Image
 from edgecodec.simulators.toolchain import KINDS, Toolchain
 from edgecodec.simulators.transcript import RemarksRecord, Transcript
 
@@ -99,6 +102,41 @@ def test_every_core_converts_float16_in_hardware(compiler: Toolchain, repository
         compiler.build(machine, [tmp_path / "probe.c"], tmp_path / "probe.o",
                         includes=[repository / "src" / "edgecodec" / "firmware" / "kernels"],
                         options=["-c", "-Wno-unused-command-line-argument"])
+
+
+def fnv_1a(words: NDArray[np.uint32]) -> int:
+    digest = 2166136261
+    for word in words.tolist():
+        digest = (digest ^ word) * 16777619 & 0xFFFFFFFF
+    return digest
+
+
+@pytest.fixture(scope="module")
+def conversions() -> str:
+    """What half_check.c must print."""
+    halves = np.arange(0x10000, dtype=np.uint16).view(np.float16)
+    widened = halves[~np.isnan(halves)].astype(np.float32).view(np.uint32)
+    near = np.arange(0x33000000 - 0x1000, 0x47801000, 0x1000, dtype=np.uint32)[:, None] + np.arange(-1, 2)
+    signed = np.stack([near, near | 0x80000000], axis=-1).astype(np.uint32).ravel()
+    with np.errstate(over="ignore"):
+        narrowed = signed.view(np.float32).astype(np.float16).view(np.uint16)
+    return f"widened {fnv_1a(widened):08x}\nnarrowed {fnv_1a(narrowed):08x}\n"
+
+
+@pytest.mark.parametrize("compiler", every_compiler("cortex-m4"))
+def test_conversions_round_as_ieee_754_says(
+        board: QemuSimulator, compiler: Toolchain, repository: Path, tmp_path: Path, conversions: str) -> None:
+    if board.board.core not in KINDS[compiler.name].flags:
+        pytest.skip(f"{compiler.name} does not build for {board.name}")
+    firmware = repository / "src" / "edgecodec" / "firmware"
+    folders = [firmware / "ports" / port for port in ("bare_metal", "qemu", board.board.port)]
+    (tmp_path / "board.ld").write_text(board.linker_script(firmware / "ports"))
+    compiler.build(board.board.core, [Path(__file__).with_name("half_check.c"),
+                                      *(path for folder in folders for path in folder.glob("*.[cS]"))],
+                   tmp_path / "check.elf", includes=[firmware / "kernels", *folders],
+                   options=["-O2", *board.board.definitions, "-T", str(tmp_path / "board.ld")])
+    image = Image(board.name, tmp_path / "check.elf", (), None)
+    assert board.execute(image, time_limit_seconds=60).read_text() == conversions
 
 
 @pytest.mark.parametrize("name", BOARDS)

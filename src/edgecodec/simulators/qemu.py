@@ -98,22 +98,30 @@ class QemuSimulator:
         """See :meth:`Simulator.build`. Every target's bits are this board's, so that any ``target`` will do."""
         work.mkdir(parents=True, exist_ok=True)
         script = work / "board.ld"
-        script.write_text(self._linker_script(firmware / "ports"), encoding="utf-8")
+        script.write_text(self.linker_script(firmware / "ports"), encoding="utf-8")
         executable = build_bare_metal(
             self.toolchain, firmware, work, windows, main="qemu_main.c", ports=["qemu", self.board.port, "serial"],
             linker_script=script, machine=self.board.core, definitions=self.board.definitions)
         return Image(f"qemu-{self.board.machine}", executable, (), None)
 
-    def _linker_script(self, ports: Path) -> str:
+    def linker_script(self, ports: Path) -> str:
         """The board's, with what it includes in its place: zig hands no search path to the linker."""
         memories = (ports / self.board.port / f"{self.board.machine}.ld").read_text(encoding="utf-8")
         return memories.replace("INCLUDE sections.ld", (ports / "qemu/sections.ld").read_text(encoding="utf-8"))
 
     def run(self, image: Image, time_limit_seconds: float) -> Transcript:
         """See :meth:`Simulator.run`."""
+        return read_transcript(self.name, self.execute(image, time_limit_seconds))
+
+    def execute(self, image: Image, time_limit_seconds: float) -> Path:
+        """Run ``image`` to its end; the file with what it printed.
+
+        Raises:
+            EdgeCodecError: it did not end in time, or not well; the text has its last line.
+        """
         output = image.executable.parent / "transcript.txt"
         command = (str(self.program), "-M", self.board.machine, *_OPTIONS, *self.board.options, "-kernel",
                    str(image.executable.resolve()))
         run_to_end(self.name, command, output=output, folder=output.parent, environment=os.environ,
                    time_limit_seconds=time_limit_seconds)
-        return read_transcript(self.name, output)
+        return output
