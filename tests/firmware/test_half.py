@@ -20,6 +20,14 @@ void widen(const uint16_t *from, float *to, size_t count) {
 void narrow(const float *from, uint16_t *to, size_t count) {
     for (size_t i = 0; i < count; i++) { to[i] = ec_to_half(from[i]); }
 }
+void combine(const uint32_t *left, const uint32_t *right, uint32_t *to, size_t count);
+void combine(const uint32_t *left, const uint32_t *right, uint32_t *to, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        to[i] = ec_lower_pair(left[i], right[i]);
+        to[count + i] = ec_higher_pair(left[i], right[i]);
+        to[2 * count + i] = ec_subtract_pairs(left[i], right[i]);
+    }
+}
 """
 
 
@@ -64,3 +72,16 @@ def test_floats_round_to_the_nearest_half_and_to_even_between(probe: ctypes.CDLL
     number = ~np.isnan(floats)
     np.testing.assert_array_equal(rounded[number].view(np.uint16), expected[number].view(np.uint16))
     assert np.isnan(rounded[~number]).all()
+
+
+def test_pairs_are_compared_and_subtracted_value_by_value(probe: ctypes.CDLL) -> None:
+    numbers = np.arange(0x10000, dtype=np.uint16).view(np.float16)
+    numbers = numbers[np.isfinite(numbers)]
+    left, right = np.random.default_rng(2).choice(numbers, (2, 100_000))
+    right[::7] = left[::7]
+    results = np.empty((3, left.size), np.float16)
+    probe.combine(*(ctypes.c_void_p(array.ctypes.data) for array in (left, right, results)),
+                  ctypes.c_size_t(left.size // 2))
+    with np.errstate(over="ignore"):
+        expected = [np.minimum(left, right), np.maximum(left, right), left - right]
+    np.testing.assert_array_equal(results, expected)

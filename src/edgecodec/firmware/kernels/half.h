@@ -122,6 +122,14 @@ static inline ec_pair ec_load_pair(const ec_half *at) {
 #endif
 }
 
+static inline float ec_first_of(ec_pair pair) {
+    return ec_to_float((ec_half)pair);
+}
+
+static inline float ec_second_of(ec_pair pair) {
+    return ec_to_float((ec_half)(pair >> 16));
+}
+
 /* Rounding the exact difference, or that of float, gives the same. */
 static inline ec_pair ec_subtract_pairs(ec_pair left, ec_pair right) {
 #ifdef EC_XPULP
@@ -129,14 +137,18 @@ static inline ec_pair ec_subtract_pairs(ec_pair left, ec_pair right) {
     __asm__(".insn r 0x33, 2, 0x42, %0, %1, %2" : "=r"(difference) : "r"(left), "r"(right));
     return difference;
 #else
-    return ec_to_pair(ec_to_float((ec_half)left) - ec_to_float((ec_half)right),
-                      ec_to_float((ec_half)(left >> 16)) - ec_to_float((ec_half)(right >> 16)));
+    return ec_to_pair(ec_first_of(left) - ec_first_of(right), ec_second_of(left) - ec_second_of(right));
 #endif
 }
 
 /* Of both values, without their signs. */
 static inline ec_pair ec_pair_magnitudes(ec_pair pair) {
     return pair & 0x7fff7fffu;
+}
+
+/* Value by value, that of `left` where it is so said, else that of `right`. */
+static inline ec_pair ec_choose_pair(bool first_of_left, bool second_of_left, ec_pair left, ec_pair right) {
+    return ((first_of_left ? left : right) & 0xffffu) | ((second_of_left ? left : right) & 0xffff0000u);
 }
 
 /* The lower ones, value by value; of numbers. */
@@ -146,9 +158,8 @@ static inline ec_pair ec_lower_pair(ec_pair left, ec_pair right) {
     __asm__(".insn r 0x33, 2, 0x45, %0, %1, %2" : "=r"(lower) : "r"(left), "r"(right));
     return lower;
 #else
-    const ec_pair first = ec_to_float((ec_half)left) < ec_to_float((ec_half)right) ? left : right;
-    const ec_pair second = ec_to_float((ec_half)(left >> 16)) < ec_to_float((ec_half)(right >> 16)) ? left : right;
-    return (first & 0xffffu) | (second & 0xffff0000u);
+    return ec_choose_pair(ec_first_of(left) < ec_first_of(right), ec_second_of(left) < ec_second_of(right), left,
+                          right);
 #endif
 }
 
@@ -159,9 +170,8 @@ static inline ec_pair ec_higher_pair(ec_pair left, ec_pair right) {
     __asm__(".insn r 0x33, 2, 0x46, %0, %1, %2" : "=r"(higher) : "r"(left), "r"(right));
     return higher;
 #else
-    const ec_pair first = ec_to_float((ec_half)left) > ec_to_float((ec_half)right) ? left : right;
-    const ec_pair second = ec_to_float((ec_half)(left >> 16)) > ec_to_float((ec_half)(right >> 16)) ? left : right;
-    return (first & 0xffffu) | (second & 0xffff0000u);
+    return ec_choose_pair(ec_first_of(left) > ec_first_of(right), ec_second_of(left) > ec_second_of(right), left,
+                          right);
 #endif
 }
 
