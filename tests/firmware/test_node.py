@@ -1,6 +1,7 @@
 """The example of a node, as a program on this host: sensors on stdin, radio on stdout."""
 
 import ctypes
+import re
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -219,6 +220,17 @@ def test_two_windows_wait_and_more_are_lost_whole(generate: Generate, toolchain:
     assert [take(), take(), take()] == [2, 4, None]
     put(windows[5])
     assert take() == 5
+
+
+def test_fences_order_the_samples_and_the_counters(generate: Generate, toolchain: Toolchain, tmp_path: Path) -> None:
+    """Beside each access by one side to what the other side waits for: `dmb sy`, or `dmb ish`."""
+    folder = generate(CODEC)
+    toolchain.build("cortex-m4", [folder / "examples" / "sampler.c"], tmp_path / "sampler.o",
+                    includes=[folder / "include"], options=("-O2", "-c", "-ffunction-sections"))
+    with (tmp_path / "sampler.o").open("rb") as file:
+        fences = {section.name.removeprefix(".text."): len(re.findall(rb"\xbf\xf3[\x5b\x5f]\x8f", section.data()))
+                  for section in ELFFile(file).iter_sections() if section.name.startswith(".text.")}
+    assert fences == {"ec_sampler_begin": 0, "ec_sampler_put": 2, "ec_sampler_full": 1, "ec_sampler_release": 1}
 
 
 @pytest.mark.parametrize("machine", ["riscv32", "cortex-m4", "cortex-m33"])

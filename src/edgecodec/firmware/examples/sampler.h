@@ -1,7 +1,7 @@
 /* Two windows by turns: one fills up, sample by sample, while the other one is encoded.
  *
- * ec_sampler_put may be called by an interrupt and the others by the main loop of the same core: each counter has one
- * writer. (Between two cores, give the counters the barriers that your chip needs.)
+ * ec_sampler_put may be called by an interrupt, or by another core that sees the same memory, and the others by the main
+ * loop: each counter has one writer, and fences order it with the samples.
  */
 #ifndef EC_SAMPLER_H
 #define EC_SAMPLER_H
