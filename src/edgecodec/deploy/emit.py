@@ -9,12 +9,15 @@
     verify/     prints hashes of every layer; the host's main
     examples/   a node's main loop
     golden/     windows.bin, transcript.txt (what the host must print), packets.json
-    Makefile  CMakeLists.txt  cmake/  README.md  memory_map.json
+    zephyr/     module.yml, Kconfig, CMakeLists.txt
+    arduino/    library.properties
+    Makefile  CMakeLists.txt  cmake/  library.json (PlatformIO)  README.md  memory_map.json
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -54,7 +57,9 @@ def write_firmware(codec: ExportedCodec, golden_windows: Single, l1_bytes: int, 
         _copy_sources(temporary)
         _write(temporary, generated_sources(codec, plan))
         header = (temporary / "include" / "edgecodec.h").read_text(encoding="utf-8")
-        _write(temporary, {**_build_files(temporary, l1_bytes + l1_stack_bytes, l1_stack_bytes),
+        version = _version(header)
+        _write(temporary, {**_build_files(temporary, version, l1_bytes + l1_stack_bytes, l1_stack_bytes),
+                           **_manifests(codec, plan, temporary, version),
                            "README.md": readme(codec, plan, header, l1_stack_bytes)})
         write_json(temporary / "memory_map.json", memory_map(codec, plan))
         _write_golden(codec, golden_windows, temporary / "golden")
@@ -151,18 +156,37 @@ def _write(folder: Path, texts: dict[str, str]) -> None:
         (folder / path).write_text(text, encoding="utf-8")
 
 
-def _build_files(folder: Path, l1_bytes: int, l1_stack_bytes: int) -> dict[str, str]:
+def _build_files(folder: Path, version: str, l1_bytes: int, l1_stack_bytes: int) -> dict[str, str]:
     """How ``folder`` is built outside this project: texts by path, which name the sources that are in it.
 
     Args:
         l1_bytes: of a PULP cluster, stacks included; ``l1_stack_bytes`` are for those of all cores.
     """
-    sources = sorted(f"src/{path.name}" for path in (folder / "src").glob("*.c"))
     pulp = sorted(path.relative_to(folder).as_posix() for port in ("bare_metal", "pulp")
                   for path in (folder / "ports" / port).iterdir() if path.suffix in (".c", ".S"))
     return {
         "Makefile": filled("Makefile"),
-        "CMakeLists.txt": filled("CMakeLists.txt", sources=sources, pulp_sources=pulp, l1_bytes=l1_bytes,
-                                 l1_stack_bytes=l1_stack_bytes),
+        "CMakeLists.txt": filled("CMakeLists.txt", version=version, sources=_sources(folder), pulp_sources=pulp,
+                                 l1_bytes=l1_bytes, l1_stack_bytes=l1_stack_bytes),
         "cmake/golden_windows.cmake": filled("golden_windows.cmake"),
     }
+
+
+def _manifests(codec: ExportedCodec, plan: MemoryPlan, folder: Path, version: str) -> dict[str, str]:
+    """What tells the build systems of others that ``folder`` is a library: texts by path."""
+    return {
+        "library.json": filled("library.json", codec=codec, version=version),
+        "arduino/library.properties": filled("library.properties", codec=codec, version=version),
+        "zephyr/module.yml": filled("module.yml"),
+        "zephyr/Kconfig": filled("Kconfig", codec=codec, plan=plan),
+        "zephyr/CMakeLists.txt": filled("zephyr.cmake", sources=_sources(folder)),
+    }
+
+
+def _sources(folder: Path) -> list[str]:
+    return sorted(f"src/{path.name}" for path in (folder / "src").glob("*.c"))
+
+
+def _version(header: str) -> str:
+    """Of edgecodec.h, as build systems write it."""
+    return ".".join((*re.findall(r"#define EC_VERSION_M(?:AJ|IN)OR (\d+)", header), "0"))

@@ -33,6 +33,11 @@
 extern "C" {
 #endif
 
+#define EC_VERSION_MAJOR 0
+#define EC_VERSION_MINOR 1
+#define EC_VERSION ((uint32_t)EC_VERSION_MAJOR << 16 | EC_VERSION_MINOR)
+#define EC_ABI_VERSION 1 /* another one: an object that was compiled with this header does not go with that library */
+
 #define EC_ARENA_ALIGNMENT 16
 #define EC_MODEL_HASH_BYTES 32
 #define EC_WORKERS_MAX 16
@@ -134,6 +139,9 @@ typedef struct ec_model {
     const uint16_t *coded_stages_of_rate; /* [rates], or NULL */
     bool makes_remarks;
 } ec_model;
+
+/* EC_VERSION of the library that is linked. */
+uint32_t ec_version(void);
 
 const ec_model *ec_model_info(void);
 

@@ -10,6 +10,10 @@ static bool is_aligned(const void *pointer, uintptr_t alignment) {
     return (uintptr_t)pointer % alignment == 0;
 }
 
+uint32_t ec_version(void) {
+    return EC_VERSION;
+}
+
 const ec_model *ec_model_info(void) {
     return &ec_codec_network.model;
 }
