@@ -15,7 +15,7 @@ from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import ExportedCodec
 from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.instruction_counts import count_instructions
-from edgecodec.simulators.qemu import BOARDS, QemuSimulator
+from edgecodec.simulators.qemu import BOARDS, QemuSimulator, linker_script
 from edgecodec.simulators.simulator import Image
 from edgecodec.simulators.toolchain import KINDS, Toolchain
 from edgecodec.simulators.transcript import RemarksRecord, Transcript
@@ -130,7 +130,7 @@ def test_conversions_round_as_ieee_754_says(
         pytest.skip(f"{compiler.name} does not build for {board.name}")
     firmware = repository / "src" / "edgecodec" / "firmware"
     folders = [firmware / "ports" / port for port in ("bare_metal", "qemu", board.board.port)]
-    (tmp_path / "board.ld").write_text(board.linker_script(firmware / "ports"))
+    (tmp_path / "board.ld").write_text(linker_script(board.board, firmware / "ports"))
     compiler.build(board.board.core, [Path(__file__).with_name("half_check.c"),
                                       *(path for folder in folders for path in folder.glob("*.[cS]"))],
                    tmp_path / "check.elf", includes=[firmware / "kernels", *folders],

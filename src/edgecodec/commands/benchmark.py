@@ -72,6 +72,26 @@ def instructions(output: JsonFile = None, artifacts: Artifacts = ARTIFACTS) -> N
 
 
 @app.command()
+def sizes(output: JsonFile = None, artifacts: Artifacts = ARTIFACTS) -> None:
+    """Measure code, flash and RAM of the smallest node on each of these cores, by zig, and by gcc if it is here."""
+    from dataclasses import asdict
+
+    from edgecodec.console import standard_output, table
+    from edgecodec.simulators.firmware import Firmware
+    from edgecodec.simulators.sizes import COMPILERS, measure_sizes
+    from edgecodec.simulators.toolchain import Toolchain
+    from edgecodec.storage import write_json
+
+    folder = artifacts / "firmware"
+    found = measure_sizes(folder, [Toolchain(name) for name in COMPILERS])
+    standard_output().print(table(
+        "The smallest node, in bytes; RAM without the stack", ("core", "compiler", "code", "flash", "RAM"),
+        [(size.core, size.compiler, f"{size.code:,}", f"{size.flash:,}", f"{size.ram:,}") for size in found]))
+    if output is not None:
+        write_json(output, {"model_hash": Firmware.open(folder).model_hash, "sizes": [asdict(size) for size in found]})
+
+
+@app.command()
 def firmware(output: JsonFile = None, artifacts: Artifacts = ARTIFACTS) -> None:
     """Count cycles on GVSOC and print them beside the paper's Table III; an estimate, marked so, without GVSOC."""
     from edgecodec.console import standard_output, table

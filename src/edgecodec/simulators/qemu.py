@@ -59,6 +59,12 @@ BOARDS: dict[str, Board] = {
 }
 
 
+def linker_script(board: Board, ports: Path) -> str:
+    """Of ``board``, with what it includes in its place: zig hands no search path to the linker."""
+    memories = (ports / board.port / f"{board.machine}.ld").read_text(encoding="utf-8")
+    return memories.replace("INCLUDE sections.ld", (ports / "qemu/sections.ld").read_text(encoding="utf-8"))
+
+
 @dataclass(frozen=True)
 class QemuSimulator:
     """QEMU, a compiler, and one of the boards."""
@@ -98,16 +104,11 @@ class QemuSimulator:
         """See :meth:`Simulator.build`. Every target's bits are this board's, so that any ``target`` will do."""
         work.mkdir(parents=True, exist_ok=True)
         script = work / "board.ld"
-        script.write_text(self.linker_script(firmware / "ports"), encoding="utf-8")
+        script.write_text(linker_script(self.board, firmware / "ports"), encoding="utf-8")
         executable = build_bare_metal(
             self.toolchain, firmware, work, windows, main="qemu_main.c", ports=["qemu", self.board.port, "serial"],
             linker_script=script, machine=self.board.core, definitions=self.board.definitions)
         return Image(f"qemu-{self.board.machine}", executable, (), None)
-
-    def linker_script(self, ports: Path) -> str:
-        """The board's, with what it includes in its place: zig hands no search path to the linker."""
-        memories = (ports / self.board.port / f"{self.board.machine}.ld").read_text(encoding="utf-8")
-        return memories.replace("INCLUDE sections.ld", (ports / "qemu/sections.ld").read_text(encoding="utf-8"))
 
     def run(self, image: Image, time_limit_seconds: float) -> Transcript:
         """See :meth:`Simulator.run`."""
