@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from edgecodec.deploy.emit import firmware_hash, firmware_metrics, write_firmwar
 from edgecodec.deploy.oracle import encode
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.packet import PacketFormat, unpack
-from edgecodec.simulators.toolchain import Toolchain
+from edgecodec.simulators.toolchain import LANGUAGE, WARNINGS, Toolchain, cache_folder
 
 SIZES = Sizes(seed=3, regimes=3, coded_codewords=8)
 CODEC = edge_like(SIZES)
@@ -267,3 +268,26 @@ def test_paper_codec_is_written_too(tmp_path: Path) -> None:
     network = (tmp_path / "firmware" / "src" / "codec_network.c").read_text()
     assert ".residual = AT_B," in network
     assert ".slope = 0x1p-2f," in network
+
+
+BIG_ENDIAN = {"powerpc-linux-musleabihf": "qemu-ppc", "mips-linux-musleabihf": "qemu-mips"}
+
+
+@pytest.mark.slow  # zig first compiles the C library of each
+@pytest.mark.parametrize("machine", BIG_ENDIAN)
+def test_big_endian_machines_print_the_same(tmp_path: Path, machine: str) -> None:
+    """What `make check` compiles and compares."""
+    emulator = shutil.which(BIG_ENDIAN[machine])
+    if emulator is None:
+        pytest.skip(f"needs {BIG_ENDIAN[machine]}")
+    firmware, codec = tmp_path / "firmware", edge_like(replace(SIZES, channels=12, monitored=True))
+    write_firmware(codec, random_windows(codec, 2), L1, firmware, L1_STACK_BYTES)
+    kernels = [*sorted((firmware / "src").glob("*.c")), firmware / "ports/serial/serial.c"]
+    check = [firmware / path for path in ("ports/pthreads/threads.c", "verify/verify.c", "verify/host_main.c")]
+    includes = [f"-I{firmware / folder}" for folder in ("include", "src", "ports/serial", "ports/pthreads", "verify")]
+    subprocess.run([*Toolchain("zig").find("host"), "cc", "-target", machine, "-static", "-O1", *LANGUAGE, *WARNINGS,
+                    "-Werror", *includes, *kernels, *check, "-o", tmp_path / "check"], check=True,
+                   env={**os.environ, "ZIG_GLOBAL_CACHE_DIR": str(cache_folder())})
+    done = subprocess.run([emulator, tmp_path / "check", firmware / "golden" / "windows.bin"], check=True,
+                          capture_output=True, text=True)
+    assert done.stdout == (firmware / "golden" / "transcript.txt").read_text()

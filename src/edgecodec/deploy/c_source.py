@@ -9,7 +9,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +61,7 @@ def generated_sources(codec: ExportedCodec, plan: MemoryPlan) -> dict[str, str]:
         "src/codec_network.c": network_source(codec, plan),
         **{f"src/codec_{blob}.c": filled(
             "codec_blob.c", codec=codec, blob=blob, members=members, bytes=sizes[blob], hash_bytes=_hash_bytes(codec),
-            checksum=_checksum(members)) for blob, members in blobs.items()},
+            checksums=_checksums(members)) for blob, members in blobs.items()},
     }
 
 
@@ -152,6 +152,10 @@ def _c_type(values: NDArray[Any]) -> str:
     return "float" if values.dtype == np.float32 else "uint16_t"
 
 
+ByteOrder = Literal["<", ">"]
+_BYTE_ORDERS: tuple[ByteOrder, ...] = get_args(ByteOrder)
+
+
 @dataclass(frozen=True)
 class _Member:
     """One member of the struct of weights or codebooks."""
@@ -159,7 +163,7 @@ class _Member:
     name: str
     declaration: str  # in the struct
     initializer: str
-    data: bytes  # as a little-endian machine holds it
+    data: Mapping[ByteOrder, bytes]  # as machines of either kind hold it
     meaning: str
 
 
@@ -183,11 +187,12 @@ def _records(name: str, fields: Mapping[str, NDArray[Any]], meaning: str) -> _Me
     return _Member(name, declaration, "{\n" + "".join(rows) + "    }", _packed(fields.values()), meaning)
 
 
-def _packed(fields: Iterable[NDArray[Any]]) -> bytes:
+def _packed(fields: Iterable[NDArray[Any]]) -> dict[ByteOrder, bytes]:
     """Records side by side without gaps, as the compiler lays them out; record n has entry n of every field."""
-    columns = [np.ascontiguousarray(values, values.dtype.newbyteorder("<")).reshape(len(values), -1).view(np.uint8)
-               for values in fields]
-    return np.concatenate(columns, axis=1).tobytes()
+    columns = list(fields)
+    return {order: np.concatenate([
+        np.ascontiguousarray(values, values.dtype.newbyteorder(order)).reshape(len(values), -1).view(np.uint8)
+        for values in columns], axis=1).tobytes() for order in _BYTE_ORDERS}
 
 
 def _panels(name: str, panels: Panels, float_of_column: str, halfwords: str) -> _Member:
@@ -243,9 +248,14 @@ def _estimate_members(name: str, estimate: Estimate) -> list[_Member]:
             _records(f"{name}_familiar", familiar, "[regimes]")]
 
 
-def _checksum(members: Sequence[_Member]) -> int:
-    """CRC-32 of everything after the header of weights or codebooks."""
-    return zlib.crc32(b"".join(member.data for member in members))
+def _checksums(members: Sequence[_Member]) -> list[int]:
+    """CRC-32 of everything after the header of weights or codebooks, for little-endian and for big-endian machines.
+
+    These read it word by word, so that a word of two float16 has another value on each.
+    """
+    contents = [b"".join(member.data[order] for member in members) for order in _BYTE_ORDERS]
+    return [zlib.crc32(np.frombuffer(content, f"{order}u4").astype("<u4").tobytes())
+            for content, order in zip(contents, _BYTE_ORDERS, strict=True)]
 
 
 def _hash_bytes(codec: ExportedCodec) -> str:

@@ -110,7 +110,7 @@ typedef struct ec_blob {
     uint32_t kind;   /* EC_WEIGHTS or EC_CODEBOOKS */
     uint32_t bytes;  /* of the whole, this header included */
     uint8_t model_hash[EC_MODEL_HASH_BYTES];
-    uint32_t checksum; /* CRC-32 (IEEE 802.3) of what follows, as it lies in little-endian memory */
+    uint32_t checksum; /* CRC-32 (IEEE 802.3) of the 32-bit words that follow, each from its lowest byte on */
 } ec_blob;
 
 #define EC_WEIGHTS 0x54574345u   /* "ECWT" in memory, little-endian */

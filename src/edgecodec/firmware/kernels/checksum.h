@@ -7,8 +7,8 @@
 
 uint32_t ec_checksum(const uint8_t *data, size_t bytes);
 
-/* The same for `words` words, aligned to 4, that may lie in slow memory: each is read once. The words are little-endian,
- * as on every core that the firmware is verified on. */
+/* The same for `words` words, aligned to 4, that may lie in slow memory: each is read once, and
+ * counts from its lowest byte on, as little-endian machines hold it. */
 uint32_t ec_checksum_of_words(const uint8_t *data, size_t words);
 
 #endif

@@ -1,9 +1,10 @@
 /* The verification program on the host: host_verify WINDOWS [WORKERS]
  *
- * WINDOWS holds float32 [n][samples][channels]. Without WORKERS the serial port runs, else that many threads.
+ * WINDOWS holds float32 [n][samples][channels], little-endian. Without WORKERS the serial port runs, else that many threads.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "codec_model.h"
 #include "serial.h"
@@ -16,6 +17,16 @@ static void put(const char *text) {
 
 static void work(void *argument, ec_team *team) {
     (void)ec_verify(argument, team);
+}
+
+/* They are little-endian in the file, whatever the machine. */
+static void to_native(float *windows, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        uint8_t bytes[sizeof windows[i]];
+        memcpy(bytes, &windows[i], sizeof bytes);
+        const uint32_t bits = bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+        memcpy(&windows[i], &bits, sizeof bits);
+    }
 }
 
 static float *read_windows(const char *path, uint32_t *count) {
@@ -32,6 +43,9 @@ static float *read_windows(const char *path, uint32_t *count) {
         windows = NULL;
     }
     fclose(file);
+    if (windows != NULL) {
+        to_native(windows, *count * (window_bytes / sizeof *windows));
+    }
     return windows;
 }
 
