@@ -2,7 +2,6 @@
 
 from edgecodec.same_bits import run_program  # first: before numpy and torch
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +9,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.artifacts import ARTIFACTS, FLOAT16, METRICS, MODEL, VALIDATION_WINDOWS
+from edgecodec.data.selection import spread
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.golden import escape_of
 from edgecodec.deploy.oracle import Encoding, encode
 from edgecodec.evaluation.disturbances import DISTURBANCES, Disturbed
 from edgecodec.evaluation.remark_plots import Shown, draw_disturbances, draw_estimates
-from edgecodec.evaluation.remarks import Escaped, Remarked, bound_json, disturbance_json, estimate_json, worst
+from edgecodec.evaluation.remarks import (
+    Escaped,
+    Remarked,
+    bound_json,
+    bound_percent,
+    disturbance_json,
+    estimate_json,
+    open_escapes,
+    remarked,
+    worst,
+)
 from edgecodec.metrics import errors_of_windows
 from edgecodec.model.codec import Codec, load_model
-from edgecodec.packets import escape
-from edgecodec.packets.cosines import cosines, samples_of
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import ExportedCodec, load_codec
-from edgecodec.packets.packet import PacketFormat, open_packet
 from edgecodec.params import Params, load_params
 from edgecodec.progress import progress
-from edgecodec.storage import replacing_directory, rounded, write_json
+from edgecodec.storage import replacing_directory, write_json
 
 Windows = NDArray[np.float32]
 PICTURES = ARTIFACTS / "remarks"
@@ -45,13 +52,13 @@ def examine(params: Params, codec: Codec, exported: ExportedCodec, pictures: Pat
     """What there is to say of a codec's remarks; draws its pictures."""
     assert exported.monitor is not None
     validation = WindowSet.open(VALIDATION_WINDOWS)
-    some = spread(len(validation), WINDOWS)
+    some = spread(validation, WINDOWS)
     by_kind = remarked(codec, node(exported, validation.inputs(some)), validation.targets(some))
-    bound, margin = bound_percent(params, by_kind[PacketKind.FIXED_LENGTH]), exported.monitor.margin
+    bound = bound_percent(params, by_kind[PacketKind.FIXED_LENGTH])
     estimates = {kind.label: estimate_json(found) for kind, found in by_kind.items()}
     draw_estimates(pictures / "estimates.svg", {kind.label: found for kind, found in by_kind.items()})
 
-    few = spread(len(validation), DISTURBED_WINDOWS)
+    few = spread(validation, DISTURBED_WINDOWS)
     inputs = validation.inputs(few)
     generator = np.random.default_rng(params.seed)
     disturbed, shown, undisturbed = {}, [], None
@@ -61,7 +68,7 @@ def examine(params: Params, codec: Codec, exported: ExportedCodec, pictures: Pat
         found = remarked(codec, encoding, windows.targets, windows.faulty)[PacketKind.FIXED_LENGTH]
         undisturbed = found.error_percent if undisturbed is None else undisturbed  # "none" comes first
         disturbed[name] = {"description": disturbance.description,
-                           **disturbance_json(found, windows.faulty, undisturbed, bound, margin),
+                           **disturbance_json(found, windows.faulty, undisturbed, bound),
                            "escape": escaped(exported, encoding, windows, bound).to_json()}
         shown.append(show(disturbance.description, found, windows, validation.sample_rate_hz))
     draw_disturbances(pictures / "disturbances.svg", shown)
@@ -69,26 +76,10 @@ def examine(params: Params, codec: Codec, exported: ExportedCodec, pictures: Pat
         "windows": len(some),
         "estimates": estimates,
         **worst(estimates),
-        "within": {kind.label: bound_json(found, bound, margin) for kind, found in by_kind.items()},
+        "within": {kind.label: bound_json(found, bound) for kind, found in by_kind.items()},
         "disturbed_windows": len(few),
         "disturbances": disturbed,
     }
-
-
-def bound_percent(params: Params, found: Remarked) -> float:
-    """What nodes are asked to keep.
-
-    They tell per cent of the magnitude whatever the project's metric is: where its gate is in another unit, they get
-    what half of the windows have at the lowest rate.
-    """
-    if params.error.metric == "relative":
-        return params.gates.error
-    return rounded(float(np.median(found.error_percent[:, 0])))
-
-
-def spread(length: int, count: int) -> NDArray[np.int64]:
-    """So many numbers below ``length``, evenly."""
-    return np.unique(np.linspace(0, length - 1, count).round().astype(int))
 
 
 def node(exported: ExportedCodec, inputs: Windows) -> Encoding:
@@ -96,26 +87,10 @@ def node(exported: ExportedCodec, inputs: Windows) -> Encoding:
     return encode(exported, np.ascontiguousarray(inputs.transpose(0, 2, 1)))
 
 
-def remarked(codec: Codec, encoding: Encoding, targets: Windows,
-             faulty: NDArray[np.bool_] | None = None) -> Mapping[PacketKind, Remarked]:
-    """What came of windows [n, channels, samples], by kind of packets."""
-    found = {}
-    for kind in encoding.quantized:
-        indices = encoding.indices(kind)
-        rebuilt = [codec.decode(indices, rate, kind) for rate in codec.rates]
-        bits = [codec.payload_bits(indices, rate, kind) for rate in codec.rates]
-        found[kind] = Remarked.of(encoding.remarks[kind], rebuilt, targets, bits, faulty)
-    return found
-
-
 def escaped(exported: ExportedCodec, encoding: Encoding, windows: Disturbed, bound: float) -> Escaped:
     """The same windows as escapes within ``bound`` per cent."""
-    form = PacketFormat.of(exported)
-    basis = cosines(form.spectrum_bins, exported.samples)
     packets = [escape_of(exported, encoding, window, bound) for window in range(len(windows.inputs))]
-    rebuilt = np.stack([
-        samples_of(exported, escape.decode(open_packet(form, packet).payload, exported.channels, form.spectrum_bins),
-                   basis) for packet in packets])
+    _, rebuilt = open_escapes(exported, packets)
     said_healthy = ~(windows.faulty | encoding.remarks[PacketKind.FIXED_LENGTH].faulty)
     return Escaped(np.array([len(packet) for packet in packets]),
                    errors_of_windows(rebuilt, windows.targets, said_healthy))
@@ -127,7 +102,7 @@ def show(description: str, found: Remarked, windows: Disturbed, sample_rate_hz: 
     said_faulty = found.remarks.faulty[window]
     moves = np.ptp(windows.targets[window], axis=1)
     channel = int((windows.faulty[window] if windows.faulty[window].any() else moves).argmax())
-    returned = found.lowest[window, channel]
+    returned = found.rebuilt[0][window, channel]
     return Shown(description, np.arange(len(returned)) / sample_rate_hz, windows.inputs[window, channel],
                  windows.targets[window, channel],
                  np.full_like(returned, np.nan) if said_faulty[channel] else returned,

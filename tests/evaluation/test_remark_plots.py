@@ -22,7 +22,7 @@ def remarked() -> Remarked:
     true = np.random.default_rng(1).uniform(1, 4, (30, 2))
     remarks = Remarks((1.02 * true).astype(np.float32), true.astype(np.float32), 1.1, np.zeros(30, np.float32),
                       np.zeros((30, 3), bool))
-    return Remarked(remarks, true, np.full((30, 2), 90), np.zeros((30, 3, SAMPLES), np.float32))
+    return Remarked(remarks, true, np.full((30, 2), 90), ())
 
 
 def test_what_was_said_is_told_in_words() -> None:

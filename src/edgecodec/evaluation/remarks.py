@@ -4,17 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.metrics import errors_of_windows
+from edgecodec.packets import escape
+from edgecodec.packets.cosines import cosines, samples_of
+from edgecodec.packets.indices import Indices
+from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.monitor import Remarks
+from edgecodec.packets.network import ExportedCodec
+from edgecodec.packets.packet import PacketFormat, open_packet
+from edgecodec.params import Params
 from edgecodec.storage import rounded
+
+if TYPE_CHECKING:
+    from edgecodec.model.codec import Codec
 
 Floats = NDArray[np.float32]
 TOLERANCE = 0.1  # an error that is larger than the bound by this share, and of which nothing is said, is unsaid
+
+
+class Encoded(Protocol):
+    """What a node makes of n windows; the oracle's ``Encoding`` is such."""
+
+    @property
+    def remarks(self) -> Mapping[PacketKind, Remarks]: ...
+
+    def indices(self, kind: PacketKind) -> Indices: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +43,7 @@ class Remarked:
     remarks: Remarks
     error_percent: NDArray[np.float64]  # [n, rates], the true one over the healthy channels
     bits: NDArray[np.int64]  # [n, rates], of the payloads
-    lowest: Floats  # the windows that came back at the lowest rate, [n, channels, samples]
+    rebuilt: tuple[Floats, ...]  # the windows that came back, by rate: [n, channels, samples]
 
     @classmethod
     def of(cls, remarks: Remarks, rebuilt: Sequence[Floats], targets: Floats, bits: Sequence[NDArray[np.int64]],
@@ -38,12 +57,64 @@ class Remarked:
         """
         healthy = ~(remarks.faulty if faulty is None else faulty)
         return cls(remarks, np.stack([errors_of_windows(windows, targets, healthy) for windows in rebuilt], axis=1),
-                   np.stack(bits, axis=1), rebuilt[0])
+                   np.stack(bits, axis=1), tuple(rebuilt))
 
     @property
     def ratio(self) -> NDArray[np.float64]:
         """Of the estimate to the truth: [n, rates]."""
         return np.asarray(self.remarks.error_percent / self.error_percent)
+
+    @property
+    def bounds(self) -> Floats:
+        """The lowest bounds that the node takes a rate to keep: [n, rates]."""
+        return self.remarks.error_percent * np.float32(self.remarks.margin)
+
+
+def remarked(codec: Codec, encoded: Encoded, targets: Floats,
+             faulty: NDArray[np.bool_] | None = None) -> Mapping[PacketKind, Remarked]:
+    """What came of windows [n, channels, samples], by kind of packets; arguments as of :meth:`Remarked.of`."""
+    found = {}
+    for kind, remarks in encoded.remarks.items():
+        indices = encoded.indices(kind)
+        rebuilt = [codec.decode(indices, rate, kind) for rate in codec.rates]
+        bits = [codec.payload_bits(indices, rate, kind) for rate in codec.rates]
+        found[kind] = Remarked.of(remarks, rebuilt, targets, bits, faulty)
+    return found
+
+
+def bound_percent(params: Params, found: Remarked) -> float:
+    """What nodes are asked to keep.
+
+    They tell per cent of the magnitude whatever the project's metric is: where its gate is in another unit, they get
+    what half of the windows have at the lowest rate.
+    """
+    if params.error.metric == "relative":
+        return params.gates.error
+    return rounded(float(np.median(found.error_percent[:, 0])))
+
+
+def rates_within(bounds: NDArray[np.floating[Any]], bound_percent: float) -> tuple[
+        NDArray[np.int64], NDArray[np.bool_]]:
+    """Of each of n windows, the number from 0 of the lowest rate that keeps a bound, else of the highest; and whether
+    one does.
+
+    Args:
+        bounds: [n, rates], the lowest that each rate keeps.
+    """
+    keeps = bounds <= bound_percent
+    held = keeps.any(axis=1)
+    return np.where(held, keeps.argmax(axis=1), keeps.shape[1] - 1), held
+
+
+def open_escapes(exported: ExportedCodec, packets: Sequence[bytes]) -> tuple[NDArray[np.int64], Floats]:
+    """Of n escapes, the bits of their payloads [n], and their windows [n, channels, samples]."""
+    form = PacketFormat.of(exported)
+    basis = cosines(form.spectrum_bins, exported.samples)
+    payloads = [open_packet(form, packet).payload for packet in packets]
+    windows = np.empty((len(packets), exported.channels, exported.samples), np.float32)
+    for window, payload in zip(windows, payloads, strict=True):
+        window[:] = samples_of(exported, escape.decode(payload, exported.channels, form.spectrum_bins), basis)
+    return np.array([8 * len(payload) for payload in payloads], np.int64), windows
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,15 +139,13 @@ def estimate_json(found: Remarked) -> dict[str, Any]:
     } for rate, (estimated, true) in enumerate(by_rate, 1)}
 
 
-def bound_json(found: Remarked, bound_percent: float, margin: float) -> dict[str, Any]:
+def bound_json(found: Remarked, bound_percent: float) -> dict[str, Any]:
     """What it takes to keep a bound window by window, by the estimates, and at one rate for all."""
-    keeps = found.remarks.error_percent * np.float32(margin) <= bound_percent
-    held = keeps.any(axis=1)
-    rate = np.where(held, keeps.argmax(axis=1), keeps.shape[1] - 1)
+    rate, held = rates_within(found.bounds, bound_percent)
     windows = np.arange(len(rate))
     of_all = [number for number, errors in enumerate(found.error_percent.T) if (errors <= bound_percent).all()]
     return {
-        "bound_percent": bound_percent,
+        "bound_percent": rounded(bound_percent),
         "mean_bits": rounded(float(found.bits[windows, rate].mean())),
         "mean_bits_at_one_rate": rounded(float(found.bits[:, of_all[0]].mean())) if of_all else None,
         "said_over": rounded(float((~held).mean())),
@@ -84,8 +153,8 @@ def bound_json(found: Remarked, bound_percent: float, margin: float) -> dict[str
     }
 
 
-def disturbance_json(found: Remarked, faulty: NDArray[np.bool_], undisturbed: NDArray[np.float64], bound_percent: float,
-                     margin: float) -> dict[str, Any]:
+def disturbance_json(found: Remarked, faulty: NDArray[np.bool_], undisturbed: NDArray[np.float64],
+                     bound_percent: float) -> dict[str, Any]:
     """Of windows that were disturbed in one way.
 
     Args:
@@ -94,7 +163,7 @@ def disturbance_json(found: Remarked, faulty: NDArray[np.bool_], undisturbed: ND
     """
     first = found.remarks.error_percent[:, 0]
     true = found.error_percent[:, 0]
-    silent = (first * np.float32(margin) <= bound_percent) & (true > (1 + TOLERANCE) * bound_percent)
+    silent = (found.bounds[:, 0] <= bound_percent) & (true > (1 + TOLERANCE) * bound_percent)
     finite = np.isfinite(true)
     return {
         "error_percent": {"lowest_rate": _mean(true[finite]), "highest_rate": _mean(found.error_percent[finite, -1])},
