@@ -102,7 +102,7 @@ def rates_within(bounds: NDArray[np.floating[Any]], bound_percent: float) -> tup
         bounds: [n, rates], the lowest that each rate keeps.
     """
     keeps = bounds <= bound_percent
-    held = keeps.any(axis=1)
+    held = np.asarray(keeps.any(axis=1))
     return np.where(held, keeps.argmax(axis=1), keeps.shape[1] - 1), held
 
 
