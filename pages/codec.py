@@ -151,6 +151,68 @@ def generalization(measured: Any) -> Iterator[str]:
     return table(*rows)
 
 
+def estimates_elsewhere(study: Any, recorded: Any) -> Iterator[str]:
+    """What nodes say of windows that are unlike the training; of all rates the worst."""
+    rows: list[tuple[str, ...]] = [("windows", "number", "packets", "correlation, at least",
+                                    "estimate / truth: 5 % of windows below", "median", "5 % above", "called unlike",
+                                    "channels called faulty")]
+    for title, split in _by_split(study, recorded):
+        for kind, found in split["packets"].items():
+            low, median, high = ([each[key] for each in found["estimates"].values()]
+                                 for key in ("ratio_p5", "ratio_median", "ratio_p95"))
+            rows.append((title, str(split["windows"]), kind.replace("_", " "),
+                         f"{min(each['correlation'] for each in found['estimates'].values()):.3f}", f"{min(low):.3f}",
+                         f"{min(median):.3f} to {max(median):.3f}", f"{max(high):.3f}", percent(found["called_unlike"]),
+                         str(split["called_faulty"])))
+    return table(*rows)
+
+
+def rates_by_need(study: Any, recorded: Any) -> Iterator[str]:
+    """Rates by need beside one rate for all, and beside KLT + DCT, at the same mean bits."""
+    rows: list[tuple[str, ...]] = [("windows", "packets", "bound", "bits, mean", "held by no rate",
+                                    "rate 1: over it", "error", "one rate for all", "KLT + DCT at its best", "ratio",
+                                    "KLT + DCT by need", "ratio")]
+    for title, split in _by_split(study, recorded):
+        for kind, found in split["packets"].items():
+            for choice in found["at_mean_bits"]:
+                beside = choice["at_equal_bits"]
+                one_rate, best, by_need = (beside.get(name) for name in ("one_rate", "klt_dct", "klt_dct_by_need"))
+                rows.append((title, kind.replace("_", " "), f"{choice['bound_percent']:.2f} %",
+                             f"{choice['mean_bits']:.0f}", percent(choice["said_over"]),
+                             percent(choice["over_at_lowest_rate"]), f"**{choice['error_percent']:.2f} %**",
+                             f"{one_rate['error_percent']:.2f} %" if one_rate else "-",
+                             *(cell for equal in (best, by_need) for cell in (
+                                 (f"{equal['error_percent']:.2f} %", f"{equal['ratio']:.3f}") if equal else
+                                 ("-", "-")))))
+    return table(*rows)
+
+
+def kept_bounds(study: Any, recorded: Any) -> Iterator[str]:
+    """What the bound of the gate takes, with escapes and without."""
+    rows: list[tuple[str, ...]] = [("windows", "packets", "bound", "one rate that keeps it", "by need: bits, mean",
+                                    "held by no rate", "over it with nothing said", "largest error",
+                                    "with escapes: bits, mean", "bits of an escape", "error", "largest error")]
+    for title, split in _by_split(study, recorded):
+        for kind, found in split["packets"].items():
+            bound, escapes = found["within"], found["within"]["with_escapes"]
+            one_rate, of_escapes = bound["mean_bits_at_one_rate"], escapes["mean_bits_of_escapes"]
+            rows.append((title, kind.replace("_", " "), f"{bound['bound_percent']:g} %",
+                         f"{one_rate:.0f} bits" if one_rate else "none", f"{bound['mean_bits']:.0f}",
+                         percent(bound["said_over"]), percent(bound["over_with_nothing_said"]),
+                         f"{bound['largest_error_percent']:.2f} %", f"{escapes['mean_bits']:.0f}",
+                         f"{of_escapes:.0f}" if of_escapes else "-", f"{escapes['error_percent']:.2f} %",
+                         f"{escapes['largest_error_percent']:.2f} %"))
+    return table(*rows)
+
+
+def _by_split(study: Any, recorded: Any) -> Iterator[tuple[str, Any]]:
+    """How the pages call the windows of the study and the recorded ones, and what was found on them."""
+    for name, split in sorted(study["splits"].items(), key=lambda item: "left_out" in item[1]):  # validation first
+        yield ", ".join(split.get("left_out", [name])).replace("_", " "), split
+    of_this_codec = recorded["model_hash"] == study["model_hash"]
+    yield "recorded" if of_this_codec else "recorded, by an earlier codec", recorded["splits"]["recorded"]
+
+
 def chance(seeds: Any) -> Iterator[str]:
     """How far the errors of several seeds lie apart."""
     rows = [("packets", "rate", "least", "mean", "largest", "apart")]

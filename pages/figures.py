@@ -34,6 +34,7 @@ class Figure:
                                  "repro studies), then make snapshot") from None
 
 
+BY_NEED = ("rates_by_need.json", "recorded_windows.json")
 FIGURES = {
     "origin": Figure((origin.FILE,), readme.origin),
     "results": Figure(("rate_distortion.json", "firmware.json", "verification.json"), readme.results),
@@ -50,6 +51,9 @@ FIGURES = {
     "cost_of_remarks": Figure(("benchmark.json",), codec.cost_of_remarks),
     "disturbances": Figure(("remarks.json",), codec.disturbances),
     "generalization": Figure(("generalization.json",), codec.generalization),
+    "estimates_elsewhere": Figure(BY_NEED, codec.estimates_elsewhere),
+    "rates_by_need": Figure(BY_NEED, codec.rates_by_need),
+    "kept_bounds": Figure(BY_NEED, codec.kept_bounds),
     "chance": Figure(("seeds.json",), codec.chance),
     "paper": Figure(("paper_comparison.json", "benchmark.json"), codec.paper),
     "parts": Figure(("limits.json",), codec.parts),
