@@ -121,7 +121,7 @@ def inspect(folder: Path, params: ArrayParams, checks: ValidateParams) -> Inspec
                 for text in texts:
                     told[text].append(part)
                 if values.shape[1] > longest[0]:
-                    longest = (values.shape[1], values[:, :SPECTRUM_ROWS], facts.rate_hz)
+                    longest = (values.shape[1], values[:, :SPECTRUM_ROWS].copy(), facts.rate_hz)
         except EdgeCodecError as error:
             problems.append(str(error))
     if not recordings:

@@ -56,7 +56,7 @@ def _wide(path: Path, table: Table, params: ArrayParams) -> Table:
     names = tuple(map(str, wide.columns))
     if time is None:
         return Table(names, columns, len(wide), table.ragged_rows)
-    clock = replace(table.columns[time], values=wide.index.to_numpy(np.float64), labels=None)
+    clock = replace(table.columns[time], held=wide.index.to_numpy(np.float64), labels=None)
     return Table(((table.names or ())[time], *names), (clock, *columns), len(wide), table.ragged_rows)
 
 
@@ -67,7 +67,7 @@ def _labels(column: Column) -> NDArray[np.object_]:
 
 
 def _rows(table: Table, rows: NDArray[np.int64]) -> Table:
-    columns = tuple(replace(column, values=column.values[rows], labels=None if column.labels is None else
+    columns = tuple(replace(column, held=column.held[rows], labels=None if column.labels is None else
                             column.labels.take(rows)) for column in table.columns)
     return replace(table, columns=columns, rows=len(rows))
 

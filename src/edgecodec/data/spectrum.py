@@ -27,7 +27,8 @@ def lowpass_of(recordings: Iterable[NDArray[Any]], sample_rate_hz: float, sample
     total: NDArray[np.float64] | None = None
     for values in recordings:
         length = min(samples, values.shape[1])
-        _, density = signal.welch(values, fs=sample_rate_hz, nperseg=length, nfft=samples)
+        density = np.array([signal.welch(channel, fs=sample_rate_hz, nperseg=length, nfft=samples)[1]
+                            for channel in values])  # one by one: it takes many times a channel's memory
         total = density if total is None else total + density
     if total is None:
         return HIGHEST * sample_rate_hz

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow
@@ -22,7 +23,7 @@ NANOSECONDS = 1e-9
 class Column:
     """Numbers of one column of a file; what is no number is NaN."""
 
-    values: NDArray[np.float64]
+    held: NDArray[np.floating[Any]]  # float32 where the file has no more digits: half the memory
     text_cells: int = 0  # cells that are neither number nor empty
     first_text: str = ""  # where the first of them is and what it says
     labels: pyarrow.ChunkedArray | None = None  # the cells of a column of text
@@ -30,8 +31,12 @@ class Column:
     integers: bool = False  # no fraction can be in it
 
     @property
+    def values(self) -> NDArray[np.float64]:
+        return np.asarray(self.held, np.float64)
+
+    @property
     def is_empty(self) -> bool:
-        return not self.text_cells and not np.isfinite(self.values).any()
+        return not self.text_cells and not np.isfinite(self.held).any()
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +62,7 @@ class Table:
         values = np.empty((len(chosen), self.rows), np.float32)
         with np.errstate(over="ignore"):  # beyond float32 is infinite, which no check lets pass
             for channel, column in enumerate(chosen):
-                values[channel] = column.values
+                values[channel] = column.held
         if seconds is None:
             seconds = np.arange(self.rows) / sample_rate_hz if time is None else self.columns[time].values
         read = chosen if time is None else [self.columns[time], *chosen]
@@ -111,8 +116,14 @@ def of_array(values: NDArray[np.generic], names: tuple[str, ...] | None = None,
              sample_rate_hz: float | None = None, units: tuple[str, ...] | None = None) -> Table:
     """The columns of ``values`` [rows, columns]."""
     integers = values.dtype.kind in "iu"
-    columns = tuple(Column(column.astype(np.float64), integers=integers) for column in values.T)
+    columns = tuple(Column(_as_floats(column), integers=integers) for column in values.T)
     return Table(names, columns, len(values), units=units, sample_rate_hz=sample_rate_hz)
+
+
+def _as_floats(numbers: NDArray[Any]) -> NDArray[np.floating[Any]]:
+    """float32 if that holds every number of such a type, else float64; None, among objects, is NaN."""
+    is_object = numbers.dtype.kind == "O"
+    return np.asarray(numbers, np.float64 if is_object else np.result_type(numbers.dtype, np.float32))
 
 
 def of_arrow(table: pyarrow.Table, names: tuple[str, ...] | None, ragged_rows: int = 0, first_line: int = 1,
@@ -133,7 +144,7 @@ def _column(name: str, cells: pyarrow.ChunkedArray, first_line: int) -> Column:
     if types.is_dictionary(kind):
         return _column(name, cells.cast(kind.value_type), first_line)
     if types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind):
-        return Column(np.asarray(cells.to_numpy(), dtype=np.float64), integers=types.is_integer(kind))
+        return Column(_as_floats(cells.to_numpy()), integers=types.is_integer(kind))
     if types.is_decimal(kind):
         return Column(cells.cast(pyarrow.float64()).to_numpy())
     if types.is_timestamp(kind) or types.is_date(kind):

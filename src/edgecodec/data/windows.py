@@ -310,7 +310,14 @@ class Calibration:
         return np.asarray(np.mean([self._zero[reference.name] for reference in references], axis=0))
 
     def _scaled(self, recorded: NDArray[Any]) -> NDArray[np.float64]:
-        return recorded[self._which].astype(np.float64) * self._listed.scale
+        values = recorded[self._which].astype(np.float64)
+        values *= self._listed.scale
+        return values
+
+
+def _energy(values: NDArray[np.float64]) -> float:
+    """The sum of squares, which take the place of ``values``."""
+    return float(np.square(values, out=values).sum())
 
 
 class _SetWriter:
@@ -339,7 +346,9 @@ class _SetWriter:
                 f"{recording.name}: {values.shape[1]} samples are left for {self._split}, a window needs "
                 f"{self._description.samples}; lower window.skip_first_rows or leave the recording out"
             )
-        targets = lowpass(values, self._description.sample_rate_hz, self._description.lowpass_hz)
+        targets = np.empty_like(values)
+        for filtered, channel in zip(targets, values, strict=True):  # one by one: filtering takes several copies
+            filtered[:] = lowpass(channel, self._description.sample_rate_hz, self._description.lowpass_hz)
         for file, series in ((self._inputs, values), (self._targets, targets)):
             series.T.astype("<f4", order="C").tofile(file)
         first_row = sum(segment.rows for segment in self._segments)
@@ -347,8 +356,8 @@ class _SetWriter:
                                       labels=recording.labels, first_row=first_row, rows=values.shape[1]))
         self._sums.append({
             "magnitude": float(np.abs(targets).sum()),
-            "dynamic": float(np.square(targets - targets.mean(axis=1, keepdims=True)).sum()),
-            "noise": float(np.square(values - targets).sum()),
+            "dynamic": _energy(targets - targets.mean(axis=1, keepdims=True)),
+            "noise": _energy(values - targets),
         })
 
     def finish(self, label: str | None) -> SplitSummary:
