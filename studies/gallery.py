@@ -1,8 +1,9 @@
 """Public recordings, from a folder to verified firmware: ``python -m studies.gallery NAME [FOLDER]``.
 
 The committed project is cloned into .cache/gallery/NAME. There, ``edgecodec inspect FOLDER --write`` and the pipeline
-run; nobody sets a parameter but those of ``data`` that files do not tell. The results go to
-artifacts/metrics/gallery.json and artifacts/gallery; docs/gallery.md shows them.
+run; nobody sets a parameter but those of ``data`` that files do not tell. A run that was broken off goes on, unless
+there is another commit. The results go to artifacts/metrics/gallery.json and artifacts/gallery; docs/gallery.md shows
+them.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from edgecodec.artifacts import METRICS
 from edgecodec.commands.settings import write_settings
+from edgecodec.designed import designed
 from edgecodec.errors import EdgeCodecError, exit_with_one_line
 from edgecodec.evaluation.rate_distortion import CODEC, CODED, Curve, RatePoint
 from edgecodec.metrics import ERROR_METRICS, Errors, Metric
+from edgecodec.params import load_params
+from edgecodec.registry.gates import reasons
+from edgecodec.registry.register import judge_present
 from edgecodec.storage import read_json, replacing_file, rounded, write_json
 from studies.exhibits import EXHIBITS, Exhibit
 
@@ -42,24 +46,35 @@ def main() -> None:
     options = arguments.parse_args()
     exhibit = EXHIBITS[options.name]
     folder = exhibit.folder(options.folder, CACHE / "recordings")
-    project = clone(CACHE / exhibit.name)
+    project = CACHE / exhibit.name
+    goes_on = project.is_dir() and commit_of(project) == commit_of(Path())
+    if not goes_on:
+        shutil.rmtree(project, ignore_errors=True)
+        subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(Path.cwd()), str(project)], check=True)
     started = time.monotonic()
     repro(project, exhibit, folder)
-    found = {"minutes": rounded((time.monotonic() - started) / 60, 2), **gathered(project)}
+    keep(exhibit, project, None if goes_on else (time.monotonic() - started) / 60)
+    print(f"{RESULTS}: {exhibit.name}; now commit it with {PICTURES}, and run make snapshot figures")
+
+
+def commit_of(project: Path) -> str:
+    return subprocess.run(["git", "-C", str(project), "rev-parse", "HEAD"], check=True, capture_output=True,
+                          text=True).stdout
+
+
+def keep(exhibit: Exhibit, project: Path, minutes: float | None) -> None:
+    """Put what came of ``exhibit`` beside the others' results.
+
+    Args:
+        minutes: from the folder to the registered model; None if a run that was broken off went on.
+    """
     others = read_json(RESULTS) if RESULTS.is_file() else {}
+    found = {"minutes": minutes and rounded(minutes, 2), **gathered(project)}
     write_json(RESULTS, dict(sorted({**others, exhibit.name: found}.items())))
     PICTURES.mkdir(parents=True, exist_ok=True)
     for picture, source in DRAWN.items():
         with replacing_file(PICTURES / f"{exhibit.name}_{picture}.svg") as temporary:
             shutil.copyfile(project / source, temporary)
-    print(f"{RESULTS}: {exhibit.name}; now commit it with {PICTURES}, and run make snapshot figures")
-
-
-def clone(project: Path) -> Path:
-    """The committed state of this project, in a folder of its own."""
-    shutil.rmtree(project, ignore_errors=True)
-    subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(Path.cwd()), str(project)], check=True)
-    return project
 
 
 def repro(project: Path, exhibit: Exhibit, folder: Path) -> None:
@@ -75,23 +90,25 @@ def repro(project: Path, exhibit: Exhibit, folder: Path) -> None:
 
 def gathered(project: Path) -> dict[str, Any]:
     """What came of it."""
-    params = yaml.safe_load((project / "params.yaml").read_text())
+    settings = load_params(project / "params.yaml")
+    array, window = settings.data.array, settings.window
     metrics = {name: read_json(project / METRICS / f"{name}.json") for name in (
         "windows", "rate_distortion", "firmware", "verification", "float16")}
     design = read_json(project / "artifacts/design/design.json")
     windows, verification = metrics["windows"], metrics["verification"]
-    metric = ERROR_METRICS[params["error"]["metric"]]
+    metric = ERROR_METRICS[settings.error.metric]
     return {
         "recordings": sum(split["recordings"] for split in windows["splits"].values()),
         "windows": {name: split["windows"] for name, split in windows["splits"].items()},
         "channels": windows["channels"],
-        "sample_rate_hz": params["data"]["array"]["sample_rate_hz"],
-        "lowpass_hz": params["window"]["lowpass_hz"],
+        "sample_rate_hz": array.sample_rate_hz,
+        "lowpass_hz": window.lowpass_hz,
         "window_samples": windows["samples"],
-        "metric": params["error"]["metric"],
+        "metric": settings.error.metric,
         "design": {name: design[name] for name in ("codec", "proposal", "reasons")},
         "points": list(points(project, metric)),
         "intervals": metrics["rate_distortion"]["intervals"],
+        "failed_gates": reasons(judge_present(designed(settings, project / "artifacts/design"), project)),
         "firmware": {
             "bit_exact": verification["bit_exact"],
             "simulator": verification["simulator"],
