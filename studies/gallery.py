@@ -59,7 +59,7 @@ def main() -> None:
 
 def commit_of(project: Path) -> str:
     return subprocess.run(["git", "-C", str(project), "rev-parse", "HEAD"], check=True, capture_output=True,
-                          text=True).stdout
+                          text=True).stdout.strip()
 
 
 def keep(exhibit: Exhibit, project: Path, minutes: float | None) -> None:
@@ -98,6 +98,7 @@ def gathered(project: Path) -> dict[str, Any]:
     windows, verification = metrics["windows"], metrics["verification"]
     metric = ERROR_METRICS[settings.error.metric]
     return {
+        "commit": commit_of(project),
         "recordings": sum(split["recordings"] for split in windows["splits"].values()),
         "windows": {name: split["windows"] for name, split in windows["splits"].items()},
         "channels": windows["channels"],

@@ -23,6 +23,7 @@ FEWEST_WINDOWS = 8  # that the shortest recording should give
 TRAINING_WINDOWS, VALIDATION_WINDOWS = 20_000, 4_000  # at most: more tell little, and rivals take their time
 NEAREST_MEAN, FARTHEST_MEAN = 1.0, 30.0  # spreads from zero, between which an error relative to the magnitude says much
 LARGEST_NMSE = 100.0  # per cent: that of the mean alone
+LARGEST_MILLISECONDS = 10
 ESTIMATE_CORRELATION, ESTIMATE_DEVIATION = 0.8, 0.5
 SURE_OF_REMARKS = "how sure a node is of its error differs from signal to signal; set what you need"
 MOST_LEFT_OUT = 0.5  # of the recordings: a check that more of them fail is no check of these recordings
@@ -84,6 +85,7 @@ def propose(found: Inspection, params: ArrayParams, checks: ValidateParams) -> P
         Proposal("window.lowpass_hz", _whole(lowpass), reason),
         *_strides(found, samples, params.validation_fraction),
         *_error(found),
+        Proposal("design.largest_milliseconds", LARGEST_MILLISECONDS, "what the gate on latency allows by default"),
         Proposal("gates.least_estimate_correlation", ESTIMATE_CORRELATION, SURE_OF_REMARKS),
         Proposal("gates.largest_estimate_deviation", ESTIMATE_DEVIATION, SURE_OF_REMARKS),
         Proposal("codec", AUTO, "the stage design takes edge, or transform where that is as good"),
