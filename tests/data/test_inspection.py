@@ -148,8 +148,9 @@ def test_the_command_writes_what_it_proposes_and_acquire_takes_it(
     changed = {line.split(":")[0].strip() for line in set(after.splitlines()) - set(before.splitlines())}
     assert changed == {"source", "path", "sample_rate_hz", "channels", "missing", "gap_seconds", "samples",
                        "skip_first_rows", "skip_last_rows", "lowpass_hz", "train_stride", "validation_stride",
-                       "metric", "error", "largest_milliseconds", "least_estimate_correlation", "largest_estimate_deviation",
-                       "codec", "codewords", "rates", "stages_per_rate", "codeword_samples",
+                       "metric", "error", "largest_milliseconds", "least_estimate_correlation",
+                       "largest_estimate_deviation", "codec", "codewords", "rates", "stages_per_rate",
+                       "codeword_samples",
                        "regimes", "decimation", "filter_taps", "time_bins", "bands", "coefficients",
                        "refiner_channels", "modes", "coded"}
     assert re.findall(r"#.*", after) == re.findall(r"#.*", before)
