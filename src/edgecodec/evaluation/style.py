@@ -11,6 +11,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 INK, GREY, FAINT, ACCENT, COOL = "#1f2933", "#8793a0", "#c3cbd4", "#d1495b", "#1d6996"
 STYLE: dict[str, Any] = {
@@ -47,6 +48,9 @@ def figure(file: Path | BytesIO, width: float, height: float, more: Mapping[str,
     with mpl.rc_context({**STYLE, **more}):
         drawn = Figure(figsize=(width, height))
         yield drawn
+        for axis in (axis for axes in drawn.axes for axis in (axes.xaxis, axes.yaxis)):
+            if isinstance(axis.get_major_formatter(), LogFormatter):  # it would write its powers of ten as formulas
+                axis.set_major_formatter("{x:g}")
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing from font")  # of a name in another script
             drawn.savefig(file, format="svg", metadata={"Date": None})
