@@ -13,6 +13,7 @@ from edgecodec.data.selection import spread
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.golden import escape_of
 from edgecodec.deploy.oracle import Encoding, encode
+from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.disturbances import DISTURBANCES, Disturbed
 from edgecodec.evaluation.remark_plots import Shown, draw_disturbances, draw_estimates
 from edgecodec.evaluation.remarks import (
@@ -61,10 +62,14 @@ def examine(params: Params, codec: Codec, exported: ExportedCodec, pictures: Pat
     few = spread(validation, DISTURBED_WINDOWS)
     inputs = validation.inputs(few)
     generator = np.random.default_rng(params.seed)
-    disturbed, shown, undisturbed = {}, [], None
+    disturbed, refused, shown, undisturbed = {}, [], [], None
     for name, disturbance in progress(DISTURBANCES.items(), "disturbances"):
         windows = disturbance.of(inputs, validation.sample_rate_hz, validation.lowpass_hz, generator)
-        encoding = node(exported, windows.inputs)
+        try:
+            encoding = node(exported, windows.inputs)
+        except EdgeCodecError:  # not finite, and of too few channels to do without one: nodes say so, and send nothing
+            refused.append(name)
+            continue
         found = remarked(codec, encoding, windows.targets, windows.faulty)[PacketKind.FIXED_LENGTH]
         undisturbed = found.error_percent if undisturbed is None else undisturbed  # "none" comes first
         disturbed[name] = {"description": disturbance.description,
@@ -79,6 +84,7 @@ def examine(params: Params, codec: Codec, exported: ExportedCodec, pictures: Pat
         "within": {kind.label: bound_json(found, bound) for kind, found in by_kind.items()},
         "disturbed_windows": len(few),
         "disturbances": disturbed,
+        **({"refused": refused} if refused else {}),
     }
 
 

@@ -167,7 +167,8 @@ def disturbance_json(found: Remarked, faulty: NDArray[np.bool_], undisturbed: ND
     finite = np.isfinite(true)
     return {
         "error_percent": {"lowest_rate": _mean(true[finite]), "highest_rate": _mean(found.error_percent[finite, -1])},
-        "estimated_percent": rounded(float(np.median(first))),
+        # None: nodes call the error infinite, as they do where a channel without any signal is not masked.
+        "estimated_percent": rounded(float(np.median(first))) if np.isfinite(np.median(first)) else None,
         "called_unlike": rounded(float((found.remarks.unlike > 1).mean())),
         "faults_found": rounded(float(found.remarks.faulty[faulty].mean())) if faulty.any() else None,
         "sound_called_faulty": rounded(float(found.remarks.faulty[~faulty].mean())),
