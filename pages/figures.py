@@ -6,11 +6,12 @@ import csv
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edgecodec.errors import EdgeCodecError
-from pages import codec, origin, readme
+from pages import codec, gallery, origin, readme
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ FIGURES = {
     "sizes": Figure(("exploration.json",), codec.sizes),
     "budgets": Figure(("exploration.json",), codec.budgets),
     "rule": Figure(("exploration.json",), codec.rule),
+    "gallery": Figure(("gallery.json",), gallery.summary),
+    **{f"gallery_{name}": Figure(("gallery.json",), partial(gallery.of_set, name)) for name in gallery.NAMES},
     "sweep": Figure(("sweep.csv",), readme.sweep),
 }
 

@@ -10,14 +10,15 @@ from pathlib import Path
 
 from edgecodec.errors import EdgeCodecError, exit_with_one_line
 from edgecodec.storage import replacing_directory, write_json
-from pages import origin
+from pages import gallery, origin
 from pages.figures import FIGURES, read
 from pages.fill import PAGES, SNAPSHOT, filled
 from pages.origin import Machine, Origin
 
 METRICS = sorted({source for figure in FIGURES.values() for source in figure.sources} - {origin.FILE})
 PICTURES = ("window.svg", "remarks/estimates.svg", "remarks/disturbances.svg", "limits/limits.svg", "limits/parts.svg",
-            "limits/bits.svg", "exploration/exploration.svg")
+            "limits/bits.svg", "exploration/exploration.svg",
+            *(f"gallery/{name}_{picture}.svg" for name in gallery.NAMES for picture in ("design", "window")))
 RESULTS = tuple(Path("artifacts") / name for name in (*(f"metrics/{name}" for name in METRICS), *PICTURES))
 
 
