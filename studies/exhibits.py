@@ -48,9 +48,10 @@ class Exhibit:
             EdgeCodecError: there is neither, or the registry's file is another one.
         """
         if given is not None:
+            given = given.expanduser().resolve()
             if not given.is_dir():
                 raise EdgeCodecError(f"{given}: no folder; docs/gallery.md says where {self.name} lies")
-            return given.expanduser().resolve()
+            return given
         if self.shipped is None:
             raise EdgeCodecError(f"{self.name}: no registry brings it; give its folder: python -m studies.gallery "
                                  f"{self.name} FOLDER (docs/gallery.md says where it lies)")
