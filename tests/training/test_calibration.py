@@ -7,6 +7,7 @@ import pytest
 
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
+from edgecodec.deploy.memory import CODE_BYTES, arena_bytes, plan_memory
 from edgecodec.deploy.oracle import encode
 from edgecodec.evaluation.disturbances import DISTURBANCES
 from edgecodec.evaluation.remarks import Remarked, bound_json, estimate_json, remarked
@@ -14,7 +15,9 @@ from edgecodec.model.calibration import Calibration, load_calibration, save_cali
 from edgecodec.model.codec import Codec
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import ExportedCodec, load_codec, save_codec
+from edgecodec.params import Params
 from edgecodec.training.calibration import fit_calibration
+from stages.calibrate import monitor_is_in_the_way
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +79,15 @@ def test_it_comes_back_from_its_folder(calibration: Calibration, exported: Expor
 def test_a_codec_without_monitor_has_an_empty_one(tmp_path: Path) -> None:
     save_calibration(None, tmp_path)
     assert load_calibration(tmp_path) is None
+
+
+@pytest.mark.parametrize(("spare", "in_the_way"), [(-1, True), (0, False)])
+def test_a_monitor_that_takes_the_codecs_memory_is_left_out(
+        codec: Codec, calibration: Calibration, exported: ExportedCodec, small_params: Params, spare: int,
+        in_the_way: bool) -> None:
+    needed = plan_memory(exported, arena_bytes(small_params.firmware)).l2_bytes + CODE_BYTES
+    gates = small_params.gates.model_copy(update={"largest_l2_bytes": needed + spare})
+    params = small_params.model_copy(update={"gates": gates})
+    assert monitor_is_in_the_way(codec, calibration, params) is in_the_way
+    nothing_fits = params.model_copy(update={"gates": gates.model_copy(update={"largest_l2_bytes": 1})})
+    assert not monitor_is_in_the_way(codec, calibration, nothing_fits)

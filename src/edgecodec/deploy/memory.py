@@ -34,6 +34,7 @@ REGIMES_MAX = 16  # EC_REGIMES_MAX
 CHOICE_BYTES = 4 * (1 + REGIMES_MAX)  # ec_choice
 BLOB_HEADER_BYTES = 44  # ec_blob
 SCREENED_BYTES = 16  # ec_screened
+CODE_BYTES = 40_000  # of L2, about what code and constants take beside the codec
 # What is fetched comes in blocks of at most so many bytes: of these, the most that fit.
 FETCH_BYTES = (32768, 16384, 8192, 4096, 2048, 1024)
 # What makes blocks smaller whose names begin so, by the kind of codec; all others belong to the quantizer.
@@ -113,6 +114,11 @@ class MemoryPlan:
     def l2_bytes(self) -> int:
         """What the codec needs besides code."""
         return self.weights_bytes + self.codebooks_bytes + self.window_bytes
+
+    @property
+    def l2_bytes_with_code(self) -> int:
+        """About what the whole firmware needs of L2."""
+        return self.l2_bytes + CODE_BYTES
 
     def address(self, view: View) -> int:
         """Byte offset of ``view`` in the arena."""

@@ -48,7 +48,7 @@ class Target:
         l1, l2, no_room = None, None, ""
         try:
             plan = plan_memory(drawn, arena_bytes(self.params.firmware))
-            l1, l2 = plan.arena_bytes + self.params.firmware.l1_stack_bytes, plan.l2_bytes
+            l1, l2 = plan.arena_bytes + self.params.firmware.l1_stack_bytes, plan.l2_bytes_with_code
         except EdgeCodecError as error:
             no_room = str(error)
         return Cost(drawn.multiply_accumulates, drawn.quantizer.multiply_accumulates, milliseconds, l1, l2,
