@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecodec.errors import EdgeCodecError
-from pages import codec, gallery, origin, readme
+from pages import codec, frames, gallery, origin, readme
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ FIGURES = {
     "damage": Figure(("damage.json",), readme.damage),
     "decoding_times": Figure(("decoding.json",), readme.decoding_times),
     "decoding_speed": Figure(("decoding.json",), readme.decoding_speed),
-    "instructions": Figure(("instructions.json",), readme.instructions),
+    "single_cores": Figure(("instructions.json", "sizes.json"), readme.single_cores),
     "same_bits": Figure(("same_bits.json",), readme.same_bits),
     "rivals": Figure(("rate_distortion.json",), codec.rivals),
     "estimates": Figure(("remarks.json", "calibration.json"), codec.estimates),
@@ -64,6 +64,8 @@ FIGURES = {
     "sizes": Figure(("exploration.json",), codec.sizes),
     "budgets": Figure(("exploration.json",), codec.budgets),
     "rule": Figure(("exploration.json",), codec.rule),
+    "frames": Figure(("frames.json",), frames.on_air),
+    "damaged_frames": Figure(("frames.json",), frames.damage),
     "gallery": Figure(("gallery.json",), gallery.summary),
     **{f"gallery_{name}": Figure(("gallery.json",), partial(gallery.of_set, name)) for name in gallery.NAMES},
     "sweep": Figure(("sweep.csv",), readme.sweep),

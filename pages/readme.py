@@ -11,6 +11,7 @@ from pages.origin import Origin
 WIDTH = 120  # of a line
 SINGLE_CORES = {"rv32imc_zfinx_zhinx": "RISC-V without Xpulp", "cortex-m4": "Cortex-M4", "cortex-m7": "M7",
                 "cortex-m33": "M33", "cortex-m55": "M55"}
+SIZED_CORES = {"rv32imc_zfinx_zhinx": "riscv32"}  # what sizes.json calls a core
 
 
 def origin(content: Any) -> Iterator[str]:
@@ -122,10 +123,23 @@ def _milliseconds(timed: Any) -> dict[tuple[int, int], float]:
             if one["engine"] == "onnxruntime"}
 
 
-def instructions(counted: Any) -> Iterator[str]:
-    """What small single cores take."""
-    cores = {count["core"]: count["chains"][-1] / 1e6 for count in counted["cores"]}
-    yield ", ".join(f"{name} {cores[core]:.2f} M" for core, name in SINGLE_CORES.items()) + " instructions."
+def single_cores(counted: Any, measured: Any) -> Iterator[str]:
+    """What small single cores take, and what the smallest node on them does."""
+    sizes = {(size["core"], size["compiler"].split()[0]): size for size in measured["sizes"]}
+    rows: list[tuple[str, ...]] = [("core", "instructions, window at once", "sample by sample", "RAM", "and stack",
+                                    "code by zig", "by gcc")]
+    for count in counted["cores"]:
+        core = count["core"]
+        of_core = {compiler: size for (name, compiler), size in sizes.items()
+                   if name == SIZED_CORES.get(core, core)}
+        code = (kilobytes(of_core[each]["code"]) if each in of_core else "-" for each in ("zig", "arm-none-eabi-gcc"))
+        rows.append((SINGLE_CORES[core], f"{count['chains'][-1] / 1e6:.2f} M", f"{count['pushed'] / 1e6:.2f} M",
+                     kilobytes(of_core["zig"]["ram"]), kilobytes(count["stack_bytes"]), *code))
+    yield from table(*rows)
+
+
+def kilobytes(size: int) -> str:
+    return f"{size / 1000:.1f} kB"
 
 
 def same_bits(cost: Any) -> Iterator[str]:

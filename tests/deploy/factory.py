@@ -155,7 +155,7 @@ def edge_like(sizes: Sizes) -> ExportedCodec:
     codec = _codec("edge", sizes, layers, _quantizer(draw, sizes, latent, 1, 4))
     if sizes.coded_codewords:
         codec = replace(codec, quantizers={**codec.quantizers, PacketKind.CODED: _coded(draw, sizes, latent)})
-    if not sizes.monitored:
+    if not sizes.monitored or decimated < 2:  # samples that a monitor could look at
         return codec
     monitor = _monitor(draw, sizes, by_channel, View("by_bin", bins - 1, channels, channels),
                        View("latent", 1, coefficients, channels), spectrum, decimated)

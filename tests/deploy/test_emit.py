@@ -15,6 +15,7 @@ from deploy.factory import L1_STACK_BYTES, Sizes, edge_like, paper_like, random_
 from packets.random_indices import assert_same
 
 from edgecodec.deploy.emit import firmware_hash, firmware_metrics, write_firmware
+from edgecodec.deploy.memory import plan_for_one_worker
 from edgecodec.deploy.oracle import encode
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.packet import PacketFormat, unpack
@@ -205,8 +206,11 @@ def test_readme_and_metrics_show_the_same_packets(firmware: Path, tmp_path: Path
         largest = PacketFormat.of(CODEC).packet_bytes_max(int(rate))
         assert f"| {rate} | {figures['coded_stages']} | {largest} |" in readme
     assert f"Windows fall into {metrics['regimes']} regimes" in readme
+    alone = plan_for_one_worker(CODEC)
     assert plan.table().rstrip() in readme
-    assert f"| `arena`, aligned to 16 | {plan.arena_bytes:,} | `EC_ARENA_BYTES` |" in readme
+    assert alone.table().rstrip() in readme
+    sizes = f"{plan.arena_bytes:,}; for one worker {alone.arena_bytes:,}"
+    assert f"| `arena`, aligned to 16 | {sizes} | `EC_ARENA_BYTES` |" in readme
     assert "{{" not in readme
     assert metrics["model_hash"] == CODEC.model_hash
     assert sum(layer["macs"] for layer in metrics["layers"]) == metrics["encoder_macs"]

@@ -14,7 +14,9 @@ from edgecodec.deploy.memory import (
     BLOB_HEADER_BYTES,
     CLUSTER_CORES,
     FETCH_BYTES,
+    MemoryPlan,
     fetch_in_blocks,
+    plan_for_one_worker,
     plan_memory,
 )
 from edgecodec.deploy.panels import Panels, panel_bytes, panel_count
@@ -52,7 +54,14 @@ def papers_codec() -> ExportedCodec:
        width=st.integers(1, 20), stride=st.integers(1, 8), codewords=st.integers(2, 300), regimes=st.integers(1, 4),
        coded_codewords=st.sampled_from([0, 2, 300]))
 def test_blocks_that_live_together_are_apart(kind: Callable[[Sizes], ExportedCodec], **drawn: int) -> None:
-    plan = plan_memory(kind(Sizes(**drawn)), l1_bytes=1 << 20)
+    codec = kind(Sizes(**drawn))
+    of_team, alone = plan_memory(codec, l1_bytes=1 << 20), plan_for_one_worker(codec)
+    assert alone.arena_bytes < of_team.arena_bytes
+    for plan in (of_team, alone):
+        assert_apart(plan)
+
+
+def assert_apart(plan: MemoryPlan) -> None:
     blocks = list(plan.blocks.values())
     for number, block in enumerate(blocks):
         assert block.offset % ALIGNMENT == 0

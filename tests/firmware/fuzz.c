@@ -183,6 +183,29 @@ static bool init(input *in, ec_context *context, buffer arena, buffer weights, b
     return status == EC_OK;
 }
 
+/* Of a packet that the kernels made, or of any bytes. */
+static void make_frame(input *in, const uint8_t *packet, size_t bytes) {
+    const ec_link link = take(in, 1) % 2 == 0 ? EC_LINK_RADIO : EC_LINK_CHECKED;
+    const buffer source = lend(bytes, 0, 0);
+    memcpy(source.at, packet, bytes);
+    const bool damaged = bytes > 0 && take(in, 1) == 1;
+    if (damaged) {
+        source.at[take(in, 2) % bytes] = (uint8_t)take(in, 1);
+    }
+    const buffer frame = take_room(in, bytes);
+    size_t written = 12345;
+    const ec_status status = ec_frame(link, unless_missing(in, PACKET, source.at), bytes, frame.at, frame.bytes,
+                                      unless_missing(in, BYTES, &written));
+    if (status == EC_OK) {
+        require(written <= frame.bytes && written < bytes);
+    } else {
+        require(status != EC_ERROR_CAPACITY || frame.bytes < bytes);
+        require(is_filled_with(frame.at, frame.bytes, 0xee));
+    }
+    free(frame.block);
+    free(source.block);
+}
+
 static void pack(input *in, const ec_context *context, uint32_t rate, bool coded, bool encoded, buffer indices,
                  const ec_remarks *remarks) {
     const uint16_t sequence = (uint16_t)take(in, 2);
@@ -202,6 +225,7 @@ static void pack(input *in, const ec_context *context, uint32_t rate, bool coded
         require(packet.at[0] == (remarks != NULL ? 0x80u : 0u) + (coded ? 0x20u : 0x10u) + rate - 1);
         require((packet.at[5] | packet.at[6] << 8) == sequence);
         require(is_filled_with(packet.at + written, packet.bytes - written, 0xee));
+        make_frame(in, packet.at, written);
     } else {
         require(is_filled_with(packet.at, packet.bytes, 0xee));
         require(status == EC_ERROR_NULL || status == EC_ERROR_CODED || written == 0);
@@ -257,6 +281,36 @@ static void pack_escape(input *in, const ec_context *context, const ec_remarks *
     free(packet.block);
 }
 
+/* Mostly all samples of the window; an intake that is not full, or was never begun, is encoded as well. */
+static ec_status encode_intake(input *in, const ec_context *context, ec_team *team, buffer window, uint32_t rate,
+                               uint16_t *indices, ec_remarks *remarks, bool coded) {
+    const uint32_t spare = take(in, 1);
+    const buffer memory = lend(spare == 1 ? ec_intake_size() - 1 : ec_intake_size(), take_misplacement(in), 0xee);
+    ec_intake intake = {.memory = NULL};
+    const ec_status begun = ec_begin_intake(unless_missing(in, ARGUMENTS, &intake),
+                                            unless_missing(in, CONTEXT, (void *)(uintptr_t)context), memory.at,
+                                            memory.bytes);
+    require(begun != EC_OK || (spare != 1 && (uintptr_t)memory.at % _Alignof(uint32_t) == 0));
+    const uint32_t drawn = take(in, 1), samples = drawn < 16 ? drawn * EC_SAMPLES / 8 : EC_SAMPLES;
+    const float unit = take_float(in);
+    const bool counts = take(in, 1) == 1;
+    uint32_t pushed = 0;
+    for (uint32_t sample = 0; sample < samples; sample++) {
+        const uint8_t *at = window.at + (sample % EC_SAMPLES) * sizeof(float) * EC_CHANNELS;
+        const void *values = unless_missing(in, WINDOW, (void *)(uintptr_t)at);
+        const ec_status status = counts ? ec_push_counts(&intake, values, unit) : ec_push(&intake, values);
+        require(status != EC_ERROR_INTAKE || pushed == EC_SAMPLES);
+        pushed += status == EC_OK;
+    }
+    require(ec_intake_is_full(&intake) == (pushed == EC_SAMPLES));
+    const ec_status status = (coded ? ec_encode_intake_coded : ec_encode_intake)(
+        unless_missing(in, CONTEXT, (void *)(uintptr_t)context), team, unless_missing(in, WINDOW, &intake), rate,
+        indices, remarks);
+    require(status != EC_OK || (pushed == EC_SAMPLES && !ec_intake_is_full(&intake)));
+    free(memory.block);
+    return status;
+}
+
 static void encode_and_pack(input *in, const ec_context *context, bool ready) {
     const bool coded = ec_model_info()->coded_stages > 0 && take(in, 1) % 2 == 1;
     const uint32_t rate = take_rate(in);
@@ -265,9 +319,13 @@ static void encode_and_pack(input *in, const ec_context *context, bool ready) {
     ec_team team = take_team(in);
     ec_remarks said = {{0.0f}, {0.0f}, 0.0f, 0.0f, 0, {0}};
     ec_remarks *remarks = ec_model_info()->makes_remarks && take(in, 1) % 2 == 1 ? &said : NULL;
-    const ec_status status = (coded ? ec_encode_coded : ec_encode)(
-        unless_missing(in, CONTEXT, (void *)(uintptr_t)context), unless_missing(in, TEAM, &team),
-        unless_missing(in, WINDOW, window.at), rate, unless_missing(in, INDICES, indices.at), remarks);
+    ec_team *own = unless_missing(in, TEAM, &team);
+    uint16_t *target = unless_missing(in, INDICES, indices.at);
+    const ec_status status =
+        take(in, 1) % 2 == 1 ? encode_intake(in, context, own, window, rate, target, remarks, coded)
+                             : (coded ? ec_encode_coded : ec_encode)(
+                                   unless_missing(in, CONTEXT, (void *)(uintptr_t)context), own,
+                                   unless_missing(in, WINDOW, window.at), rate, target, remarks);
     require(status != EC_OK || (ready && is_rate(rate)));
     require(status == EC_OK || is_filled_with(indices.at, indices.bytes, 0xee));
     /* The encoder's own indices must fit a packet. Any others may be refused, and so may those from damaged codebooks,

@@ -24,10 +24,12 @@ from numpy.typing import NDArray
 from edgecodec.deploy.golden import CHANNELS_MAX, RATES_MAX
 from edgecodec.deploy.memory import ALIGNMENT
 from edgecodec.packets.indices import Indices
+from edgecodec.packets.link import Link
 from edgecodec.packets.network import ExportedCodec
 
+LINKS = (Link.RADIO, Link.CHECKED)
 NAMES = ("OK", "NULL", "ALIGNMENT", "ARENA", "MODEL", "CONTEXT", "TEAM", "RATE", "WINDOW", "OVERFLOW", "INDEX",
-         "CAPACITY", "CODED", "REMARKS", "BOUND")
+         "CAPACITY", "CODED", "REMARKS", "BOUND", "INTAKE", "PACKET")
 
 
 class Context(Structure):
@@ -46,6 +48,11 @@ class Model(Structure):
                 ("coded_stages_of_rate", POINTER(c_uint16)), ("makes_remarks", c_bool))
 
 
+class Intake(Structure):
+    _fields_ = (("weights", c_void_p), ("memory", c_void_p), ("samples", c_uint32), ("held", c_uint32),
+                ("outputs", c_uint32), ("finite", c_bool))
+
+
 class RemarksOnNode(Structure):
     _fields_ = (("error_percent", c_float * RATES_MAX), ("nmse_percent", c_float * RATES_MAX), ("margin", c_float),
                 ("unlike", c_float),
@@ -62,6 +69,9 @@ class Library:
         self.functions.ec_coded_packet_size.restype = c_size_t
         self.functions.ec_escape_packet_size.restype = c_size_t
         self.functions.ec_exact_packet_size.restype = c_size_t
+        self.functions.ec_frame_size.restype = c_size_t
+        self.functions.ec_intake_size.restype = c_size_t
+        self.functions.ec_intake_is_full.restype = c_bool
         self.functions.ec_model_info.restype = POINTER(Model)
         self.functions.ec_layer_name.restype = c_char_p
         self.functions.ec_serial_team.restype = Team
@@ -72,6 +82,7 @@ class Library:
         self.arena_bytes: int = self.functions.ec_arena_size()
         self._arena = np.zeros(self.arena_bytes + 2 * ALIGNMENT, np.uint8)
         self.arena = -(-self._arena.ctypes.data // ALIGNMENT) * ALIGNMENT
+        self.intake_memory = np.zeros(self.functions.ec_intake_size() // 4 + 1, np.uint32)
 
     @property
     def model(self) -> Model:
@@ -98,6 +109,34 @@ class Library:
             context and ctypes.byref(context), team and ctypes.byref(team), _pointer(window, c_float), c_uint32(rate),
             _pointer(indices, c_uint16), remarks and ctypes.byref(remarks))]
 
+    def begin_intake(self, intake: Intake | None, context: Context | None, memory: int | None, size: int) -> str:
+        return NAMES[self.functions.ec_begin_intake(intake and ctypes.byref(intake), context and ctypes.byref(context),
+                                                    c_void_p(memory), c_size_t(size))]
+
+    def open_intake(self, context: Context) -> Intake:
+        intake = Intake()
+        memory = self.intake_memory
+        assert self.begin_intake(intake, context, memory.ctypes.data, self.functions.ec_intake_size()) == "OK"
+        return intake
+
+    def push(self, intake: Intake | None, sample: NDArray[np.float32] | None) -> str:
+        return NAMES[self.functions.ec_push(intake and ctypes.byref(intake), _pointer(sample, c_float))]
+
+    def push_counts(self, intake: Intake | None, counts: NDArray[np.int32] | None, unit: float) -> str:
+        return NAMES[self.functions.ec_push_counts(intake and ctypes.byref(intake), _pointer(counts, c_int32),
+                                                   c_float(unit))]
+
+    def is_full(self, intake: Intake) -> bool:
+        return bool(self.functions.ec_intake_is_full(ctypes.byref(intake)))
+
+    def encode_intake(self, context: Context | None, team: Team | None, intake: Intake | None, rate: int,
+                      indices: NDArray[np.uint16] | None, coded: bool = False,
+                      remarks: RemarksOnNode | None = None) -> str:
+        function = self.functions.ec_encode_intake_coded if coded else self.functions.ec_encode_intake
+        return NAMES[function(
+            context and ctypes.byref(context), team and ctypes.byref(team), intake and ctypes.byref(intake),
+            c_uint32(rate), _pointer(indices, c_uint16), remarks and ctypes.byref(remarks))]
+
     def rate_within(self, remarks: RemarksOnNode | None, bound_percent: float, rate: int) -> tuple[str, int]:
         within = c_uint32(0)
         status = NAMES[self.functions.ec_rate_within(remarks and ctypes.byref(remarks), c_float(bound_percent),
@@ -113,6 +152,16 @@ class Library:
                                               c_size_t(capacity), ctypes.byref(size))]
         assert (packet[capacity:] == 0xEE).all()
         return status, packet[: size.value].tobytes()
+
+    def frame(self, link: Link, packet: bytes, capacity: int, in_place: bool = False) -> tuple[str, bytes]:
+        source = np.frombuffer(packet + bytes(8), np.uint8).copy()
+        frame = source if in_place else np.full(capacity + 8, 0xEE, np.uint8)
+        size = c_size_t(12345)
+        status = NAMES[self.functions.ec_frame(
+            c_uint32(LINKS.index(link)), _pointer(source, c_uint8), c_size_t(len(packet)), _pointer(frame, c_uint8),
+            c_size_t(capacity), ctypes.byref(size))]
+        assert in_place or (frame[capacity:] == 0xEE).all()
+        return status, frame[: size.value].tobytes()
 
     def pack_coded(self, context: Context | None, rate: int, sequence: int, indices: NDArray[np.uint16] | None,
                    capacity: int, remarks: RemarksOnNode | None = None) -> tuple[str, bytes]:

@@ -22,6 +22,7 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import Arithmetic, ExportedCodec, Stage
 from edgecodec.simulators.comparison import compare_with_oracle
+from edgecodec.simulators.qemu import ONE_WORKER
 from edgecodec.simulators.toolchain import KINDS, Toolchain
 from edgecodec.simulators.transcript import ChoiceRecord, StageRecord
 
@@ -74,13 +75,15 @@ def test_random_networks_equal_the_oracle(
         kind: Callable[[Sizes], ExportedCodec], run_on_host: RunOnHost, sizes: Sizes) -> None:
     codec = kind(sizes)
     windows = random_windows(codec, 2, seed=sizes.seed)
-    for threads in (None, 1, 3, 8):
-        comparison = compare_with_oracle(codec, windows, run_on_host(codec, windows, threads))
+    alone = run_on_host(codec, windows, options=("-O1", ONE_WORKER))
+    for threads in (None, 1, 3, 8, "alone"):
+        transcript = alone if threads == "alone" else run_on_host(codec, windows, threads)
+        comparison = compare_with_oracle(codec, windows, transcript)
         assert comparison.bit_exact, (threads, str(comparison.first_difference))
         choices = int(codec.quantizer.regimes > 1)
         of_kinds = sum(len(quantizer.stages) + choices + 3 for quantizer in codec.quantizers.values())
         of_kinds += 0 if codec.monitor is None else 1 + len(codec.quantizers)  # the escape, and remarks
-        assert comparison.results == 2 * (len(codec.layers) + of_kinds) + 3 * len(codec.quantizers)
+        assert comparison.results == 2 * (len(codec.layers) + of_kinds) + 4 * len(codec.quantizers)  # and chains
 
 
 @pytest.mark.parametrize("threads", [None, 3, 8])

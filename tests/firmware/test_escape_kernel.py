@@ -36,7 +36,7 @@ class NodeCoder:
     def encode(self, bins: NDArray[np.float16], allowed: float, capacity: int | None = None) -> tuple[str, bytes]:
         channels, count = bins.shape
         capacity = self.size(channels, count) if capacity is None else capacity
-        stored = np.pad(bins, ((0, 0), (0, 1 + count % 2)), constant_values=PADDING)
+        stored = np.pad(np.ascontiguousarray(bins.T), ((0, 0), (0, 1 + channels % 2)), constant_values=PADDING)
         scratch = np.full(channels + 1, GUARD, np.uint16)
         payload = np.full(capacity + 8, GUARD, np.uint8)
         size = c_size_t(12345)

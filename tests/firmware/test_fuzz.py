@@ -25,11 +25,13 @@ OPTIONS = ("-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-re
 # One check each that the kernels could have lacked: where it stands, and what takes its place.
 MISSING_CHECKS = {
     "capacity": ("pack.c", "if (capacity < size) {", "if (capacity == 0) {"),
-    "rate": ("codec.c", "rate <= ec_codec_network.model.rates ?", "rate > 0 ?"),
+    "rate": ("codec.c", "rate > ec_codec_network.model.rates)", "rate == UINT32_MAX)"),
+    "full": ("intake.c", "if (samples == ec_codec_network.model.samples) {", "if (samples == UINT32_MAX) {"),
     "checksum": ("codec.c", "== blob->checksum", "!= 0"),
     "coordinate": ("codec.c", "coordinates[i] < quantizer->latent.channels", "coordinates[i] < 0xffffu"),
     "index": ("entropy.c", "indices[stage] >= frequencies_of(entropy, regime, stage + 1)->words", "indices == NULL"),
     "escape": ("escape.c", "if (size > capacity && as_they_are > capacity) {", "if (capacity == 0) {"),
+    "frame": ("frame.c", "if (capacity < size) {", "if (capacity == 0) {"),
     "alignment": ("pack.c", "indices % _Alignof(uint16_t) != 0", "indices % _Alignof(uint16_t) > 1"),
 }
 

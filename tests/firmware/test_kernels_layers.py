@@ -8,13 +8,13 @@ LAYERS = (
     ("arithmetic.h", "checksum.h", "edgecodec.h", "exact.h"),
     ("checksum.c", "entropy.h", "half.h", "integers.h"),
     ("counts.h", "entropy.c", "escape.h", "integers.c", "network.h", "products.h"),
-    ("counts.c", "escape.c", "tile.h", "worker.h"),
+    ("counts.c", "escape.c", "packet_layout.h", "tile.h", "worker.h"),
     ("lanes.c", "tile.c", "worker.c"),
-    ("fused.h", "layers.h", "monitor.h", "stream.h"),
+    ("filter.h", "fused.h", "intake.h", "layers.h", "monitor.h", "stream.h"),
     ("convolution.c", "filter.c", "normalize.c", "quantizer.h", "transpose.c"),
-    ("regimes.c", "search.c"),
+    ("intake.c", "regimes.c", "search.c"),
     ("monitor.c", "quantizer.c"),
-    ("codec.c", "pack.c"),
+    ("codec.c", "frame.c", "pack.c"),
 )
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 DEFINITION = re.compile(r"^\w[\w *]*\b(ec_\w+)\([^;{}]*\) \{$", re.MULTILINE)

@@ -1,6 +1,5 @@
 """The example of a node, as a program on this host: sensors on stdin, radio on stdout."""
 
-import ctypes
 import re
 import subprocess
 from collections.abc import Callable, Sequence
@@ -9,26 +8,34 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from deploy.factory import Sizes, edge_like, paper_like, random_windows
+from deploy.factory import L1_STACK_BYTES, Sizes, edge_like, paper_like, random_windows
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 from firmware.conftest import Generate
 from numpy.typing import NDArray
+from packets.random_indices import assert_same
 from typer.testing import CliRunner
 
 from edgecodec.cli import app
 from edgecodec.data.windows import WindowSet
+from edgecodec.deploy.emit import write_firmware
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.export_receiver import export_receiver
 from edgecodec.deploy.golden import escape_of
 from edgecodec.deploy.oracle import encode
+from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import Codec
 from edgecodec.packets.decoder import PacketDecoder
+from edgecodec.packets.frame import frame, unframe_all
 from edgecodec.packets.kind import PacketKind
+from edgecodec.packets.link import Link
 from edgecodec.packets.network import ExportedCodec, save_codec
 from edgecodec.packets.packet import PacketFormat, open_packet, pack, unpack
 from edgecodec.packets.packet_file import packets_in, write_packets
+from edgecodec.simulators.bare_metal import build_bare_metal
 from edgecodec.simulators.firmware import Firmware
+from edgecodec.simulators.qemu import ONE_WORKER, QemuSimulator, linker_script
+from edgecodec.simulators.simulator import Image
 from edgecodec.simulators.toolchain import CortexM, Machine, Toolchain
 
 CODEC = edge_like(Sizes(seed=5, regimes=2, rates=4, stages_per_rate=2, coded_codewords=4))
@@ -148,6 +155,19 @@ def test_a_frame_limits_the_packets(node: Callable[[ExportedCodec], Node]) -> No
     assert list(packets_in(a_node.packets)) == []
 
 
+@pytest.mark.parametrize("options", [(), ("--coded",), ("--within", "2", "--radio", "--escape")], ids=" ".join)
+def test_by_radio_it_sends_the_frames_of_its_packets(
+        node: Callable[[ExportedCodec], Node], options: tuple[str, ...]) -> None:
+    codec = edge_like(Sizes(seed=5, rates=4, stages_per_rate=2, channels=12, monitored=True, coded_codewords=4))
+    a_node, form, windows = node(codec), PacketFormat.of(codec), random_windows(codec, 5)
+    a_node.run(windows, PERFECT, *(option for option in options if option != "--radio"))
+    sent = [packet for packet in packets_in(a_node.packets) if packet is not None]
+    a_node.run(windows, PERFECT, *(options if "--radio" in options else (*options, "--radio")))
+    frames = list(packets_in(a_node.packets))
+    assert frames == [frame(form, packet, Link.RADIO) for packet in sent]
+    assert list(unframe_all(form, frames, Link.RADIO)) == sent
+
+
 def test_a_model_without_coded_packets_sends_the_others(node: Callable[[ExportedCodec], Node]) -> None:
     codec = paper_like(Sizes(seed=5, rates=4))
     a_node = node(codec)
@@ -173,71 +193,74 @@ def test_an_escape_takes_over_where_no_rate_keeps_the_bound(node: Callable[[Expo
     assert kinds == fit
 
 
-class Sampler(ctypes.Structure):
-    _fields_ = (("windows", ctypes.c_float * (2 * CODEC.samples * CODEC.channels)), ("numbers", ctypes.c_uint16 * 2),
-                ("filled", ctypes.c_uint32), ("released", ctypes.c_uint32), ("row", ctypes.c_uint32),
-                ("number", ctypes.c_uint16), ("skipping", ctypes.c_bool))
+def test_samples_that_come_too_late_are_lost_and_leave_a_gap(
+        generate: Generate, toolchain: Toolchain, tmp_path: Path) -> None:
+    """Nobody serves the node for a window and a half: what is full stays, and the number of the next one tells."""
+    folder, codec = generate(CODEC), CODEC
+    firmware, windows = Firmware.open(folder), random_windows(CODEC, 5)
+    source = tmp_path / "late.c"
+    source.write_text(LATE_NODE)
+    toolchain.build("host", [*[path for path in firmware.sources("serial") if path.name != "verify.c"], source,
+                             *(folder / "examples" / name for name in ("node.c", "rate_policy.c"))],
+                    tmp_path / "late", includes=[*firmware.includes("serial"), folder / "examples"],
+                    options=UNDEFINED_TRAPS)
+    said = subprocess.run([tmp_path / "late"], input=windows.astype("<f4").tobytes(), check=True, capture_output=True,
+                          timeout=60).stdout.decode().split()
+    lost = codec.samples + codec.samples // 2
+    assert int(said[0]) == lost
+    packets = [unpack(PacketFormat.of(codec), bytes.fromhex(packet)) for packet in said[1:]]
+    assert [packet.sequence for packet in packets] == [0, 2, 3]  # from the middle of window 2 on
+    samples = windows.reshape(-1, codec.channels)
+    begins = (0, codec.samples + lost, 2 * codec.samples + lost)
+    for packet, begin in zip(packets, begins, strict=True):
+        window = samples[begin : begin + codec.samples]
+        (expected,) = encode(codec, window[np.newaxis]).indices()
+        assert_same(packet.indices, expected.sent(codec.quantizer.stages_of_rate[packet.rate - 1]))
 
 
-class FullWindow(ctypes.Structure):
-    _fields_ = (("samples", ctypes.POINTER(ctypes.c_float)), ("number", ctypes.c_uint16))
+LATE_NODE = """
+#include <stdio.h>
+#include "node.h"
+static ec_node_state perfect(void *user) { (void)user; const ec_node_state state = {60, 100}; return state; }
+static void send(void *user, const uint8_t *packet, size_t bytes) {
+    (void)user;
+    for (size_t i = 0; i < bytes; i++) { printf("%02x", packet[i]); }
+    printf(" ");
+}
+int main(void) {
+    static _Alignas(EC_ARENA_ALIGNMENT) uint8_t arena[EC_ARENA_BYTES];
+    static ec_node node;
+    const ec_node_board board = {.state = perfect, .send = send, .frame_bytes = EC_PACKET_BYTES};
+    if (ec_node_begin(&node, arena, sizeof arena) != EC_OK) { return 1; }
+    float sample[EC_CHANNELS];
+    for (uint32_t number = 0; fread(sample, sizeof sample, 1, stdin) == 1; number++) {
+        ec_node_put(&node, sample);
+        if (number == 2 * EC_SAMPLES + EC_SAMPLES / 2 - 1) { printf("%u ", (unsigned)node.lost); }
+        if (number >= 2 * EC_SAMPLES + EC_SAMPLES / 2 - 1) { ec_node_serve(&node, &board); }
+    }
+    return 0;
+}
+"""
 
 
-def test_two_windows_wait_and_more_are_lost_whole(generate: Generate, toolchain: Toolchain, tmp_path: Path) -> None:
-    folder = generate(CODEC)
-    toolchain.build("host", [folder / "examples" / "sampler.c"], tmp_path / "sampler.so",
-                    includes=[folder / "include"], options=("-O1", "-shared", "-fPIC"))
-    functions, sampler = ctypes.CDLL(str(tmp_path / "sampler.so")), Sampler()
-    functions.ec_sampler_full.restype = FullWindow
-    functions.ec_sampler_begin(ctypes.byref(sampler))
-    windows = random_windows(CODEC, 6)
-
-    def put(window: NDArray[np.float32]) -> None:
-        for sample in np.ascontiguousarray(window):
-            functions.ec_sampler_put(ctypes.byref(sampler), ctypes.c_void_p(sample.ctypes.data))
-
-    def take() -> int | None:
-        """The number of the oldest window, whose samples are as they were put, all of one window."""
-        full = functions.ec_sampler_full(ctypes.byref(sampler))
-        if not full.samples:
-            return None
-        samples = np.ctypeslib.as_array(full.samples, (CODEC.samples, CODEC.channels))
-        np.testing.assert_array_equal(samples, windows[full.number])
-        functions.ec_sampler_release(ctypes.byref(sampler))
-        return int(full.number)
-
-    half = CODEC.samples // 2
-    put(windows[0][:half])
-    assert take() is None
-    put(windows[0][half:])
-    assert take() == 0
-    put(windows[1])
-    put(windows[2])
-    put(windows[3][:half])  # nobody took one: this one is lost
-    assert take() == 1
-    put(windows[3][half:])  # even though there would be room by now
-    put(windows[4])
-    assert [take(), take(), take()] == [2, 4, None]
-    put(windows[5])
-    assert take() == 5
-
-
-def test_fences_order_the_samples_and_the_counters(generate: Generate, toolchain: Toolchain, tmp_path: Path) -> None:
+def test_fences_order_the_samples_and_what_is_full(generate: Generate, toolchain: Toolchain, tmp_path: Path) -> None:
     """Beside each access by one side to what the other side waits for: `dmb sy`, or `dmb ish`."""
     folder = generate(CODEC)
-    toolchain.build("cortex-m4", [folder / "examples" / "sampler.c"], tmp_path / "sampler.o",
+    toolchain.build("cortex-m4", [folder / "src" / "intake.c"], tmp_path / "intake.o",
                     includes=[folder / "include"], options=("-O2", "-c", "-ffunction-sections"))
-    with (tmp_path / "sampler.o").open("rb") as file:
+    with (tmp_path / "intake.o").open("rb") as file:
         fences = {section.name.removeprefix(".text."): len(re.findall(rb"\xbf\xf3[\x5b\x5f]\x8f", section.data()))
                   for section in ELFFile(file).iter_sections() if section.name.startswith(".text.")}
-    assert fences == {"ec_sampler_begin": 0, "ec_sampler_put": 2, "ec_sampler_full": 1, "ec_sampler_release": 1}
+    found = {name: count for name, count in fences.items() if count}
+    assert found.keys() == {"push", "ec_intake_is_full", "ec_take_intake"}
+    assert found["push"] == 2
 
 
 @pytest.mark.parametrize("machine", ["riscv32", "cortex-m4", "cortex-m33"])
 def test_it_compiles_for_nodes_without_heap_or_globals(
         generate: Generate, toolchain: Toolchain, tmp_path: Path, machine: Machine | CortexM) -> None:
     firmware, options = Firmware.open(generate(CODEC)), ("-O2", "-c", "-Wno-unused-command-line-argument")
-    for name in ("node", "sampler", "rate_policy"):
+    for name in ("node", "rate_policy"):
         built = tmp_path / f"{name}.o"
         toolchain.build(machine, [firmware.folder / "examples" / f"{name}.c"], built,
                         includes=firmware.includes("serial"), options=options)
@@ -249,3 +272,42 @@ def test_it_compiles_for_nodes_without_heap_or_globals(
                            if section.name.startswith((".data", ".bss", ".sdata", ".sbss")))
             undefined = {symbol.name for symbol in table.iter_symbols() if symbol["st_shndx"] == "SHN_UNDEF"}
         assert all(symbol.startswith(("ec_", "codec_")) or symbol in ("", "memcpy") for symbol in undefined), undefined
+
+
+@pytest.mark.tools
+def test_on_a_cortex_m4_it_makes_frames_of_counts(
+        codec: Codec, toolchain: Toolchain, real_windows: Path, tmp_path: Path) -> None:
+    """From the converter's counts of real windows to frames of the oracle's packets, which the gateway decodes."""
+    try:
+        board = QemuSimulator.find(toolchain, "cortex-m4")
+    except EdgeCodecError as absence:
+        pytest.skip(str(absence))
+    exported, unit = export_codec(codec), np.float32(2.0**-20)
+    recorded = np.load(real_windows / "dev.npz")["x"][:3].transpose(0, 2, 1)
+    counts = np.round(recorded / unit).astype(np.int32)
+    write_firmware(exported, recorded[:1], 1 << 20, tmp_path / "firmware", L1_STACK_BYTES)
+    firmware, script = tmp_path / "firmware", tmp_path / "board.ld"
+    script.write_text(linker_script(board.board, firmware / "ports"))
+    examples = [firmware / "examples" / name for name in ("node.c", "rate_policy.c")]
+    executable = build_bare_metal(
+        board.toolchain, firmware, tmp_path / "node", counts.view(np.float32),
+        main=["qemu_node.c", *map(str, examples)],
+        ports=["qemu", board.board.port, "serial"], linker_script=script, machine=board.board.core,
+        definitions=(*board.board.definitions, ONE_WORKER, "-DNODE_UNIT=0x1p-20f",
+                     *(f"-I{firmware / folder}" for folder in ("examples", "include"))))
+    said = board.execute(Image(board.name, executable, (), None), time_limit_seconds=120).read_text().splitlines()
+    frames = [bytes.fromhex(line.removeprefix("frame ")) for line in said if line.startswith("frame ")]
+    assert said[-1] == "done"
+
+    windows, form = counts.astype(np.float32) * unit, PacketFormat.of(exported)
+    encoding = encode(exported, windows)
+    expected = [pack(form, rate, number, encoding.indices()[number], PacketKind.FIXED_LENGTH,
+                     None if exported.monitor is None else encoding.remarks[PacketKind.FIXED_LENGTH][number])
+                for number, rate in enumerate((1, 1, 2))]
+    assert frames == [frame(form, packet, Link.RADIO) for packet in expected]
+    export_receiver(codec, exported, tmp_path / "receiver")
+    save_codec(exported, tmp_path / "float16")
+    decoder = PacketDecoder.open(tmp_path / "receiver", tmp_path / "float16")
+    decoded = decoder.decode(list(unframe_all(form, frames, Link.RADIO)))
+    errors = np.abs(decoded.windows - windows.transpose(0, 2, 1)).mean() / np.abs(windows).mean()
+    assert errors < 0.12

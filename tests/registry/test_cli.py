@@ -20,6 +20,7 @@ from small_project import CHANNELS, random_windows, save_results, small_params, 
 from edgecodec.cli import main
 from edgecodec.model.codec import load_model
 from edgecodec.packets.kind import PacketKind
+from edgecodec.packets.link import Link
 from edgecodec.packets.network import load_codec, save_codec
 from edgecodec.packets.packet import PacketFormat, open_packet, pack, unpack
 from edgecodec.packets.packet_file import packets_in, write_packets
@@ -103,6 +104,27 @@ def test_windows_go_through_coded_packets(edgecodec: Command) -> None:
         codec = load_model(Path("artifacts/model"))
         expected = codec.decode(codec.encode(random_windows(5, seed=3), PacketKind.CODED), 2, PacketKind.CODED)
         assert np.abs(rebuilt["x"] - expected).mean() < 0.05 * np.abs(expected).mean()
+
+
+@pytest.mark.parametrize("link", Link)
+def test_frames_decode_to_the_windows_of_their_packets(edgecodec: Command, link: Link) -> None:
+    numbers = ("--first-sequence", 65534)
+    edgecodec("encode", "windows.npz", "packets.ecp", *numbers)
+    told = edgecodec("encode", "windows.npz", "frames.ecp", *numbers, "--link", link)
+    lengths = {len(packet or b"") for packet in packets_in(Path("frames.ecp"))}
+    assert f"5 frames of {lengths.pop()} bytes at rate 2" in told.out
+    assert edgecodec("decode", "frames.ecp", "of_frames.npz", *numbers, "--link", link).status == 0
+    assert edgecodec("decode", "packets.ecp", "of_packets.npz").status == 0
+    with np.load("of_frames.npz") as one, np.load("of_packets.npz") as other:
+        for name in ("x", "sequence", "rate"):
+            np.testing.assert_array_equal(one[name], other[name])
+
+
+def test_frames_of_another_link_or_none_are_refused(edgecodec: Command) -> None:
+    edgecodec("encode", "windows.npz", "frames.ecp", "--link", "radio")
+    for link, told in ((("--link", "checked"), "frames.ecp: frame 0: "), ((), "frames.ecp: packet 0: ")):
+        finished = edgecodec("decode", "frames.ecp", "rebuilt.npz", *link)
+        assert refused(finished, told)
 
 
 def test_windows_that_no_rate_holds_become_escapes(edgecodec: Command) -> None:

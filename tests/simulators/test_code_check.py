@@ -52,7 +52,7 @@ def verification_program(request: pytest.FixtureRequest, arithmetic: Arithmetic,
     windows = random_windows(codec, 1)
     write_firmware(codec, windows, 1 << 16, folder / "firmware", L1_STACK_BYTES)
     return build_bare_metal(
-        request.param, folder / "firmware", folder / "work", windows, main="pulp_main.c", ports=["pulp"],
+        request.param, folder / "firmware", folder / "work", windows, main=["pulp_main.c"], ports=["pulp"],
         linker_script=folder / "firmware" / "ports" / "pulp" / "pulp.ld", definitions=[
             "-DEC_XPULP", "-DPULP_L1_BYTES=131072", f"-DPULP_L1_STACK_BYTES={L1_STACK_BYTES}", "-fstack-size-section"])
 

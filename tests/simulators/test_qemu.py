@@ -158,7 +158,8 @@ class TestInstructionCounts:
         assert {count.core for count in counts} >= BOARDS.keys() - {"qemu"}
         for count in counts:
             assert codec.multiply_accumulates < count.encoder < count.chains[0] < count.chains[-1]
-            assert 4_000 < count.code_bytes < 40_000
+            assert count.chains[-1] < count.pushed < 2 * count.chains[-1]
+            assert 4_000 < count.code_bytes < 60_000
             assert 0 < count.stack_bytes < 2048
 
     def test_without_any_simulator_it_says_which_there_are(

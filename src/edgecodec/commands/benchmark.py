@@ -63,9 +63,9 @@ def instructions(output: JsonFile = None, artifacts: Artifacts = ARTIFACTS) -> N
                                 verify.time_limit_seconds)
     rates = (f"rate {rate}" for rate in range(1, len(counts[0].chains) + 1))
     standard_output().print(table(
-        "Thousands of instructions: encoder, and window to packet by rate; memory in bytes",
-        ("core", "encoder", *rates, "code", "stack"),
-        [(count.core, *(f"{number / 1e3:,.0f}" for number in (count.encoder, *count.chains)),
+        "Thousands of instructions: encoder, window to packet by rate, and sample by sample; memory in bytes",
+        ("core", "encoder", *rates, "pushed", "code", "stack"),
+        [(count.core, *(f"{number / 1e3:,.0f}" for number in (count.encoder, *count.chains, count.pushed)),
           f"{count.code_bytes:,}", f"{count.stack_bytes:,}") for count in counts]))
     if output is not None:
         write_json(output, {"model_hash": codec.model_hash, "cores": [asdict(count) for count in counts]})
@@ -89,6 +89,29 @@ def sizes(output: JsonFile = None, artifacts: Artifacts = ARTIFACTS) -> None:
         [(size.core, size.compiler, f"{size.code:,}", f"{size.flash:,}", f"{size.ram:,}") for size in found]))
     if output is not None:
         write_json(output, {"model_hash": Firmware.open(folder).model_hash, "sizes": [asdict(size) for size in found]})
+
+
+@app.command()
+def frames(output: JsonFile = None, artifacts: Artifacts = ARTIFACTS) -> None:
+    """Sizes of packets and frames, their times on a LoRa radio, and how many of 10^6 damaged frames pass."""
+    from edgecodec.console import standard_output, table
+    from edgecodec.evaluation.damaged_frames import frames_json
+    from edgecodec.packets.network import load_codec
+    from edgecodec.packets.packet import PacketFormat
+    from edgecodec.params import load_params
+    from edgecodec.storage import write_json
+
+    codec, params = load_codec(artifacts / "float16"), load_params()
+    found = frames_json(PacketFormat.of(codec), 32 * codec.channels * codec.samples,
+                        codec.samples / codec.sample_rate_hz, 1_000_000, params.seed)
+    console = standard_output()
+    console.print(table("Bytes on air, and milliseconds at spreading factor 7", ("rate", "what", "bytes", "ms"), [
+        (rate, name, str(one["bytes"]), f"{one['lora_milliseconds']['7']:.1f}")
+        for rate, sizes in found["rates"].items() for name, one in sizes.items()]))
+    console.print(table("Frames that pass, of a million", ("damage", "passed"), [
+        (damage, str(count)) for damage, count in found["damaged"]["passed"].items()]))
+    if output is not None:
+        write_json(output, {"model_hash": codec.model_hash, **found})
 
 
 @app.command()

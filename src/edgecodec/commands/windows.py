@@ -11,6 +11,7 @@ import typer
 
 from edgecodec.commands.options import ARTIFACTS, Artifacts, AsJson
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.link import Link
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from edgecodec.packets.kind import PacketKind
     from edgecodec.packets.packet import PacketFormat
 
+FRAMES = "Frames, for a receiver that knows the model: radio, or checked by a link that counts and checks them itself."
 LARGEST_FRACTION = 0.02  # of a count, that float32 may have lost of a value
 
 Windows = Annotated[Path, typer.Argument(
@@ -73,6 +75,7 @@ def encode(
                              "Some kilobytes each, for windows that are wanted for a training.")] = None,
     coded: Annotated[bool, typer.Option("--coded", help="Packets of variable length, if the codec has them.")] = False,
     first_sequence: Annotated[int, typer.Option(help="Sequence number of the first packet.")] = 0,
+    link: Annotated[Link | None, typer.Option(help=FRAMES)] = None,
     artifacts: Artifacts = ARTIFACTS,
 ) -> None:
     """Compress windows to packets, bit for bit as the firmware does."""
@@ -80,6 +83,7 @@ def encode(
 
     from edgecodec.data.window_reader import Trained, read_windows
     from edgecodec.deploy import oracle
+    from edgecodec.packets.frame import frame
     from edgecodec.packets.kind import PacketKind
     from edgecodec.packets.network import load_codec
     from edgecodec.packets.packet import PacketFormat
@@ -105,9 +109,10 @@ def encode(
     if exact is not None:
         sealed = [_pack_exact(form, f"{windows}: window {number}", (first_sequence + number) % 0x10000, window, exact)
                   for number, window in enumerate(progress(read.windows, "Encoding"))]
+        sealed = [frame(form, packet, link) for packet in sealed] if link else sealed
         write(packets, sealed)
-        typer.echo(f"{packets}: {len(sealed)} exact packets of {sum(map(len, sealed)) / max(1, len(sealed)):.0f} bytes "
-                   "on average")
+        typer.echo(f"{packets}: {len(sealed)} exact {'frames' if link else 'packets'} of "
+                   f"{sum(map(len, sealed)) / max(1, len(sealed)):.0f} bytes on average")
         _warn(read.remarks)
         return
     sealed, over = [], []
@@ -118,14 +123,14 @@ def encode(
             raise EdgeCodecError(f"{windows}: window {number}: its values exceed float16 in the encoder; "
                                  "check their unit") from None
         packet, is_held = _pack(form, kind, encoding, (first_sequence + number) % 0x10000, chosen, bound)
-        sealed.append(packet)
+        sealed.append(frame(form, packet, link) if link else packet)
         if not is_held:
             over.append(number)
     write(packets, sealed)
     mean = sum(map(len, sealed)) / max(1, len(sealed))
     at = f"at rate {chosen}" if within is None else f"at rates up to {chosen}, for errors up to {within:g} %"
     size = f"{mean:.1f} bytes on average" if coded or within is not None else f"{mean:.0f} bytes"
-    typer.echo(f"{packets}: {len(sealed)} packets of {size} {at}")
+    typer.echo(f"{packets}: {len(sealed)} {'frames' if link else 'packets'} of {size} {at}")
     _warn(read.remarks)
     if over:
         became = "are escapes, for no rate holds them" if escape else (
@@ -187,10 +192,13 @@ def decode(
     windows: Annotated[Path, typer.Argument(
         metavar="WINDOWS", help="The .npz to write (x, rate, sequence, and what the node said), or .parquet (window, "
                                 "rate, sequence, and the same).")],
+    link: Annotated[Link | None, typer.Option(help=FRAMES + " They have to be in order.")] = None,
+    first_sequence: Annotated[int, typer.Option(help="With --link: the least that the first number can be.")] = 0,
     artifacts: Artifacts = ARTIFACTS,
 ) -> None:
     """Rebuild the windows of a packet file. Rates may mix; a damaged packet is refused, never guessed."""
     from edgecodec.packets.decoder import PacketDecoder
+    from edgecodec.packets.frame import unframe_all
     from edgecodec.packets.packet_file import packets_in
     from edgecodec.packets.window_files import kind_of_windows, write_npz, write_parquet
     from edgecodec.progress import progress
@@ -198,7 +206,9 @@ def decode(
     kind = kind_of_windows(windows)
     decoder = PacketDecoder.open(artifacts / "receiver", artifacts / "float16")
     names = decoder.codec.channel_names
-    decoded = decoder.stream(progress(packets_in(packets), "Decoding"))
+    found = packets_in(packets)
+    found = unframe_all(decoder.form, found, link, first_sequence) if link else found
+    decoded = decoder.stream(progress(found, "Decoding"))
     try:
         if kind == "parquet":
             count = write_parquet(windows, decoded, names)

@@ -44,20 +44,26 @@ from edgecodec.packets.packet import PacketFormat
 from edgecodec.packets.payloads import FixedLengthPayloads, index_bits
 
 
-def generated_sources(codec: ExportedCodec, plan: MemoryPlan) -> dict[str, str]:
-    """All C that depends on the codec: texts by path in the firmware folder."""
+def generated_sources(codec: ExportedCodec, plan: MemoryPlan, alone: MemoryPlan) -> dict[str, str]:
+    """All C that depends on the codec: texts by path in the firmware folder.
+
+    Args:
+        plan: for a team of workers.
+        alone: for a single one.
+    """
     form = PacketFormat.of(codec)
     coded = codec.quantizers.get(PacketKind.CODED)
     blobs = {"weights": _weight_members(codec), "codebooks": _codebook_members(codec)}
     sizes = {"weights": plan.weights_bytes, "codebooks": plan.codebooks_bytes}
     return {
         "include/codec_model.h": filled(
-            "codec_model.h", codec=codec, plan=plan, blobs=blobs, indices=index_count(codec),
+            "codec_model.h", codec=codec, plan=plan, alone=alone, blobs=blobs, indices=index_count(codec),
             coded_stages=0 if coded is None else len(coded.stages),
             packet_bytes=form.packet_bytes_max(form.rates[-1]), remarks_bytes=form.remarks_bytes_max,
             escape_bytes=form.escape_bytes_max,
             string_literal=_string_literal),
         "src/arithmetic.h": arithmetic_header(codec.arithmetic),
+        "src/codec_memory.h": memory_header(codec, plan, alone),
         "src/codec_network.c": network_source(codec, plan),
         **{f"src/codec_{blob}.c": filled(
             "codec_blob.c", codec=codec, blob=blob, members=members, bytes=sizes[blob], hash_bytes=_hash_bytes(codec),
@@ -70,16 +76,21 @@ def arithmetic_header(arithmetic: Arithmetic) -> str:
     return filled("arithmetic.h", arithmetic=arithmetic, run_pairs=RUN_PAIRS)
 
 
+def memory_header(codec: ExportedCodec, plan: MemoryPlan, alone: MemoryPlan) -> str:
+    """Where in memory the codec works: a team of workers by ``plan``, a single one by the other."""
+    return filled("codec_memory.h", codec=codec, plan=plan, alone=alone, place=_place, macro=_macro, kind=_kind,
+                  history_samples=history_samples, panels_block_bytes=panels_block_bytes)
+
+
 def network_source(codec: ExportedCodec, plan: MemoryPlan) -> str:
-    """Layers and stages, and where in memory they work; no values."""
+    """Layers and stages; no values."""
     return filled(
         "codec_network.c", codec=codec, plan=plan, hash_bytes=_hash_bytes(codec), kinds=PacketKind,
         tables=_tables(codec.quantizers.get(PacketKind.CODED)),
-        place=_place, at=_at, view=_view, kind=_kind, float32=_float, choice_bytes=CHOICE_BYTES,
+        place=_place, macro=_macro, at=_at, view=_view, kind=_kind, float32=_float, choice_bytes=CHOICE_BYTES,
         coordinates_bytes=coordinates_bytes, first_with_coordinates=_first_with_coordinates,
         error_edges=[_float(edge) for edge in error_edges().tolist()],
-        escape_factor=escape_factor, history_samples=history_samples, index_bits=_index_bits,
-        panels_block_bytes=panels_block_bytes, scratch_name=scratch_name, stage_name=stage_name,
+        escape_factor=escape_factor, index_bits=_index_bits, scratch_name=scratch_name, stage_name=stage_name,
         zeros_halfwords=zeros_halfwords)
 
 
@@ -95,7 +106,11 @@ def _kind(layer: Layer) -> str:
 
 def _place(block: str) -> str:
     """The macro that says where in the arena ``block`` is."""
-    return f"AT_{re.sub(r'[^A-Za-z0-9]', '_', block).upper()}"
+    return _macro("at", block)
+
+
+def _macro(*words: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]", "_", "_".join(words)).upper()
 
 
 def _at(view: View) -> str:

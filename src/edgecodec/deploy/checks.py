@@ -43,6 +43,9 @@ def check_codec(codec: ExportedCodec) -> None:
         if names.index(layer.name) != place:
             raise EdgeCodecError(f"codec {codec.codec}: layer {place} ({layer.name}): the name is taken by layer "
                                  f"{names.index(layer.name)}")
+    transposed = [(layer.input, layer.output) for layer in codec.layers if isinstance(layer, Transpose)]
+    if codec.monitor is not None and (codec.monitor.spectrum, codec.monitor.by_bin) not in transposed:
+        raise EdgeCodecError(f"codec {codec.codec}: monitor: its spectrum is not transposed to its bins")
     for kind, quantizer in codec.quantizers.items():
         beginning = f"codec {codec.codec}: {kind.prefix(' ')}"
         for problem in _problems_of_quantizer(codec, quantizer):

@@ -3,8 +3,8 @@
 ::
 
     include/    edgecodec.h (the API), codec_model.h (this model's sizes and data)
-    src/        kernels, arithmetic.h (its profile), codec_network.c (layers and stages), codec_weights.c,
-                codec_codebooks.c
+    src/        kernels, arithmetic.h (its profile), codec_memory.h (where in memory it works), codec_network.c
+                (layers and stages), codec_weights.c, codec_codebooks.c
     ports/      teams of workers: serial, pthreads, pulp
     verify/     prints hashes of every layer; the host's main
     examples/   a node's main loop
@@ -25,7 +25,7 @@ from typing import Any
 from edgecodec.deploy.c_source import generated_sources
 from edgecodec.deploy.checks import check_codec
 from edgecodec.deploy.golden import expected_transcript, packets
-from edgecodec.deploy.memory import MemoryPlan, plan_memory
+from edgecodec.deploy.memory import MemoryPlan, plan_for_one_worker, plan_memory
 from edgecodec.deploy.oracle import encode
 from edgecodec.deploy.package_readme import readme
 from edgecodec.deploy.templates import filled
@@ -35,7 +35,7 @@ from edgecodec.packets.packet import HEADER_BYTES, OVERHEAD_BYTES, PacketFormat,
 from edgecodec.storage import replacing_directory, rounded, write_json
 
 SOURCES = ("include", "src", "ports", "verify")  # folders of C and assembly
-_GENERATED_SOURCES = ("codec_model.h", "arithmetic.h", "codec_network.c", "codec_weights.c",
+_GENERATED_SOURCES = ("codec_model.h", "arithmetic.h", "codec_memory.h", "codec_network.c", "codec_weights.c",
                       "codec_codebooks.c")
 
 
@@ -52,16 +52,16 @@ def write_firmware(codec: ExportedCodec, golden_windows: Single, l1_bytes: int, 
         EdgeCodecError: the codec has what the generator does not know, the arena does not fit, or a window is unusable.
     """
     check_codec(codec)
-    plan = plan_memory(codec, l1_bytes)
+    plan, alone = plan_memory(codec, l1_bytes), plan_for_one_worker(codec)
     with replacing_directory(folder) as temporary:
         _copy_sources(temporary)
-        _write(temporary, generated_sources(codec, plan))
+        _write(temporary, generated_sources(codec, plan, alone))
         header = (temporary / "include" / "edgecodec.h").read_text(encoding="utf-8")
         version = _version(header)
         _write(temporary, {**_build_files(temporary, version, l1_bytes + l1_stack_bytes, l1_stack_bytes),
-                           **_manifests(codec, plan, temporary, version),
-                           "README.md": readme(codec, plan, header, l1_stack_bytes)})
-        write_json(temporary / "memory_map.json", memory_map(codec, plan))
+                           **_manifests(codec, alone, temporary, version),
+                           "README.md": readme(codec, plan, alone, header, l1_stack_bytes)})
+        write_json(temporary / "memory_map.json", memory_map(codec, plan, alone))
         _write_golden(codec, golden_windows, temporary / "golden")
     return plan
 
@@ -117,8 +117,8 @@ def _lines(path: Path) -> int:
     return path.read_bytes().count(b"\n")
 
 
-def memory_map(codec: ExportedCodec, plan: MemoryPlan) -> dict[str, Any]:
-    """The plan for programs: sizes in bytes, lives in steps."""
+def memory_map(codec: ExportedCodec, plan: MemoryPlan, alone: MemoryPlan) -> dict[str, Any]:
+    """The plans for programs, that of a single worker beside that of a team: sizes in bytes, lives in steps."""
     return {
         "codec": codec.codec,
         "model_hash": codec.model_hash,
@@ -126,10 +126,16 @@ def memory_map(codec: ExportedCodec, plan: MemoryPlan) -> dict[str, Any]:
         "weights_bytes": plan.weights_bytes,
         "codebooks_bytes": plan.codebooks_bytes,
         "window_bytes": plan.window_bytes,
+        "intake_bytes": plan.intake_bytes,
         "channel_names": list(codec.channel_names),
         "steps": list(plan.steps),
-        "blocks": [dict(vars(block)) for block in plan.blocks.values()],
+        "blocks": _blocks(plan),
+        "one_worker": {"arena_bytes": alone.arena_bytes, "blocks": _blocks(alone)},
     }
+
+
+def _blocks(plan: MemoryPlan) -> list[dict[str, Any]]:
+    return [dict(vars(block)) for block in plan.blocks.values() if block.bytes]
 
 
 def _copy_sources(folder: Path) -> None:

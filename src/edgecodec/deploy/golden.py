@@ -35,7 +35,9 @@ def expected_transcript(codec: ExportedCodec, encoding: Encoding) -> str:
             if kind is PacketKind.FIXED_LENGTH and encoding.escapable is not None:
                 lines.append(_escape_line(escape_of(codec, encoding, window, ESCAPE_BOUND)))
             if window == 0:
-                lines += [kind.prefix(" ") + line for line in _packet_lines("chain", packed)]
+                pushed = {max(packed): packed[max(packed)]}
+                lines += [kind.prefix(" ") + line for line in (
+                    *_packet_lines("chain", packed), *_packet_lines("pushed", pushed))]
     return "\n".join([*lines, "done"]) + "\n"
 
 

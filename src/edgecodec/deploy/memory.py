@@ -1,5 +1,8 @@
 """Where everything lies: activations and scratch in L1 (the caller's arena), weights, codebooks and the window in L2.
 
+A team of workers copies weights and codebooks into the arena, block by block, before it reads them. A single worker
+reads them where they lie: it has a plan of its own, without room for copies.
+
 Every block of the arena has a life: from the step that writes it first to the step that reads it last. Blocks whose
 lives overlap get separate places; the others share. Largest blocks first, each at the lowest place that is free
 (first fit by decreasing size, the common heuristic of TinyML planners). What a layer overwrites in place (a residual)
@@ -9,6 +12,7 @@ is one buffer already.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -29,7 +33,7 @@ from edgecodec.params import FirmwareParams
 
 ALIGNMENT = 16
 WORKERS_MAX = 16  # EC_WORKERS_MAX
-CONTROL_BYTES = 4 * WORKERS_MAX  # ec_control
+VERDICT_BYTES = 4  # of ec_control, for each worker
 REGIMES_MAX = 16  # EC_REGIMES_MAX
 CHOICE_BYTES = 4 * (1 + REGIMES_MAX)  # ec_choice
 BLOB_HEADER_BYTES = 44  # ec_blob
@@ -82,11 +86,12 @@ class Fetch:
     rows: int  # per block: window rows, or panels of weights or codewords
     row_bytes: int
     blocks: int
+    copied: bool = True  # to the arena
 
     @property
     def bytes(self) -> int:
         """Scratch for two blocks, if there are several."""
-        return self.rows * self.row_bytes * min(2, self.blocks)
+        return self.rows * self.row_bytes * min(2, self.blocks) if self.copied else 0
 
 
 @dataclass(frozen=True)
@@ -105,10 +110,12 @@ class MemoryPlan:
     blocks: Mapping[str, Block]
     fetches: Mapping[str, Fetch]  # by name of the layer, or see stage_name
     steps: tuple[str, ...]
+    workers: int  # at most
     arena_bytes: int  # L1
     weights_bytes: int  # L2, header included
     codebooks_bytes: int
     window_bytes: int
+    intake_bytes: int  # of a window that is pushed sample by sample, in place of window_bytes
 
     @property
     def l2_bytes(self) -> int:
@@ -127,7 +134,8 @@ class MemoryPlan:
     def table(self) -> str:
         """The arena as a printable map."""
         lines = [f"{'offset':>8} {'bytes':>8}  {'block':24} life"]
-        for block in sorted(self.blocks.values(), key=lambda block: (block.offset, block.first_step)):
+        blocks = (block for block in self.blocks.values() if block.bytes)
+        for block in sorted(blocks, key=lambda block: (block.offset, block.first_step)):
             life = self.steps[block.first_step]
             if block.last_step != block.first_step:
                 life += f" .. {self.steps[block.last_step]}"
@@ -135,7 +143,8 @@ class MemoryPlan:
         lines.append(f"{self.arena_bytes:17}  bytes of L1 arena")
         lines += [f"{size:17}  bytes of {what}" for size, what in (
             (self.weights_bytes, "weights (L2 or flash)"), (self.codebooks_bytes, "codebooks (L2 or flash)"),
-            (self.window_bytes, "window, float32 (L2)"))]
+            (self.window_bytes, "window, float32 (L2)"),
+            (self.intake_bytes, "intake, in place of the window where samples are pushed"))]
         return "\n".join(lines) + "\n"
 
 
@@ -162,6 +171,11 @@ def plan_memory(codec: ExportedCodec, l1_bytes: int) -> MemoryPlan:
     return plan
 
 
+def plan_for_one_worker(codec: ExportedCodec) -> MemoryPlan:
+    """Place what a single worker needs, which reads weights, codebooks and window where they lie."""
+    return _plan(codec, None)
+
+
 def narrowing(codec: ExportedCodec, block: str) -> str:
     """Which settings make a block of the arena smaller."""
     advice = next((advice for prefix, advice in NARROWING.get(codec.codec, {}).items() if block.startswith(prefix)),
@@ -174,18 +188,22 @@ def _steps(codec: ExportedCodec) -> tuple[str, ...]:
     return (*(layer.name for layer in codec.layers), "quantizer")
 
 
-def _plan(codec: ExportedCodec, limits: Mapping[str, int]) -> MemoryPlan:
-    """The plan in which each step fetches blocks of at most so many bytes."""
-    fetches = _fetches(codec, limits)
-    blocks = _place(list(_lives(codec, fetches)))
+def _plan(codec: ExportedCodec, limits: Mapping[str, int] | None) -> MemoryPlan:
+    """The plan in which each step fetches blocks of at most so many bytes; without limits, the one of a single worker,
+    where nothing is copied."""
+    fetches = _uncopied(codec) if limits is None else _fetches(codec, limits)
+    workers = 1 if limits is None else WORKERS_MAX
+    blocks = _place(list(_lives(codec, fetches, workers)))
     return MemoryPlan(
         blocks=blocks,
         fetches=fetches,
         steps=_steps(codec),
+        workers=workers,
         arena_bytes=_aligned(max(block.offset + block.bytes for block in blocks.values())),
         weights_bytes=BLOB_HEADER_BYTES + _monitor_bytes(codec) + sum(map(_parameter_bytes, codec.layers)),
         codebooks_bytes=BLOB_HEADER_BYTES + sum(_codebooks_bytes(quantizer) for quantizer in codec.quantizers.values()),
         window_bytes=4 * codec.samples * codec.channels,
+        intake_bytes=intake_bytes(codec.layers[0]),
     )
 
 
@@ -209,6 +227,14 @@ def history_samples(layer: Filter, fetch: Fetch, samples: int) -> int:
     after = (layer.samples - 1) * layer.stride - layer.pad_left + layer.taps - samples
     whole = layer.taps + fetch.rows + after
     return whole + whole % 2
+
+
+def intake_bytes(layer: Layer) -> int:
+    """Of what pushed samples become: what the first layer gives, and what its filters look back at."""
+    if isinstance(layer, Filter):
+        return 2 * len(layer.offset) * (layer.taps + layer.samples)
+    assert isinstance(layer, Normalize), "a codec begins with one of the two"
+    return 2 * layer.output.rows * layer.output.channels
 
 
 def coordinates_bytes(quantizer: Quantizer) -> int:
@@ -259,6 +285,18 @@ def _fetches(codec: ExportedCodec, limits: Mapping[str, int]) -> dict[str, Fetch
     return fetches
 
 
+def _uncopied(codec: ExportedCodec) -> dict[str, Fetch]:
+    """All in one block, but for a filter's samples, as few as it steps on: of these it keeps what it has normalized."""
+    whole = _fetches(codec, dict.fromkeys(_steps(codec), sys.maxsize))
+    row_bytes = 4 * codec.channels
+    short = {}
+    for layer in codec.layers:
+        if isinstance(layer, Filter):
+            step = layer.stride + layer.stride % 2  # pairs begin at even samples
+            short[layer.name] = fetch_in_blocks(codec.samples, row_bytes, row_bytes * step, step)
+    return {name: replace(fetch, copied=False) for name, fetch in {**whole, **short}.items()}
+
+
 def fetch_in_blocks(rows: int, row_bytes: int, limit: int, multiple: int = 1) -> Fetch:
     """Equal blocks, as few as ``limit`` bytes allow; a row that is larger comes alone."""
     most = max(1, limit // row_bytes)
@@ -271,12 +309,13 @@ def fetch_in_blocks(rows: int, row_bytes: int, limit: int, multiple: int = 1) ->
     return Fetch(rounded, row_bytes, -(-rows // rounded))
 
 
-def _lives(codec: ExportedCodec, fetches: Mapping[str, Fetch]) -> Iterator[Block]:
+def _lives(codec: ExportedCodec, fetches: Mapping[str, Fetch], workers: int) -> Iterator[Block]:
     """Every block with its life, not yet placed."""
     quantizer_step = len(codec.layers)
+    copied = workers > 1
     used: dict[str, list[int]] = {codec.quantizer.latent.buffer: [quantizer_step]}
     if codec.monitor is not None:  # it looks at them once the layers are done
-        looked_at = (codec.monitor.bins, codec.monitor.coefficients, codec.monitor.spectrum)
+        looked_at = (codec.monitor.by_bin, codec.monitor.coefficients)
         used |= {view.buffer: [quantizer_step] for view in looked_at}
         yield Block("monitor_screened", 0, SCREENED_BYTES * codec.channels, 0, quantizer_step)
         energies = codec.monitor.bins.rows + codec.monitor.coefficients.channels
@@ -288,17 +327,20 @@ def _lives(codec: ExportedCodec, fetches: Mapping[str, Fetch]) -> Iterator[Block
         if layer.name in fetches:
             yield Block(scratch_name(layer), 0, fetches[layer.name].bytes, step, step)
         if isinstance(layer, Normalize | Filter):
-            yield Block(f"{layer.name}_weights", 0, _parameter_bytes(layer), step, step)
+            yield Block(f"{layer.name}_weights", 0, _parameter_bytes(layer) if copied else 0, step, step)
         if isinstance(layer, Filter):
             samples = history_samples(layer, fetches[layer.name], codec.samples)
             yield Block(f"{layer.name}_history", 0, 2 * codec.channels * samples, step, step)
     for name, halfwords in codec.buffers.items():
         yield Block(name, 0, 2 * halfwords, min(used[name]), max(used[name]))
-    yield Block("control", 0, CONTROL_BYTES, 0, quantizer_step)
+    yield Block("control", 0, VERDICT_BYTES * workers, 0, quantizer_step)
     yield Block("zeros", 0, 2 * zeros_halfwords(codec), 0, quantizer_step)
     scratch: dict[str, int] = {}
     for kind, quantizer in codec.quantizers.items():  # a window goes through one of them
-        for block, size in _quantizer_scratch(quantizer, panels_block_bytes(kind, quantizer, fetches)).items():
+        needed = _quantizer_scratch(quantizer, workers) | {
+            "quantizer_panels": 2 * panels_block_bytes(kind, quantizer, fetches) if copied else 0,
+            "quantizer_coordinates": coordinates_bytes(quantizer) if copied else 0}
+        for block, size in needed.items():
             scratch[block] = max(size, scratch.get(block, 0))
     for name, size in scratch.items():
         yield Block(name, 0, size, quantizer_step, quantizer_step)
@@ -310,13 +352,13 @@ def panels_block_bytes(kind: PacketKind, quantizer: Quantizer, fetches: Mapping[
     return max(fetch.rows * fetch.row_bytes for fetch in blocks)
 
 
-def _quantizer_scratch(quantizer: Quantizer, block_bytes: int) -> dict[str, int]:
-    """Bytes of what the stages, and the regimes if they compete, fetch and write down."""
+def _quantizer_scratch(quantizer: Quantizer, workers: int) -> dict[str, int]:
+    """Bytes of what the stages, and the regimes if they compete, write down."""
     rows = quantizer.rows
-    scratch = {"quantizer_nearest": 8 * rows * WORKERS_MAX, "quantizer_panels": 2 * block_bytes}
+    scratch = {"quantizer_nearest": 8 * rows * workers}
     if coordinates_bytes(quantizer):
         samples = max(stage.codewords.shape[2] for stage in quantizer.stages if stage.coordinates is not None)
-        scratch |= {"quantizer_coordinates": coordinates_bytes(quantizer), "quantizer_queries": 2 * rows * samples}
+        scratch["quantizer_queries"] = 2 * rows * samples
     if quantizer.estimate is not None:
         scratch["quantizer_left"] = 4 * len(quantizer.stages_of_rate)
     if quantizer.contested_stages:

@@ -51,7 +51,7 @@ by pair: the two, or their squares, are added, the second to the first, and then
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,6 +106,11 @@ class Monitor:
     def margin(self) -> float:
         """What a bound needs over the estimate."""
         return float(self.limits[1])
+
+    @property
+    def by_bin(self) -> View:
+        """Where what ``spectrum`` has of the window's channels lies transposed, [bins, channels]: kept for escapes."""
+        return replace(self.bins, rows=self.spectrum_bins, offset=self.bins.offset - self.bins.channels)
 
     @property
     def spectrum_bins(self) -> int:

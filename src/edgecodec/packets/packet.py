@@ -174,6 +174,40 @@ class CompressionRatios:
     on_air: float  # header, checksum and padding counted
 
 
+@dataclass(frozen=True, eq=False)
+class PacketParts:
+    """What the bytes of a packet tell, remarks and payload as they are."""
+
+    kind: PacketKind
+    sequence: int
+    rate: int  # 0 of kinds without
+    is_remarked: bool
+    error_code: int  # 0 without remarks, as the next two
+    unlike: bool
+    faulty: NDArray[np.bool_] | None  # [channels]; None: no channel is
+    payload: bytes
+
+
+def parts_of(form: PacketFormat, data: bytes) -> PacketParts:
+    """
+    Raises:
+        EdgeCodecError: see :func:`open_packet`.
+    """
+    sealed = open_packet(form, data)
+    said = sealed.said
+    if said is None:
+        return PacketParts(sealed.kind, sealed.sequence, sealed.rate, False, 0, False, None, sealed.payload)
+    return PacketParts(sealed.kind, sealed.sequence, sealed.rate, True, data[HEADER_BYTES] >> 2, said.unlike,
+                       said.faulty if said.faulty.any() else None, sealed.payload)
+
+
+def packet_of_parts(form: PacketFormat, parts: PacketParts) -> bytes:
+    """The packet that has these parts."""
+    first = (_REMARKED if parts.is_remarked else 0) | parts.kind << 4 | max(parts.rate, 1) - 1
+    remarks = _remark_bytes(parts.error_code, parts.unlike, parts.faulty) if parts.is_remarked else b""
+    return _sealed(form, first, parts.sequence, remarks + parts.payload)
+
+
 def pack(form: PacketFormat, rate: int, sequence: int, indices: Indices,
          kind: PacketKind = PacketKind.FIXED_LENGTH, remarks: Remarks | None = None) -> bytes:
     """The packet of one window's ``indices``, of the stages of the rate or more, which are of the same kind, and of its
@@ -330,9 +364,13 @@ def _sealed(form: PacketFormat, first: int, sequence: int, content: bytes) -> by
 
 def _written(remarks: Remarks, error_percent: float) -> bytes:
     """One window's remarks, as they are in a packet of that error."""
-    faulty = bool(remarks.faulty.any())
-    first = error_code(error_percent) << 2 | _UNLIKE * bool(remarks.unlike > 1) | _FAULTY * faulty
-    return bytes([first]) + (np.packbits(remarks.faulty, bitorder="little").tobytes() if faulty else b"")
+    return _remark_bytes(error_code(error_percent), bool(remarks.unlike > 1),
+                         remarks.faulty if remarks.faulty.any() else None)
+
+
+def _remark_bytes(code: int, unlike: bool, faulty: NDArray[np.bool_] | None) -> bytes:
+    first = code << 2 | _UNLIKE * unlike | _FAULTY * (faulty is not None)
+    return bytes([first]) + (b"" if faulty is None else np.packbits(faulty, bitorder="little").tobytes())
 
 
 def _read_remarks(content: bytes, form: PacketFormat) -> tuple[Said, int]:

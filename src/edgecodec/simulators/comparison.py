@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
@@ -14,12 +14,16 @@ from edgecodec.simulators.transcript import (
     ChoiceRecord,
     EscapeRecord,
     LayerRecord,
+    PackRecord,
+    PushedRecord,
     Record,
     RemarksRecord,
     StageRecord,
     Transcript,
     parse_transcript,
 )
+
+_PACKETS: Mapping[type[Record], str] = {PackRecord: "packet", ChainRecord: "chain", PushedRecord: "pushed window"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Difference:
 @dataclass(frozen=True)
 class Comparison:
     windows: int
-    results: int  # layers, stages, choices, remarks, packets, escapes and whole chains that were compared
+    results: int  # layers, stages, choices, remarks, packets, escapes, chains and pushed windows that were compared
     first_difference: Difference | None
 
     @property
@@ -77,7 +81,7 @@ def _place(record: Record) -> str:
         return f"{kind}stage {record.stage}"
     if isinstance(record, RemarksRecord):
         return f"{kind}remarks"
-    return f"{kind}{'chain' if isinstance(record, ChainRecord) else 'packet'} at rate {record.rate}"
+    return f"{kind}{_PACKETS[type(record)]} at rate {record.rate}"
 
 
 def _value(record: Record) -> Record:

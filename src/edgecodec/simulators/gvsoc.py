@@ -76,7 +76,7 @@ def build_for_pulp(toolchain: Toolchain, firmware: Path, work: Path, target: str
     chip = find_chip(target)
     try:
         executable = build_bare_metal(
-            toolchain, firmware, work, windows, main="pulp_main.c", ports=["pulp"],
+            toolchain, firmware, work, windows, main=["pulp_main.c"], ports=["pulp"],
             linker_script=firmware / "ports" / "pulp" / "pulp.ld",
             definitions=["-DEC_XPULP", f"-DPULP_CORES={cores}", f"-DPULP_L1_BYTES={chip.l1_bytes}",
                          f"-DPULP_L1_STACK_BYTES={l1_stack_bytes}"])

@@ -21,7 +21,7 @@ from edgecodec.simulators.firmware import Firmware
 from edgecodec.simulators.memory_map import image_bytes
 from edgecodec.simulators.qemu import BOARDS, RISCV, QemuSimulator
 from edgecodec.simulators.toolchain import Toolchain
-from edgecodec.simulators.transcript import ChainRecord
+from edgecodec.simulators.transcript import ChainRecord, PushedRecord
 
 _INSTRUCTION_SETS = {RISCV: "rv32imc_zfinx_zhinx"}  # what a core is called that has no name of its own
 
@@ -34,6 +34,7 @@ class InstructionCount:
     simulator: str  # its fingerprint
     encoder: int  # instructions
     chains: tuple[int, ...]  # window to packet, by rate
+    pushed: int  # the same at the highest rate, for a window that comes sample by sample
     code_bytes: int  # of the verification program, without weights, codebooks and window
     stack_bytes: int  # deepest use, by that program
 
@@ -71,8 +72,10 @@ def _count(core: str, simulator: QemuSimulator, codec: ExportedCodec, firmware: 
         raise EdgeCodecError(f"{core}: the bits are not the oracle's ({comparison.first_difference})")
     sizes = Firmware.open(firmware)
     (record,) = transcript.windows
+    (pushed,) = record.of(PacketKind.FIXED_LENGTH, PushedRecord)
     return InstructionCount(
         core=core, simulator=simulator.fingerprint, encoder=sum(layer.cycles for layer in record.layers),
         chains=tuple(chain.cycles for chain in record.of(PacketKind.FIXED_LENGTH, ChainRecord)),
+        pushed=pushed.cycles,
         code_bytes=size - sizes.weights_bytes - sizes.codebooks_bytes - sizes.window_bytes,
         stack_bytes=transcript.stack_bytes)

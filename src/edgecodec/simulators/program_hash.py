@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.deploy.c_source import network_source
-from edgecodec.deploy.memory import MemoryPlan
+from edgecodec.deploy.c_source import memory_header, network_source
+from edgecodec.deploy.memory import MemoryPlan, plan_for_one_worker
 from edgecodec.packets.entropy import SLOTS, EntropyTables
 from edgecodec.packets.monitor import Estimate, Monitor
 from edgecodec.packets.network import Convolution, ExportedCodec, Layer, Quantizer, Stage
@@ -27,7 +27,8 @@ _Arrays = TypeVar("_Arrays", bound=Layer | Stage | Monitor | Estimate)
 def program_hash(codec: ExportedCodec, plan: MemoryPlan, firmware: Path) -> str:
     """sha256 of the hand-written sources in ``firmware``, and of the network as C, which a codec without values gives:
     layers, stages, places in memory."""
-    network = network_source(without_values(codec), plan)
+    shape = without_values(codec)
+    network = network_source(shape, plan) + memory_header(shape, plan, plan_for_one_worker(shape))
     return hashlib.sha256(f"{kernels_hash(firmware)}\n{network}".encode()).hexdigest()
 
 

@@ -46,6 +46,7 @@ def _arm(machine: str, core: Machine, timer_mhz: int) -> Board:
                  (f"-DTIMER_MHZ={timer_mhz}u",))
 
 
+ONE_WORKER = "-DEC_WORKERS_MAX=1"  # for the compiler: the memory plan of a core that works alone
 RISCV = "qemu"
 # By the name of the simulator. The RISC-V core has float16 and float32 in the integer registers.
 BOARDS: dict[str, Board] = {
@@ -106,8 +107,8 @@ class QemuSimulator:
         script = work / "board.ld"
         script.write_text(linker_script(self.board, firmware / "ports"), encoding="utf-8")
         executable = build_bare_metal(
-            self.toolchain, firmware, work, windows, main="qemu_main.c", ports=["qemu", self.board.port, "serial"],
-            linker_script=script, machine=self.board.core, definitions=self.board.definitions)
+            self.toolchain, firmware, work, windows, main=["qemu_main.c"], ports=["qemu", self.board.port, "serial"],
+            linker_script=script, machine=self.board.core, definitions=(*self.board.definitions, ONE_WORKER))
         return Image(f"qemu-{self.board.machine}", executable, (), None)
 
     def run(self, image: Image, time_limit_seconds: float) -> Transcript:

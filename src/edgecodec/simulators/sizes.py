@@ -18,7 +18,7 @@ from edgecodec.progress import progress
 from edgecodec.simulators.bare_metal import OPTIMIZATION
 from edgecodec.simulators.firmware import Firmware
 from edgecodec.simulators.memory_map import image_bytes
-from edgecodec.simulators.qemu import BOARDS, linker_script
+from edgecodec.simulators.qemu import BOARDS, ONE_WORKER, linker_script
 from edgecodec.simulators.toolchain import Toolchain
 
 COMPILERS: tuple[CompilerName, ...] = ("zig", "gcc")
@@ -33,7 +33,7 @@ class Size:
     compiler: str  # its version
     code: int  # instructions
     flash: int  # these, constants, weights and codebooks
-    ram: int  # arena, window, indices and packet; without the stack
+    ram: int  # arena, intake, indices and packet; without the stack
 
 
 def measure_sizes(firmware: Path, compilers: Sequence[Toolchain], boards: Sequence[str] = tuple(BOARDS),
@@ -73,7 +73,7 @@ def _measure(firmware: Path, name: str, compiler: Toolchain) -> Size:
         script.write_text(linker_script(board, firmware / "ports"), encoding="utf-8")
         Firmware.open(firmware).build(
             compiler, board.core, program, main=["smallest_node.c"], ports=["bare_metal", "qemu", board.port, "serial"],
-            options=[*OPTIMIZATION, *board.definitions, "-Wl,--gc-sections", "-T", str(script)])
+            options=[*OPTIMIZATION, *board.definitions, ONE_WORKER, "-Wl,--gc-sections", "-T", str(script)])
         with program.open("rb") as file:
             sections = {section.name: int(section["sh_size"]) for section in ELFFile(file).iter_sections()}
         flash = image_bytes(program)

@@ -11,7 +11,9 @@ One record a line, integers in decimal, hashes as 16 hex digits::
     remarks <faulty channels> hash <of the remarks> cycles 0
     pack <rate> hash <of the packet> cycles <n>
     escape <bytes> hash <of the packet> cycles <n>
-    coded <a line of stage, indices, regime or pack, as above>
+    chain <rate> hash <of the packet> cycles <n>
+    pushed <rate> hash <of the packet> cycles <n>
+    coded <a line of stage, indices, regime, remarks, pack, chain or pushed, as above>
     stack <bytes>
     done
 
@@ -97,7 +99,17 @@ class ChainRecord:
     kind: PacketKind = PacketKind.FIXED_LENGTH
 
 
-KindRecord = StageRecord | ChoiceRecord | RemarksRecord | PackRecord | ChainRecord
+@dataclass(frozen=True)
+class PushedRecord:
+    """The same at the highest rate, from the first sample that one worker pushes to the packet."""
+
+    rate: int
+    hash: str  # of the packet
+    cycles: int
+    kind: PacketKind = PacketKind.FIXED_LENGTH
+
+
+KindRecord = StageRecord | ChoiceRecord | RemarksRecord | PackRecord | ChainRecord | PushedRecord
 Record = LayerRecord | EscapeRecord | KindRecord
 _Kind = TypeVar("_Kind", bound=KindRecord)
 
@@ -117,7 +129,8 @@ class WindowRecord:
         return tuple(dict.fromkeys(record.kind for record in self.records if isinstance(record, StageRecord)))
 
     def of(self, kind: PacketKind, what: type[_Kind]) -> tuple[_Kind, ...]:
-        """Records of one type, in order. There is no choice if there is one regime; chains are the first window's."""
+        """Records of one type, in order. There is no choice if there is one regime; chains and what was pushed are the
+        first window's."""
         return tuple(record for record in self.records if isinstance(record, what) and record.kind is kind)
 
 
@@ -129,8 +142,8 @@ class Transcript:
     stack_bytes: int | None  # deepest use of any worker's stack; None where the target cannot tell
 
 
-_NUMBERED: Mapping[str, type[ChoiceRecord | RemarksRecord | PackRecord | ChainRecord]] = {
-    "regime": ChoiceRecord, "remarks": RemarksRecord, "pack": PackRecord, "chain": ChainRecord}
+_NUMBERED: Mapping[str, type[ChoiceRecord | RemarksRecord | PackRecord | ChainRecord | PushedRecord]] = {
+    "regime": ChoiceRecord, "remarks": RemarksRecord, "pack": PackRecord, "chain": ChainRecord, "pushed": PushedRecord}
 _OF_A_KIND = {"stage", "indices", *_NUMBERED}
 _KEYWORDS = {"model", "window", "layer", "escape", "stack", "done", *_OF_A_KIND}
 _KINDS = {PacketKind.CODED.label: PacketKind.CODED}  # by what lines begin with
@@ -170,7 +183,7 @@ class _Reader:
                     raise ValueError
                 self.records.append(StageRecord(*self.stage, tuple(map(int, indices)), kind))
                 self.stage = None
-            case "regime" | "remarks" | "pack" | "chain", number, "hash", digest, "cycles", cycles:
+            case "regime" | "remarks" | "pack" | "chain" | "pushed", number, "hash", digest, "cycles", cycles:
                 self.records.append(_NUMBERED[keyword](int(number), digest, int(cycles), kind))
             case "escape", size, "hash", digest, "cycles", cycles:
                 self.records.append(EscapeRecord(int(size), digest, int(cycles)))

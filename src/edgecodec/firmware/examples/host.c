@@ -1,8 +1,9 @@
-/* The node on a PC: node [--coded] [--frame BYTES] [--within PERCENT] [--escape] STATES < SAMPLES > PACKETS
+/* The node on a PC: node [--coded] [--frame BYTES] [--within PERCENT] [--radio] [--escape] STATES < SAMPLES > PACKETS
  *
  *     SAMPLES   float32 [n][EC_CHANNELS], as they come from the sensors
  *     STATES    a text: "<link margin, dB> <battery, %>" for every window; the last line holds for the rest
- *     PACKETS   a file for `edgecodec decode`: "ECP1", then each packet behind its length in two bytes
+ *     PACKETS   a file for `edgecodec decode` (--link radio): "ECP1", then each packet, with --radio each frame, behind
+ *               its length in two bytes
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -42,10 +43,10 @@ static int run(ec_node *node, const ec_node_board *board) {
     fputs("ECP1", stdout);
     float sample[EC_CHANNELS];
     while (fread(sample, sizeof sample, 1, stdin) == 1) {
-        ec_sampler_put(&node->sampler, sample);
+        ec_node_put(node, sample);
         ec_node_serve(node, board);
     }
-    fprintf(stderr, "node: %u windows, %" PRIu32 " refused\n", node->sampler.number, node->refused);
+    fprintf(stderr, "node: %" PRIu32 " windows, %" PRIu32 " refused\n", node->windows, node->refused);
     if (board->bound_percent > 0.0f) {
         fprintf(stderr, "node: %" PRIu32 " over the bound, %" PRIu32 " escapes\n", node->over_bound, node->escapes);
     }
@@ -56,7 +57,8 @@ int main(int argc, char **argv) {
     static ec_node node;
     stand_in radio = {NULL, {0, 0}};
     static uint8_t escape[EC_LONGEST_PACKET_BYTES];
-    ec_node_board board = {read_state, send_packet, &radio, EC_LONGEST_PACKET_BYTES, false, 0.0f, NULL, 0};
+    static const ec_link by_radio = EC_LINK_RADIO;
+    ec_node_board board = {read_state, send_packet, &radio, EC_LONGEST_PACKET_BYTES, false, 0.0f, NULL, 0, NULL};
     int next = 1;
     if (next < argc && strcmp(argv[next], "--coded") == 0) {
         board.any_length = true;
@@ -70,6 +72,10 @@ int main(int argc, char **argv) {
         board.bound_percent = strtof(argv[next + 1], NULL);
         next += 2;
     }
+    if (next < argc && strcmp(argv[next], "--radio") == 0) {
+        board.link = &by_radio;
+        next++;
+    }
     if (next < argc && strcmp(argv[next], "--escape") == 0) {
         board.escape = escape;
         board.escape_bytes = sizeof escape;
@@ -77,7 +83,7 @@ int main(int argc, char **argv) {
     }
     radio.states = next + 1 == argc ? fopen(argv[next], "r") : NULL;
     if (radio.states == NULL) {
-        fputs("use: node [--coded] [--frame BYTES] [--within PERCENT] [--escape] STATES < SAMPLES > PACKETS\n", stderr);
+        fputs("use: node [--coded] [--frame BYTES] [--within PERCENT] [--radio] [--escape] STATES < SAMPLES > PACKETS\n", stderr);
         return EXIT_FAILURE;
     }
     const int status = run(&node, &board);

@@ -1,11 +1,13 @@
-/* A node: windows of samples in, packets out, at a rate that its link and battery allow.
+/* A node: samples in, packets out, at a rate that its link and battery allow.
  *
- *     static ec_node node;                        // or wherever there is room for two windows
+ *     static ec_node node;
  *     ec_node_begin(&node, arena, sizeof arena);  // arena: EC_ARENA_BYTES of the fastest memory
  *     for (;;) {
- *         wait_for_interrupt();                   // that of sampling calls ec_sampler_put(&node.sampler, sample)
+ *         wait_for_interrupt();                   // that of sampling calls ec_node_put_counts(&node, counts, unit)
  *         ec_node_serve(&node, &board);
  *     }
+ *
+ * Samples go on coming while a window is encoded and sent: they are of the next one.
  */
 #ifndef EC_NODE_H
 #define EC_NODE_H
@@ -17,7 +19,6 @@
 #include "codec_model.h"
 #include "edgecodec.h"
 #include "rate_policy.h"
-#include "sampler.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -28,7 +29,7 @@ typedef struct ec_node_board {
     ec_node_state (*state)(void *user);
     void (*send)(void *user, const uint8_t *packet, size_t bytes);
     void *user;
-    size_t frame_bytes; /* the longest packet that the radio takes */
+    size_t frame_bytes; /* the longest packet or frame that the radio takes */
     bool any_length;    /* frames need not have the same length: coded packets, if the model has them */
     /* The largest error that is wanted, in per cent of the channels' magnitude; 0: whatever the rate gives. Link and
      * battery say which rate is the highest that may be sent, the bound which of these is sent: the lowest that keeps it. */
@@ -37,24 +38,35 @@ typedef struct ec_node_board {
      * is. EC_ESCAPE_PACKET_BYTES are enough for any window. */
     uint8_t *escape;
     size_t escape_bytes;
+    const ec_link *link; /* frames go out, for a gateway that knows the node's model; NULL: packets, which tell it */
 } ec_node_board;
 
 typedef struct ec_node {
     ec_context context;
-    ec_sampler sampler;
+    ec_intake intake;
     ec_rate_policy policy;
+    uint32_t samples; /* so far, by ec_node_put */
+    uint32_t lost;    /* of these, that came while a full window waited: ec_node_serve was called too late */
+    uint16_t number;  /* of the window that fills up, or is full: by time, so that lost samples leave a gap at last */
+    uint32_t windows; /* served so far */
     uint32_t over_bound; /* windows that were sent beyond the bound: no allowed rate could hold them, nor an escape */
     uint32_t escapes;    /* windows that only an escape could hold */
     uint32_t refused; /* windows without a packet: a broken sensor, as a rule, or a frame too small for any */
     ec_remarks remarks;
     uint16_t indices[EC_INDICES];
     uint8_t packet[EC_PACKET_BYTES];
+    uint32_t intake_memory[(EC_INTAKE_BYTES + 3) / 4];
 } ec_node;
 
 ec_status ec_node_begin(ec_node *node, void *arena, size_t arena_bytes);
 
-/* Encodes and sends what has been sampled. A window's number is its packet's sequence number, so that the receiver sees
- * a gap where one was lost or refused. */
+/* One sample of every channel, [EC_CHANNELS], at the model's sample rate: in the unit of windows, or a converter's counts,
+ * one of which is `unit` of that. An interrupt may call it. */
+void ec_node_put(ec_node *node, const float *sample);
+void ec_node_put_counts(ec_node *node, const int32_t *counts, float unit);
+
+/* Encodes and sends a window if one is full. To be called before the next sample comes, or that one is lost. A window's
+ * number is its packet's sequence number, so that the receiver sees a gap where one was refused. */
 void ec_node_serve(ec_node *node, const ec_node_board *board);
 
 #ifdef __cplusplus

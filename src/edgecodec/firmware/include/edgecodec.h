@@ -12,7 +12,8 @@
  *     ec_encode(&context, &team, window, rate, indices, &remarks);
  *     ec_pack(rate, sequence, indices, &remarks, packet, sizeof packet, &bytes);
  *
- * Or, for a coded packet, which is shorter where the window is likely: ec_encode_coded and ec_pack_coded.
+ * Or, for a coded packet, which is shorter where the window is likely: ec_encode_coded and ec_pack_coded. Or sample by
+ * sample, for a node with little memory: ec_push, then ec_encode_intake.
  *
  * The remarks tell the error that the receiver will see, at every rate, which channels are faulty, and whether the
  * window is unlike those that the codec was trained on. ec_rate_within chooses the lowest rate that keeps a bound. Where
@@ -40,7 +41,9 @@ extern "C" {
 
 #define EC_ARENA_ALIGNMENT 16
 #define EC_MODEL_HASH_BYTES 32
-#define EC_WORKERS_MAX 16
+#ifndef EC_WORKERS_MAX
+#define EC_WORKERS_MAX 16 /* 1, for all sources: the codec takes a fifth of the memory, and serves a single worker */
+#endif
 #define EC_REGIMES_MAX 16
 #define EC_RATES_MAX 16
 #define EC_CHANNELS_MAX 1024 /* of models that make remarks */
@@ -61,6 +64,8 @@ typedef enum ec_status {
     EC_ERROR_CODED = 12,     /* the model has no coded packets */
     EC_ERROR_REMARKS = 13,   /* the model makes no remarks */
     EC_ERROR_BOUND = 14,     /* no rate keeps the bound */
+    EC_ERROR_INTAKE = 15,    /* a sample more than a window has, or an intake that is to be encoded has fewer */
+    EC_ERROR_PACKET = 16,    /* no packet of this model, or without the remarks that its frames have */
 } ec_status;
 
 /* One worker's view of the team that computes together. Every worker calls ec_encode with the same arguments and its
@@ -185,6 +190,40 @@ ec_status ec_encode(const ec_context *context, ec_team *team, const float *windo
 ec_status ec_encode_coded(const ec_context *context, ec_team *team, const float *window, uint32_t rate,
                           uint16_t *indices, ec_remarks *remarks);
 
+/* Takes a window sample by sample, filtered as they come: a tenth of the memory that the window itself would need. Encoded
+ * from here it gives the same packet. One window fills up while the one before is encoded.
+ *
+ * One thread or interrupt pushes, another may encode. The caller has to encode a full intake before the next sample. */
+typedef struct ec_intake {
+    const uint8_t *weights;
+    uint8_t *memory;
+    volatile uint32_t samples; /* of the window, so far */
+    uint32_t held;             /* of these, in the filters' history; zeros before the window included */
+    uint32_t outputs;          /* of each filter, so far */
+    bool finite;
+} ec_intake;
+
+/* Bytes of an intake's memory: EC_INTAKE_BYTES. */
+size_t ec_intake_size(void);
+
+/* Lends an empty intake its memory, aligned to 4 bytes. It reads the weights of `context`, which has been through ec_init. */
+ec_status ec_begin_intake(ec_intake *intake, const ec_context *context, void *memory, size_t memory_bytes);
+
+/* Takes one sample of every channel, float [channels]: EC_ERROR_INTAKE, and the sample is lost, if the window is full. */
+ec_status ec_push(ec_intake *intake, const float *sample);
+
+/* The same for a converter's counts, up to 24 bits in magnitude; one count is `unit` of what windows are in. */
+ec_status ec_push_counts(ec_intake *intake, const int32_t *counts, float unit);
+
+bool ec_intake_is_full(const ec_intake *intake);
+
+/* ec_encode and ec_encode_coded for the window of a full intake, which is empty again as soon as the first layer is done:
+ * EC_ERROR_INTAKE if it is not full. */
+ec_status ec_encode_intake(const ec_context *context, ec_team *team, ec_intake *intake, uint32_t rate, uint16_t *indices,
+                           ec_remarks *remarks);
+ec_status ec_encode_intake_coded(const ec_context *context, ec_team *team, ec_intake *intake, uint32_t rate,
+                                 uint16_t *indices, ec_remarks *remarks);
+
 /* The lowest of the rates 1 .. `rate` whose estimated error is at most `bound_percent`, with the model's margin for what
  * the estimate may err by. EC_ERROR_BOUND if there is none; `remarks` are of ec_encode or ec_encode_coded at `rate`. */
 ec_status ec_rate_within(const ec_remarks *remarks, float bound_percent, uint32_t rate, uint32_t *within);
@@ -212,6 +251,23 @@ ec_status ec_pack_escape(const ec_context *context, float bound_percent, uint16_
  * EC_ERROR_WINDOW: a count has more bits, or `unit` is no positive number. */
 ec_status ec_pack_exact(const int32_t *counts, float unit, uint16_t sequence, uint16_t *scratch, uint8_t *packet,
                         size_t capacity, size_t *bytes);
+
+/* What brings frames. */
+typedef enum ec_link {
+    EC_LINK_RADIO = 0,  /* bytes, maybe damaged: frames have a number and a checksum of their own */
+    EC_LINK_CHECKED = 1 /* sound frames, whose numbers it knows: LoRaWAN, BLE with a MIC, IEEE 802.15.4 */
+} ec_link;
+
+#define EC_FRAME_CHECKSUM_BYTES 2
+
+/* Bytes of the frame of a fixed-length packet at `rate`, without faulty channels; 0 if there is no such rate. */
+size_t ec_frame_size(ec_link link, uint32_t rate);
+
+/* Writes the frame of a packet, and its length: the same window in 7 to 11 bytes less, for a receiver that knows the node's
+ * model. `frame` may be where the packet is. The packet is any that was made with remarks, if the model makes them, or an
+ * exact one. */
+ec_status ec_frame(ec_link link, const uint8_t *packet, size_t packet_bytes, uint8_t *frame, size_t capacity,
+                   size_t *bytes);
 
 #ifdef __cplusplus
 }

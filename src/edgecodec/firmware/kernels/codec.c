@@ -2,6 +2,7 @@
 #include "edgecodec.h"
 
 #include "checksum.h"
+#include "intake.h"
 #include "layers.h"
 #include "monitor.h"
 #include "quantizer.h"
@@ -137,9 +138,22 @@ static ec_status check_latent(const ec_worker *worker, const ec_quantizer *quant
     return ec_agree(worker, finite ? EC_OK : EC_ERROR_OVERFLOW);
 }
 
-static ec_status check_call(const ec_context *context, const ec_team *team, const float *window, uint32_t rate,
+/* What is encoded: one of the two. */
+typedef struct input {
+    const float *window;
+    ec_intake *intake;
+} input;
+
+static ec_status check_intake(const ec_context *context, const ec_intake *intake) {
+    if (intake->memory == NULL || intake->weights != context->weights) {
+        return EC_ERROR_CONTEXT;
+    }
+    return ec_intake_is_full(intake) ? EC_OK : EC_ERROR_INTAKE;
+}
+
+static ec_status check_call(const ec_context *context, const ec_team *team, const input *source, uint32_t rate,
                             const uint16_t *indices, const ec_remarks *remarks) {
-    if (context == NULL || team == NULL || window == NULL || indices == NULL) {
+    if (context == NULL || team == NULL || (source->window == NULL && source->intake == NULL) || indices == NULL) {
         return EC_ERROR_NULL;
     }
     if (context->arena == NULL) {
@@ -151,21 +165,25 @@ static ec_status check_call(const ec_context *context, const ec_team *team, cons
     if (team->workers > EC_WORKERS_MAX || team->worker >= team->workers) {
         return EC_ERROR_TEAM;
     }
-    if (!is_aligned(window, _Alignof(float)) || !is_aligned(indices, _Alignof(uint16_t)) ||
+    if (!is_aligned(source->window, _Alignof(float)) || !is_aligned(indices, _Alignof(uint16_t)) ||
         !is_aligned(remarks, _Alignof(ec_remarks))) {
         return EC_ERROR_ALIGNMENT;
     }
     if (remarks != NULL && ec_codec_network.monitor == NULL) {
         return EC_ERROR_REMARKS;
     }
-    return rate >= 1 && rate <= ec_codec_network.model.rates ? EC_OK : EC_ERROR_RATE;
+    if (rate < 1 || rate > ec_codec_network.model.rates) {
+        return EC_ERROR_RATE;
+    }
+    return source->intake == NULL ? EC_OK : check_intake(context, source->intake);
 }
 
-static ec_status run_layers(const ec_worker *worker, const float *window) {
+static ec_status run_layers(const ec_worker *worker, const input *source) {
     const ec_network *network = &ec_codec_network;
     for (uint32_t step = 0; step < network->model.layers; step++) {
         const ec_layer layer = network->layers[step];
-        ec_status status = run_layer(worker, &layer, window);
+        ec_status status = step == 0 && source->intake != NULL ? ec_take_intake(worker, &layer, source->intake)
+                                                               : run_layer(worker, &layer, source->window);
         if (status != EC_OK) {
             return status;
         }
@@ -183,10 +201,10 @@ static ec_status run_layers(const ec_worker *worker, const float *window) {
 }
 
 /* The network may lie in slow memory: every layer, and the quantizer, is copied to the stack before it is run. */
-static ec_status encode(const ec_context *context, ec_team *team, const float *window, uint32_t rate, uint16_t *indices,
+static ec_status encode(const ec_context *context, ec_team *team, const input *source, uint32_t rate, uint16_t *indices,
                         ec_remarks *remarks, const ec_quantizer *quantizer) {
     const ec_network *network = &ec_codec_network;
-    ec_status status = check_call(context, team, window, rate, indices, remarks);
+    ec_status status = check_call(context, team, source, rate, indices, remarks);
     if (status != EC_OK) {
         return status;
     }
@@ -195,7 +213,7 @@ static ec_status encode(const ec_context *context, ec_team *team, const float *w
         .zeros = (ec_half *)(void *)(context->arena + network->zeros), .observer = context->observer,
     };
     clear_zeros(&worker);
-    status = run_layers(&worker, window);
+    status = run_layers(&worker, source);
     if (status == EC_OK) {
         status = check_latent(&worker, quantizer);
     }
@@ -213,13 +231,32 @@ static ec_status encode(const ec_context *context, ec_team *team, const float *w
     return EC_OK;
 }
 
+static ec_status encode_coded(const ec_context *context, ec_team *team, const input *source, uint32_t rate,
+                              uint16_t *indices, ec_remarks *remarks) {
+    const ec_coded *coded = ec_codec_network.coded;
+    return coded == NULL ? EC_ERROR_CODED : encode(context, team, source, rate, indices, remarks, &coded->quantizer);
+}
+
 ec_status ec_encode(const ec_context *context, ec_team *team, const float *window, uint32_t rate, uint16_t *indices,
                     ec_remarks *remarks) {
-    return encode(context, team, window, rate, indices, remarks, &ec_codec_network.quantizer);
+    const input source = {.window = window};
+    return encode(context, team, &source, rate, indices, remarks, &ec_codec_network.quantizer);
 }
 
 ec_status ec_encode_coded(const ec_context *context, ec_team *team, const float *window, uint32_t rate,
                           uint16_t *indices, ec_remarks *remarks) {
-    const ec_coded *coded = ec_codec_network.coded;
-    return coded == NULL ? EC_ERROR_CODED : encode(context, team, window, rate, indices, remarks, &coded->quantizer);
+    const input source = {.window = window};
+    return encode_coded(context, team, &source, rate, indices, remarks);
+}
+
+ec_status ec_encode_intake(const ec_context *context, ec_team *team, ec_intake *intake, uint32_t rate, uint16_t *indices,
+                           ec_remarks *remarks) {
+    const input source = {.intake = intake};
+    return encode(context, team, &source, rate, indices, remarks, &ec_codec_network.quantizer);
+}
+
+ec_status ec_encode_intake_coded(const ec_context *context, ec_team *team, ec_intake *intake, uint32_t rate,
+                                 uint16_t *indices, ec_remarks *remarks) {
+    const input source = {.intake = intake};
+    return encode_coded(context, team, &source, rate, indices, remarks);
 }

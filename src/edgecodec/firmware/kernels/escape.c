@@ -36,6 +36,10 @@ static ec_half magnitude_of(ec_half bin) {
     return (ec_half)(bin & 0x7fffu);
 }
 
+static ec_half bin_of(const ec_escape *window, uint32_t channel, uint32_t bin) {
+    return window->bins[(size_t)bin * window->stride + channel];
+}
+
 static uint32_t quantize(const ec_quantization *quantization, ec_half bin) {
     const float steps = ec_to_float(magnitude_of(bin)) * quantization->inverse;
     return (uint32_t)(steps + quantization->rounding);
@@ -45,11 +49,11 @@ static float error_of(const ec_escape *window, uint32_t code, uint32_t rounding)
     const ec_quantization quantization = quantization_of(code, rounding);
     float error = 0.0f;
     for (uint32_t channel = 0; channel < window->channels; channel++) {
-        const ec_half *bins = window->bins + (size_t)channel * window->stride;
         float of_channel = 0.0f;
         for (uint32_t bin = 0; bin < window->bins_count; bin++) {
-            const float sent = (float)quantize(&quantization, bins[bin]) * quantization.step;
-            const float missed = ec_to_float(magnitude_of(bins[bin])) - sent;
+            const ec_half value = bin_of(window, channel, bin);
+            const float sent = (float)quantize(&quantization, value) * quantization.step;
+            const float missed = ec_to_float(magnitude_of(value)) - sent;
             of_channel += missed * missed;
         }
         error += of_channel;
@@ -60,9 +64,9 @@ static float error_of(const ec_escape *window, uint32_t code, uint32_t rounding)
 static ec_half peak_of(const ec_escape *window) {
     ec_half peak = 0;
     for (uint32_t channel = 0; channel < window->channels; channel++) {
-        const ec_half *bins = window->bins + (size_t)channel * window->stride;
         for (uint32_t bin = 0; bin < window->bins_count; bin++) {
-            peak = magnitude_of(bins[bin]) > peak ? magnitude_of(bins[bin]) : peak;
+            const ec_half magnitude = magnitude_of(bin_of(window, channel, bin));
+            peak = magnitude > peak ? magnitude : peak;
         }
     }
     return peak;
@@ -110,7 +114,7 @@ static size_t code_window(const ec_escape *window, uint32_t code, uint32_t round
     ec_start_integers(&integers, (uint8_t)code, scratch, window->channels, payload, capacity);
     for (uint32_t bin = 0; bin < window->bins_count; bin++) {
         for (uint32_t channel = 0; channel < window->channels; channel++) {
-            const ec_half value = window->bins[(size_t)channel * window->stride + bin];
+            const ec_half value = bin_of(window, channel, bin);
             const int32_t integer = (int32_t)quantize(&quantization, value);
             ec_code_integer(&integers, channel, value >> 15 != 0 ? -integer : integer);
         }
@@ -121,10 +125,10 @@ static size_t code_window(const ec_escape *window, uint32_t code, uint32_t round
 static void copy_window(const ec_escape *window, uint8_t *payload) {
     *payload++ = AS_THEY_ARE;
     for (uint32_t channel = 0; channel < window->channels; channel++) {
-        const ec_half *bins = window->bins + (size_t)channel * window->stride;
         for (uint32_t bin = 0; bin < window->bins_count; bin++) {
-            *payload++ = (uint8_t)bins[bin];
-            *payload++ = (uint8_t)(bins[bin] >> 8);
+            const ec_half value = bin_of(window, channel, bin);
+            *payload++ = (uint8_t)value;
+            *payload++ = (uint8_t)(value >> 8);
         }
     }
 }

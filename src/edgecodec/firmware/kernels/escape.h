@@ -7,9 +7,9 @@
 #include "integers.h"
 
 typedef struct ec_escape {
-    const ec_half *bins; /* [channels][stride] */
-    uint32_t channels;
-    uint32_t bins_count; /* of a channel: at most the stride */
+    const ec_half *bins; /* [bins_count][stride]: of each bin, those of all channels */
+    uint32_t channels;   /* at most the stride */
+    uint32_t bins_count;
     uint32_t stride;
 } ec_escape;
 

@@ -1,16 +1,12 @@
 /* Window of float to filtered channels of float16: normalizes, filters and decimates block by block, so that no more of
  * the window is kept than the filters reach back. Every worker has channels of its own. */
+#include "filter.h"
+
 #include "fused.h"
 #include "layers.h"
 #include "stream.h"
 
-typedef struct filter {
-    float offset;
-    float scale;
-    ec_half taps[];
-} filter;
-
-static ec_pair normalize_pair(const filter *own, float first, float second) {
+static ec_pair normalize_pair(const ec_channel_filter *own, float first, float second) {
     first = first - own->offset;
     second = second - own->offset;
     return ec_to_pair(first * own->scale, second * own->scale);
@@ -18,8 +14,9 @@ static ec_pair normalize_pair(const filter *own, float first, float second) {
 
 /* Samples of one channel, `step` floats apart, to `output`, an even number of which has room; the last may be a zero too
  * many. Four at once, so that no load is waited for. */
-static void normalize_channel(const filter *own, const float *samples, size_t step, uint32_t count, ec_half *output) {
-    const filter near = {.offset = own->offset, .scale = own->scale};
+static void normalize_channel(const ec_channel_filter *own, const float *samples, size_t step, uint32_t count,
+                              ec_half *output) {
+    const ec_channel_filter near = {.offset = own->offset, .scale = own->scale};
     for (; count >= 4; count -= 4) {
         const float values[4] = {samples[0], samples[step], samples[2 * step], samples[3 * step]};
         ec_store_pair(output, normalize_pair(&near, values[0], values[1]));
@@ -40,7 +37,7 @@ static void normalize_channel(const filter *own, const float *samples, size_t st
 
 /* Where one channel's samples are, and its outputs go. */
 typedef struct filtered_channel {
-    const filter *own;
+    const ec_channel_filter *own;
     const ec_half *history; /* the first sample is number `begin` of the window */
     uint32_t begin;
     ec_half *output;
@@ -98,10 +95,19 @@ static void keep_history(const ec_filter *layer, ec_half *history) {
     }
 }
 
+void ec_pad_filtered(const ec_worker *worker, const ec_filter *layer, ec_range channels) {
+    for (uint32_t channel = channels.first; channel < channels.end; channel++) {
+        fill(ec_halves(worker, layer->output.at) + (size_t)channel * layer->output.channels + layer->samples,
+             layer->output.channels - layer->samples);
+    }
+    const ec_range padding = ec_share(worker, layer->output.rows - layer->channels);
+    fill(ec_halves(worker, layer->output.at) + (size_t)(layer->channels + padding.first) * layer->output.channels,
+         (padding.end - padding.first) * layer->output.channels);
+}
+
 ec_status ec_run_filter(const ec_worker *worker, const ec_filter *layer, const float *window) {
-    const uint32_t filter_bytes = (uint32_t)sizeof(filter) + layer->taps * (uint32_t)sizeof(ec_half);
     const uint8_t *filters = ec_fetch(worker, layer->filters_scratch, worker->weights + layer->filters,
-                                      layer->channels * filter_bytes);
+                                      layer->channels * ec_channel_filter_bytes(layer));
     const ec_range share = ec_share(worker, layer->channels);
     const uint32_t samples = ec_codec_network.model.samples;
     bool finite = true;
@@ -118,7 +124,7 @@ ec_status ec_run_filter(const ec_worker *worker, const ec_filter *layer, const f
                       : ready < layer->taps ? 0
                                             : ec_smaller(layer->samples, (ready - layer->taps) / layer->stride);
         for (uint32_t number = share.first; number < share.end; number++) {
-            const filter *own = (const filter *)(const void *)(filters + (size_t)number * filter_bytes);
+            const ec_channel_filter *own = ec_channel_filter_at(filters, layer, number);
             ec_half *history = ec_halves(worker, layer->history) + (size_t)number * layer->history_samples;
             if (block.first == 0) {
                 fill(history, layer->taps);
@@ -136,13 +142,6 @@ ec_status ec_run_filter(const ec_worker *worker, const ec_filter *layer, const f
             finite = filter_channel(layer, &channel, outputs) && finite;
         }
     } while (!block.last);
-    /* Padding: samples of every channel, then whole channels. */
-    for (uint32_t channel = share.first; channel < share.end; channel++) {
-        fill(ec_halves(worker, layer->output.at) + (size_t)channel * layer->output.channels + layer->samples,
-             layer->output.channels - layer->samples);
-    }
-    const ec_range padding = ec_share(worker, layer->output.rows - layer->channels);
-    fill(ec_halves(worker, layer->output.at) + (size_t)(layer->channels + padding.first) * layer->output.channels,
-         (padding.end - padding.first) * layer->output.channels);
+    ec_pad_filtered(worker, layer, share);
     return ec_agree(worker, finite || layer->screened ? EC_OK : EC_ERROR_WINDOW);
 }

@@ -172,7 +172,7 @@ typedef struct ec_monitor {
     ec_view channels;     /* the first layer's output */
     ec_view bins;         /* cosine bins, without that of the means */
     ec_view coefficients; /* of the latent, one row */
-    ec_view spectrum;     /* cosine bins, with that of the mean and padding: a row for each channel */
+    ec_view by_bin;       /* the same with that of the means: a row for each bin */
     uint32_t samples;     /* of a channel in `channels` */
     uint32_t inside_first; /* samples whose taps all lie in the window; even, as are the next three */
     uint32_t inside_end;

@@ -21,34 +21,17 @@
 #include "counts.h"
 #include "escape.h"
 #include "monitor.h"
-#include "network.h"
+#include "packet_layout.h"
 
-#define FIXED_LENGTH 1u
-#define CODED 2u
-#define ESCAPE 3u
-#define EXACT 4u
 #define UNIT_BYTES 4u
-#define HEADER_BYTES 7u
-#define CRC_BYTES 4u
-#define HAS_REMARKS 0x80u
-#define UNLIKE 2u
-#define FAULTY 1u
-
-static uint32_t payload_bits(const ec_quantizer *quantizer, uint32_t stages) {
-    uint32_t bits = 0;
-    for (uint32_t stage = 0; stage < stages; stage++) {
-        bits += quantizer->stages[stage].index_bits * quantizer->tokens;
-    }
-    return bits;
-}
 
 size_t ec_packet_size(uint32_t rate) {
     const ec_model *model = &ec_codec_network.model;
     if (rate < 1 || rate > model->rates) {
         return 0;
     }
-    const uint32_t bits = payload_bits(&ec_codec_network.quantizer, model->stages_of_rate[rate - 1]);
-    return HEADER_BYTES + (bits + 7u) / 8u + CRC_BYTES;
+    const uint32_t bits = ec_payload_bits(&ec_codec_network.quantizer, model->stages_of_rate[rate - 1]);
+    return EC_PACKET_HEADER_BYTES + (bits + 7u) / 8u + EC_PACKET_CHECKSUM_BYTES;
 }
 
 size_t ec_coded_packet_size(uint32_t rate) {
@@ -56,7 +39,7 @@ size_t ec_coded_packet_size(uint32_t rate) {
     if (ec_codec_network.coded == NULL || rate < 1 || rate > model->rates) {
         return 0;
     }
-    return HEADER_BYTES + ec_entropy_size(model->coded_stages_of_rate[rate - 1]) + CRC_BYTES;
+    return EC_PACKET_HEADER_BYTES + ec_entropy_size(model->coded_stages_of_rate[rate - 1]) + EC_PACKET_CHECKSUM_BYTES;
 }
 
 static void write_little_endian(uint8_t *to, uint32_t value, uint32_t bytes) {
@@ -85,7 +68,7 @@ static uint32_t error_code(const float *edges, float percent) {
 static void write_remarks(const ec_remarks *remarks, float error_percent, uint8_t *to) {
     const bool faulty = remarks->faulty_channels > 0;
     const uint32_t code = error_code(ec_codec_network.monitor->error_edges, error_percent);
-    *to++ = (uint8_t)(code << 2 | (remarks->unlike > 1.0f ? UNLIKE : 0u) | (faulty ? FAULTY : 0u));
+    *to++ = (uint8_t)(code << 2 | (remarks->unlike > 1.0f ? EC_PACKET_UNLIKE : 0u) | (faulty ? EC_PACKET_FAULTY : 0u));
     for (uint32_t i = 0; faulty && i < mask_bytes(); i++) {
         *to++ = remarks->faulty[i];
     }
@@ -101,15 +84,15 @@ static void write_beginning(uint8_t *packet, uint32_t first, uint16_t sequence) 
 
 /* And the remarks, if there are any. */
 static void write_header(uint8_t *packet, uint32_t kind, uint32_t rate, uint16_t sequence, const ec_remarks *remarks) {
-    write_beginning(packet, (remarks != NULL ? HAS_REMARKS : 0u) | kind << 4 | (rate - 1), sequence);
+    write_beginning(packet, (remarks != NULL ? EC_PACKET_HAS_REMARKS : 0u) | kind << 4 | (rate - 1), sequence);
     if (remarks != NULL) {
-        write_remarks(remarks, remarks->error_percent[rate - 1], packet + HEADER_BYTES);
+        write_remarks(remarks, remarks->error_percent[rate - 1], packet + EC_PACKET_HEADER_BYTES);
     }
 }
 
 /* The last thing to be written. */
 static void write_checksum(uint8_t *packet, size_t bytes) {
-    write_little_endian(packet + bytes - CRC_BYTES, ec_checksum(packet, bytes - CRC_BYTES), CRC_BYTES);
+    write_little_endian(packet + bytes - EC_PACKET_CHECKSUM_BYTES, ec_checksum(packet, bytes - EC_PACKET_CHECKSUM_BYTES), EC_PACKET_CHECKSUM_BYTES);
 }
 
 static ec_status check_arguments(uint32_t rate, const uint16_t *indices, const ec_remarks *remarks) {
@@ -174,8 +157,8 @@ ec_status ec_pack(uint32_t rate, uint16_t sequence, const uint16_t *indices, con
     if (status != EC_OK) {
         return status;
     }
-    write_header(packet, FIXED_LENGTH, rate, sequence, remarks);
-    write_payload(quantizer, stages, indices, packet + HEADER_BYTES + ec_remarks_size(remarks));
+    write_header(packet, EC_PACKET_FIXED_LENGTH, rate, sequence, remarks);
+    write_payload(quantizer, stages, indices, packet + EC_PACKET_HEADER_BYTES + ec_remarks_size(remarks));
     write_checksum(packet, size);
     *bytes = size;
     return EC_OK;
@@ -198,19 +181,19 @@ ec_status ec_pack_coded(const ec_context *context, uint32_t rate, uint16_t seque
     if (context->codebooks == NULL) {
         return EC_ERROR_CONTEXT;
     }
-    const size_t before = HEADER_BYTES + ec_remarks_size(remarks);
-    if (capacity < before + CRC_BYTES) {
+    const size_t before = EC_PACKET_HEADER_BYTES + ec_remarks_size(remarks);
+    if (capacity < before + EC_PACKET_CHECKSUM_BYTES) {
         return EC_ERROR_CAPACITY;
     }
     const uint32_t stages = ec_codec_network.model.coded_stages_of_rate[rate - 1];
     size_t payload_bytes;
     status = ec_entropy_encode(&coded->entropy, context->codebooks, indices[0], indices + 1, stages, packet + before,
-                               capacity - before - CRC_BYTES, &payload_bytes);
+                               capacity - before - EC_PACKET_CHECKSUM_BYTES, &payload_bytes);
     if (status != EC_OK) {
         return status;
     }
-    write_header(packet, CODED, rate, sequence, remarks);
-    *bytes = before + payload_bytes + CRC_BYTES;
+    write_header(packet, EC_PACKET_CODED, rate, sequence, remarks);
+    *bytes = before + payload_bytes + EC_PACKET_CHECKSUM_BYTES;
     write_checksum(packet, *bytes);
     return EC_OK;
 }
@@ -220,8 +203,8 @@ size_t ec_escape_packet_size(void) {
     if (monitor == NULL) {
         return 0;
     }
-    return HEADER_BYTES + 1 + mask_bytes() + ec_escape_size(ec_codec_network.model.channels, monitor->bins.rows + 1) +
-           CRC_BYTES;
+    return EC_PACKET_HEADER_BYTES + 1 + mask_bytes() + ec_escape_size(ec_codec_network.model.channels, monitor->bins.rows + 1) +
+           EC_PACKET_CHECKSUM_BYTES;
 }
 
 ec_status ec_pack_escape(const ec_context *context, float bound_percent, uint16_t sequence, const ec_remarks *remarks,
@@ -240,35 +223,35 @@ ec_status ec_pack_escape(const ec_context *context, float bound_percent, uint16_
     if (context->arena == NULL) {
         return EC_ERROR_CONTEXT;
     }
-    const size_t before = HEADER_BYTES + ec_remarks_size(remarks);
-    if (capacity < before + CRC_BYTES) {
+    const size_t before = EC_PACKET_HEADER_BYTES + ec_remarks_size(remarks);
+    if (capacity < before + EC_PACKET_CHECKSUM_BYTES) {
         return EC_ERROR_CAPACITY;
     }
     uint8_t *arena = context->arena;
     const ec_escape window = {
-        .bins = (const ec_half *)(const void *)(arena + monitor->spectrum.at),
+        .bins = (const ec_half *)(const void *)(arena + monitor->by_bin.at),
         .channels = ec_codec_network.model.channels,
-        .bins_count = monitor->bins.rows + 1,
-        .stride = monitor->spectrum.channels,
+        .bins_count = monitor->by_bin.rows,
+        .stride = monitor->by_bin.channels,
     };
     const float bound = bound_percent > 0.0f ? bound_percent : 0.0f;
     size_t payload_bytes;
     const ec_status status = ec_escape_encode(&window, ec_allowed_error(arena, monitor, bound),
                                               (uint16_t *)(void *)(arena + monitor->distances), packet + before,
-                                              capacity - before - CRC_BYTES, &payload_bytes);
+                                              capacity - before - EC_PACKET_CHECKSUM_BYTES, &payload_bytes);
     if (status != EC_OK) {
         return status;
     }
-    write_beginning(packet, HAS_REMARKS | ESCAPE << 4, sequence);
-    write_remarks(remarks, bound, packet + HEADER_BYTES);
-    *bytes = before + payload_bytes + CRC_BYTES;
+    write_beginning(packet, EC_PACKET_HAS_REMARKS | EC_PACKET_ESCAPE << 4, sequence);
+    write_remarks(remarks, bound, packet + EC_PACKET_HEADER_BYTES);
+    *bytes = before + payload_bytes + EC_PACKET_CHECKSUM_BYTES;
     write_checksum(packet, *bytes);
     return EC_OK;
 }
 
 size_t ec_exact_packet_size(void) {
     const ec_model *model = &ec_codec_network.model;
-    return HEADER_BYTES + UNIT_BYTES + ec_counts_size(model->samples, model->channels) + CRC_BYTES;
+    return EC_PACKET_HEADER_BYTES + UNIT_BYTES + ec_counts_size(model->samples, model->channels) + EC_PACKET_CHECKSUM_BYTES;
 }
 
 ec_status ec_pack_exact(const int32_t *counts, float unit, uint16_t sequence, uint16_t *scratch, uint8_t *packet,
@@ -284,13 +267,13 @@ ec_status ec_pack_exact(const int32_t *counts, float unit, uint16_t sequence, ui
     if (!(unit > 0.0f && unit <= FLT_MAX)) {
         return EC_ERROR_WINDOW;
     }
-    const size_t before = HEADER_BYTES + UNIT_BYTES;
-    if (capacity < before + CRC_BYTES) {
+    const size_t before = EC_PACKET_HEADER_BYTES + UNIT_BYTES;
+    if (capacity < before + EC_PACKET_CHECKSUM_BYTES) {
         return EC_ERROR_CAPACITY;
     }
     size_t payload_bytes;
     const ec_status status = ec_counts_encode(counts, model->samples, model->channels, scratch, packet + before,
-                                              capacity - before - CRC_BYTES, &payload_bytes);
+                                              capacity - before - EC_PACKET_CHECKSUM_BYTES, &payload_bytes);
     if (status != EC_OK) {
         return status;
     }
@@ -298,9 +281,9 @@ ec_status ec_pack_exact(const int32_t *counts, float unit, uint16_t sequence, ui
         float value;
         uint32_t bits;
     } of_count = {.value = unit};
-    write_beginning(packet, EXACT << 4, sequence);
-    write_little_endian(packet + HEADER_BYTES, of_count.bits, UNIT_BYTES);
-    *bytes = before + payload_bytes + CRC_BYTES;
+    write_beginning(packet, EC_PACKET_EXACT << 4, sequence);
+    write_little_endian(packet + EC_PACKET_HEADER_BYTES, of_count.bits, UNIT_BYTES);
+    *bytes = before + payload_bytes + EC_PACKET_CHECKSUM_BYTES;
     write_checksum(packet, *bytes);
     return EC_OK;
 }

@@ -40,7 +40,14 @@ static inline void ec_wait_for_all(const ec_worker *worker) {
 }
 
 static inline const void *ec_fetch(const ec_worker *worker, uint32_t scratch, const void *source, size_t bytes) {
+#if EC_WORKERS_MAX == 1 /* its arena has no room for copies */
+    (void)worker;
+    (void)scratch;
+    (void)bytes;
+    return source;
+#else
     return worker->team->fetch(worker->team, worker->arena + scratch, source, bytes);
+#endif
 }
 
 static inline uint32_t ec_smaller(uint32_t left, uint32_t right) {

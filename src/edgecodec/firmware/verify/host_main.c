@@ -53,6 +53,7 @@ int main(int argc, char **argv) {
     static _Alignas(EC_ARENA_ALIGNMENT) uint8_t arena[EC_ARENA_BYTES];
     static uint16_t indices[EC_INDICES];
     static uint8_t packet[EC_LONGEST_PACKET_BYTES];
+    static _Alignas(uint32_t) uint8_t intake[EC_INTAKE_BYTES];
     static const ec_platform platform = {put, NULL, NULL};
     ec_verification verification = {
         .platform = &platform,
@@ -63,6 +64,8 @@ int main(int argc, char **argv) {
         .indices = indices,
         .packet = packet,
         .packet_bytes = sizeof packet,
+        .intake_memory = intake,
+        .intake_bytes = sizeof intake,
     };
     float *windows = argc > 1 ? read_windows(argv[1], &verification.count) : NULL;
     if (windows == NULL) {

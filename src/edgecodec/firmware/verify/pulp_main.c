@@ -9,6 +9,7 @@ _Noreturn void cluster_main(uint32_t core) {
     static PULP_L1 _Alignas(EC_ARENA_ALIGNMENT) uint8_t arena[EC_ARENA_BYTES];
     static uint16_t indices[EC_INDICES];
     static uint8_t packet[EC_LONGEST_PACKET_BYTES];
+    static _Alignas(uint32_t) uint8_t intake[EC_INTAKE_BYTES];
     static const ec_platform platform = {pulp_put, pulp_cycles, pulp_deepest_stack};
     static ec_verification verification = {
         .platform = &platform,
@@ -20,6 +21,8 @@ _Noreturn void cluster_main(uint32_t core) {
         .indices = indices,
         .packet = packet,
         .packet_bytes = sizeof packet,
+        .intake_memory = intake,
+        .intake_bytes = sizeof intake,
     };
     if (core == 0) {
         verification.count = linked_window_count();

@@ -9,6 +9,7 @@ _Noreturn void program(void) {
     static _Alignas(EC_ARENA_ALIGNMENT) uint8_t arena[EC_ARENA_BYTES];
     static uint16_t indices[EC_INDICES];
     static uint8_t packet[EC_LONGEST_PACKET_BYTES];
+    static _Alignas(uint32_t) uint8_t intake[EC_INTAKE_BYTES];
     static const ec_platform platform = {qemu_put, qemu_instructions, qemu_deepest_stack};
     ec_verification verification = {
         .platform = &platform,
@@ -21,6 +22,8 @@ _Noreturn void program(void) {
         .indices = indices,
         .packet = packet,
         .packet_bytes = sizeof packet,
+        .intake_memory = intake,
+        .intake_bytes = sizeof intake,
     };
     ec_team team = ec_serial_team();
     qemu_exit(ec_verify(&verification, &team) == EC_OK ? 0 : 1);

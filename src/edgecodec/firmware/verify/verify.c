@@ -16,6 +16,8 @@ static const char *const status_texts[] = {
     [EC_ERROR_CODED] = "no coded packets",
     [EC_ERROR_REMARKS] = "no remarks",
     [EC_ERROR_BOUND] = "no rate keeps the bound",
+    [EC_ERROR_INTAKE] = "intake full, or not full yet",
+    [EC_ERROR_PACKET] = "no packet that frames can take",
 };
 
 #define ESCAPE_BOUND_PERCENT 3.0f
@@ -132,6 +134,10 @@ static void begin(ec_verification *verification, uint32_t workers) {
 
     verification->status = ec_init(&verification->context, verification->arena, verification->arena_bytes,
                                    verification->weights, verification->codebooks);
+    if (verification->status == EC_OK) {
+        verification->status = ec_begin_intake(&verification->intake, &verification->context,
+                                               verification->intake_memory, verification->intake_bytes);
+    }
     verification->observer.step_done = step_done;
     verification->observer.user = verification;
     verification->context.observer = &verification->observer;
@@ -228,6 +234,38 @@ static void run_chain(ec_verification *verification, ec_team *team, const float 
     team->barrier(team);
 }
 
+static ec_status push_window(ec_verification *verification, const float *samples) {
+    ec_status status = EC_OK;
+    for (uint32_t sample = 0; sample < ec_model_info()->samples && status == EC_OK; sample++) {
+        status = ec_push(&verification->intake, samples + (size_t)sample * ec_model_info()->channels);
+    }
+    return status;
+}
+
+/* Once more from an intake, which takes the window sample by sample. */
+static void run_intake(ec_verification *verification, ec_team *team, const float *samples, uint32_t rate) {
+    const ec_context observed = verification->context;
+    const ec_context unobserved = {observed.arena, observed.weights, observed.codebooks, NULL};
+    const uint32_t begin = cycles_now(verification);
+    if (team->worker == 0) {
+        verification->status = push_window(verification, samples);
+    }
+    team->barrier(team);
+    if (verification->status != EC_OK) {
+        return;
+    }
+    ec_remarks *remarks = remarks_of(verification);
+    uint16_t *indices = verification->indices;
+    ec_intake *intake = &verification->intake;
+    const ec_status status =
+        verification->coded ? ec_encode_intake_coded(&unobserved, team, intake, rate, indices, remarks)
+                            : ec_encode_intake(&unobserved, team, intake, rate, indices, remarks);
+    if (team->worker == 0) {
+        verification->status = status == EC_OK ? pack(verification, "pushed ", rate, begin) : status;
+    }
+    team->barrier(team);
+}
+
 static void finish(const ec_verification *verification) {
     if (verification->status != EC_OK) {
         say(verification, "error ");
@@ -258,6 +296,9 @@ static void run(ec_verification *verification, ec_team *team, uint32_t window, b
     const uint32_t chains = window == 0 ? model->rates : 0;
     for (uint32_t rate = 1; rate <= chains && verification->status == EC_OK; rate++) {
         run_chain(verification, team, samples, rate);
+    }
+    if (window == 0 && verification->status == EC_OK) {
+        run_intake(verification, team, samples, model->rates);
     }
 }
 

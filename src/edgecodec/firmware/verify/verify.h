@@ -10,7 +10,8 @@
  *     pack <rate> hash <of the packet> cycles <n>
  *     escape <bytes> hash <of the packet> cycles <n>    within 3 per cent, if the model makes remarks
  *     chain <rate> hash <of the packet> cycles <n>    from window to packet once more, unobserved; first window only
- *     coded <a line of stage, indices, regime, pack or chain, as above>    of coded packets, if the model has them
+ *     pushed <rate> hash <of the packet> cycles <n>    the same at the highest rate, pushed sample by sample
+ *     coded <a line of stage, indices, regime, pack, chain or pushed, as above>    of coded packets, if the model has them
  *     stack <bytes>
  *     done
  *
@@ -31,7 +32,7 @@ typedef struct ec_platform {
     uint32_t (*stack_bytes)(void);   /* the deepest use of any worker's stack; NULL: not printed */
 } ec_platform;
 
-/* Filled by the target's main up to `packet`; one for the whole team. */
+/* Filled by the target's main up to `intake_bytes`; one for the whole team. */
 typedef struct ec_verification {
     const ec_platform *platform;
     void *arena;
@@ -43,8 +44,11 @@ typedef struct ec_verification {
     uint16_t *indices; /* [EC_INDICES] */
     uint8_t *packet;   /* [packet_bytes] */
     size_t packet_bytes;
+    void *intake_memory; /* [intake_bytes] */
+    size_t intake_bytes;
 
     ec_context context;
+    ec_intake intake;
     ec_observer observer;
     ec_status status;
     ec_remarks remarks;

@@ -1,0 +1,183 @@
+"""Frames: packets without what the link or the receiver knows already.
+
+A packet (:mod:`edgecodec.packets.packet`) tells its model and is found intact by its own means, wherever it turns up. A
+frame is the same packet for a link whose ends know each other: the receiver knows the sender's model. Bits, the most
+significant ones first::
+
+    2 bits        kind of packet - 1
+    4 bits        rate - 1; 0 of kinds without
+    1 bit         the window is unlike those of the training
+    1 bit         there are faulty channels
+    8 bits        the low ones of the sequence number; not on a checked link
+    6 bits        the code of the estimated error, of kinds with remarks
+    channels      which are faulty, a bit for each, if any is
+    payload       of a fixed-length packet its bits without those that fill its last byte; else whole bytes
+    zeros         to a whole byte
+    2 bytes       a checksum, little-endian; not on a checked link
+
+Frames of fixed-length and coded packets have remarks if the model makes them, those of escapes always, those of exact
+packets never.
+
+The checksum is the CRC-16 of ITU-T X.25, polynomial 0x1021, reflected. In frames of up to 4 kB it finds any three
+flipped bits, and every burst of up to 16. Its register begins with the first two bytes of the model hash. So a frame of
+another model is damaged, without the model being sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.kind import PacketKind
+from edgecodec.packets.link import CHECKSUM_BYTES, Link
+from edgecodec.packets.packet import PacketFormat, PacketParts, packet_of_parts, parts_of
+
+POLYNOMIAL = 0x8408  # 0x1021, reflected
+_SEQUENCE_BITS = 8
+Bits = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Takes bits from the front."""
+
+    bits: Bits
+    at: int = 0
+
+    def number(self, count: int) -> tuple[int, _Reader]:
+        taken, rest = self.take(count)
+        return int("".join(map(str, taken)) or "0", 2), rest
+
+    def take(self, count: int) -> tuple[Bits, _Reader]:
+        """
+        Raises:
+            EdgeCodecError: there are not so many left.
+        """
+        if self.at + count > len(self.bits):
+            raise EdgeCodecError("frame: cut short; the sender is faulty, or of another model")
+        return self.bits[self.at : self.at + count], _Reader(self.bits, self.at + count)
+
+
+def frame(form: PacketFormat, packet: bytes, link: Link) -> bytes:
+    """The frame of a packet of the model.
+
+    Raises:
+        EdgeCodecError: the packet is damaged, of another model, or without the remarks that frames of its kind have.
+    """
+    parts = parts_of(form, packet)
+    if parts.is_remarked is not _is_remarked(form, parts.kind):
+        raise EdgeCodecError("packet: without remarks, which frames of this model have; pack it with them")
+    bits = [_bits(parts.kind - 1, 2), _bits(max(parts.rate, 1) - 1, 4), _bits(parts.unlike, 1),
+            _bits(parts.faulty is not None, 1)]
+    if link is Link.RADIO:
+        bits.append(_bits(parts.sequence & 0xFF, _SEQUENCE_BITS))
+    if parts.is_remarked:
+        bits.append(_bits(parts.error_code, 6))
+    if parts.faulty is not None:
+        bits.append(parts.faulty.astype(np.uint8))
+    payload = np.unpackbits(np.frombuffer(parts.payload, np.uint8))
+    if parts.kind is PacketKind.FIXED_LENGTH:
+        payload = payload[: form.payload_bits(parts.rate)]
+    content = np.packbits(np.concatenate([*bits, payload])).tobytes()
+    return content + (checksum(form, content).to_bytes(CHECKSUM_BYTES, "little") if link is Link.RADIO else b"")
+
+
+def unframe(form: PacketFormat, data: bytes, link: Link, expected: int = 0) -> bytes:
+    """The packet of a frame.
+
+    Args:
+        expected: the sequence number that comes next. Of a frame by radio, the number is the first one from there on
+            with its eight bits; on a checked link it is this one.
+
+    Raises:
+        EdgeCodecError: the frame is damaged, cut short or of another model.
+    """
+    content = _checked(form, data) if link is Link.RADIO else data
+    reader = _Reader(np.unpackbits(np.frombuffer(content, np.uint8)))
+    number, reader = reader.number(2)
+    rate, reader = reader.number(4)
+    unlike, reader = reader.number(1)
+    has_faulty, reader = reader.number(1)
+    kind, sequence = PacketKind(number + 1), expected & 0xFFFF
+    if kind not in {*form.kinds, PacketKind.ESCAPE, PacketKind.EXACT}:
+        raise EdgeCodecError(f"frame: {kind.label}, but the model has no such packets; the sender is faulty")
+    if link is Link.RADIO:
+        low, reader = reader.number(_SEQUENCE_BITS)
+        sequence = (expected + (low - expected) % (1 << _SEQUENCE_BITS)) & 0xFFFF
+    is_remarked = _is_remarked(form, kind)
+    if (rate and not kind.has_rate) or ((unlike or has_faulty) and not is_remarked):
+        raise EdgeCodecError(f"frame: a rate or remarks that {kind.label} ones do not have; the sender is faulty")
+    if kind.has_rate:
+        form.payloads(kind).stages(rate + 1)  # refuses a rate that there is not
+    code, reader = reader.number(6 if is_remarked else 0)
+    mask, reader = reader.take(form.channels) if has_faulty else (None, reader)
+    if mask is not None and not mask.any():
+        raise EdgeCodecError("frame: a mask of no channel; the sender is faulty")
+    payload, filling = _payload(form, kind, rate + 1, reader)
+    if filling.any() or len(filling) > 7:
+        raise EdgeCodecError("frame: bits behind its end; the sender is faulty, or of another model")
+    return packet_of_parts(form, PacketParts(
+        kind, sequence, rate + 1 if kind.has_rate else 0, is_remarked, code, bool(unlike),
+        None if mask is None else mask.astype(bool), payload))
+
+
+def unframe_all(form: PacketFormat, frames: Iterable[bytes | None], link: Link, first: int = 0) -> Iterator[bytes]:
+    """The packets of frames that come in order; the first one's sequence number is ``first`` or a later one.
+
+    Raises:
+        EdgeCodecError: see :func:`unframe`; the text gives the frame's number.
+    """
+    expected = first
+    for number, data in enumerate(frames):
+        try:
+            if data is None:
+                raise EdgeCodecError("frame: none, its row is empty")
+            packet = unframe(form, data, link, expected)
+        except EdgeCodecError as error:
+            raise EdgeCodecError(f"frame {number}: {str(error).removeprefix('frame: ')}") from None
+        yield packet
+        expected = parts_of(form, packet).sequence + 1
+
+
+def frame_bytes(form: PacketFormat, rate: int, link: Link) -> int:
+    """Of a fixed-length packet without faulty channels."""
+    bits = 8 + _SEQUENCE_BITS * (link is Link.RADIO) + 6 * form.makes_remarks + form.payload_bits(rate)
+    return -(-bits // 8) + link.overhead_bytes
+
+
+def checksum(form: PacketFormat, content: bytes) -> int:
+    """Of a frame of the model that begins with ``content``."""
+    register = int.from_bytes(form.model_id[:2], "little")
+    for byte in content:
+        register ^= byte
+        for _ in range(8):
+            register = register >> 1 ^ (POLYNOMIAL if register & 1 else 0)
+    return register
+
+
+def _checked(form: PacketFormat, data: bytes) -> bytes:
+    content, found = data[:-CHECKSUM_BYTES], data[-CHECKSUM_BYTES:]
+    if len(data) <= CHECKSUM_BYTES or checksum(form, content) != int.from_bytes(found, "little"):
+        raise EdgeCodecError(f"frame: damaged, or of another model than {form.model_hash[:8]}; leave it out")
+    return content
+
+
+def _is_remarked(form: PacketFormat, kind: PacketKind) -> bool:
+    return kind is PacketKind.ESCAPE or (kind.has_rate and form.makes_remarks)
+
+
+def _payload(form: PacketFormat, kind: PacketKind, rate: int, reader: _Reader) -> tuple[bytes, Bits]:
+    """As a packet has it, and the bits behind it."""
+    left = len(reader.bits) - reader.at
+    count = form.payload_bits(rate) if kind is PacketKind.FIXED_LENGTH else left // 8 * 8
+    bits, reader = reader.take(count)
+    return np.packbits(bits).tobytes(), reader.bits[reader.at :]
+
+
+def _bits(number: int, count: int) -> Bits:
+    return np.array([number >> place & 1 for place in reversed(range(count))], np.uint8)
+
