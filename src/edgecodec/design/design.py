@@ -51,6 +51,19 @@ class Design:
     pinned: Mapping[str, Sequence[str]]
     estimator: Estimator
     proposal: str
+    klt_dct: NDArray[np.float64] | None  # its error at the bits of every rate, on windows held out; None: not tried
+
+    @property
+    def beside_klt_dct(self) -> str | None:
+        """A line that says how far the codec's start is from KLT + DCT, whose bits follow the window."""
+        trial = self.kinds[self.codec].trial if self.codec in self.kinds else None
+        if trial is None or self.klt_dct is None:
+            return None
+        ratios = trial / self.klt_dct
+        times = " to ".join(f"{ratio:.2f}" for ratio in (ratios.min(), ratios.max()))
+        verdict = "at no rate better" if ratios.max() <= 1 else "better at some rates"
+        return (f"KLT + DCT, whose bits follow the window, is {verdict}: of its error, the start with packets of equal "
+                f"length has {times} times as much")
 
     def sizes_json(self) -> dict[str, Any]:
         """What the design chose, as :func:`edgecodec.designed.designed` takes it."""
@@ -63,6 +76,7 @@ class Design:
             "codec": self.codec,
             "proposal": self.proposal,
             "bits_per_window": [rounded(bits) for bits in self.bits],
+            "klt_dct_error": None if self.klt_dct is None else [rounded(float(error)) for error in self.klt_dct],
             "kinds": {name: {
                 "pinned": list(self.pinned[name]),
                 "layouts_estimated": kind.tried,
@@ -143,8 +157,9 @@ def make_design(params: Params, train: WindowSet, artifacts: Path) -> Design:
     codec, proposal = _propose(params, kinds, misfits)
     if codec in kinds and not kinds[codec].cost.fits:
         raise EdgeCodecError(f"design: codec {codec}: {kinds[codec].cost.misfits[0]}")
+    is_tried = split is not None and codec in kinds and kinds[codec].trial is not None
     return Design(codec, bits, kinds, {name: pinned(getattr(params.codecs, name)) for name in kinds}, estimator,
-                  proposal)
+                  proposal, trial.measure_klt_dct(params, bits, *split) if split is not None and is_tried else None)
 
 
 class MisfitError(EdgeCodecError):

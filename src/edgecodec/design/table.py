@@ -7,7 +7,7 @@ from edgecodec.design.design import Design
 
 def reasons_table(design: Design) -> str:
     """What was chosen and why, and what it costs; ends with a line break."""
-    lines = [design.proposal]
+    lines = [line for line in (design.proposal, design.beside_klt_dct) if line]
     rows = [(reason.setting, _value(reason.value), reason.why) for reason in design.reasons()]
     widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:2]] if rows else []
     lines += [f"{setting:{widths[0]}}  {value:{widths[1]}}  {why}" for setting, value, why in rows]

@@ -1,11 +1,13 @@
 """What codecs are worth before they are trained: classical starts and codebooks, measured on windows they never saw.
 
-On the twin, training takes 0.2 % more off the error of such a start; so what wins here is what to train.
+On the twin, training takes 0.2 % more off the error of such a start; so what wins here is what to train. Beside them
+stands KLT + DCT, whose bits follow the window: the best that linear transforms give, without firmware here.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +18,9 @@ from edgecodec import chosen
 from edgecodec.data.selection import spread
 from edgecodec.data.windows import Segment, WindowSet
 from edgecodec.errors import EdgeCodecError
+from edgecodec.evaluation.rate_distortion import budgets_around
+from edgecodec.evaluation.rivals.lineup import fit_rivals_to
+from edgecodec.evaluation.rivals.transform_codec import KLT_DCT
 from edgecodec.metrics import errors
 from edgecodec.params import Params
 from edgecodec.training.loop import Trainer
@@ -90,7 +95,23 @@ def measure(params: Params, fitted: WindowSet, held: WindowSet) -> NDArray[np.fl
     which = spread(held, MEASURED)
     targets = held.targets(which)
     indices = codec.encode(held.inputs(which))
+    return np.array([_error(params, codec.decode(indices, rate), targets)
+                     for rate in range(1, chosen.sizes(tried).rates + 1)])
+
+
+def measure_klt_dct(params: Params, bits: Sequence[float], fitted: WindowSet, held: WindowSet) -> NDArray[np.float64]:
+    """The error of KLT + DCT on ``held`` with ``bits`` a window on average. It is read off the line through what its
+    budgets give, both by their logarithms. Errors are those of :func:`measure`."""
+    budgets = budgets_around([round(each) for each in bits])
+    rival, = fit_rivals_to(fitted, (KLT_DCT,), budgets, params.seed, chosen.measure(params))
+    targets = held.targets(spread(held, MEASURED))
+    points = sorted((found.bits_per_window, _error(params, found.reconstruction, targets))
+                    for found in rival.compress(targets))
+    found_bits, found_errors = np.log(np.array(points)).T
+    return np.asarray(np.exp(np.interp(np.log(bits), found_bits, found_errors)))
+
+
+def _error(params: Params, rebuilt: NDArray[np.float32], targets: NDArray[np.float32]) -> float:
     by = chosen.measure(params)
     field = "variance_percent" if by.metric.more_is_better else by.metric.field
-    return np.array([getattr(errors(codec.decode(indices, rate), targets, tolerance=by.tolerance), field)
-                     for rate in range(1, chosen.sizes(tried).rates + 1)])
+    return float(getattr(errors(rebuilt, targets, tolerance=by.tolerance), field))
