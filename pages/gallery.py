@@ -6,7 +6,7 @@ from typing import Any
 from edgecodec.metrics import ERROR_METRICS
 from pages.markdown import table
 
-NAMES = ("watch", "bearings")  # whose results are there
+NAMES = ("watch", "bearings", "circuit", "fibre")
 RIVALS = {"klt_dct": "KLT + DCT at its best", "joint_rvq": "joint RVQ", "sz3_abs": "SZ3", "sz3_rel": "SZ3, by channel",
           "sz3_abs_rel": "SZ3, both bounds", "zfp": "ZFP", "means": "means alone", "klt_dct_plain": "plain KLT + DCT"}
 PACKETS = {"edgecodec": "fixed length", "edgecodec_coded": "coded"}
