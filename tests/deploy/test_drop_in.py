@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tomllib
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -96,6 +97,20 @@ def test_zephyr_takes_the_library_if_it_is_configured(firmware: Path, tmp_path: 
         said = subprocess.run(["cmake", f"-DCONFIG_EDGECODEC={setting}", "-P", tmp_path / "west.cmake"], check=True,
                               capture_output=True, text=True).stdout
         assert len(said.splitlines()) == expected
+
+
+def test_the_pack_names_its_files(firmware: Path, version: str) -> None:
+    package = ElementTree.parse(firmware / "EdgeCodec.EdgeCodec.pdsc").getroot()
+    assert f"{package.findtext('vendor')}.{package.findtext('name')}.pdsc" == "EdgeCodec.EdgeCodec.pdsc"
+    release, = package.iterfind("releases/release")
+    component, = package.iterfind("components/component")
+    assert {release.get("version"), component.get("Cversion")} == {version}
+    assert component.get("condition") in {each.get("id") for each in package.iterfind("conditions/condition")}
+    files = {(file.get("category"), file.get("name") or "") for file in component.iterfind("files/file")}
+    assert all((firmware / name).exists() for _, name in files)
+    assert {name for category, name in files if category == "source"} == {
+        "ports/serial/serial.c", *(f"src/{path.name}" for path in (firmware / "src").glob("*.c"))}
+    assert "#define EC_WORKERS_MAX 1" in (component.findtext("Pre_Include_Global_h") or "")
 
 
 def test_platformio_compiles_the_kernels_and_the_serial_port(firmware: Path, version: str) -> None:

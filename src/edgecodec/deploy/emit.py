@@ -11,7 +11,8 @@
     golden/     windows.bin, transcript.txt (what the host must print), packets.json
     zephyr/     module.yml, Kconfig, CMakeLists.txt
     arduino/    library.properties
-    Makefile  CMakeLists.txt  cmake/  library.json (PlatformIO)  README.md  memory_map.json
+    Makefile  CMakeLists.txt  cmake/  library.json (PlatformIO)  EdgeCodec.EdgeCodec.pdsc (CMSIS-Pack)
+    README.md  memory_map.json
 """
 
 from __future__ import annotations
@@ -183,6 +184,7 @@ def _manifests(codec: ExportedCodec, plan: MemoryPlan, folder: Path, version: st
     return {
         "library.json": filled("library.json", codec=codec, version=version),
         "arduino/library.properties": filled("library.properties", codec=codec, version=version),
+        "EdgeCodec.EdgeCodec.pdsc": filled("EdgeCodec.pdsc", codec=codec, version=version, sources=_sources(folder)),
         "zephyr/module.yml": filled("module.yml"),
         "zephyr/Kconfig": filled("Kconfig", codec=codec, plan=plan),
         "zephyr/CMakeLists.txt": filled("zephyr.cmake", sources=_sources(folder)),
