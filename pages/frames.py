@@ -10,13 +10,14 @@ SENT = {"packet": "packet", "radio": "frame, `radio`", "checked": "frame, `check
 
 def on_air(measured: Any) -> Iterator[str]:
     """Bytes, ratio and time of every rate."""
-    factors = list(measured["rates"]["1"]["packet"]["lora_milliseconds"])
+    factors = sorted(measured["rates"]["1"]["packet"]["lora_milliseconds"], key=int)
     rows: list[tuple[str, ...]] = [("rate", "sent", "bytes", "compression", *(f"SF{factor}" for factor in factors),
                                     f"share of time, SF{factors[0]} to SF{factors[-1]}")]
     for rate, sizes in measured["rates"].items():
-        for name, one in sizes.items():
+        for name, sent in SENT.items():
+            one = sizes[name]
             shares = [one["lora_duty_cycle"][factor] for factor in (factors[0], factors[-1])]
-            rows.append((rate, SENT[name], str(one["bytes"]), f"{one['ratio_on_air']:.0f}",
+            rows.append((rate, sent, str(one["bytes"]), f"{one['ratio_on_air']:.0f}",
                          *(f"{one['lora_milliseconds'][factor]:.0f} ms" for factor in factors),
                          " to ".join(f"{100 * share:.1f} %" for share in shares)))
     return table(*rows)
@@ -27,6 +28,6 @@ def damage(measured: Any) -> Iterator[str]:
     passed = measured["damaged"]["passed"]
     yield from table(("damage", "frames that pass"), *((what, str(count)) for what, count in passed.items()))
     yield ""
-    odds = measured["wrong_windows_per_billion"].items()
+    odds = sorted(measured["wrong_windows_per_billion"].items(), key=lambda item: float(item[0]))
     yield (f"By these figures, of 10^9 frames of {measured['damaged']['frame_bytes']} bytes are wrong without a word: "
            + ", ".join(f"{count:.2g} where one bit in {1 / float(rate):,.0f} is flipped" for rate, count in odds) + ".")
