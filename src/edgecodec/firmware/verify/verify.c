@@ -246,6 +246,7 @@ static ec_status push_window(ec_verification *verification, const float *samples
 static void run_intake(ec_verification *verification, ec_team *team, const float *samples, uint32_t rate) {
     const ec_context observed = verification->context;
     const ec_context unobserved = {observed.arena, observed.weights, observed.codebooks, NULL};
+    team->barrier(team); /* all have read the status */
     const uint32_t begin = cycles_now(verification);
     if (team->worker == 0) {
         verification->status = push_window(verification, samples);
