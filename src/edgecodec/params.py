@@ -415,7 +415,16 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         EdgeCodecError: the file is absent, no YAML, or a key is unknown, missing or out of range, or two settings
             contradict each other; the text names the first such key, or both settings, and what to do.
     """
-    return _validated(path, Params, read_content(path))
+    return load_settings(path, Params)
+
+
+def load_settings(path: Path, kind: type[AnySection]) -> AnySection:
+    """Read a file of settings.
+
+    Raises:
+        EdgeCodecError: as :func:`load_params`.
+    """
+    return _validated(path, kind, read_content(path))
 
 
 def load_section(path: Path, kind: type[AnySection], *names: str) -> AnySection:

@@ -31,14 +31,20 @@ from paho.mqtt.enums import CallbackAPIVersion
 from small_project import save_results, small_params
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.gateway.conversion import Undecoded, convert, decode
+from edgecodec.gateway.conversion import convert, decode
 from edgecodec.gateway.decoders import RegisteredDecoders
+from edgecodec.gateway.followed import Followed
 from edgecodec.gateway.gateway import Broker as Address
 from edgecodec.gateway.gateway import Gateway, Rotation
 from edgecodec.gateway.journal import Journal, Received, journals, next_journal, read_journal
 from edgecodec.gateway.memory import Memory
-from edgecodec.gateway.sequences import Sequences, Traffic
+from edgecodec.gateway.nodes import NO_NODES, NodeParams, NodeTable, VersionParams
+from edgecodec.gateway.opening import Opening, Undecoded
 from edgecodec.model.codec import load_model
+from edgecodec.packets.frame import frame
+from edgecodec.packets.link import Link
+from edgecodec.packets.network import load_codec
+from edgecodec.packets.packet import PacketFormat, packet_of_parts, parts_of
 from edgecodec.packets.packet_file import packets_in
 from edgecodec.registry.register import register
 
@@ -139,9 +145,10 @@ class Process:
 
 
 def gateway_on(broker: Broker, folder: str = "received", topic: str = "edgecodec/+/packets",
-               client_id: str | None = None, kind: type[Gateway] = Gateway) -> Gateway:
+               client_id: str | None = None, kind: type[Gateway] = Gateway,
+               table: NodeTable = NO_NODES) -> Gateway:
     return kind(Address("127.0.0.1", broker.port, topic, client_id), Path(folder), RegisteredDecoders("edgecodec"),
-                Rotation(packets=4096, seconds=3600))
+                Rotation(packets=4096, seconds=3600), table)
 
 
 @contextmanager
@@ -340,7 +347,7 @@ def test_what_was_kept_and_not_acknowledged_is_not_kept_again(registered: Path, 
     with running(gateway):
         wait_until(lambda: journaled() == 3)
     assert sorted(kept("windows")["packet"]) == sorted(mixed[:4])
-    assert gateway.sequences.traffic.known == 1
+    assert gateway.traffic.known == 1
 
 
 @mosquitto
@@ -378,15 +385,19 @@ def received(packets: Sequence[bytes]) -> list[Received]:
     return [Received("a", pd.Timestamp("2030-01-01", tz="UTC").to_pydatetime(), packet) for packet in packets]
 
 
+def opening() -> Opening:
+    decoders = RegisteredDecoders("edgecodec")
+    decoders.refresh()
+    return Opening(decoders, NO_NODES, Followed(Path("received/00000001.journal")))
+
+
 def test_a_node_with_old_firmware_is_decoded_by_its_own_version(registered: Path, mixed: list[bytes]) -> None:
     codec = load_model(Path("artifacts/model"))
     codec.scale.mul_(1.25)
     save_results(codec, small_params(), Path("artifacts"))
     assert register(small_params(), registered).version.number == "3"
 
-    decoders = RegisteredDecoders("edgecodec")
-    decoders.refresh()
-    results = decode(received(mixed), decoders)
+    results = decode(received(mixed), opening())
     assert {result.version for result in results} == {"2"}
     np.testing.assert_array_equal(np.stack([result.window for result in results]), expected_windows(mixed))
 
@@ -394,9 +405,7 @@ def test_a_node_with_old_firmware_is_decoded_by_its_own_version(registered: Path
 def test_a_version_that_was_tampered_with_decodes_nothing(registered: Path, mixed: list[bytes]) -> None:
     for codebooks in Path("mlartifacts").rglob("encoder/codec.safetensors"):
         codebooks.write_bytes(codebooks.read_bytes() + b" ")
-    decoders = RegisteredDecoders("edgecodec")
-    decoders.refresh()
-    (result,) = decode(received(mixed[:1]), decoders)
+    (result,) = decode(received(mixed[:1]), opening())
     assert isinstance(result, Undecoded)
     assert "version 2 of edgecodec does not load" in result.reason
 
@@ -416,7 +425,7 @@ def test_a_journal_waits_for_the_registry(registered: Path, mixed: list[bytes],
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert convert(journal.path, RegisteredDecoders("edgecodec")).windows == len(mixed)
-    assert [path.name for path in folder.iterdir()] == ["00000001.windows.parquet"]
+    assert sorted(path.name for path in folder.iterdir()) == [".gateway", "00000001.windows.parquet"]
     assert next_journal(folder).path.name == "00000002.journal"
 
 
@@ -429,27 +438,76 @@ def test_a_line_cut_short_by_a_crash_is_left_to_the_broker(tmp_path: Path) -> No
     assert [each.packet for each in read_journal(journal.path)] == [b"first"]
 
 
-@pytest.mark.parametrize(("numbers", "missing", "late"), [
-    ([1, 2, 3], 0, 0),
-    ([1, 4, 5], 2, 0),
-    ([1, 3, 2], 0, 1),
-    ([65534, 65535, 1], 1, 0),
-    ([65535, 1, 0], 0, 1),
-    ([1, 2, 1], 0, 0),
-])
-def test_sequence_numbers_tell_what_is_missing_or_late(numbers: list[int], missing: int, late: int) -> None:
-    sequences = Sequences()
-    for number in numbers:
-        sequences.follow("a", number)
-    assert (sequences.traffic.missing, sequences.traffic.late) == (missing, late)
+NODE = NodeParams.model_validate({
+    "topic": TOPIC.format(node="a"), "sends": "frames", "interval_seconds": 8.0, "installed": "2029-01-01", "array": "",
+    "versions": [{"version": "1", "since": "2029-01-01T00:00:00Z"}, {"version": "2", "since": "2029-06-01T00:00:00Z"}]})
 
 
-@pytest.mark.parametrize("newest", [5, 40000])
-def test_a_node_that_starts_anew_misses_nothing(newest: int) -> None:
-    sequences = Sequences()
-    for number in (newest - 1, newest, 0, 1):
-        sequences.follow("a", number)
-    assert sequences.traffic == Traffic(restarts=1)
+def framed(packets: Sequence[bytes], sequence: int = 0) -> list[bytes]:
+    """The packets as frames, numbered from ``sequence`` on."""
+    form = PacketFormat.of(load_codec(Path("artifacts/float16")))
+    parts = [replace(parts_of(form, packet), sequence=(sequence + number) % 65536)
+             for number, packet in enumerate(packets)]
+    return [frame(form, packet_of_parts(form, each), Link.RADIO) for each in parts]
+
+
+def test_frames_become_windows(registered: Path, broker: Broker, mixed: list[bytes]) -> None:
+    frames = framed(mixed * 22)  # 264 of them: eight bits of the number are not enough
+    flipped = bytes([frames[3][0], frames[3][1] ^ 1, *frames[3][2:]])
+    gateway = gateway_on(broker, table=NodeTable(nodes={"turbine-7": NODE}))
+    with running(gateway):
+        broker.publish("a", [*frames[:3], flipped, *frames[4:8], frames[7], *frames[9:12], frames[8], *frames[12:]])
+        broker.publish("b", mixed[:1])
+        wait_until(lambda: journaled() == 265 + 1)
+    assert (gateway.traffic.missing, gateway.traffic.late, gateway.traffic.restarts) == (1, 1, 0)
+
+    windows = kept("windows")
+    of_node = windows[windows["node"] == "turbine-7"]
+    assert of_node["sequence"].tolist() == [*range(3), *range(4, 8), 7, *range(9, 12), 8, *range(12, 264)]
+    assert of_node["repeated"].tolist().count(True) == 1
+    np.testing.assert_array_equal(np.stack(of_node["window"]), expected_windows(of_node["packet"]))
+    assert set(of_node["start_from"]) == {"numbers"}
+    assert windows[windows["node"].isna()]["start_from"].tolist() == ["arrival"]
+    assert kept("undecoded")["packet"].tolist() == [flipped]
+    assert "damaged, or of another model" in kept("undecoded")["reason"].iloc[0]
+
+
+def test_a_journal_that_is_converted_twice_gives_the_same_files(registered: Path, mixed: list[bytes]) -> None:
+    """The gateway may be killed before the last step, which removes the journal."""
+    table = NodeTable(nodes={"turbine-7": NODE})
+    Path("received").mkdir()
+    frames = framed(mixed * 50)
+    found = []
+    for sent in (frames[:250], frames[300:]):
+        journal = next_journal(Path("received"))
+        for number, each in enumerate(sent):
+            journal.append(Received(NODE.topic, datetime(2030, 1, 1, 0, 0, number % 60, tzinfo=UTC), each))
+        journal.close()
+        content = journal.path.read_bytes()
+        for _ in range(2):
+            journal.path.write_bytes(content)
+            convert(journal.path, RegisteredDecoders("edgecodec"), table)
+            found.append(pd.read_parquet(journal.path.with_suffix(".windows.parquet")))
+    pd.testing.assert_frame_equal(found[0], found[1])
+    pd.testing.assert_frame_equal(found[2], found[3])
+    assert found[2]["sequence"].tolist() == [*range(300, 600)]  # 50 frames are lost
+
+
+def test_a_node_that_runs_another_version_than_listed_is_told(registered: Path, mixed: list[bytes]) -> None:
+    codec = load_model(Path("artifacts/model"))
+    codec.scale.mul_(1.25)
+    frames = framed(mixed)
+    save_results(codec, small_params(), Path("artifacts"))
+    assert register(small_params(), registered).version.number == "3"
+    newest = VersionParams(version="3", since=datetime(2029, 9, 1, tzinfo=UTC))
+    node = NODE.model_copy(update={"versions": (*NODE.versions, newest)})
+    decoders = RegisteredDecoders("edgecodec")
+    decoders.refresh()
+    followed = Followed(Path("received/00000001.journal"))
+    opened = Opening(decoders, NodeTable(nodes={"turbine-7": node}), followed)
+    results = decode([replace(each, topic=NODE.topic) for each in received(frames)], opened)
+    assert {result.version for result in results} == {"2"}
+    assert opened.unexpected == {("turbine-7", "2")}
 
 
 KEPT = Received("a", datetime(2030, 1, 1, tzinfo=UTC), b"1", session="first", message=7)

@@ -14,6 +14,9 @@ def gateway(
     topic: Annotated[str, typer.Option(help="One packet per message; wildcards as in MQTT.")] = "edgecodec/+/packets",
     client_id: Annotated[str | None, typer.Option(
         help="By which the broker knows this gateway again. [default: FOLDER's own]", show_default=False)] = None,
+    nodes: Annotated[Path | None, typer.Option(
+        metavar="FILE", exists=True, dir_okay=False, show_default=False,
+        help="The table of nodes, in YAML. [default: every topic brings packets, and windows have no node]")] = None,
     model_name: Annotated[str, typer.Option(help="The registered model.")] = "edgecodec",
     rotate_packets: Annotated[int, typer.Option(min=1, help="Begin new files after so many packets ...")] = 4096,
     rotate_seconds: Annotated[float, typer.Option(min=0.1, help="... or so many seconds.")] = 60.0,
@@ -24,8 +27,9 @@ def gateway(
 ) -> None:
     """Receive packets from MQTT until SIGTERM or Ctrl-C; write windows as Parquet, and keep what cannot be decoded.
 
-    The version of the model that has a packet's model id decodes it. Files are whole when they appear. A folder belongs
-    to one gateway; several share the work with folders of their own and the topic '$share/GROUP/edgecodec/+/packets'.
+    The version of the model that has a packet's model id decodes it. The table of nodes says which nodes send frames,
+    of which versions, and how often a window begins. Files are whole when they appear. A folder belongs to one gateway;
+    several share the work with folders of their own and the topic '$share/GROUP/edgecodec/+/packets'.
     """
     import json
     import logging
@@ -35,6 +39,7 @@ def gateway(
     from edgecodec.gateway.conversion import Decoded
     from edgecodec.gateway.decoders import RegisteredDecoders
     from edgecodec.gateway.gateway import Broker, Gateway, Rotation
+    from edgecodec.gateway.nodes import NO_NODES, load_nodes
 
     host, _, port = broker.partition(":")
     if not host or not (port or "1883").isdigit():
@@ -44,12 +49,13 @@ def gateway(
         typer.echo(json.dumps({
             "topic": decoded.received.topic, "time": decoded.received.time.isoformat(),
             "retained": decoded.received.retained, "repeated": decoded.received.repeated, "version": decoded.version,
+            "node": decoded.node, "start": decoded.start and decoded.start.isoformat(),
             "rate": decoded.rate, "sequence": decoded.sequence, "window": decoded.window.tolist()}))
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     address = Broker(host, int(port or ("8883" if tls else "1883")), topic, client_id, tls, username, password)
     receiving = Gateway(address, folder, RegisteredDecoders(model_name), Rotation(rotate_packets, rotate_seconds),
-                        *([show_window] if show else []))
+                        NO_NODES if nodes is None else load_nodes(nodes), *([show_window] if show else []))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: receiving.stop())
     receiving.run()

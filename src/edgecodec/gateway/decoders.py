@@ -9,6 +9,7 @@ import mlflow.artifacts
 import mlflow.pyfunc
 
 from edgecodec.errors import EdgeCodecError
+from edgecodec.packets.decoder import PacketDecoder
 from edgecodec.registry.store import open_store, reporting_failure
 from edgecodec.registry.versions import CHAMPION
 
@@ -22,6 +23,12 @@ class RegisteredDecoder:
     version: str
     model: Any  # MLflow's PyFuncModel: packets in, windows out
 
+    @property
+    def packets(self) -> PacketDecoder:
+        """What the model is made of."""
+        decoder: PacketDecoder = self.model.unwrap_python_model().decoder
+        return decoder
+
 
 class RegisteredDecoders:
     """Looks versions up and keeps those that were needed.
@@ -32,7 +39,8 @@ class RegisteredDecoders:
 
     def __init__(self, model_name: str) -> None:
         self.model_name = model_name
-        self._versions: dict[str, str] = {}  # by model id
+        self._model_ids: dict[str, bytes] = {}  # by version
+        self._versions: dict[bytes, str] = {}  # by model id
         self._loaded: dict[str, RegisteredDecoder] = {}  # by version
 
     def refresh(self) -> None:
@@ -48,8 +56,13 @@ class RegisteredDecoders:
             aliases = store.client.get_registered_model(self.model_name).aliases if found else {}
         champion = str(aliases.get(CHAMPION, ""))
         oldest_first = sorted(found, key=lambda version: (str(version.version) == champion, int(version.version)))
-        self._versions = {version.tags[HASH][:8]: str(version.version) for version in oldest_first
-                          if HASH in version.tags}
+        self._model_ids = {str(version.version): bytes.fromhex(version.tags[HASH][:8]) for version in oldest_first
+                           if HASH in version.tags}
+        self._versions = {model_id: version for version, model_id in self._model_ids.items()}
+
+    def model_id(self, version: str) -> bytes | None:
+        """None: there is no such version."""
+        return self._model_ids.get(version)
 
     def of(self, model_id: bytes) -> RegisteredDecoder | str:
         """The version that decodes packets of ``model_id``; or why none does: it is not registered, or not sound.
@@ -57,10 +70,20 @@ class RegisteredDecoders:
         Raises:
             EdgeCodecError: the registry cannot be reached.
         """
-        version = self._versions.get(model_id.hex())
+        version = self._versions.get(model_id)
         if version is None:
             return (f"no version of {self.model_name} has the model id {model_id.hex()}; register it, then decode this "
                     "file")
+        return self.version(version)
+
+    def version(self, version: str) -> RegisteredDecoder | str:
+        """A version by its number; or why it does not decode.
+
+        Raises:
+            EdgeCodecError: the registry cannot be reached.
+        """
+        if version not in self._model_ids:
+            return f"no version {version} of {self.model_name} is registered; correct the table of nodes"
         if version not in self._loaded:
             with reporting_failure():
                 folder = mlflow.artifacts.download_artifacts(f"models:/{self.model_name}/{version}")

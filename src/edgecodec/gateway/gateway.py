@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import wraps
@@ -28,9 +28,9 @@ from edgecodec.gateway.conversion import Decoded, convert
 from edgecodec.gateway.decoders import RegisteredDecoders
 from edgecodec.gateway.journal import Journal, Received, journals, next_journal, number_of
 from edgecodec.gateway.memory import Memory
+from edgecodec.gateway.nodes import NO_NODES, NodeTable
 from edgecodec.gateway.ownership import Ownership
-from edgecodec.gateway.sequences import Sequences
-from edgecodec.packets.packet import read_header
+from edgecodec.gateway.traffic import Traffic
 
 QOS = 1  # at least once: what comes twice MQTT marks, and the gateway remembers. Of QoS 2 the client forgets in a crash
 RECONNECT_SECONDS = 30  # at most, between attempts to reach the broker
@@ -81,11 +81,12 @@ class Gateway:
     """
 
     def __init__(self, broker: Broker, folder: Path, decoders: RegisteredDecoders, rotation: Rotation,
-                 show: Callable[[Decoded], None] = lambda decoded: None) -> None:
+                 table: NodeTable = NO_NODES, show: Callable[[Decoded], None] = lambda decoded: None) -> None:
         self._broker = broker
         self._folder = folder
         self._decoders = decoders
         self._rotation = rotation
+        self._table = table
         self._show = show
         self._lock = threading.Lock()  # the broker's thread appends while this one rotates
         self._stop = threading.Event()
@@ -93,7 +94,7 @@ class Gateway:
         self._failure: Exception | None = None
         self._connected_since: float | None = None
         self._brief_connections = 0
-        self.sequences = Sequences()
+        self.traffic = Traffic()
         self._ownership = Ownership(folder)
         self._memory = Memory.open(folder, broker.client_id)
         self._ownership.sign(self._memory.client_id)
@@ -134,7 +135,7 @@ class Gateway:
                 raise EdgeCodecError(f"{self._folder}: {self._failure.strerror}; the broker keeps what follows, mend "
                                      "this and start the gateway again") from self._failure
             self._convert_all(journals(self._folder))
-            log.info("stopped: %s", self.sequences.traffic)
+            log.info("stopped: %s", self.traffic)
             if self._failure is not None:
                 raise self._failure
         finally:
@@ -143,22 +144,14 @@ class Gateway:
     def receive(self, received: Received, delivered_again: bool = False) -> None:
         """Keep a packet, unless MQTT proves that it is there already."""
         with self._lock:
-            traffic = self.sequences.traffic
-            traffic.packets += 1
+            self.traffic.packets += 1
             if self._memory.knows(received, delivered_again):
-                traffic.known += 1
+                self.traffic.known += 1
             else:
                 received = replace(received, repeated=self._memory.has_equal(received))
                 self._journal.append(received)
-                traffic.repeated += received.repeated
-                self._follow(received)
+                self.traffic.repeated += received.repeated
             self._memory.remember(received)
-
-    def _follow(self, received: Received) -> None:
-        """Of a shared subscription others get their part: what is missing here says nothing."""
-        if not self._broker.topic.startswith(SHARED):
-            with suppress(EdgeCodecError):  # a damaged packet is kept all the same; its conversion tells what is wrong
-                self.sequences.follow(received.topic, read_header(received.packet).sequence)
 
     @contextmanager
     def _connected(self) -> Iterator[None]:
@@ -263,12 +256,17 @@ class Gateway:
                 self._memory.save(self._folder)
         for path in finished:
             try:
-                done = convert(path, self._decoders, self._show)
+                done = convert(path, self._decoders, self._table, self._show)
             except EdgeCodecError as error:
                 log.error("%s stays for later: %s", path.name, error)
                 return
-            self.sequences.traffic.undecoded += len(done.undecoded)
+            if not self._broker.topic.startswith(SHARED):  # else others get their part: what is missing says nothing
+                self.traffic.follow(done.places)
+            self.traffic.undecoded += len(done.undecoded)
             log.info("%s: %d windows, %d packets not decoded; %s", path.stem, done.windows, len(done.undecoded),
-                     self.sequences.traffic)
+                     self.traffic)
             for reason in sorted({each.reason for each in done.undecoded}):
                 log.warning("%s.undecoded.parquet: %s", path.stem, reason)
+            for node, version in sorted(done.unexpected):
+                log.warning("%s: runs version %s, which is not what the table of nodes says; correct one or the other",
+                            node, version)

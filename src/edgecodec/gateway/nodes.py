@@ -1,0 +1,84 @@
+"""The table of nodes: who sends on which topic, what, and since when it runs which version. One YAML file::
+
+    nodes:
+      turbine-7:
+        topic: edgecodec/turbine-7/packets
+        sends: frames                 # or packets
+        versions:                     # of the registered model that it ran and runs
+          - {version: "3", since: 2026-03-01T10:00:00Z}
+        interval_seconds: 8           # from a window's start to the next one's; null: it sends when it likes
+        installed: 2026-03-01
+        array: blade 2, zeroed on 2026-03-01
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AwareDatetime, model_validator
+
+from edgecodec.params import Positive, Section, load_settings
+
+
+class VersionParams(Section):
+    version: str
+    since: AwareDatetime
+
+
+class NodeParams(Section):
+    topic: str
+    sends: Literal["packets", "frames"]  # frames by radio: a packet tells its model, a frame does not
+    versions: tuple[VersionParams, ...]
+    interval_seconds: Positive | None
+    installed: date
+    array: str  # for people: place, sensors, calibration, zeroing
+
+    @model_validator(mode="after")
+    def _frames_have_a_version(self) -> NodeParams:
+        if self.sends == "frames" and not self.versions:
+            raise ValueError("versions: none, but frames do not tell their model; list what the node runs")
+        return self
+
+    @property
+    def newest_first(self) -> tuple[VersionParams, ...]:
+        return tuple(sorted(self.versions, key=lambda each: each.since, reverse=True))
+
+    def version_at(self, time: datetime) -> str | None:
+        """What it runs at ``time``; None: the table does not say."""
+        return next((each.version for each in self.newest_first if each.since <= time), None)
+
+
+class NodeTable(Section):
+    nodes: Mapping[str, NodeParams]
+
+    @model_validator(mode="after")
+    def _topics_differ(self) -> NodeTable:
+        names: dict[str, str] = {}
+        for name, node in self.nodes.items():
+            if names.setdefault(node.topic, name) != name:
+                raise ValueError(f"nodes.{name}.topic: {node.topic} is that of {names[node.topic]}; one topic per node")
+        return self
+
+    def name_of(self, topic: str) -> str | None:
+        """The node that sends on ``topic``; None: the table does not say."""
+        return self._names.get(topic)
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        return {node.topic: name for name, node in self.nodes.items()}
+
+
+NO_NODES = NodeTable(nodes={})  # all topics bring packets
+
+
+def load_nodes(path: Path) -> NodeTable:
+    """Read a table of nodes.
+
+    Raises:
+        EdgeCodecError: the file is absent or no YAML, a key is unknown or missing, or two nodes have one topic.
+    """
+    return load_settings(path, NodeTable)
