@@ -34,8 +34,8 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.gateway.conversion import convert, decode
 from edgecodec.gateway.decoders import RegisteredDecoders
 from edgecodec.gateway.followed import Followed
+from edgecodec.gateway.gateway import Arrival, Gateway, Rotation
 from edgecodec.gateway.gateway import Broker as Address
-from edgecodec.gateway.gateway import Gateway, Rotation
 from edgecodec.gateway.journal import Journal, Received, journals, next_journal, read_journal
 from edgecodec.gateway.memory import Memory
 from edgecodec.gateway.nodes import NO_NODES, NodeParams, NodeTable, VersionParams
@@ -332,8 +332,8 @@ def test_a_node_that_starts_anew_loses_no_packet(registered: Path, broker: Broke
 class Crashing(Gateway):
     """Its power fails between keeping a packet and acknowledging it."""
 
-    def receive(self, received: Received, delivered_again: bool = False) -> None:
-        super().receive(received, delivered_again)
+    def receive(self, arrivals: Sequence[Arrival]) -> None:
+        super().receive(arrivals)
         raise EdgeCodecError("power failure")
 
 
@@ -528,7 +528,9 @@ def test_only_what_mqtt_proves_is_known_again(arrival: Received, delivered_again
                                               tmp_path: Path) -> None:
     memory = Memory.open(tmp_path, None)
     if crash:
-        next_journal(tmp_path).append(KEPT)
+        journal = next_journal(tmp_path)
+        journal.append(KEPT)
+        journal.synchronize()
     else:
         memory.remember(KEPT)
         memory.save(tmp_path)
@@ -551,8 +553,9 @@ def test_numbers_of_files_that_were_moved_away_do_not_come_again(tmp_path: Path)
     assert [path.name for path in journals(tmp_path)] == ["00000008.journal"]
 
 
-def test_a_removed_journal_takes_no_packet(tmp_path: Path) -> None:
+def test_a_removed_journal_keeps_no_packet(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "00000001.journal")
     journal.path.unlink()
+    journal.append(KEPT)
     with pytest.raises(FileNotFoundError, match="somebody removed the open journal"):
-        journal.append(KEPT)
+        journal.synchronize()

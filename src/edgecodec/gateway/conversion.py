@@ -127,7 +127,9 @@ def _write(path: Path, schema: pyarrow.Schema, tables: Iterator[pyarrow.Table],
     if first is None:
         return 0
     rows = 0
-    with replacing_durably(path) as temporary, pyarrow.parquet.ParquetWriter(temporary, schema) as file:
+    texts = [each.name for each in schema if each.type == pyarrow.string()]  # equal floats are not worth a search
+    with replacing_durably(path) as temporary, \
+            pyarrow.parquet.ParquetWriter(temporary, schema, use_dictionary=texts) as file:
         for table in chain([first], tables):
             file.write_table(table)
             rows += len(table)

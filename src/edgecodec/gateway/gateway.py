@@ -3,6 +3,9 @@
 A packet is acknowledged to the broker when it is in the journal, not before, and the session with the broker outlives
 a connection: what the gateway has not acknowledged, and what came while it was away, the broker delivers again.
 
+Three threads: the network's takes packets in; one keeps them, all that came while the disk was busy at once; and
+:meth:`Gateway.run` turns journals into files.
+
 It speaks MQTT 3.1.1, which every broker understands.
 """
 
@@ -12,12 +15,13 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage
@@ -36,6 +40,7 @@ QOS = 1  # at least once: what comes twice MQTT marks, and the gateway remembers
 RECONNECT_SECONDS = 30  # at most, between attempts to reach the broker
 BRIEF_SECONDS = 5  # a connection that ends sooner was brief;
 BRIEF_CONNECTIONS = 5  # so many in a row: two clients that drive each other out by the same client id
+TOGETHER = 1024  # packets that are kept at once, at most
 SHARED = "$share/"  # begins the topic of a shared subscription: $share/GROUP/TOPIC
 log = logging.getLogger("edgecodec.gateway")
 
@@ -52,6 +57,13 @@ class Broker:
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Arrival:
+    received: Received
+    delivered_again: bool  # as the broker says
+    quality: int  # of service, by which it waits for an answer
 
 
 @dataclass(frozen=True)
@@ -89,6 +101,7 @@ class Gateway:
         self._table = table
         self._show = show
         self._lock = threading.Lock()  # the broker's thread appends while this one rotates
+        self._arrived: SimpleQueue[Arrival] = SimpleQueue()  # not kept yet, so not acknowledged
         self._stop = threading.Event()
         self._subscribed = threading.Event()
         self._failure: Exception | None = None
@@ -122,7 +135,7 @@ class Gateway:
                 topic; another client has the same client id.
         """
         try:
-            with self._connected():
+            with self._connected() as client, self._keeping(client):
                 while not self._stop.wait(0.1):
                     age = (datetime.now(UTC) - self._journal.opened).total_seconds()
                     if self._journal.packets >= self._rotation.packets or age >= self._rotation.seconds:
@@ -141,20 +154,48 @@ class Gateway:
         finally:
             self._ownership.release()
 
-    def receive(self, received: Received, delivered_again: bool = False) -> None:
-        """Keep a packet, unless MQTT proves that it is there already."""
+    def receive(self, arrivals: Sequence[Arrival]) -> None:
+        """Keep packets, but for those of which MQTT proves that they are there already."""
         with self._lock:
-            self.traffic.packets += 1
-            if self._memory.knows(received, delivered_again):
-                self.traffic.known += 1
-            else:
-                received = replace(received, repeated=self._memory.has_equal(received))
-                self._journal.append(received)
-                self.traffic.repeated += received.repeated
-            self._memory.remember(received)
+            for arrival in arrivals:
+                received = arrival.received
+                self.traffic.packets += 1
+                if self._memory.knows(received, arrival.delivered_again):
+                    self.traffic.known += 1
+                else:
+                    received = replace(received, repeated=self._memory.has_equal(received))
+                    self._journal.append(received)
+                    self.traffic.repeated += received.repeated
+                self._memory.remember(received)
+            self._journal.synchronize()
 
     @contextmanager
-    def _connected(self) -> Iterator[None]:
+    def _keeping(self, client: Client) -> Iterator[None]:
+        """A thread keeps what arrives: all that came while it kept what came before, at once."""
+        keeping = threading.Thread(target=self._keep_all, args=(client,), name="keeping")
+        keeping.start()
+        try:
+            yield
+        finally:
+            self.stop()
+            keeping.join()
+
+    def _keep_all(self, client: Client) -> None:
+        while not self._stop.is_set():
+            with suppress(Empty):
+                arrivals = [self._arrived.get(timeout=0.1)]
+                while len(arrivals) < TOGETHER and not self._arrived.empty():
+                    arrivals.append(self._arrived.get())
+                self._keep(client, arrivals)
+
+    @_stopping_on_failure
+    def _keep(self, client: Client, arrivals: Sequence[Arrival]) -> None:
+        self.receive(arrivals)
+        for arrival in arrivals:
+            client.ack(arrival.received.message, arrival.quality)
+
+    @contextmanager
+    def _connected(self) -> Iterator[Client]:
         client = Client(CallbackAPIVersion.VERSION2, self._memory.client_id, clean_session=False, manual_ack=True)
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
@@ -170,13 +211,15 @@ class Gateway:
         client.connect_async(self._broker.host, self._broker.port)
         client.loop_start()
         try:
-            yield
+            yield client
         finally:
             client.disconnect()
             client.loop_stop()
 
     @_stopping_on_failure
     def _on_connect(self, client: Client, _userdata: Any, flags: Any, reason: Any, _properties: Any) -> None:
+        if self._failure is not None:
+            return  # what it remembers may not have been kept
         if reason.is_failure:
             log.error("%s refuses the gateway: %s", self._broker, reason)
             return
@@ -225,13 +268,10 @@ class Gateway:
                 "another by --client-id")
         log.warning("connection lost (%s); trying again", reason)
 
-    @_stopping_on_failure
-    def _on_message(self, client: Client, _userdata: Any, message: MQTTMessage) -> None:
-        if self._failure is not None:
-            return
-        self.receive(Received(message.topic, datetime.now(UTC), bytes(message.payload), retained=message.retain,
-                              session=self._memory.session, message=message.mid), delivered_again=message.dup)
-        client.ack(message.mid, message.qos)
+    def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
+        received = Received(message.topic, datetime.now(UTC), bytes(message.payload), retained=message.retain,
+                            session=self._memory.session, message=message.mid)
+        self._arrived.put(Arrival(received, message.dup, message.qos))
 
     def _fail(self, failure: Exception) -> None:
         """Stop for the first failure; what is not acknowledged stays with the broker."""

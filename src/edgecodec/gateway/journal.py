@@ -45,17 +45,24 @@ class Journal:
         synchronize(path.parent)
 
     def append(self, received: Received) -> None:
-        """Write ``received``; when this returns, it survives a loss of power.
+        """Write ``received``; :meth:`synchronize` makes it lasting.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        line = asdict(received) | {"time": received.time.isoformat(), "packet": received.packet.hex()}
+        self._file.write(json.dumps(line) + "\n")
+        self.packets += 1
+
+    def synchronize(self) -> None:
+        """When this returns, what was appended survives a loss of power.
 
         Raises:
             OSError: it cannot be written, or somebody removed the file.
         """
-        line = asdict(received) | {"time": received.time.isoformat(), "packet": received.packet.hex()}
-        self._file.write(json.dumps(line) + "\n")
         self._file.flush()
         os.fsync(self._file.fileno())
         self._check_that_it_is_there()
-        self.packets += 1
 
     def close(self) -> None:
         """Nothing follows. A journal without packets is removed.
