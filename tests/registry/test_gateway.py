@@ -13,6 +13,8 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -38,6 +40,7 @@ from edgecodec.gateway.gateway import Arrival, Gateway, Rotation
 from edgecodec.gateway.gateway import Broker as Address
 from edgecodec.gateway.journal import Journal, Received, journals, next_journal, read_journal
 from edgecodec.gateway.memory import Memory
+from edgecodec.gateway.monitoring import Monitoring
 from edgecodec.gateway.nodes import NO_NODES, NodeParams, NodeTable, VersionParams
 from edgecodec.gateway.opening import Opening, Undecoded
 from edgecodec.model.codec import load_model
@@ -293,6 +296,38 @@ def test_a_broker_that_refuses_the_topic_is_named(tmp_path: Path) -> None:
             running(gateway := gateway_on(strict, str(tmp_path / "received"))):
         wait_until(lambda: gateway.has_stopped)
     strict.stop()
+
+
+def asked(port: int, path: str) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+        return str(answer.read().decode())
+
+
+def test_a_gateway_is_watched_over_http(registered: Path, broker: Broker, mixed: list[bytes]) -> None:
+    monitoring = Monitoring(Path("received"))
+    gateway = Gateway(Address("127.0.0.1", broker.port, "edgecodec/+/packets"), Path("received"),
+                      RegisteredDecoders("edgecodec"), Rotation(packets=12, seconds=3600), show=monitoring.observe)
+    with monitoring.serving(gateway, "127.0.0.1", 0) as port:
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            asked(port, "/readyz")
+        with running(gateway):
+            broker.publish("a", [*mixed[:11], mixed[0][:-1]])
+            wait_until(lambda: "edgecodec_traffic_undecoded_total 1.0" in asked(port, "/metrics"))
+            assert asked(port, "/readyz") == asked(port, "/healthz") == "200 OK\n"
+            broker.stop()
+            wait_until(lambda: "edgecodec_connected 0.0" in asked(port, "/metrics"))
+        shown = asked(port, "/metrics").splitlines()
+        assert "edgecodec_traffic_packets_total 12.0" in shown
+        decoded = [line for line in shown if line.startswith("edgecodec_windows_total")]
+        assert sum(float(line.split()[-1]) for line in decoded) == 11
+        assert 'node="edgecodec/a/packets"' in decoded[0]
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            asked(port, "/healthz")
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            asked(port, "/else")
+        with pytest.raises(EdgeCodecError, match="Address already in use; give another port"), \
+                Monitoring(Path("received")).serving(gateway, "127.0.0.1", port):
+            pass
 
 
 def test_why_there_is_no_connection_is_told(broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -23,6 +23,9 @@ def gateway(
     tls: Annotated[bool, typer.Option("--tls", help="Encrypt, and check the broker's certificate.")] = False,
     username: Annotated[str | None, typer.Option(help="For the broker.")] = None,
     password: Annotated[str | None, typer.Option(envvar="EDGECODEC_MQTT_PASSWORD", help="For the broker.")] = None,
+    monitor: Annotated[str | None, typer.Option(
+        metavar="[HOST:]PORT", show_default=False,
+        help="Serve /metrics for Prometheus, /healthz and /readyz there. [default host: 127.0.0.1]")] = None,
     show: Annotated[bool, typer.Option("--print", help="Print a line of JSON for every window, too.")] = False,
 ) -> None:
     """Receive packets from MQTT until SIGTERM or Ctrl-C; write windows as Parquet, and keep what cannot be decoded.
@@ -34,16 +37,28 @@ def gateway(
     import json
     import logging
     import signal
+    from contextlib import nullcontext
 
     from edgecodec.errors import EdgeCodecError
     from edgecodec.gateway.conversion import Decoded
     from edgecodec.gateway.decoders import RegisteredDecoders
     from edgecodec.gateway.gateway import Broker, Gateway, Rotation
+    from edgecodec.gateway.monitoring import Monitoring
     from edgecodec.gateway.nodes import NO_NODES, load_nodes
 
     host, _, port = broker.partition(":")
     if not host or not (port or "1883").isdigit():
         raise EdgeCodecError(f"--broker {broker}: give it as HOST or HOST:PORT")
+
+    monitoring = Monitoring(folder)
+    monitor_host, _, monitor_port = (monitor or "0").rpartition(":")
+    if not monitor_port.isdigit():
+        raise EdgeCodecError(f"--monitor {monitor}: give it as PORT or HOST:PORT")
+
+    def observe(decoded: Decoded) -> None:
+        monitoring.observe(decoded)
+        if show:
+            show_window(decoded)
 
     def show_window(decoded: Decoded) -> None:
         typer.echo(json.dumps({
@@ -55,7 +70,8 @@ def gateway(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     address = Broker(host, int(port or ("8883" if tls else "1883")), topic, client_id, tls, username, password)
     receiving = Gateway(address, folder, RegisteredDecoders(model_name), Rotation(rotate_packets, rotate_seconds),
-                        NO_NODES if nodes is None else load_nodes(nodes), *([show_window] if show else []))
+                        NO_NODES if nodes is None else load_nodes(nodes), observe)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: receiving.stop())
-    receiving.run()
+    with monitoring.serving(receiving, monitor_host or "127.0.0.1", int(monitor_port)) if monitor else nullcontext():
+        receiving.run()

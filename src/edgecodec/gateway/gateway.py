@@ -119,6 +119,11 @@ class Gateway:
         return self._subscribed.is_set()
 
     @property
+    def is_connected(self) -> bool:
+        """Whether the broker is there, and has accepted the topic."""
+        return self.is_subscribed and self._connected_since is not None
+
+    @property
     def has_stopped(self) -> bool:
         """Whether :meth:`run` ends, or has ended."""
         return self._stop.is_set()
