@@ -26,7 +26,7 @@ from edgecodec.deploy.oracle import encode
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import Codec
 from edgecodec.packets.decoder import PacketDecoder
-from edgecodec.packets.frame import frame, unframe_all
+from edgecodec.packets.frame import frame, frame_bytes, unframe_all
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.link import Link
 from edgecodec.packets.network import ExportedCodec, save_codec
@@ -153,6 +153,20 @@ def test_a_frame_limits_the_packets(node: Callable[[ExportedCodec], Node]) -> No
     said = a_node.run(windows, PERFECT, "--frame", str(form.packet_bytes(1) - 1))
     assert said == f"node: {len(windows)} windows, {len(windows)} refused\n"
     assert list(packets_in(a_node.packets)) == []
+
+
+def test_a_frame_holds_a_higher_rate_than_a_packet_of_its_size(node: Callable[[ExportedCodec], Node]) -> None:
+    codec = edge_like(Sizes(seed=5, rates=4, stages_per_rate=2, channels=12, monitored=True))
+    a_node, form, windows = node(codec), PacketFormat.of(codec), random_windows(codec, len(CLIMBING))
+    faulty = -(-codec.channels // 8) + 1
+    limit = ("--frame", str(frame_bytes(form, 3, Link.RADIO) + faulty))
+    a_node.run(windows, PERFECT, *limit)
+    in_packets = rates_of(codec, a_node.packets)
+    a_node.run(windows, PERFECT, *limit, "--radio")
+    received = unframe_all(form, packets_in(a_node.packets), Link.RADIO)
+    in_frames = [unpack(form, packet).rate for packet in received]
+    assert in_frames == [min(rate, 3) for rate in CLIMBING]
+    assert max(in_packets, default=0) < 3
 
 
 @pytest.mark.parametrize("options", [(), ("--coded",), ("--within", "2", "--radio", "--escape")], ids=" ".join)

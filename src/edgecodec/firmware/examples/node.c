@@ -86,10 +86,16 @@ static ec_status make_frame(const ec_node_board *board, packet *made) {
                : ec_frame(*board->link, made->at, made->bytes, made->at, made->bytes, &made->bytes);
 }
 
+/* Of a fixed-length packet or its frame, whatever channels are faulty. */
+static size_t longest_bytes(const ec_node_board *board, uint32_t rate) {
+    const size_t healthy = board->link == NULL ? ec_packet_size(rate) : ec_frame_size(*board->link, rate);
+    return healthy + EC_REMARKS_BYTES;
+}
+
 static void send_window(ec_node *node, const ec_node_board *board) {
     const uint16_t number = node->number; /* the next window's, once the intake is empty */
     uint32_t rate = ec_rate_policy_next(&node->policy, board->state(board->user), EC_RATES);
-    while (rate > 1 && ec_packet_size(rate) + EC_REMARKS_BYTES > board->frame_bytes) {
+    while (rate > 1 && longest_bytes(board, rate) > board->frame_bytes) {
         rate--;
     }
     const size_t longest = ec_coded_packet_size(rate); /* 0 if the model has no coded packets */
