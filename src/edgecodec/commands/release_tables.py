@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from rich.table import Table
@@ -13,7 +13,7 @@ from edgecodec.console import facts, shown, table
 from edgecodec.registry.difference import Difference
 from edgecodec.registry.examination import Examination
 from edgecodec.registry.registered import RegisteredVersion
-from edgecodec.registry.release_log import History
+from edgecodec.registry.release_log import Entry, History
 
 ERROR = "error_percent.rate"  # tags of a version; those of another metric have its figures beside them
 
@@ -42,7 +42,7 @@ def versions_json(versions: Sequence[RegisteredVersion]) -> str:
                        for version in versions], indent=2)
 
 
-def version_tables(version: RegisteredVersion, history: History) -> Iterator[Table]:
+def version_tables(version: RegisteredVersion, history: History, signers: Mapping[str, str]) -> Iterator[Table]:
     """What MLflow knows of one version, and its entries in the release log."""
     known = {"version": f"{version.number} of {version.name}", "aliases": ", ".join(version.aliases) or "none",
              "registered": f"{version.created:%Y-%m-%d %H:%M} UTC", "MLflow run": version.run_id,
@@ -50,14 +50,19 @@ def version_tables(version: RegisteredVersion, history: History) -> Iterator[Tab
     yield facts(known)
     entries = tuple(entry for entry in history.entries
                     if version.number in (entry.version, entry.before.champion, entry.after.champion))
-    yield history_table(History(entries, history.head, history.unsettled))
+    yield history_table(History(entries, history.head, history.unsettled), signers)
 
 
-def history_table(history: History) -> Table:
-    """The release log, oldest first, and the hash that stands for all of it: note it down to be sure later."""
-    headings = ("entry", "when (UTC)", "who", "action", "champion", "before", "evidence", "why")
+def history_table(history: History, signers: Mapping[str, str]) -> Table:
+    """The release log, oldest first, and the hash that stands for all of it: note it down to be sure later.
+
+    Args:
+        signers: owners of the trusted keys, by fingerprint.
+    """
+    headings = ("entry", "when (UTC)", "who", "signed by", "action", "champion", "before", "evidence", "why")
     return table("Release log", headings, [
-        (str(entry.number), entry.when.removesuffix("+00:00"), Text(entry.who), f"{entry.action} {entry.version}",
+        (str(entry.number), entry.when.removesuffix("+00:00"), Text(entry.who),
+         Text(_signer(entry, signers)), f"{entry.action} {entry.version}",
          entry.after.champion or "none", entry.before.champion or "none",
          Text(f"{entry.evidence} (accepted: {entry.accepted_estimate})" if entry.accepted_estimate else entry.evidence),
          Text(entry.reason)) for entry in history.entries
@@ -88,6 +93,10 @@ def difference_tables(difference: Difference) -> Iterator[Table]:
         (name, *(Text("absent" if value is None else str(value)) for value in values))
         for name, values in difference.params.items()], text_columns=3)
     yield table("Files that differ", ("file", "change"), list(difference.files.items()), text_columns=2)
+
+
+def _signer(entry: Entry, signers: Mapping[str, str]) -> str:
+    return "nobody" if entry.signature is None else signers.get(entry.signature.key, entry.signature.key)
 
 
 def _released(version: RegisteredVersion) -> str:

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
     from edgecodec.registry.examination import Examination
     from edgecodec.registry.releases import Release, Releases, State
+    from edgecodec.registry.signatures import SigningKey, TrustedKeys
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode="markdown",
     help="Promote registered versions, go back, and prove what is released.\n\n"
          "They read params.yaml and the MLflow store: the local one, or the server in `MLFLOW_TRACKING_URI`. "
-         "VERSION is a number or an alias (`3`, `candidate`, `champion`).",
+         "VERSION is a number or an alias (`3`, `candidate`, `champion`). Where the project has a file "
+         "`release_keys.pub`, every release must be signed by a key that it lists.",
 )
 
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="A number or an alias.")]
@@ -28,6 +30,8 @@ Reason = Annotated[str, typer.Option("--reason", "-m", help="Why; goes into the 
 Who = Annotated[str | None, typer.Option("--by", help="Who; user@host if not given.")]
 AcceptEstimated = Annotated[str | None, typer.Option(
     metavar="REASON", help="Release although time on the target was only estimated; goes into the release log.")]
+Key = Annotated[Path | None, typer.Option(
+    "--key", envvar="EDGECODEC_SIGNING_KEY", metavar="FILE", help="Sign with this private key.")]
 
 
 @app.command("list")
@@ -51,18 +55,21 @@ def show(version: Version) -> None:
 
     releases = _releases()
     state = releases.state()
-    for table in release_tables.version_tables(find_version(releases.store, releases.name, version), state.history):
+    found = find_version(releases.store, releases.name, version)
+    for table in release_tables.version_tables(found, state.history, releases.signers):
         _print(table)
     _warn(state)
 
 
 @app.command()
-def promote(version: Version, reason: Reason, by: Who = None, accept_estimated: AcceptEstimated = None) -> None:
+def promote(version: Version, reason: Reason, by: Who = None, accept_estimated: AcceptEstimated = None,
+            key: Key = None) -> None:
     """Check a version from its bytes, and make it the champion if it passes."""
     from edgecodec.registry.releases import Request
 
     releases = _releases()
-    release = _release(lambda: releases.promote(version, Request(by or _user(), reason, accept_estimated)))
+    request = Request(by or _user(), reason, accept_estimated, _signing(key))
+    release = _release(lambda: releases.promote(version, request))
     entry = release.entry
     typer.echo(f"{releases.name} version {release.version} is the champion "
                f"{'already; nothing was changed' if entry is None else f'(release log, entry {entry.number})'}")
@@ -73,26 +80,28 @@ def rollback(
     reason: Reason, by: Who = None, accept_estimated: AcceptEstimated = None,
     withdrawn: Annotated[str | None, typer.Option(
         "--from", metavar="VERSION", help="Only if it is the champion still; so the command may be repeated.")] = None,
+    key: Key = None,
 ) -> None:
     """Check the champion before the present one, and make it the champion again if it passes."""
     from edgecodec.registry.releases import Request
 
     releases = _releases()
-    release = _release(lambda: releases.rollback(Request(by or _user(), reason, accept_estimated), withdrawn))
+    request = Request(by or _user(), reason, accept_estimated, _signing(key))
+    release = _release(lambda: releases.rollback(request, withdrawn))
     entry = release.entry
     typer.echo(f"{releases.name} version {release.version} is the champion again "
                f"{'already; nothing was changed' if entry is None else f'(release log, entry {entry.number})'}")
 
 
 @app.command()
-def repair(reason: Reason, by: Who = None) -> None:
+def repair(reason: Reason, by: Who = None, key: Key = None) -> None:
     """Take versions that were deleted in MLflow out of the line of champions; the log says so.
 
     Where the champion itself was deleted, there is none until the next promote or rollback.
     """
     from edgecodec.registry.releases import Request
 
-    entries = _releases().repair(Request(by or _user(), reason))
+    entries = _releases().repair(Request(by or _user(), reason, key=_signing(key)))
     for entry in entries:
         typer.echo(f"version {entry.version} is out of the line of champions (release log, entry {entry.number}); "
                    f"champion: {entry.after.champion or 'none, promote a version or roll back'}")
@@ -116,12 +125,13 @@ def verify(
     version: Annotated[str, typer.Argument(metavar="[VERSION]", help="A number or an alias.")] = "champion",
     accept_estimated: AcceptEstimated = None,
 ) -> None:
-    """Check a version from its bytes, the release log, and that nothing was released past it."""
+    """Check a version from its bytes, the release log with its signatures, and that nothing was released past it."""
     from edgecodec.errors import EdgeCodecError
     from edgecodec.registry.registered import made_by_hand
 
     releases = _releases()
     state = releases.state()
+    trusted = releases.trusted
     failures = [*([state.astray] if state.astray else []), *made_by_hand(releases.store, releases.name)]
     try:
         sealed, examination = releases.examine(version, accept_estimated)
@@ -129,13 +139,19 @@ def verify(
         raise EdgeCodecError("; ".join([str(error), *failures])) from None
     _show(examination)
     failures = [*examination.failures, *failures]
+    if trusted and state.champion and not state.history.entries:
+        failures.append(f"version {state.champion} is champion, but no signed release made it so: the release log is "
+                        "empty; restore the MLflow database from a backup, or promote the version")
     if failures:
         raise EdgeCodecError(f"{sealed.version} does not pass: {'; '.join(failures)}")
     for entry in state.history.entries:
         if entry.action == "repair":
             typer.echo(f"entry {entry.number} is a repair by {entry.who}: version {entry.version}, which MLflow had "
                        f"lost, was taken out of the line of champions ({entry.reason})")
-    typer.echo(f"{sealed.version} passes; release log unbroken, {len(state.history.entries)} entries")
+    if trusted is None:
+        typer.echo("no release_keys.pub in this folder: signatures are neither demanded nor checked")
+    typer.echo(f"{sealed.version} passes; release log unbroken, {len(state.history.entries)} entries"
+               f"{_vouched(trusted) if trusted else ''}")
 
 
 @app.command()
@@ -158,10 +174,23 @@ def history(as_json: AsJson = False) -> None:
     from edgecodec.commands import release_tables
     from edgecodec.errors import EdgeCodecError
 
-    state = _releases().state()
-    _print(release_tables.history_json(state.history) if as_json else release_tables.history_table(state.history))
+    releases = _releases()
+    state = releases.state()
+    _print(release_tables.history_json(state.history) if as_json
+           else release_tables.history_table(state.history, releases.signers))
     if state.astray:
         raise EdgeCodecError(state.astray)
+
+
+@app.command()
+def key(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The private key to make; FILE.pub is its public key.")],
+    by: Who = None,
+) -> None:
+    """Make a key to sign releases with, and print its public key: the line to add to `release_keys.pub`."""
+    from edgecodec.registry.signatures import create_key
+
+    typer.echo(create_key(file, by or _user()))
 
 
 def _releases() -> Releases:
@@ -200,6 +229,17 @@ def _print(shown: RenderableType) -> None:
 def _warn(state: State) -> None:
     if state.astray:
         typer.echo(f"warning: {state.astray}", err=True)
+
+
+def _vouched(trusted: TrustedKeys) -> str:
+    since = f" after {trusted.known_until}" if trusted.known_until else ""
+    return f", each{since} signed by a key in {trusted.path}"
+
+
+def _signing(key: Path | None) -> SigningKey | None:
+    from edgecodec.registry.signatures import SigningKey
+
+    return None if key is None else SigningKey.read(key)
 
 
 def _user() -> str:

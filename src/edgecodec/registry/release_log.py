@@ -8,6 +8,8 @@ and on a server alike. Each entry is one parameter, ``entry.0001``, of one run:
 - Each entry holds the sha256 of the one before it; the registered model's tag ``release_log.head`` holds that of the
   last. Whoever edits or removes an entry in the database would have to rewrite all that follow, and the tag; whoever
   noted down the hash that ``edgecodec releases history`` prints would still see it.
+- Entries are signed, and where the project lists the keys that count, every one must be
+  (:mod:`edgecodec.registry.signatures`): who owns the database can rewrite the hashes, but not the signatures.
 - Which run it is stands in a tag of the registered model ``<model>.release-log``, which is created together with that
   tag. MLflow creates a name once, so that two people who release first find one log.
 
@@ -21,8 +23,8 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
@@ -30,6 +32,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.metrics import MetricName
+from edgecodec.registry.signatures import KNOWN_UNTIL, Signature, SigningKey, TrustedKeys
 from edgecodec.registry.store import Store, create_registered_model, registered_model
 
 Action = Literal["promote", "restore", "rollback", "repair"]
@@ -77,11 +80,13 @@ class Entry:
     reason: str
     nonce: str  # no two attempts write the same text
     previous: str  # sha256 of the entry before
+    signature: Signature | None = None  # of all else
 
     @property
     def line(self) -> str:
         """The text that is stored."""
-        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
+        content = asdict(self)
+        return _text(content) if self.signature else _unsigned(content)
 
 
 @dataclass(frozen=True)
@@ -138,9 +143,10 @@ class ReleaseLog:
     client: MlflowClient
     name: str
     run_id: str | None  # None: nothing was released yet
+    trusted: TrustedKeys | None = None  # whose signatures it must have
 
     @classmethod
-    def open(cls, store: Store, name: str) -> ReleaseLog:
+    def open(cls, store: Store, name: str, trusted: TrustedKeys | None) -> ReleaseLog:
         """The log of ``name`` if there is one.
 
         Raises:
@@ -151,12 +157,12 @@ class ReleaseLog:
         if bound != known.get(RUN, bound):
             raise EdgeCodecError(f"release log of {name}: registered model {_binding(name)} was deleted or changed "
                                  f"(its tag {RUN} was {known[RUN]}); restore the MLflow database from a backup")
-        return cls(store.client, name, bound)
+        return cls(store.client, name, bound, trusted)
 
     @classmethod
-    def create(cls, store: Store, name: str) -> ReleaseLog:
+    def create(cls, store: Store, name: str, trusted: TrustedKeys | None) -> ReleaseLog:
         """The log of ``name``, created if it is new."""
-        found = cls.open(store, name)
+        found = cls.open(store, name, trusted)
         if found.run_id is not None:
             return found
         client, experiment = store.client, store.experiment(f"{name}-releases")
@@ -165,13 +171,13 @@ class ReleaseLog:
         description = DESCRIPTION.format(name=name, run=run, experiment=f"{name}-releases")
         if not create_registered_model(client, _binding(name), description, {RUN: run}):
             client.delete_run(run)
-        return cls.open(store, name)
+        return cls.open(store, name, trusted)
 
     def read(self) -> History:
         """All entries, checked.
 
         Raises:
-            EdgeCodecError: an entry was edited or removed; the text names it.
+            EdgeCodecError: an entry was edited or removed, or has no signature that is trusted; the text names it.
         """
         stored = self._stored()
         lines, settled = _numbered(stored, ENTRY), _numbered(stored, SETTLED)
@@ -187,8 +193,13 @@ class ReleaseLog:
             entries.append(entry)
             head = _sha256(lines[number])
         self._check_head(lines)
+        self._check_signatures(entries, lines)
         unsettled = entries[-1] if entries and entries[-1].number not in settled else None
         return History(tuple(entries), head, unsettled)
+
+    def signed(self, entry: Entry, key: SigningKey | None) -> Entry:
+        """``entry`` with a signature, if there is a key."""
+        return entry if key is None else replace(entry, signature=key.sign(self._message(entry.line)))
 
     def append(self, entry: Entry) -> None:
         """Write ``entry``, the next one, or nothing.
@@ -244,6 +255,23 @@ class ReleaseLog:
         if number == 0 or tag != f"{number} {_sha256(lines[number])}":
             raise self._tampered(f"entry {number or len(lines)} was edited, or tag {HEAD}: they do not agree")
 
+    def _check_signatures(self, entries: Sequence[Entry], lines: Mapping[int, str]) -> None:
+        if self.trusted is None:
+            return
+        known, path = self.trusted.known_until, self.trusted.path
+        if known and _sha256(lines.get(known, "")) != self.trusted.known_sha256:
+            raise self._tampered(f"entry {known} is not the one that {path} knows ({KNOWN_UNTIL}), or is gone")
+        for entry in entries[known:]:
+            named = f"release log of {self.name}: entry {entry.number}"
+            if entry.signature is None:
+                raise EdgeCodecError(f"{named} is not signed; if you know it and all before it to be right, say so in "
+                                     f"{path}: {KNOWN_UNTIL} {entry.number} {_sha256(lines[entry.number])}")
+            self.trusted.signer_of(self._message(lines[entry.number]), entry.signature, named)
+
+    def _message(self, line: str) -> bytes:
+        """What is signed: the text of an entry but for its signature, and which model's log it is in."""
+        return f"{self.name}\n{_unsigned(json.loads(line))}".encode()
+
     def _tampered(self, what: str) -> EdgeCodecError:
         return EdgeCodecError(f"release log of {self.name}: {what}; nothing is released until the MLflow database is "
                               "restored from a backup")
@@ -257,6 +285,14 @@ def _tags(client: MlflowClient, name: str) -> dict[str, str]:
     """Tags of a registered model; none if there is no such model."""
     model = registered_model(client, name)
     return {} if model is None else dict(model.tags)
+
+
+def _text(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, sort_keys=True, ensure_ascii=False)
+
+
+def _unsigned(content: Mapping[str, Any]) -> str:
+    return _text({name: value for name, value in content.items() if name != "signature"})
 
 
 def _sha256(text: str) -> str:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import tempfile
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +43,7 @@ from edgecodec.registry.release_log import (
     without,
 )
 from edgecodec.registry.remeasurement import LocalWindows, measured_errors
+from edgecodec.registry.signatures import SigningKey, TrustedKeys
 from edgecodec.registry.store import Store, locked, open_store, reporting_failure
 from edgecodec.registry.versions import BUNDLE, CHAMPION, PREVIOUS_CHAMPION, aliases_of
 
@@ -56,6 +57,7 @@ class Request:
     who: str
     reason: str
     accept_estimated: str | None = None
+    key: SigningKey | None = None
 
     def __post_init__(self) -> None:
         for name, text in (("--reason", self.reason), ("--accept-estimated", self.accept_estimated)):
@@ -161,6 +163,16 @@ class Releases:
     def name(self) -> str:
         return self.params.registry.model_name
 
+    @property
+    def trusted(self) -> TrustedKeys | None:
+        """Whose signatures releases must have; None: they need none."""
+        return TrustedKeys.find(self.repository)
+
+    @property
+    def signers(self) -> Mapping[str, str]:
+        """Owners of the trusted keys, by fingerprint."""
+        return {} if self.trusted is None else self.trusted.owners
+
     def state(self) -> State:
         """The present state, after completing a release that was interrupted.
 
@@ -168,7 +180,7 @@ class Releases:
             EdgeCodecError: the log was tampered with, or the store cannot be reached.
         """
         with reporting_failure():
-            log = ReleaseLog.open(self.store, self.name)
+            log = ReleaseLog.open(self.store, self.name, self.trusted)
             history = log.read()
             interrupted = history.unsettled
             if interrupted is not None:
@@ -192,8 +204,9 @@ class Releases:
 
         Raises:
             RefusedError: the version did not pass.
-            EdgeCodecError: nothing could be examined, or someone else released meanwhile.
+            EdgeCodecError: nothing could be examined, someone else released meanwhile, or a trusted key is missing.
         """
+        self._demand_key(request)
         state = self.state()
         state.must_be_whole()
         with reporting_failure(), tempfile.TemporaryDirectory() as work:
@@ -223,8 +236,9 @@ class Releases:
 
         Raises:
             RefusedError: the version did not pass.
-            EdgeCodecError: there is none, or someone else released meanwhile.
+            EdgeCodecError: there is none, someone else released meanwhile, or a trusted key is missing.
         """
+        self._demand_key(request)
         state = self.state()
         state.must_be_whole()
         if state.completed is not None and state.completed.action == "rollback":
@@ -255,8 +269,9 @@ class Releases:
         Where the present champion is lost, there is none afterwards, until someone promotes or rolls back.
 
         Raises:
-            EdgeCodecError: MLflow has no version at all, or someone else released meanwhile.
+            EdgeCodecError: MLflow has no version at all, someone else released meanwhile, or a trusted key is missing.
         """
+        self._demand_key(request)
         entries: list[Entry] = []
         with reporting_failure():
             list_versions(self.store, self.name)
@@ -270,6 +285,10 @@ class Releases:
                 lost = state.lost[0]
                 entries.append(self._decide("repair", state, after, lost, _facts_of(state.history, lost), request))
         return entries
+
+    def _demand_key(self, request: Request) -> None:
+        if self.trusted is not None:
+            self.trusted.demand(request.key)
 
     def _examine(self, version: RegisteredVersion, champion: Champion | None, accept_estimated: str | None,
                  work: Path) -> tuple[SealedBundle, Examination]:
@@ -313,13 +332,13 @@ class Releases:
                 request: Request) -> Entry:
         """Append the next entry, and let the aliases follow."""
         with locked():
-            log = ReleaseLog.create(self.store, self.name)
+            log = ReleaseLog.create(self.store, self.name, self.trusted)
             self._must_be_unchanged(state, log.read())
-            entry = Entry(
+            entry = log.signed(Entry(
                 number=len(state.history.entries) + 1, action=action, version=version, **vars(facts),
                 before=state.aliases, after=after, who=request.who,
                 when=datetime.now(UTC).isoformat(timespec="seconds"), reason=request.reason.strip(),
-                nonce=uuid.uuid4().hex, previous=state.history.head)
+                nonce=uuid.uuid4().hex, previous=state.history.head), request.key)
             try:
                 log.append(entry)
             except EntryTakenError:

@@ -1,0 +1,234 @@
+"""Signed releases: who owns the database cannot rewrite the log."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+from small_project import small_params
+from test_cli import Command, edgecodec  # noqa: F401  (a fixture)
+from test_releases import ASKED, NAME, champion, refused, stored_log
+
+from edgecodec.errors import EdgeCodecError
+from edgecodec.registry.release_log import BEGINNING, ReleaseLog
+from edgecodec.registry.releases import Releases, Request
+from edgecodec.registry.signatures import TRUSTED_KEYS, SigningKey, TrustedKeys, create_key
+
+Entries = list[dict]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def local_store() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI", "EDGECODEC_SIGNING_KEY"):
+            patch.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the private keys of ada, whom the project trusts, and of eve."""
+    folder = tmp_path_factory.mktemp("keys")
+    for owner in ("ada", "eve"):
+        create_key(folder / owner, f"{owner}@ground")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def signed_project(two_versions: Path, keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project in which versions 1 and 2 were promoted, in this order, both signed by ada."""
+    folder = tmp_path_factory.mktemp("signed") / "project"
+    shutil.copytree(two_versions, folder)
+    shutil.copyfile(keys / "ada.pub", folder / TRUSTED_KEYS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for version in ("1", "2"):
+            Releases.open(small_params(), folder).promote(version, asked_by(keys / "ada"))
+    return folder
+
+
+@pytest.fixture
+def signed(signed_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Releases:
+    """The releases of a copy of that, which is the working directory."""
+    shutil.copytree(signed_project, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    return Releases.open(small_params(), tmp_path / "project")
+
+
+def asked_by(key: Path) -> Request:
+    return Request(ASKED.who, ASKED.reason, key=SigningKey.read(key))
+
+
+def rewrite_log(change: Callable[[Entries], Entries], key: SigningKey | None = None) -> None:
+    """Change the log in the database, make hashes, head and marks agree with it again, and sign it with ``key``."""
+    entries = change([json.loads(text) for _, text in stored_log()])
+    with closing(sqlite3.connect("mlflow.db")) as database, database:
+        (run,) = database.execute("select distinct run_uuid from params where key like 'entry.%'").fetchone()
+        database.execute("delete from params where key like 'entry.%' or key like 'settled.%'")
+        head = BEGINNING
+        for number, entry in enumerate(entries, 1):
+            entry["previous"] = head
+            if key is not None:
+                (unsigned,) = without_signatures([entry])
+                message = f"{NAME}\n{json.dumps(unsigned, sort_keys=True, ensure_ascii=False)}"
+                entry["signature"] = asdict(key.sign(message.encode()))
+            text = json.dumps(entry, sort_keys=True, ensure_ascii=False)
+            head = hashlib.sha256(text.encode()).hexdigest()
+            database.executemany("insert into params (key, value, run_uuid) values (?, ?, ?)", [
+                (f"entry.{number:04d}", text, run), (f"settled.{number:04d}", "yes", run)])
+        database.execute("update registered_model_tags set value = ? where key = 'release_log.head'",
+                         (f"{len(entries)} {head}",))
+        if not entries:
+            database.execute("delete from registered_model_tags where key = 'release_log.head'")
+
+
+def another_story(entries: Entries) -> Entries:
+    return [entry | {"reason": "as I was told"} for entry in entries]
+
+
+def without_signatures(entries: Entries) -> Entries:
+    return [{name: value for name, value in entry.items() if name != "signature"} for entry in entries]
+
+
+def signature_lost(entries: Entries) -> Entries:
+    return [entries[0], *without_signatures(entries[1:])]
+
+
+def bit_flipped(entries: Entries) -> Entries:
+    text = entries[1]["signature"]["ed25519"]
+    entries[1]["signature"]["ed25519"] = ("B" if text[0] == "A" else "A") + text[1:]
+    return entries
+
+
+def signatures_mixed(entries: Entries) -> Entries:
+    """The signature of one entry under another."""
+    entries[0]["signature"] = entries[1]["signature"]
+    return entries
+
+
+def test_a_signed_log_says_who_signed(signed: Releases, edgecodec: Command, keys: Path) -> None:  # noqa: F811
+    finished = edgecodec("releases", "verify")
+    assert finished.status == 0, finished.err
+    assert "release log unbroken, 2 entries, each signed by a key in release_keys.pub" in finished.out
+    assert edgecodec("releases", "history").out.count("ada@ground") == 4  # who asked, and who signed
+    assert edgecodec("releases", "rollback", "-m", "it clips", "--key", keys / "ada").status == 0
+    assert champion() == "1"
+    assert edgecodec("releases", "verify").status == 0
+
+
+@pytest.mark.parametrize(("change", "told"), [
+    (lambda entries: entries, None),
+    (another_story, "entry 1 was changed: the signature by ada@ground does not verify"),
+    (without_signatures, "entry 1 is not signed"),
+    (signature_lost, "entry 2 is not signed"),
+    (bit_flipped, "entry 2 was changed: the signature by ada@ground does not verify"),
+    (signatures_mixed, "entry 1 was changed"),
+    (lambda entries: entries[1:], "entry 2"),
+    (lambda entries: entries[:0], "no signed release made it so"),
+])
+def test_a_log_rewritten_with_all_its_hashes_is_found(
+        signed: Releases, edgecodec: Command, change: Callable[[Entries], Entries],  # noqa: F811
+        told: str | None) -> None:
+    rewrite_log(change)
+    finished = edgecodec("releases", "verify")
+    if told is None:  # the rewriting itself leaves no trace
+        assert finished.status == 0, finished.err
+    else:
+        assert (finished.status, finished.err.count("\n")) == (1, 1)
+        assert told in finished.err
+
+
+def test_a_log_that_eve_signed_anew_is_found(signed: Releases, keys: Path) -> None:
+    rewrite_log(another_story, SigningKey.read(keys / "eve"))
+    refused(signed.state, "entry 1 is signed by SHA256:.*release_keys.pub does not list")
+    shutil.copyfile(keys / "eve.pub", TRUSTED_KEYS)
+    assert len(signed.state().history.entries) == 2  # nothing else was wrong
+
+
+def test_a_signed_log_does_not_count_for_another_model(signed: Releases) -> None:
+    log = ReleaseLog.open(signed.store, NAME, signed.trusted)
+    assert len(log.read().entries) == 2
+    with pytest.raises(EdgeCodecError, match="release log of other: entry 1 was changed"):
+        replace(log, name="other").read()
+
+
+def test_without_a_trusted_key_nothing_moves(signed: Releases, keys: Path) -> None:
+    refused(lambda: signed.promote("1", ASKED), "releases must be signed; name your private key by --key FILE")
+    refused(lambda: signed.promote("1", asked_by(keys / "eve")), "does not list your key, SHA256:")
+    refused(lambda: signed.rollback(ASKED), "releases must be signed")
+    refused(lambda: signed.repair(ASKED), "releases must be signed")
+
+
+def test_a_log_from_before_there_were_keys_goes_on_with_signatures(registered: Path, keys: Path) -> None:
+    releases = Releases.open(small_params(), registered)
+    releases.promote("1", ASKED)
+    assert "signature" not in stored_log()[0][1]
+    shutil.copyfile(keys / "ada.pub", TRUSTED_KEYS)
+    with pytest.raises(EdgeCodecError, match="entry 1 is not signed; if you know it") as raised:
+        releases.state()
+    vouch = str(raised.value).partition("release_keys.pub: ")[2]
+    with Path(TRUSTED_KEYS).open("a") as file:
+        file.write(f"{vouch}\n")
+    releases.promote("2", asked_by(keys / "ada"))
+    assert releases.state().history.champions == ["1", "2"]
+    rewrite_log(lambda entries: another_story(entries[:1]))
+    refused(releases.state, "entry 1 is not the one that .*release_keys.pub knows")
+
+
+def test_a_known_log_needs_no_old_key_and_cannot_be_shortened(signed: Releases, keys: Path) -> None:
+    head = signed.state().history.head
+    Path(TRUSTED_KEYS).write_text(f"{(keys / 'eve.pub').read_text()}known-until 2 {head}\n")
+    assert signed.state().history.head == head
+    rewrite_log(lambda entries: entries[:1])
+    refused(signed.state, "entry 2 is not the one that .*release_keys.pub knows .*, or is gone")
+
+
+def test_without_the_list_signatures_are_not_demanded(signed: Releases, edgecodec: Command) -> None:  # noqa: F811
+    Path(TRUSTED_KEYS).unlink()
+    finished = edgecodec("releases", "verify")
+    assert finished.status == 0, finished.err
+    assert "no release_keys.pub in this folder: signatures are neither demanded nor checked" in finished.out
+    assert "SHA256:" in edgecodec("releases", "history").out
+
+
+def test_a_key_is_made_once_and_is_its_owners_alone(
+        tmp_path: Path, edgecodec: Command, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    made = edgecodec("releases", "key", "mine", "--by", "ada@ground")
+    assert made.out.startswith("ssh-ed25519 ")
+    assert made.out.endswith(" ada@ground\n")
+    assert Path("mine.pub").read_text() == made.out
+    private = Path("mine").read_bytes()
+    assert private.startswith(b"-----BEGIN PRIVATE KEY-----")
+    assert Path("mine").stat().st_mode & 0o777 == 0o600
+    again = edgecodec("releases", "key", "mine")
+    assert (again.status, again.err.count("\n")) == (1, 1)
+    assert "no key is overwritten" in again.err
+    assert Path("mine").read_bytes() == private
+    Path("mine").chmod(0o640)
+    with pytest.raises(EdgeCodecError, match="mine: others can read this private key; chmod 600 it"):
+        SigningKey.read(Path("mine"))
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="compares with ssh-keygen")
+def test_fingerprints_are_those_of_ssh_keygen(keys: Path) -> None:
+    told = subprocess.run(["ssh-keygen", "-l", "-f", keys / "ada.pub"], capture_output=True, text=True, check=True)
+    assert told.stdout.split()[1:3] == [SigningKey.read(keys / "ada").fingerprint, "ada@ground"]
+
+
+@pytest.mark.parametrize(("content", "told"), [
+    ("", "no key in it"), ("ssh-ed25519 AAAA ada", "line 1 is no OpenSSH public key of type ssh-ed25519"),
+    ("known-until 3", "line 1 is no OpenSSH public key"),
+])
+def test_a_damaged_list_of_keys_is_named(tmp_path: Path, content: str, told: str) -> None:
+    (tmp_path / TRUSTED_KEYS).write_text(content)
+    with pytest.raises(EdgeCodecError, match=f"{TRUSTED_KEYS}: {told}"):
+        TrustedKeys.find(tmp_path)
