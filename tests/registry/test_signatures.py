@@ -1,12 +1,15 @@
-"""Signed releases: who owns the database cannot rewrite the log."""
+"""Signed releases: who owns the database cannot rewrite the log, and what is handed out says where it is from."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, replace
@@ -18,9 +21,12 @@ from test_cli import Command, edgecodec  # noqa: F401  (a fixture)
 from test_releases import ASKED, NAME, champion, refused, stored_log
 
 from edgecodec.errors import EdgeCodecError
+from edgecodec.registry.export import export_version
+from edgecodec.registry.manifest import write_manifest
 from edgecodec.registry.release_log import BEGINNING, ReleaseLog
 from edgecodec.registry.releases import Releases, Request
 from edgecodec.registry.signatures import TRUSTED_KEYS, SigningKey, TrustedKeys, create_key
+from edgecodec.storage import read_json
 
 Entries = list[dict]
 
@@ -61,6 +67,13 @@ def signed(signed_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     shutil.copytree(signed_project, tmp_path / "project")
     monkeypatch.chdir(tmp_path / "project")
     return Releases.open(small_params(), tmp_path / "project")
+
+
+@pytest.fixture
+def exported(signed: Releases, keys: Path) -> Path:
+    """Version 2 for firmware, signed by ada."""
+    export_version(signed, "2", "firmware", Path("taken"), "ada@ground", SigningKey.read(keys / "ada"))
+    return Path("taken")
 
 
 def asked_by(key: Path) -> Request:
@@ -232,3 +245,59 @@ def test_a_damaged_list_of_keys_is_named(tmp_path: Path, content: str, told: str
     (tmp_path / TRUSTED_KEYS).write_text(content)
     with pytest.raises(EdgeCodecError, match=f"{TRUSTED_KEYS}: {told}"):
         TrustedKeys.find(tmp_path)
+
+
+DECODE = """
+import sys
+from pathlib import Path
+sys.path.append("out/python/edgecodec.zip")
+from edgecodec.packets.decoder import PacketDecoder
+packets = [bytes.fromhex(packet) for packet in sys.argv[1:]]
+print(PacketDecoder.open(Path("out/receiver"), Path("out/encoder")).decode(packets).windows.shape)
+"""
+
+
+def test_a_gateway_decodes_with_what_was_exported(
+        signed: Releases, edgecodec: Command, keys: Path, packets: list[bytes]) -> None:  # noqa: F811
+    done = edgecodec("releases", "export", "champion", "--for", "gateway", "-o", "out", "--key", keys / "ada")
+    assert "out: edgecodec version 2 for gateway, exported by " in done.out, done.err
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    decoded = subprocess.run([sys.executable, "-c", DECODE, *(packet.hex() for packet in packets)], text=True,
+                             env=environment, capture_output=True, check=False)
+    assert decoded.stdout == "(6, 6, 64)\n", decoded.stderr
+    checked = edgecodec("releases", "check", "out")
+    assert checked.status == 0, checked.err
+    assert "every file as listed; signed by ada@ground" in checked.out
+
+
+def reseal(folder: Path) -> None:
+    """Change a file, and the manifest with it, as anyone can."""
+    (folder / "firmware" / "README.md").write_text("other")
+    content = read_json(folder / "manifest.json")
+    write_manifest(folder, content["model_hash"], export=content["export"])
+
+
+@pytest.mark.parametrize(("damage", "told"), [
+    (lambda folder: (folder / "firmware" / "more.c").write_text(""), "not in the manifest: firmware/more.c"),
+    (reseal, "manifest.json was changed: the signature by ada@ground does not verify"),
+    (lambda folder: (folder / "manifest.json.sig").unlink(), r"not signed \(manifest.json.sig is missing\)"),
+    (lambda folder: (folder / "manifest.json.sig").write_text("{}"), "manifest.json.sig: not a signature"),
+    (lambda folder: (folder / "manifest.json").unlink(), "manifest.json"),
+])
+def test_a_changed_export_is_found(exported: Path, edgecodec: Command, damage: Callable[[Path], object],  # noqa: F811
+                                   told: str) -> None:
+    assert edgecodec("releases", "check", exported, "--keys", TRUSTED_KEYS).status == 0
+    damage(exported)
+    checked = edgecodec("releases", "check", exported)
+    assert (checked.status, checked.err.count("\n")) == (1, 1)
+    assert re.search(told, checked.err), checked.err
+
+
+def test_an_export_replaces_nothing_and_follows_the_log(signed: Releases, edgecodec: Command) -> None:  # noqa: F811
+    Path("out").mkdir()
+    assert "out: is there already" in edgecodec("releases", "export", "2", "--for", "firmware", "-o", "out").err
+    assert list(Path("out").iterdir()) == []
+    signed.store.client.set_registered_model_alias(NAME, "champion", "1")
+    told = edgecodec("releases", "export", "champion", "--for", "firmware", "-o", "new").err
+    assert "alias champion points to version 1, the release log says version 2" in told
+    assert not Path("new").exists()

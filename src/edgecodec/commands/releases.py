@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -191,6 +191,37 @@ def key(
     from edgecodec.registry.signatures import create_key
 
     typer.echo(create_key(file, by or _user()))
+
+
+@app.command()
+def export(
+    version: Version,
+    use: Annotated[Literal["firmware", "gateway"], typer.Option(
+        "--for", help="firmware: the C package; gateway: all that decoding takes.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="A new folder.")],
+    by: Who = None, key: Key = None,
+) -> None:
+    """Write what others take of a version into a folder, with a manifest of its origin and of every file's sha256."""
+    from edgecodec.registry.export import export_version
+
+    written = export_version(_releases(), version, use, output, by or _user(), _signing(key))
+    typer.echo(f"{output}: {written}, {'not signed' if key is None else 'signed'}")
+
+
+@app.command()
+def check(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="That `edgecodec releases export` wrote.")],
+    keys: Annotated[Path | None, typer.Option(metavar="FILE", help="Trusted keys. [default: release_keys.pub]",
+                                              show_default=False)] = None,
+) -> None:
+    """Check the signature of an exported folder and every byte in it. Asks no MLflow store."""
+    from edgecodec.registry.export import check_export, signer_of
+    from edgecodec.registry.signatures import TrustedKeys
+
+    trusted = TrustedKeys.read(keys) if keys else TrustedKeys.find(Path())
+    signer = None if trusted is None else signer_of(folder, trusted)
+    typer.echo(f"{folder}: {check_export(folder)}, every file as listed; "
+               f"{f'signed by {signer}' if signer else 'no release_keys.pub here, so its signature was not checked'}")
 
 
 def _releases() -> Releases:

@@ -7,12 +7,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.storage import read_json, sha256_of_file, write_json
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
+SIGNATURE = "manifest.json.sig"  # that of an exported folder
 NAMED = 5  # files that an error lists
 ADDED_BY_DOWNLOAD = "registered_model_meta"  # MLflow writes it into copies
 
@@ -24,9 +26,9 @@ class Bundle:
     model_hash: str  # what firmware and packets carry
 
 
-def write_manifest(folder: Path, model_hash: str) -> None:
-    """Seal ``folder``: no file in it may change from here on."""
-    write_json(folder / MANIFEST, {"schema": SCHEMA, "model_hash": model_hash, "files": _hashes(folder)})
+def write_manifest(folder: Path, model_hash: str, **more: Any) -> None:
+    """Seal ``folder``: no file in it may change from here on. The manifest says ``more``, too."""
+    write_json(folder / MANIFEST, {"schema": SCHEMA, "model_hash": model_hash, "files": _hashes(folder), **more})
 
 
 def verify_bundle(folder: Path) -> Bundle:
@@ -61,11 +63,11 @@ def loader_sha256(model: Path) -> str:
 
 
 def _hashes(folder: Path) -> dict[str, str]:
-    """sha256 of every file but the manifest. A link has none: a bundle holds its bytes itself."""
+    """sha256 of every file but the manifest and its signature. A link has none: a bundle holds its bytes itself."""
     return {
         path.relative_to(folder).as_posix(): "link" if path.is_symlink() else sha256_of_file(path)
         for path in sorted(folder.rglob("*"))
-        if (path.is_symlink() or path.is_file()) and path != folder / MANIFEST
+        if (path.is_symlink() or path.is_file()) and path not in (folder / MANIFEST, folder / SIGNATURE)
     }
 
 
