@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +27,7 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.params import ArrayParams
 from edgecodec.progress import progress
 
+ROWS = 1 << 20  # of a recording that are written at a time: a row group of Parquet
 UNPRINTED = ("Cc", "Cs", "Zl", "Zp")  # Unicode's control characters, halves of characters, ends of lines, paragraphs
 
 
@@ -103,9 +104,13 @@ def select_all(files: Iterable[tuple[str, Path]], params: ArrayParams) -> Iterat
 def _write(selected: Selected, folder: Path) -> None:
     path = folder / f"{selected.name}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
-    table = pyarrow.table([selected.samples.time_seconds, *selected.samples.values],
-                          names=[TIME_COLUMN, *selected.channels])
-    pyarrow.parquet.write_table(table, path)
+    kinds = [pyarrow.float64(), *(pyarrow.float32() for _ in selected.channels)]
+    schema = pyarrow.schema(list(zip((TIME_COLUMN, *selected.channels), kinds, strict=True)))
+    with pyarrow.parquet.ParquetWriter(path, schema) as file:
+        for first in range(0, selected.samples.rows, ROWS):
+            rows = slice(first, first + ROWS)
+            file.write_table(pyarrow.table([selected.samples.time_seconds[rows],
+                                            *selected.samples.values[:, rows]], schema=schema))
 
 
 def _for_all(text: str, names: Sequence[str], count: int) -> str:
@@ -228,9 +233,8 @@ def _chosen(path: Path, names: dict[int, str], params: ArrayParams, like: tuple[
 def _prepared(samples: Samples, params: ArrayParams) -> Samples:
     """``samples`` without what stands for a missing one, at the rate that ``params`` asks for."""
     if params.missing:
-        values = np.where(np.isin(samples.values, np.asarray(params.missing, np.float32)), np.float32(np.nan),
-                          samples.values)
-        samples = replace(samples, values=values)
+        for channel in samples.values:
+            channel[np.isin(channel, np.asarray(params.missing, np.float32))] = np.nan
     if params.resample == "stamps":
         samples = to_even_times(samples)
     if params.resample != "never":

@@ -151,8 +151,6 @@ def _look(path: Path, part: str, table: Table, params: ArrayParams, checks: Vali
     seconds = columns.base.seconds
     samples = table.samples(columns.base.column, chosen, 1.0, seconds)
     values = samples.values
-    if params.missing:
-        values[np.isin(values, np.asarray(params.missing, np.float32))] = np.nan
     rate = rate_of(seconds) if seconds is not None else table.sample_rate_hz
     texts = list(columns.told)
     courses = {}
@@ -160,6 +158,7 @@ def _look(path: Path, part: str, table: Table, params: ArrayParams, checks: Vali
         texts.append(f"cells that are not numbers: {samples.text_cells} {samples.first_text}; rows with another number "
                      f"of columns: {samples.ragged_rows}")
     for number, row in zip(chosen, values, strict=True):
+        row[np.isin(row, np.asarray(params.missing, np.float32))] = np.nan
         sentinel = sentinels(row, checks.sentinels)["sentinel"]
         row[row == np.float32(sentinel)] = np.nan
         name = columns.names[number]

@@ -67,7 +67,7 @@ def _labels(column: Column) -> NDArray[np.object_]:
 
 
 def _rows(table: Table, rows: NDArray[np.int64]) -> Table:
-    columns = tuple(replace(column, held=column.held[rows], labels=None if column.labels is None else
+    columns = tuple(replace(column, held=np.asarray(column.held)[rows], labels=None if column.labels is None else
                             column.labels.take(rows)) for column in table.columns)
     return replace(table, columns=columns, rows=len(rows))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pyarrow.compute
 import pyarrow.csv
 from numpy.typing import NDArray
 
+from edgecodec.data import mapped
 from edgecodec.errors import EdgeCodecError
 
 NULLS = frozenset(text.casefold() for text in pyarrow.csv.ConvertOptions().null_values)  # neither number nor text
@@ -20,10 +22,20 @@ NANOSECONDS = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
+class Stored:
+    """An array that is read anew whenever NumPy asks for it, so that a large file has few columns in memory."""
+
+    read: Callable[[], NDArray[np.floating[Any]]]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self.read(), dtype)
+
+
+@dataclass(frozen=True, eq=False)
 class Column:
     """Numbers of one column of a file; what is no number is NaN."""
 
-    held: NDArray[np.floating[Any]]  # float32 where the file has no more digits: half the memory
+    held: NDArray[np.floating[Any]] | Stored  # float32 where the file has no more digits: half the memory
     text_cells: int = 0  # cells that are neither number nor empty
     first_text: str = ""  # where the first of them is and what it says
     labels: pyarrow.ChunkedArray | None = None  # the cells of a column of text
@@ -59,7 +71,7 @@ class Table:
             seconds: what the column of time means, if it is not seconds itself.
         """
         chosen = [self.columns[number] for number in channels]
-        values = np.empty((len(chosen), self.rows), np.float32)
+        values = mapped.empty((len(chosen), self.rows), np.float32)
         with np.errstate(over="ignore"):  # beyond float32 is infinite, which no check lets pass
             for channel, column in enumerate(chosen):
                 values[channel] = column.held
@@ -80,7 +92,7 @@ class Samples:
     """Content of a recording, faults included: whether it is sound is for the validation to say."""
 
     time_seconds: NDArray[np.float64]  # [samples]
-    values: NDArray[np.float32]  # [channels, samples]; NaN where there is no number
+    values: NDArray[np.float32]  # [channels, samples], mapped if large; NaN where there is no number
     columns: int  # found in the file, time included
     ragged_rows: int  # rows with another number of columns, left out
     text_cells: int  # cells that are neither number nor empty
@@ -116,7 +128,7 @@ def of_array(values: NDArray[np.generic], names: tuple[str, ...] | None = None,
              sample_rate_hz: float | None = None, units: tuple[str, ...] | None = None) -> Table:
     """The columns of ``values`` [rows, columns]."""
     integers = values.dtype.kind in "iu"
-    columns = tuple(Column(_as_floats(column), integers=integers) for column in values.T)
+    columns = tuple(Column(Stored(partial(_as_floats, column)), integers=integers) for column in values.T)
     return Table(names, columns, len(values), units=units, sample_rate_hz=sample_rate_hz)
 
 
@@ -126,25 +138,32 @@ def _as_floats(numbers: NDArray[Any]) -> NDArray[np.floating[Any]]:
     return np.asarray(numbers, np.float64 if is_object else np.result_type(numbers.dtype, np.float32))
 
 
-def of_arrow(table: pyarrow.Table, names: tuple[str, ...] | None, ragged_rows: int = 0, first_line: int = 1,
+Cells = Callable[[], pyarrow.ChunkedArray]
+
+
+def of_arrow(kinds: Sequence[pyarrow.DataType], cells: Callable[[int], pyarrow.ChunkedArray], rows: int,
+             names: tuple[str, ...] | None, ragged_rows: int = 0, first_line: int = 1,
              index: tuple[int, ...] = ()) -> Table:
-    """The columns of ``table``.
+    """The columns of a table of Arrow. Those of numbers are read when they are looked at.
 
     Args:
-        first_line: the line, or row, that the first row of ``table`` is in its file.
+        kinds: of the columns.
+        cells: reads the column of a number.
+        first_line: the line, or row, that the first row is in its file.
     """
-    shown = names or tuple(str(number + 1) for number in range(table.num_columns))
-    columns = tuple(_column(name, cells, first_line) for name, cells in zip(shown, table.columns, strict=True))
-    return Table(names, columns, table.num_rows, ragged_rows, index=index)
+    shown = names or tuple(str(number + 1) for number in range(len(kinds)))
+    columns = tuple(_column(name, kind, partial(cells, number), first_line)
+                    for number, (name, kind) in enumerate(zip(shown, kinds, strict=True)))
+    return Table(names, columns, rows, ragged_rows, index=index)
 
 
-def _column(name: str, cells: pyarrow.ChunkedArray, first_line: int) -> Column:
-    kind = cells.type
+def _column(name: str, kind: pyarrow.DataType, read: Cells, first_line: int) -> Column:
     types = pyarrow.types
     if types.is_dictionary(kind):
-        return _column(name, cells.cast(kind.value_type), first_line)
+        return _column(name, kind.value_type, lambda: read().cast(kind.value_type), first_line)
     if types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind):
-        return Column(_as_floats(cells.to_numpy()), integers=types.is_integer(kind))
+        return Column(Stored(lambda: _as_floats(read().to_numpy())), integers=types.is_integer(kind))
+    cells = read()
     if types.is_decimal(kind):
         return Column(cells.cast(pyarrow.float64()).to_numpy())
     if types.is_timestamp(kind) or types.is_date(kind):

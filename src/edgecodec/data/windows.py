@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from scipy import signal
 
 from edgecodec.aerosense import labels_of
+from edgecodec.data import mapped
 from edgecodec.data.recordings import Recording, RecordingList, read_samples
 from edgecodec.data.spectrum import lowpass_of
 from edgecodec.errors import EdgeCodecError, naming
@@ -33,6 +34,7 @@ from edgecodec.progress import progress
 from edgecodec.storage import read_json, replacing_directory, rounded, write_json
 
 FILTER_ORDER = 4
+ROWS = 1 << 16  # of a recording that are turned from channels to rows at a time
 Split = Literal["train", "validation"]
 NO_GROUP = "no group"  # recordings that lack the label
 SPLITS: tuple[Split, ...] = ("train", "validation")
@@ -235,7 +237,7 @@ def write_windows(
 ) -> dict[Split, SplitSummary]:
     """Cut the sound recordings into ``folder/train`` and ``folder/validation``; summarize each split.
 
-    Recordings pass through one by one, so memory is bounded by the longest.
+    Recordings pass through one by one, and their channels, so memory is bounded by the rows of the longest.
 
     Args:
         label: that groups recordings in the summary.
@@ -290,6 +292,8 @@ class Calibration:
     def apply(self, recording: Recording, recorded: NDArray[Any]) -> NDArray[np.float64]:
         """Values [channels of the preset, samples less the skipped ends] of ``recorded`` [all channels, samples].
 
+        Those of a long recording are mapped: :mod:`edgecodec.data.mapped`.
+
         Raises:
             EdgeCodecError: a wind run has no zeroing run.
         """
@@ -310,7 +314,9 @@ class Calibration:
         return np.asarray(np.mean([self._zero[reference.name] for reference in references], axis=0))
 
     def _scaled(self, recorded: NDArray[Any]) -> NDArray[np.float64]:
-        values = recorded[self._which].astype(np.float64)
+        values = mapped.empty((len(self._which), recorded.shape[1]), np.float64)
+        for scaled, number in zip(values, self._which, strict=True):
+            scaled[:] = recorded[number]
         values *= self._listed.scale
         return values
 
@@ -346,19 +352,21 @@ class _SetWriter:
                 f"{recording.name}: {values.shape[1]} samples are left for {self._split}, a window needs "
                 f"{self._description.samples}; lower window.skip_first_rows or leave the recording out"
             )
-        targets = np.empty_like(values)
-        for filtered, channel in zip(targets, values, strict=True):  # one by one: filtering takes several copies
-            filtered[:] = lowpass(channel, self._description.sample_rate_hz, self._description.lowpass_hz)
+        targets = mapped.empty(values.shape, np.float32)
+        sums = {"magnitude": 0.0, "dynamic": 0.0, "noise": 0.0}
+        for target, channel in zip(targets, values, strict=True):  # one by one: filtering takes several copies
+            filtered = lowpass(channel, self._description.sample_rate_hz, self._description.lowpass_hz)
+            target[:] = filtered
+            sums["magnitude"] += float(np.abs(filtered).sum())
+            sums["dynamic"] += _energy(filtered - filtered.mean())
+            sums["noise"] += _energy(channel - filtered)
         for file, series in ((self._inputs, values), (self._targets, targets)):
-            series.T.astype("<f4", order="C").tofile(file)
+            for first in range(0, values.shape[1], ROWS):
+                series[:, first:first + ROWS].T.astype("<f4", order="C").tofile(file)
         first_row = sum(segment.rows for segment in self._segments)
         self._segments.append(Segment(recording=recording.name, condition=recording.condition, wind=recording.wind,
                                       labels=recording.labels, first_row=first_row, rows=values.shape[1]))
-        self._sums.append({
-            "magnitude": float(np.abs(targets).sum()),
-            "dynamic": _energy(targets - targets.mean(axis=1, keepdims=True)),
-            "noise": _energy(values - targets),
-        })
+        self._sums.append(sums)
 
     def finish(self, label: str | None) -> SplitSummary:
         """Write index and description; the rows have been written and closed."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecodec.data import mapped
 from edgecodec.data.readers.variables import RATES, table_of_variables
 from edgecodec.data.table import Column, Table, of_array
 from edgecodec.errors import EdgeCodecError, naming
@@ -28,14 +29,21 @@ def read_hdf5(path: Path, variable: str | None = None) -> Table:
             rates.extend(float(np.asarray(value).ravel()[0]) for key, value in item.attrs.items()
                          if key.lower() in RATES)
             if isinstance(item, h5py.Dataset) and not name.startswith("#") and item.dtype.kind in "fiubSO":
-                wanted = item.dtype.kind in "fiub"
-                arrays[name] = item[()] if wanted else np.asarray(item.asstr()[()]) if item.dtype.kind == "S" or \
-                    h5py.check_string_dtype(item.dtype) else np.empty(0, object)
+                arrays[name] = _numbers(item) if item.dtype.kind in "fiub" else np.asarray(item.asstr()[()]) if \
+                    item.dtype.kind == "S" or h5py.check_string_dtype(item.dtype) else np.empty(0, object)
 
         visit("", file)
         file.visititems(visit)
         arrays = {name: array.astype(np.str_) if array.dtype.kind == "O" else array for name, array in arrays.items()}
     return table_of_variables(path, _short(arrays), variable, sample_rate_hz=rates[0] if rates else None)
+
+
+def _numbers(item: Any) -> NDArray[Any]:
+    if item.ndim != 2 or not item.size:
+        return np.asarray(item[()])
+    values = mapped.empty(item.shape, item.dtype)
+    item.read_direct(values)
+    return values
 
 
 def _short(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -19,14 +19,24 @@ def read_parquet(path: Path, variable: str | None = None) -> Table:
     """Read a file, or a folder with the parts of one. An index comes first: it may be the time."""
     with naming(path, "not a readable Parquet file", "write it again"):
         # A file by itself may have two columns of one name, a folder not.
-        table = pyarrow.parquet.read_table(path) if path.is_dir() else pyarrow.parquet.ParquetFile(path).read()
-        pandas = json.loads((table.schema.metadata or {}).get(b"pandas", b"{}"))
+        file = pyarrow.parquet.ParquetDataset(path) if path.is_dir() else pyarrow.parquet.ParquetFile(path)
+        schema = file.schema if path.is_dir() else file.schema_arrow
+        rows = sum(part.count_rows() for part in file.fragments) if path.is_dir() else file.metadata.num_rows
+        pandas = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
     called = [name for name in pandas.get("index_columns", ()) if isinstance(name, str)]
-    names = table.column_names
+    names = schema.names
     index = [number for number, name in enumerate(names) if name in called or _NAMELESS.fullmatch(name)]
     order = [*index, *(number for number in range(len(names)) if number not in index)]
     shown = tuple("" if _NAMELESS.fullmatch(names[number]) else _name(names[number]) for number in order)
-    return of_arrow(table.select(order), shown, index=tuple(range(len(index))))
+
+    def cells(number: int) -> pyarrow.ChunkedArray:
+        name, place = names[order[number]], names[:order[number]].count(names[order[number]])
+        with naming(path, "not a readable Parquet file", "write it again"):
+            found = file.read(columns=[name])  # the parts of a nested column, too
+        return [column for called, column in zip(found.column_names, found.columns, strict=True)
+                if called == name][place]
+
+    return of_arrow([schema.types[number] for number in order], cells, rows, shown, index=tuple(range(len(index))))
 
 
 def _name(name: str) -> str:

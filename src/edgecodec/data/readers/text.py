@@ -242,7 +242,8 @@ def _read(path: Path, encoding: str, dialect: Dialect) -> Table | None:
             table = _with_points(read(pyarrow.binary()), dialect)  # some cell is no number: keep the rest, count those
         except pyarrow.ArrowInvalid:
             return None  # no CSV at all
-    return of_arrow(table, dialect.names, ragged_rows, first_line=dialect.first_row + 1)
+    return of_arrow(table.schema.types, table.column, table.num_rows, dialect.names, ragged_rows,
+                    first_line=dialect.first_row + 1)
 
 
 def _content(path: Path, encoding: str, dialect: Dialect) -> Path | BinaryIO:
