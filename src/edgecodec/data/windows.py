@@ -34,7 +34,7 @@ from edgecodec.progress import progress
 from edgecodec.storage import read_json, replacing_directory, rounded, write_json
 
 FILTER_ORDER = 4
-ROWS = 1 << 16  # of a recording that are turned from channels to rows at a time
+ROWS = 1 << 14  # of a recording that are turned from channels to rows at a time
 Split = Literal["train", "validation"]
 NO_GROUP = "no group"  # recordings that lack the label
 SPLITS: tuple[Split, ...] = ("train", "validation")
