@@ -18,10 +18,12 @@ _LEVELS = re.compile(r"\(('[^']*'|[\w.]+)(, ('[^']*'|[\w.]+))+\)")  # what it ca
 def read_parquet(path: Path, variable: str | None = None) -> Table:
     """Read a file, or a folder with the parts of one. An index comes first: it may be the time."""
     with naming(path, "not a readable Parquet file", "write it again"):
-        # A file by itself may have two columns of one name, a folder not.
-        file = pyarrow.parquet.ParquetDataset(path) if path.is_dir() else pyarrow.parquet.ParquetFile(path)
-        schema = file.schema if path.is_dir() else file.schema_arrow
-        rows = sum(part.count_rows() for part in file.fragments) if path.is_dir() else file.metadata.num_rows
+        if path.is_dir():
+            file = pyarrow.parquet.ParquetDataset(path)
+            schema, rows = file.schema, sum(part.count_rows() for part in file.fragments)
+        else:
+            file = pyarrow.parquet.ParquetFile(path)  # may have two columns of one name, which a folder may not
+            schema, rows = file.schema_arrow, file.metadata.num_rows
         pandas = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
     called = [name for name in pandas.get("index_columns", ()) if isinstance(name, str)]
     names = schema.names
