@@ -163,9 +163,9 @@ def _column(name: str, kind: pyarrow.DataType, read: Cells, first_line: int) -> 
         return _column(name, kind.value_type, lambda: read().cast(kind.value_type), first_line)
     if types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind):
         return Column(Stored(lambda: _as_floats(read().to_numpy())), integers=types.is_integer(kind))
-    cells = read()
     if types.is_decimal(kind):
-        return Column(cells.cast(pyarrow.float64()).to_numpy())
+        return Column(Stored(lambda: read().cast(pyarrow.float64()).to_numpy()))
+    cells = read()
     if types.is_timestamp(kind) or types.is_date(kind):
         return _clock(cells.cast(pyarrow.timestamp("ns")).cast(pyarrow.int64()))
     if types.is_duration(kind):
