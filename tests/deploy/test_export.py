@@ -8,29 +8,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from deploy.random_codecs import random_codec, small_sizes
 
 from edgecodec.deploy.checks import check_codec
 from edgecodec.deploy.export import export_codec
 from edgecodec.deploy.export_receiver import export_receiver
 from edgecodec.deploy.oracle import encode
 from edgecodec.errors import EdgeCodecError
-from edgecodec.model.codec import Codec, codec_from_params
-from edgecodec.model.kind import WindowFormat
+from edgecodec.model.codec import Codec
 from edgecodec.model.kinds import KINDS
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import load_codec, save_codec
 from edgecodec.packets.receiver import Receiver
-from edgecodec.params import Params, load_params
+from edgecodec.params import Params
 
 
 @pytest.fixture(scope="module")
 def small(repository):  # type: ignore[no-untyped-def]
-    content = load_params(repository / "params.yaml").model_dump(by_alias=True)
-    content["codecs"]["edge"].update(codewords=64, regimes=2, bands=[[1, 16, 5], [16, 45, 4], [45, 88, 1]])
-    content["codecs"]["paper"].update(codewords=64)
-    content["codecs"]["transform"].update(modes=5)
-    content["codecs"]["transform"]["coded"].update(stages_of_rate=[2, 4, 6, 8])
-    return Params.model_validate(content)
+    return small_sizes(repository)
 
 
 @pytest.fixture(scope="module")
@@ -38,21 +33,6 @@ def trained(small: Params) -> Callable[..., Codec]:
     """Codecs by name and channels: each is made once, and handed out as a copy."""
     make = cache(lambda name, channels: random_codec(small.model_copy(update={"codec": name}), channels))
     return lambda name="edge", channels=36: deepcopy(make(name, channels))
-
-
-def random_codec(params: Params, channels: int) -> Codec:
-    """Random networks with codebooks that fit their latents."""
-    torch.manual_seed(3)
-    codec = codec_from_params(params, WindowFormat(tuple(f"S{i}" for i in range(channels)), 800, 100.0, 5.0))
-    codec.offset.normal_()
-    codec.scale.uniform_(1, 2)
-    with torch.no_grad():
-        latent = codec.encoder(torch.randn(300, channels, 800))
-        codec.quantizer.initialize(latent, per_step=64)
-        if codec.coded is not None:
-            rotated = [codec.quantizer.into(number, latent)[:, 0] for number in range(len(codec.quantizer.quantizers))]
-            codec.coded.fit(rotated, [1.0] * len(rotated), [90.0, 180.0, 270.0, 360.0], seed=3)
-    return codec.eval()
 
 
 @pytest.mark.parametrize(("name", "channels"), [

@@ -1,0 +1,268 @@
+"""The decoder in C rebuilds what the one in Python does, and refuses what is not a sound packet of its model."""
+
+import ctypes
+import subprocess
+import zlib
+from collections.abc import Callable
+from ctypes import Structure, c_bool, c_float, c_size_t, c_uint16, c_uint32, c_void_p
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from compilers import every_compiler, installed_compilers
+from deploy.random_codecs import random_codec, small_sizes
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from edgecodec.commands.decoder import decoder_c
+from edgecodec.deploy.decoder_package import MODEL
+from edgecodec.deploy.export import export_codec
+from edgecodec.deploy.export_receiver import export_receiver
+from edgecodec.errors import EdgeCodecError
+from edgecodec.model.kinds import KINDS
+from edgecodec.packets.decoder import PacketDecoder
+from edgecodec.packets.indices import Indices
+from edgecodec.packets.kind import PacketKind
+from edgecodec.packets.monitor import Remarks
+from edgecodec.packets.network import save_codec
+from edgecodec.packets.packet import PacketFormat, pack, pack_exact
+from edgecodec.packets.packet_file import write_packets
+from edgecodec.simulators.toolchain import Toolchain
+
+TOLERANCE = 1e-5  # of the window's largest value: sums in another order
+CHANNELS = 7  # odd: the mask of faulty channels has a bit to spare, and the latent a coordinate
+(DECODED, _, ALIGNMENT, MODEL_DAMAGED, WORKSPACE, DAMAGED, FOREIGN, KIND, RATE, LENGTH, REMARKS, PAYLOAD) = range(12)
+
+
+class Decoded(Structure):
+    _fields_ = (("rate", c_uint32), ("sequence", c_uint16), ("estimated_error", c_float), ("unlike_training", c_bool),
+                ("faulty_channels", c_uint32))
+
+
+@dataclass(frozen=True)
+class InPython:
+    decoder: PacketDecoder
+    folder: Path  # of the package
+
+    @property
+    def form(self) -> PacketFormat:
+        return self.decoder.form
+
+    def packet(self, kind: PacketKind, rate: int, seed: int, remarks: Remarks | None = None) -> bytes:
+        """Of random words."""
+        draw = np.random.default_rng(seed)
+        quantizer = self.decoder.codec.quantizers[kind]
+        words = np.array([draw.integers(0, stage.codewords.shape[1], quantizer.tokens)
+                          for stage in quantizer.stages[: quantizer.stages_of_rate[rate - 1]]], np.uint16)
+        regime = np.uint16(draw.integers(0, quantizer.regimes))
+        return pack(self.form, rate, seed, Indices(regime, words), kind, remarks)  # type: ignore[arg-type]
+
+
+class InC:
+    """The library, and a window with a margin that nothing may touch."""
+
+    def __init__(self, library: Path, model: bytes, shape: tuple[int, int]) -> None:
+        self.library = ctypes.CDLL(str(library))
+        self.library.ec_decoder_workspace.restype = c_size_t
+        self.model = ctypes.create_string_buffer(model, len(model))
+        self.decoder = c_void_p()
+        assert self.open(self.model) == DECODED
+        self.workspace = np.empty(self.library.ec_decoder_workspace(ctypes.byref(self.decoder)), np.uint8)
+        self.padded = np.full(shape[0] * shape[1] + 64, 7, np.float32)
+        self.window = self.padded[32:-32].reshape(shape)
+
+    def open(self, model: ctypes.Array[ctypes.c_char]) -> int:
+        opened = c_void_p()
+        status = self.library.ec_decoder_open(ctypes.byref(opened), model, c_size_t(len(model)))
+        if status == DECODED:
+            self.decoder = opened
+        return int(status)
+
+    def decode(self, packet: bytes, workspace_less: int = 0) -> tuple[int, Decoded]:
+        decoded = Decoded()
+        self.padded[:] = 7
+        status = self.library.ec_decode(
+            ctypes.byref(self.decoder), packet, c_size_t(len(packet)), c_void_p(self.workspace.ctypes.data),
+            c_size_t(self.workspace.size - workspace_less), c_void_p(self.window.ctypes.data), ctypes.byref(decoded))
+        if status != DECODED:
+            assert (self.padded == 7).all()
+            assert bytes(decoded) == bytes(ctypes.sizeof(Decoded))
+        assert (self.padded[:32] == 7).all()
+        assert (self.padded[-32:] == 7).all()
+        return int(status), decoded
+
+
+@pytest.fixture(scope="module")
+def in_python(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], InPython]:
+    @cache
+    def make(name: str) -> InPython:
+        folder = tmp_path_factory.mktemp(name)
+        codec = random_codec(small_sizes(repository).model_copy(update={"codec": name}), CHANNELS)
+        exported = export_codec(codec)
+        save_codec(exported, folder / "float16")
+        export_receiver(codec, exported, folder / "receiver")
+        decoder_c(folder / "decoder", folder)
+        return InPython(PacketDecoder.open(folder / "receiver", folder / "float16"), folder / "decoder")
+
+    return make
+
+
+def build(compiler: Toolchain, package: Path, target: Path, *options: str, main: bool = False) -> Path:
+    sources = [*sorted(package.glob("*.c")), *(sorted((package / "examples").glob("*.c")) if main else [])]
+    compiler.build("host", sources, target, includes=[package],
+                   options=(*options, "-Wl,--no-as-needed", "-lm"))  # which comes before what needs it
+    return target
+
+
+@pytest.fixture(scope="module")
+def in_c(in_python: Callable[[str], InPython], toolchain: Toolchain) -> Callable[[str], InC]:
+    @cache
+    def make(name: str) -> InC:
+        package = in_python(name).folder
+        library = build(toolchain, package, package.parent / "decoder.so", "-O2", "-shared", "-fPIC")
+        return InC(library, (package / MODEL).read_bytes(), (CHANNELS, 800))
+
+    return make
+
+
+def sealed(content: bytes) -> bytes:
+    return content + zlib.crc32(content).to_bytes(4, "little")
+
+
+def farthest(window: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    """Of the window's largest value."""
+    return float(np.abs(window - expected).max() / np.abs(expected).max())
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_windows_are_pythons(name: str, in_python: Callable[[str], InPython], in_c: Callable[[str], InC]) -> None:
+    python, c = in_python(name), in_c(name)
+    for kind in python.decoder.codec.quantizers:
+        for rate in python.form.rates:
+            for seed in range(3):
+                packet = python.packet(kind, rate, seed)
+                status, decoded = c.decode(packet)
+                assert status == DECODED
+                assert farthest(c.window, python.decoder.decode([packet]).windows[0]) < TOLERANCE
+                assert (decoded.rate, decoded.sequence, decoded.unlike_training) == (rate, seed, False)
+                assert np.isnan(decoded.estimated_error)
+
+
+def remarks(error: float, unlike: float, faulty: tuple[int, ...]) -> Remarks:
+    return Remarks(np.full(4, error, np.float32), np.zeros(4, np.float32), 1.0, np.float32(unlike),  # type: ignore[arg-type]
+                   np.isin(np.arange(CHANNELS), faulty))
+
+
+@pytest.mark.parametrize("kind", [PacketKind.FIXED_LENGTH, PacketKind.CODED])
+@pytest.mark.parametrize("said", [remarks(3, 0, ()), remarks(0.1, 2, (2, 6)), remarks(1e9, 0, (0,))])
+def test_remarks_are_told_and_faulty_channels_are_no_numbers(
+        kind: PacketKind, said: Remarks, in_python: Callable[[str], InPython], in_c: Callable[[str], InC]) -> None:
+    python, c = in_python("edge"), in_c("edge")
+    packet = python.packet(kind, 2, 5, said)
+    expected = python.decoder.decode([packet])
+    status, decoded = c.decode(packet)
+    assert status == DECODED
+    assert decoded.estimated_error == expected.estimated_error[0]
+    assert decoded.unlike_training == expected.unlike_training[0]
+    assert decoded.faulty_channels == expected.faulty.sum()
+    np.testing.assert_allclose(c.window, expected.windows[0], rtol=0,
+                               atol=TOLERANCE * np.nanmax(np.abs(expected.windows)))
+
+
+@pytest.mark.parametrize("kind", [PacketKind.FIXED_LENGTH, PacketKind.CODED])
+def test_any_flipped_bit_and_any_cut_is_refused(
+        kind: PacketKind, in_python: Callable[[str], InPython], in_c: Callable[[str], InC]) -> None:
+    packet, c = in_python("edge").packet(kind, 1, 5), in_c("edge")
+    for bit in range(8 * len(packet)):
+        damaged = bytearray(packet)
+        damaged[bit // 8] ^= 1 << bit % 8
+        assert c.decode(bytes(damaged))[0] == DAMAGED
+    assert {c.decode(packet[:length])[0] for length in range(len(packet))} == {DAMAGED}
+
+
+def test_a_refusal_says_why(in_python: Callable[[str], InPython], in_c: Callable[[str], InC]) -> None:
+    python, c = in_python("edge"), in_c("edge")
+    body = bytearray(python.packet(PacketKind.FIXED_LENGTH, 1, 5)[:-4])
+
+    def status_with(place: int, value: int, more: bytes = b"") -> int:
+        changed = bytearray(body)
+        changed[place] = value
+        return c.decode(sealed(bytes(changed) + more))[0]
+
+    assert status_with(1, body[1] ^ 1) == FOREIGN
+    assert c.decode(pack_exact(python.form, 0, np.zeros((CHANNELS, 800), np.int32), 1.0))[0] == KIND
+    assert status_with(0, body[0] | 4) == RATE
+    assert status_with(0, body[0], b"\0") == LENGTH
+    assert c.decode(sealed(bytes([body[0] | 0x80, *body[1:7], 1, 0x80, *body[7:]])))[0] == REMARKS  # no such channel
+    assert status_with(7, 0xff) == PAYLOAD  # the first six bits number 60 words
+    coded = python.packet(PacketKind.CODED, 1, 5)[:-4]
+    assert c.decode(sealed(coded + b"\0"))[0] == PAYLOAD  # the same window, written in another way
+    assert c.decode(sealed(bytes(body)), workspace_less=1)[0] == WORKSPACE
+    paper = in_python("paper").packet(PacketKind.FIXED_LENGTH, 1, 5)
+    assert in_c("paper").decode(sealed(bytes([0x20, *paper[1:-4]])))[0] == RATE  # it has no coded packets
+
+
+def test_a_damaged_model_is_refused(in_c: Callable[[str], InC]) -> None:
+    c = in_c("transform")
+    for place in (0, 4, 8, 12, 16, 100, len(c.model) - 1):
+        damaged = bytearray(c.model.raw)
+        damaged[place] ^= 1
+        assert c.open(ctypes.create_string_buffer(bytes(damaged), len(damaged))) == MODEL_DAMAGED
+    assert c.open(ctypes.create_string_buffer(c.model.raw[:-4], len(c.model) - 4)) == MODEL_DAMAGED
+
+
+@settings(max_examples=300)
+@given(first=st.integers(0, 255), content=st.binary(max_size=120))
+def test_sealed_nonsense_is_judged_as_python_judges_it(
+        in_python: Callable[[str], InPython], in_c: Callable[[str], InC], first: int, content: bytes) -> None:
+    python, c = in_python("edge"), in_c("edge")
+    packet = sealed(bytes([first]) + python.form.model_id + content)
+    status, _ = c.decode(packet)
+    assert (status in (DECODED, KIND)) or python.decoder.flaws([packet])
+    if status == DECODED:
+        assert not python.decoder.flaws([packet])
+
+
+@pytest.fixture(scope="module")
+def sanitized(in_python: Callable[[str], InPython]) -> Path:
+    """The program under sanitizers."""
+    package = in_python("edge").folder
+    reasons = []
+    for compiler in installed_compilers("host"):
+        if compiler.name == "zig":  # it has no address sanitizer, and says nothing
+            continue
+        try:
+            return build(compiler, package, package.parent / "sanitized", "-O1", "-g", "-fsanitize=address,undefined",
+                         "-fno-sanitize-recover=all", main=True)
+        except EdgeCodecError as failure:
+            reasons.append(str(failure))
+    pytest.skip("; ".join(reasons))
+
+
+def test_sanitizers_find_nothing_in_nonsense(in_python: Callable[[str], InPython], sanitized: Path,
+                                             tmp_path: Path) -> None:
+    python, draw = in_python("edge"), np.random.default_rng(8)
+    sound = python.packet(PacketKind.CODED, 4, 1)
+    nonsense = [sealed(bytes([draw.integers(256)]) + python.form.model_id + draw.bytes(int(draw.integers(100))))
+                for _ in range(400)]
+    lengths = [7 + python.form.fixed_length.size(rate) for rate in python.form.rates]
+    nonsense += [sealed(bytes([0x10 | rate]) + python.form.model_id + draw.bytes(lengths[rate] - 5))
+                 for rate in range(4) for _ in range(20)]
+    write_packets(tmp_path / "packets.ecp", [sound, *nonsense])
+    with (tmp_path / "packets.ecp").open("rb") as packets:
+        finished = subprocess.run([sanitized, python.folder / MODEL], stdin=packets, capture_output=True, check=False)
+    refused = finished.stderr.decode().splitlines()
+    assert all(line.startswith("packet ") for line in refused), refused[:20]
+    windows = np.frombuffer(finished.stdout, "<f4").reshape(-1, CHANNELS, 800)
+    assert len(windows) == 1 + len(nonsense)
+    assert farthest(windows[0], python.decoder.decode([sound]).windows[0]) < TOLERANCE
+    assert (len(refused) > 0) == (finished.returncode == 1)
+
+
+@pytest.mark.parametrize("compiler", every_compiler("host"))
+def test_every_compiler_builds_it_without_a_warning(compiler: Toolchain, in_python: Callable[[str], InPython],
+                                                    tmp_path: Path) -> None:
+    build(compiler, in_python("transform").folder, tmp_path / "decode", "-O3", main=True)
