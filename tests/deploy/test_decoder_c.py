@@ -1,6 +1,7 @@
 """The decoder in C rebuilds what the one in Python does, and refuses what is not a sound packet of its model."""
 
 import ctypes
+import re
 import subprocess
 import zlib
 from collections.abc import Callable
@@ -251,15 +252,32 @@ def test_sanitizers_find_nothing_in_nonsense(in_python: Callable[[str], InPython
     lengths = [7 + python.form.fixed_length.size(rate) for rate in python.form.rates]
     nonsense += [sealed(bytes([0x10 | rate]) + python.form.model_id + draw.bytes(lengths[rate] - 5))
                  for rate in range(4) for _ in range(20)]
-    write_packets(tmp_path / "packets.ecp", [sound, *nonsense])
-    with (tmp_path / "packets.ecp").open("rb") as packets:
-        finished = subprocess.run([sanitized, python.folder / MODEL], stdin=packets, capture_output=True, check=False)
-    refused = finished.stderr.decode().splitlines()
-    assert all(line.startswith("packet ") for line in refused), refused[:20]
+    packets = [sound, *nonsense]
+    write_packets(tmp_path / "packets.ecp", packets)
+    with (tmp_path / "packets.ecp").open("rb") as file:
+        finished = subprocess.run([sanitized, python.folder / MODEL], stdin=file, capture_output=True, check=False)
+    lines = finished.stderr.decode().splitlines()
+    assert all(line.startswith("packet ") for line in lines), lines[:20]
+    refused = {int(number): int(status) for number, status in
+               (line.removeprefix("packet ").split(": refused with status ") for line in lines)}
+    assert set(refused.values()) == {DAMAGED, KIND, RATE, LENGTH, REMARKS, PAYLOAD}
+    flaws = python.decoder.flaws(packets)
+    assert {number for number, status in refused.items() if status != KIND} == {
+        number for number in flaws if refused.get(number) != KIND}
     windows = np.frombuffer(finished.stdout, "<f4").reshape(-1, CHANNELS, 800)
-    assert len(windows) == 1 + len(nonsense)
+    assert len(windows) == len(packets)
     assert farthest(windows[0], python.decoder.decode([sound]).windows[0]) < TOLERANCE
-    assert (len(refused) > 0) == (finished.returncode == 1)
+    np.testing.assert_array_equal(np.isnan(windows).all(axis=(1, 2)), [n in refused for n in range(len(packets))])
+
+
+def test_a_folder_of_something_else_stays(in_python: Callable[[str], InPython], tmp_path: Path) -> None:
+    artifacts = in_python("transform").folder.parent
+    (tmp_path / "mine.txt").write_text("kept")
+    with pytest.raises(EdgeCodecError, match=re.escape(f"{tmp_path}: ")):
+        decoder_c(tmp_path, artifacts)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    decoder_c(tmp_path / "decoder", artifacts)
+    decoder_c(tmp_path / "decoder", artifacts)  # one of its own is replaced
 
 
 @pytest.mark.parametrize("compiler", every_compiler("host"))

@@ -11,7 +11,7 @@ from edgecodec.commands.options import ARTIFACTS, Artifacts
 
 
 def decoder_c(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write it; what is there is replaced.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write it; a decoder there is replaced.")],
     artifacts: Artifacts = ARTIFACTS,
 ) -> None:
     """Write the decoder as C for gateways and hosts: sources, a program, and the present model as a file.

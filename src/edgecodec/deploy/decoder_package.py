@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.deploy.receiver_steps import Network, Tensor, receiver_steps
+from edgecodec.errors import EdgeCodecError
 from edgecodec.packaged import packaged
 from edgecodec.packets.entropy import EntropyTables, cumulative_frequencies
 from edgecodec.packets.kind import PacketKind
@@ -42,8 +43,10 @@ def write_decoder(codec: ExportedCodec, receiver: Path, folder: Path) -> None:
     """Write the decoder of ``codec``, whose network is in the folder ``receiver``, whole or not at all.
 
     Raises:
-        EdgeCodecError: the network has what the decoder does not know.
+        EdgeCodecError: the network has what the decoder does not know, or ``folder`` has something else.
     """
+    if folder.exists() and not (folder / MODEL).is_file():
+        raise EdgeCodecError(f"{folder}: is there and no decoder; give another folder, or remove it")
     content = model_file(codec, receiver_steps(codec, receiver))
     with replacing_directory(folder) as temporary:
         shutil.copytree(packaged("decoder"), temporary, dirs_exist_ok=True)
