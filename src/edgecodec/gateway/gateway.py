@@ -196,8 +196,10 @@ class Gateway:
     @_stopping_on_failure
     def _keep(self, client: Client, arrivals: Sequence[Arrival]) -> None:
         self.receive(arrivals)
-        for arrival in arrivals:
-            client.ack(arrival.received.message, arrival.quality)
+        with self._lock:
+            for arrival in arrivals:
+                if arrival.received.session == self._memory.session:  # in another one the id is of another message
+                    client.ack(arrival.received.message, arrival.quality)
 
     @contextmanager
     def _connected(self) -> Iterator[Client]:
