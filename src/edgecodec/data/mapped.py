@@ -14,10 +14,16 @@ IN_MEMORY = 1 << 26  # bytes: smaller arrays stay in memory
 
 
 def empty(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """Like ``numpy.empty``. The file of a large array is in ``TMPDIR``, has no name, and goes with the array."""
+    """Like ``numpy.empty``. The file of a large array is in ``TMPDIR``, has no name, and goes with the array.
+
+    Where there is no room for it, the array is in memory after all.
+    """
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    if size <= IN_MEMORY:
-        return np.empty(shape, dtype)
-    with tempfile.TemporaryFile() as file:
-        os.posix_fallocate(file.fileno(), 0, size)  # a full disk is an error now; later it would end the process
-        return np.asarray(np.memmap(file, dtype, "r+", shape=shape))
+    if size > IN_MEMORY:
+        try:
+            with tempfile.TemporaryFile() as file:
+                os.posix_fallocate(file.fileno(), 0, size)  # a disk that fills up later would end the process
+                return np.asarray(np.memmap(file, dtype, "r+", shape=shape))
+        except OSError:
+            pass
+    return np.empty(shape, dtype)
