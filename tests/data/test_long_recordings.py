@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gc
+import ctypes
 import subprocess
 import sys
 import tracemalloc
@@ -88,21 +88,20 @@ def test_windows_are_those_of_the_whole_recording(
 def peak_of() -> Iterator[Callable[[Callable[[], object]], int]]:
     """Most bytes of NumPy and Arrow that a step holds."""
     usual = pyarrow.default_memory_pool()
-    pools = []
 
     def peak(step: Callable[[], object]) -> int:
-        pools.append(pyarrow.proxy_memory_pool(usual))
-        pyarrow.set_memory_pool(pools[-1])
+        pool = pyarrow.proxy_memory_pool(usual)
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(pool))  # for ever: it must outlive what it gave, whoever has that
+        pyarrow.set_memory_pool(pool)
         tracemalloc.start()
         step()
         traced = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        return int(traced + pools[-1].max_memory())
+        return int(traced + pool.max_memory())
 
     yield peak
     tracemalloc.stop()
     pyarrow.set_memory_pool(usual)
-    gc.collect()  # a pool must outlive what it gave
 
 
 @pytest.mark.parametrize("step", ["inspect", "acquire", "validate", "window"])
