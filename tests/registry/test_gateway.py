@@ -385,6 +385,28 @@ def test_what_was_kept_and_not_acknowledged_is_not_kept_again(registered: Path, 
     assert gateway.traffic.known == 1
 
 
+class Acknowledging:
+    """Takes down what is acknowledged to the broker."""
+
+    def __init__(self) -> None:
+        self.messages: list[int] = []
+
+    def ack(self, message: int, quality: int) -> None:
+        assert quality == 1
+        self.messages.append(message)
+
+
+def test_what_came_in_a_session_that_is_over_is_kept_and_not_acknowledged(tmp_path: Path) -> None:
+    """In the session that follows, the message's id may be that of another packet, which is not kept yet."""
+    gateway = Gateway(Address("127.0.0.1", 1883, TOPIC), tmp_path, RegisteredDecoders("edgecodec"), Rotation(9, 9))
+    client, present = Acknowledging(), Memory.open(tmp_path, None).session
+    arrivals = [Arrival(replace(KEPT, session=session, message=number), False, 1)
+                for number, session in enumerate(("over", present, "over"), 1)]
+    gateway._keep(client, arrivals)
+    assert client.messages == [2]
+    assert gateway.traffic.packets == 3
+
+
 @mosquitto
 @pytest.mark.slow
 def test_gateways_that_share_a_subscription_lose_and_double_nothing(registered: Path, broker: Broker,
