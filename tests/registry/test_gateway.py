@@ -33,7 +33,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from small_project import save_results, small_params
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.gateway.conversion import convert, decode
+from edgecodec.gateway.conversion import Decoded, convert, decode
 from edgecodec.gateway.decoders import RegisteredDecoders
 from edgecodec.gateway.followed import Followed
 from edgecodec.gateway.gateway import Arrival, Gateway, Rotation
@@ -43,6 +43,7 @@ from edgecodec.gateway.memory import Memory
 from edgecodec.gateway.monitoring import Monitoring
 from edgecodec.gateway.nodes import NO_NODES, NodeParams, NodeTable, VersionParams
 from edgecodec.gateway.opening import Opening, Undecoded
+from edgecodec.gateway.tables import files_of, newest_number, windows_of
 from edgecodec.model.codec import load_model
 from edgecodec.packets.frame import frame
 from edgecodec.packets.link import Link
@@ -194,7 +195,9 @@ def expected_windows(packets: Sequence[bytes]) -> NDArray[np.float32]:
 
 def kept(kind: str, folder: str = "received") -> pd.DataFrame:
     """All rows of the gateway's files of a kind."""
-    paths = sorted(Path(folder).glob(f"*.{kind}.parquet"))
+    if kind == "windows":
+        return windows_of(Path(folder)).to_table().to_pandas()
+    paths = sorted(Path(folder, kind).glob("*.parquet"))
     return pd.concat([pd.DataFrame({"packet": []}), *map(pd.read_parquet, paths)])
 
 
@@ -225,7 +228,7 @@ def test_packets_become_windows(registered: Path, broker: Broker, mixed: list[by
     assert undecoded["packet"].tolist() == [damaged, unknown]
     assert "damaged or cut short" in undecoded["reason"].iloc[0]
     assert "no version of edgecodec has the model id ffffffff" in undecoded["reason"].iloc[1]
-    assert list(packets_in(next(Path("received").glob("*.undecoded.parquet")))) == [damaged, unknown]
+    assert list(packets_in(Path("received/undecoded"))) == [damaged, unknown]
     assert "25 packets, 1 repeated" in gateway.log.read_text()
     assert journals(Path("received")) == []
 
@@ -442,6 +445,10 @@ def received(packets: Sequence[bytes]) -> list[Received]:
     return [Received("a", pd.Timestamp("2030-01-01", tz="UTC").to_pydatetime(), packet) for packet in packets]
 
 
+def decoded(messages: Sequence[Received], opening: Opening) -> list[Decoded | Undecoded]:
+    return decode([opening.open(each) for each in messages])
+
+
 def opening() -> Opening:
     decoders = RegisteredDecoders("edgecodec")
     decoders.refresh()
@@ -454,7 +461,7 @@ def test_a_node_with_old_firmware_is_decoded_by_its_own_version(registered: Path
     save_results(codec, small_params(), Path("artifacts"))
     assert register(small_params(), registered).version.number == "3"
 
-    results = decode(received(mixed), opening())
+    results = decoded(received(mixed), opening())
     assert {result.version for result in results} == {"2"}
     np.testing.assert_array_equal(np.stack([result.window for result in results]), expected_windows(mixed))
 
@@ -462,7 +469,7 @@ def test_a_node_with_old_firmware_is_decoded_by_its_own_version(registered: Path
 def test_a_version_that_was_tampered_with_decodes_nothing(registered: Path, mixed: list[bytes]) -> None:
     for codebooks in Path("mlartifacts").rglob("encoder/codec.safetensors"):
         codebooks.write_bytes(codebooks.read_bytes() + b" ")
-    (result,) = decode(received(mixed[:1]), opening())
+    (result,) = decoded(received(mixed[:1]), opening())
     assert isinstance(result, Undecoded)
     assert "version 2 of edgecodec does not load" in result.reason
 
@@ -482,8 +489,8 @@ def test_a_journal_waits_for_the_registry(registered: Path, mixed: list[bytes],
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert convert(journal.path, RegisteredDecoders("edgecodec")).windows == len(mixed)
-    assert sorted(path.name for path in folder.iterdir()) == [".gateway", "00000001.windows.parquet"]
-    assert next_journal(folder).path.name == "00000002.journal"
+    assert sorted(path.name for path in folder.iterdir()) == [".gateway", "windows"]
+    assert Memory.open(folder, None).newest_journal == 1
 
 
 def test_a_line_cut_short_by_a_crash_is_left_to_the_broker(tmp_path: Path) -> None:
@@ -536,7 +543,7 @@ def test_a_journal_that_is_converted_twice_gives_the_same_files(registered: Path
     frames = framed(mixed * 50)
     found = []
     for sent in (frames[:250], frames[300:]):
-        journal = next_journal(Path("received"))
+        journal = next_journal(Path("received"), newest_number(Path("received")))
         for number, each in enumerate(sent):
             journal.append(Received(NODE.topic, datetime(2030, 1, 1, 0, 0, number % 60, tzinfo=UTC), each))
         journal.close()
@@ -544,10 +551,9 @@ def test_a_journal_that_is_converted_twice_gives_the_same_files(registered: Path
         for _ in range(2):
             journal.path.write_bytes(content)
             convert(journal.path, RegisteredDecoders("edgecodec"), table)
-            found.append(pd.read_parquet(journal.path.with_suffix(".windows.parquet")))
-    pd.testing.assert_frame_equal(found[0], found[1])
-    pd.testing.assert_frame_equal(found[2], found[3])
-    assert found[2]["sequence"].tolist() == [*range(300, 600)]  # 50 frames are lost
+            found.append({path: path.read_bytes() for path in files_of(journal.path)})
+    assert found[0] == found[1] != found[2] == found[3]
+    assert sorted(kept("windows")["sequence"]) == [*range(250), *range(300, 600)]  # 50 frames are lost
 
 
 def test_a_node_that_runs_another_version_than_listed_is_told(registered: Path, mixed: list[bytes]) -> None:
@@ -562,7 +568,7 @@ def test_a_node_that_runs_another_version_than_listed_is_told(registered: Path, 
     decoders.refresh()
     followed = Followed(Path("received/00000001.journal"))
     opened = Opening(decoders, NodeTable(nodes={"turbine-7": node}), followed)
-    results = decode([replace(each, topic=NODE.topic) for each in received(frames)], opened)
+    results = decoded([replace(each, topic=NODE.topic) for each in received(frames)], opened)
     assert {result.version for result in results} == {"2"}
     assert opened.unexpected == {("turbine-7", "2")}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,6 +17,8 @@ def gateway(
     nodes: Annotated[Path | None, typer.Option(
         metavar="FILE", exists=True, dir_okay=False, show_default=False,
         help="The table of nodes, in YAML. [default: every topic brings packets, and windows have no node]")] = None,
+    kind: Annotated[Literal["parquet", "delta"], typer.Option(
+        "--format", help="What the windows are: files of Parquet, or a Delta table of them.")] = "parquet",
     model_name: Annotated[str, typer.Option(help="The registered model.")] = "edgecodec",
     rotate_packets: Annotated[int, typer.Option(min=1, help="Begin new files after so many packets ...")] = 4096,
     rotate_seconds: Annotated[float, typer.Option(min=0.1, help="... or so many seconds.")] = 60.0,
@@ -70,7 +72,7 @@ def gateway(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     address = Broker(host, int(port or ("8883" if tls else "1883")), topic, client_id, tls, username, password)
     receiving = Gateway(address, folder, RegisteredDecoders(model_name), Rotation(rotate_packets, rotate_seconds),
-                        NO_NODES if nodes is None else load_nodes(nodes), observe)
+                        NO_NODES if nodes is None else load_nodes(nodes), observe, kind)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: receiving.stop())
     with monitoring.serving(receiving, monitor_host or "127.0.0.1", int(monitor_port)) if monitor else nullcontext():

@@ -1,26 +1,20 @@
-"""A journal becomes files: the windows that were decoded, and the packets that could not be.
+"""A journal becomes files: the windows that were decoded, by day and node, and the packets that could not be.
 
-    00000007.windows.parquet      topic, time, retained, repeated, node, start, start_from, version, rate, sequence,
-                                  estimated_error, unlike_training, faulty, sample_rate_hz, window, packet
-    00000007.undecoded.parquet    topic, time, retained, repeated, reason, packet
-
-Either file is whole or absent, and the journal goes last. A packet of a model that is registered later can be decoded
+Every file is whole or absent, and the journal goes last. A packet of a model that is registered later can be decoded
 from its file, by ``edgecodec decode`` or in Spark: the column ``packet`` is what they read. Of a frame it is the packet
 that the frame stands for; a frame that could not be decoded is there as it came.
-
-The metadata of a file of windows are its schema's version, and the channels of every version of the model in it.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import chain, islice
+from datetime import UTC, date, datetime
+from itertools import groupby, islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -31,22 +25,15 @@ from numpy.typing import NDArray
 from edgecodec.errors import EdgeCodecError
 from edgecodec.gateway.decoders import RegisteredDecoders
 from edgecodec.gateway.followed import Followed
-from edgecodec.gateway.journal import Received, read_journal, replacing_durably
+from edgecodec.gateway.journal import Received, make_folder_durably, number_of, read_journal, replacing_durably
 from edgecodec.gateway.nodes import NO_NODES, NodeTable
 from edgecodec.gateway.opening import Opened, Opening, StartFrom, Undecoded
 from edgecodec.gateway.sequences import Place
+from edgecodec.gateway.sinks import ParquetSink, Part, Sink
+from edgecodec.gateway.tables import UNDECODED, UNDECODED_COLUMNS, WINDOW_COLUMNS, files_of, partition_folder
 
 TOGETHER = 256  # packets that are decoded and written at a time
-SCHEMA_VERSION = 2  # of the files; 1 had no node, start, start_from and sample_rate_hz
-RECEIVED = [("topic", pyarrow.string()), ("time", pyarrow.timestamp("us", tz="UTC")), ("retained", pyarrow.bool_()),
-            ("repeated", pyarrow.bool_())]
-WINDOWS = pyarrow.schema([
-    *RECEIVED, ("node", pyarrow.string()), ("start", pyarrow.timestamp("us", tz="UTC")),
-    ("start_from", pyarrow.string()), ("version", pyarrow.string()), ("rate", pyarrow.int32()),
-    ("sequence", pyarrow.int64()), ("estimated_error", pyarrow.float32()), ("unlike_training", pyarrow.bool_()),
-    ("faulty", pyarrow.list_(pyarrow.int32())), ("sample_rate_hz", pyarrow.float64()),
-    ("window", pyarrow.list_(pyarrow.float32())), ("packet", pyarrow.binary())])
-UNDECODED = pyarrow.schema([*RECEIVED, ("reason", pyarrow.string()), ("packet", pyarrow.binary())])
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +45,7 @@ class Decoded:
     packet: bytes
     version: str  # of the registered model
     sample_rate_hz: float
+    channels: tuple[str, ...]
     rate: int
     sequence: int
     estimated_error: float  # per cent, at most; NaN where the node did not say
@@ -77,88 +65,106 @@ class Conversion:
 
 
 def convert(journal: Path, decoders: RegisteredDecoders, table: NodeTable = NO_NODES,
-            show: Callable[[Decoded], None] = lambda decoded: None) -> Conversion:
+            show: Callable[[Decoded], None] = lambda decoded: None, sink: Sink | None = None) -> Conversion:
     """Turn ``journal`` into its files and remove it. Done twice, it is as if done once.
 
     Args:
         show: is called for every window.
+        sink: None: files of Parquet.
 
     Raises:
         EdgeCodecError: the registry cannot be reached; the journal stays as it is.
     """
     decoders.refresh()
     opening = Opening(decoders, table, Followed(journal))
+    opened = [opening.open(each) for each in read_journal(journal)]
+    sink = sink or ParquetSink(journal.parent)
+    parts: list[Part] = []
     undecoded: list[Undecoded] = []
-    name = journal.stem
-    windows = _write(journal.with_name(f"{name}.windows.parquet"), WINDOWS,
-                     _decoded_tables(journal, opening, show, undecoded),
-                     lambda: {"schema_version": str(SCHEMA_VERSION), "channels": json.dumps(opening.channels)})
-    _write(journal.with_name(f"{name}.undecoded.parquet"), UNDECODED,
-           iter([_table(undecoded, UNDECODED)] if undecoded else []), dict)
+    if not sink.has(number_of(journal)):
+        parts = list(_write_windows(journal, opened, show, undecoded))
+        kept = {each.path for each in parts} | set(_write_undecoded(journal, undecoded))
+        for path in set(files_of(journal)) - kept:
+            path.unlink()  # of an earlier attempt, when the registry had other versions
+        sink.commit(number_of(journal), parts)
     opening.followed.save()
     journal.unlink()
-    return Conversion(windows, tuple(undecoded), tuple(opening.places), frozenset(opening.unexpected))
+    return Conversion(sum(each.rows for each in parts), tuple(undecoded), tuple(opening.places),
+                      frozenset(opening.unexpected))
 
 
-def _decoded_tables(journal: Path, opening: Opening, show: Callable[[Decoded], None],
-                    undecoded: list[Undecoded]) -> Iterator[pyarrow.Table]:
-    remaining = read_journal(journal)
+def _write_windows(journal: Path, opened: Sequence[Opened | Undecoded], show: Callable[[Decoded], None],
+                   undecoded: list[Undecoded]) -> Iterator[Part]:
+    """A file for each day and node; what has no window is added to ``undecoded``."""
+    def windows() -> Iterator[Decoded]:
+        for some in _batches(sorted(opened, key=_filed)):
+            for result in decode(some):
+                if isinstance(result, Undecoded):
+                    undecoded.append(result)
+                else:
+                    show(result)
+                    yield result
+
+    for (day, node), rows in groupby(windows(), lambda each: (_day(each), each.node)):
+        path = journal.parent / partition_folder(day, node) / f"{journal.stem}.parquet"
+        yield Part(path, day, node, _write(path, WINDOW_COLUMNS, rows))
+
+
+def _write_undecoded(journal: Path, undecoded: Sequence[Undecoded]) -> Iterator[Path]:
+    """A file, if there is something to write."""
+    if undecoded:
+        path = journal.parent / UNDECODED / f"{journal.stem}.parquet"
+        _write(path, UNDECODED_COLUMNS, undecoded)
+        yield path
+
+
+def _day(result: Opened | Decoded) -> date:
+    """When the window began, or else arrived."""
+    return (result.start or result.received.time).astimezone(UTC).date()
+
+
+def _filed(result: Opened | Undecoded) -> tuple[date, str]:
+    """Brings the windows of a file together."""
+    return (date.min, "") if isinstance(result, Undecoded) else (_day(result), result.node or "")
+
+
+def _batches(results: Iterable[Result]) -> Iterator[list[Result]]:
+    remaining = iter(results)
     while some := list(islice(remaining, TOGETHER)):
-        decoded = []
-        for result in decode(some, opening):
-            if isinstance(result, Undecoded):
-                undecoded.append(result)
-            else:
-                show(result)
-                decoded.append(result)
-        if decoded:
-            yield _table(decoded, WINDOWS)
+        yield some
 
 
-def _table(results: Sequence[Decoded | Undecoded], schema: pyarrow.Schema) -> pyarrow.Table:
-    """A row per result; the columns are those of its fields that ``schema`` names."""
-    return pyarrow.Table.from_pylist([vars(each.received) | vars(each) for each in results], schema=schema)
-
-
-def _write(path: Path, schema: pyarrow.Schema, tables: Iterator[pyarrow.Table],
-           metadata: Callable[[], Mapping[str, str]]) -> int:
-    """Write ``tables`` unless there are none; their rows. The metadata are asked for when all is written."""
-    first = next(tables, None)
-    if first is None:
-        return 0
+def _write(path: Path, schema: pyarrow.Schema, results: Iterable[Decoded | Undecoded]) -> int:
+    """A row for each of ``results``; the columns are those of its fields that ``schema`` names."""
     rows = 0
-    texts = [each.name for each in schema if each.type == pyarrow.string()]  # equal floats are not worth a search
+    texts = [each.name for each in schema if each.type == pyarrow.string()] + ["channels.list.element"]
+    make_folder_durably(path.parent)
     with replacing_durably(path) as temporary, \
-            pyarrow.parquet.ParquetWriter(temporary, schema, use_dictionary=texts) as file:
-        for table in chain([first], tables):
-            file.write_table(table)
-            rows += len(table)
-        file.add_key_value_metadata(metadata())
+            pyarrow.parquet.ParquetWriter(temporary, schema, use_dictionary=texts) as file:  # floats hardly repeat
+        for some in _batches(results):
+            file.write_table(pyarrow.Table.from_pylist([vars(each.received) | vars(each) for each in some], schema))
+            rows += len(some)
     return rows
 
 
-def decode(messages: Sequence[Received], opening: Opening) -> list[Decoded | Undecoded]:
-    """What became of each of ``messages``, in their order.
-
-    Raises:
-        EdgeCodecError: the registry cannot be reached.
-    """
+def decode(opened: Sequence[Opened | Undecoded]) -> list[Decoded | Undecoded]:
+    """What became of each of ``opened``, in their order."""
     results: dict[int, Decoded | Undecoded] = {}
     by_version: defaultdict[str, dict[int, Opened]] = defaultdict(dict)
-    for number, received in enumerate(messages):
-        opened = opening.open(received)
-        if isinstance(opened, Undecoded):
-            results[number] = opened
+    for number, each in enumerate(opened):
+        if isinstance(each, Undecoded):
+            results[number] = each
         else:
-            by_version[opened.decoder.version][number] = opened
+            by_version[each.decoder.version][number] = each
     for of_version in by_version.values():
         results.update(zip(of_version, _by_version(list(of_version.values())), strict=True))
-    return [results[number] for number in range(len(messages))]
+    return [results[number] for number in range(len(opened))]
 
 
 def _by_version(opened: Sequence[Opened]) -> list[Decoded | Undecoded]:
     """All at once; one by one if a packet among them is refused."""
     decoder = opened[0].decoder
+    codec = decoder.packets.codec
     try:
         table = decoder.model.predict(pd.DataFrame({"packet": [each.packet for each in opened]}))
     except EdgeCodecError as error:
@@ -169,6 +175,6 @@ def _by_version(opened: Sequence[Opened]) -> list[Decoded | Undecoded]:
     columns = [table[name].tolist() if name in table else [unsaid[name]] * len(opened)
                for name in ("rate", "sequence", *unsaid, "window")]
     return [Decoded(each.received, each.node, each.start, each.start_from, each.packet, decoder.version,
-                    decoder.packets.codec.sample_rate_hz, *row)
+                    codec.sample_rate_hz, codec.channel_names, *row)
             for each, row in zip(opened, zip(*columns, strict=True), strict=True)]
 

@@ -34,6 +34,7 @@ from edgecodec.gateway.journal import Journal, Received, journals, next_journal,
 from edgecodec.gateway.memory import Memory
 from edgecodec.gateway.nodes import NO_NODES, NodeTable
 from edgecodec.gateway.ownership import Ownership
+from edgecodec.gateway.sinks import SINKS
 from edgecodec.gateway.traffic import Traffic
 
 QOS = 1  # at least once: what comes twice MQTT marks, and the gateway remembers. Of QoS 2 the client forgets in a crash
@@ -93,7 +94,8 @@ class Gateway:
     """
 
     def __init__(self, broker: Broker, folder: Path, decoders: RegisteredDecoders, rotation: Rotation,
-                 table: NodeTable = NO_NODES, show: Callable[[Decoded], None] = lambda decoded: None) -> None:
+                 table: NodeTable = NO_NODES, show: Callable[[Decoded], None] = lambda decoded: None,
+                 kind: str = "parquet") -> None:
         self._broker = broker
         self._folder = folder
         self._decoders = decoders
@@ -110,6 +112,7 @@ class Gateway:
         self.traffic = Traffic()
         self._ownership = Ownership(folder)
         self._memory = Memory.open(folder, broker.client_id)
+        self._sink = SINKS[kind](folder, self._memory.client_id)
         self._ownership.sign(self._memory.client_id)
         self._journal = self._next_journal()
 
@@ -303,7 +306,7 @@ class Gateway:
                 self._memory.save(self._folder)
         for path in finished:
             try:
-                done = convert(path, self._decoders, self._table, self._show)
+                done = convert(path, self._decoders, self._table, self._show, self._sink)
             except EdgeCodecError as error:
                 log.error("%s stays for later: %s", path.name, error)
                 return
@@ -313,7 +316,7 @@ class Gateway:
             log.info("%s: %d windows, %d packets not decoded; %s", path.stem, done.windows, len(done.undecoded),
                      self.traffic)
             for reason in sorted({each.reason for each in done.undecoded}):
-                log.warning("%s.undecoded.parquet: %s", path.stem, reason)
+                log.warning("undecoded/%s.parquet: %s", path.stem, reason)
             for node, version in sorted(done.unexpected):
                 log.warning("%s: runs version %s, which is not what the table of nodes says; correct one or the other",
                             node, version)

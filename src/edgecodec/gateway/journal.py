@@ -124,6 +124,14 @@ def replacing_durably(path: Path) -> Iterator[Path]:
     synchronize(path.parent)
 
 
+def make_folder_durably(folder: Path) -> None:
+    """Make ``folder``, and those above it that are not there, such that they survive a loss of power."""
+    if not folder.is_dir():
+        make_folder_durably(folder.parent)
+        folder.mkdir(exist_ok=True)
+        synchronize(folder.parent)
+
+
 def synchronize(path: Path) -> None:
     """Wait until a file's content, or a folder's list of names, is on disk."""
     descriptor = os.open(path, os.O_RDONLY)

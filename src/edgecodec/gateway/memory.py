@@ -22,6 +22,7 @@ from uuid import uuid4
 from edgecodec.errors import EdgeCodecError
 from edgecodec.gateway.journal import Received, journals, number_of, read_journal, replacing_durably
 from edgecodec.gateway.ownership import OWN
+from edgecodec.gateway.tables import newest_number
 from edgecodec.storage import read_json
 
 RECENT = 1024  # packets of a topic by which a repetition is marked
@@ -58,7 +59,7 @@ class Memory:
                 raise EdgeCodecError(f"{path}: not as a gateway writes it; restore it, or remove it and name the "
                                      "client id by --client-id, for the broker may hold packets for it") from None
         else:
-            memory = cls(client_id or f"edgecodec-{_new_name()}", _new_name())
+            memory = cls(client_id or f"edgecodec-{_new_name()}", _new_name(), newest_journal=newest_number(folder))
         if client_id not in (None, memory.client_id):
             log.warning("client id %s instead of %s, for which the broker may hold packets", client_id,
                         memory.client_id)
