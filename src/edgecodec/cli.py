@@ -6,7 +6,7 @@ from edgecodec.same_bits import run_program  # first: before numpy and torch
 
 import typer
 
-from edgecodec.commands import benchmark, decoder, gateway, inspection, releases, results, windows
+from edgecodec.commands import benchmark, decoder, fleet, gateway, inspection, releases, results, windows
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False,
@@ -18,6 +18,7 @@ app = typer.Typer(
 app.command()(inspection.inspect)
 app.add_typer(benchmark.app, name="benchmark")
 app.command()(gateway.gateway)
+app.add_typer(fleet.app, name="fleet")
 app.add_typer(releases.app, name="releases")
 for command in (windows.evaluate, windows.encode, windows.decode, decoder.decoder_c, results.check_gates,
                 results.info):

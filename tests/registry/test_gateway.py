@@ -43,6 +43,7 @@ from edgecodec.gateway.memory import Memory
 from edgecodec.gateway.monitoring import Monitoring
 from edgecodec.gateway.nodes import NO_NODES, NodeParams, NodeTable, VersionParams
 from edgecodec.gateway.opening import Opening, Undecoded
+from edgecodec.gateway.sinks import SINKS
 from edgecodec.gateway.tables import files_of, newest_number, windows_of
 from edgecodec.model.codec import load_model
 from edgecodec.packets.frame import frame
@@ -554,6 +555,43 @@ def test_a_journal_that_is_converted_twice_gives_the_same_files(registered: Path
             found.append({path: path.read_bytes() for path in files_of(journal.path)})
     assert found[0] == found[1] != found[2] == found[3]
     assert sorted(kept("windows")["sequence"]) == [*range(250), *range(300, 600)]  # 50 frames are lost
+
+
+def test_a_journal_that_is_converted_twice_is_one_commit(registered: Path, mixed: list[bytes]) -> None:
+    deltalake = pytest.importorskip("deltalake", reason="pip install -e .[delta] -c constraints.txt")
+    folder = Path("received")
+    folder.mkdir()
+    sink = SINKS["delta"](folder, "client")
+    for number, sent in enumerate((mixed[:5], mixed[5:]), 1):
+        journal = next_journal(folder, number - 1)
+        for each in received([*sent, b"damaged"]):
+            journal.append(each)
+        journal.close()
+        content = journal.path.read_bytes()
+        for _ in range(2):
+            journal.path.write_bytes(content)
+            convert(journal.path, RegisteredDecoders("edgecodec"), sink=sink)
+    table = deltalake.DeltaTable(folder / "windows")
+    assert sorted(table.to_pandas()["packet"]) == sorted(mixed)
+    assert table.version() == 2  # 0 made the table
+    assert table.transaction_version("client") == 2
+    assert kept("undecoded")["packet"].tolist() == [b"damaged", b"damaged"]
+
+
+def test_what_an_earlier_attempt_wrote_and_this_one_does_not_goes(registered: Path, mixed: list[bytes]) -> None:
+    """A gateway of before was killed behind its flat files; a model that was not registered then is so now."""
+    folder = Path("received")
+    (folder / "undecoded").mkdir(parents=True)
+    journal = next_journal(folder)
+    for each in received(mixed):
+        journal.append(each)
+    journal.close()
+    earlier = [folder / "00000001.windows.parquet", folder / "undecoded/00000001.parquet"]
+    for path in earlier:
+        path.write_bytes(b"PAR1")
+    convert(journal.path, RegisteredDecoders("edgecodec"))
+    assert not any(path.exists() for path in earlier)
+    assert len(kept("windows")) == len(mixed)
 
 
 def test_a_node_that_runs_another_version_than_listed_is_told(registered: Path, mixed: list[bytes]) -> None:

@@ -19,7 +19,6 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 import pyarrow
-import pyarrow.parquet
 from numpy.typing import NDArray
 
 from edgecodec.errors import EdgeCodecError
@@ -30,7 +29,14 @@ from edgecodec.gateway.nodes import NO_NODES, NodeTable
 from edgecodec.gateway.opening import Opened, Opening, StartFrom, Undecoded
 from edgecodec.gateway.sequences import Place
 from edgecodec.gateway.sinks import ParquetSink, Part, Sink
-from edgecodec.gateway.tables import UNDECODED, UNDECODED_COLUMNS, WINDOW_COLUMNS, files_of, partition_folder
+from edgecodec.gateway.tables import (
+    UNDECODED,
+    UNDECODED_COLUMNS,
+    WINDOW_COLUMNS,
+    files_of,
+    partition_folder,
+    table_writer,
+)
 
 TOGETHER = 256  # packets that are decoded and written at a time
 Result = TypeVar("Result")
@@ -137,10 +143,8 @@ def _batches(results: Iterable[Result]) -> Iterator[list[Result]]:
 def _write(path: Path, schema: pyarrow.Schema, results: Iterable[Decoded | Undecoded]) -> int:
     """A row for each of ``results``; the columns are those of its fields that ``schema`` names."""
     rows = 0
-    texts = [each.name for each in schema if each.type == pyarrow.string()] + ["channels.list.element"]
     make_folder_durably(path.parent)
-    with replacing_durably(path) as temporary, \
-            pyarrow.parquet.ParquetWriter(temporary, schema, use_dictionary=texts) as file:  # floats hardly repeat
+    with replacing_durably(path) as temporary, table_writer(temporary, schema) as file:
         for some in _batches(results):
             file.write_table(pyarrow.Table.from_pylist([vars(each.received) | vars(each) for each in some], schema))
             rows += len(some)

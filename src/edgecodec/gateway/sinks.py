@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pyarrow
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.gateway.tables import PARTITION_COLUMNS, WINDOW_COLUMNS, WINDOWS
+from edgecodec.gateway.tables import PARTITION_COLUMNS, WINDOW_COLUMNS, WINDOWS, delta_table, is_delta
 
 
 @dataclass(frozen=True)
@@ -87,22 +87,3 @@ class DeltaSink:
 
 
 SINKS: Mapping[str, type[ParquetSink] | type[DeltaSink]] = {"parquet": ParquetSink, "delta": DeltaSink}
-
-
-def is_delta(folder: Path) -> bool:
-    """Whether the windows in a gateway's ``folder`` are a Delta table."""
-    return (folder / WINDOWS / "_delta_log").is_dir()
-
-
-def delta_table() -> Any:
-    """The class ``deltalake.DeltaTable``.
-
-    Raises:
-        EdgeCodecError: the package is absent.
-    """
-    try:
-        from deltalake import DeltaTable
-    except ModuleNotFoundError:
-        raise EdgeCodecError("Delta tables want the package deltalake: pip install -e .[delta] -c constraints.txt"
-                             ) from None
-    return DeltaTable

@@ -13,10 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow
 import pyarrow.compute
 import pyarrow.dataset
+import pyarrow.parquet
+
+from edgecodec.errors import EdgeCodecError
 
 WINDOWS = "windows"
 UNDECODED = "undecoded"
@@ -48,14 +52,22 @@ def windows_of(folder: Path) -> pyarrow.dataset.Dataset:
 
     A row is there once, even where a compaction was interrupted.
     """
+    folder = folder.resolve()
     schema = pyarrow.unify_schemas([WINDOW_COLUMNS, PARTITION_COLUMNS])
-    partitions = sorted(folder.glob(f"{WINDOWS}/date=*/node=*"))
-    files = [path for each in partitions for path in not_superseded(each.glob("*.parquet"))]
+    files = delta_table()(folder / WINDOWS).file_uris() if is_delta(folder) else [
+        str(path) for partition in sorted(folder.glob(f"{WINDOWS}/date=*/node=*"))
+        for path in not_superseded(partition.glob("*.parquet"))]
     flat = sorted(folder.glob("*.windows.parquet"))
     return pyarrow.dataset.dataset([
-        pyarrow.dataset.dataset([str(path) for path in files], schema, format="parquet", partitioning=_PARTITIONING,
+        pyarrow.dataset.dataset(files, schema, format="parquet", partitioning=_PARTITIONING,
                                 partition_base_dir=str(folder / WINDOWS)),
         pyarrow.dataset.dataset([str(path) for path in flat], schema, format="parquet")])
+
+
+def table_writer(path: Path, schema: pyarrow.Schema) -> pyarrow.parquet.ParquetWriter:
+    """Writes tables of ``schema`` to a file at ``path``."""
+    texts = [each.name for each in schema if each.type == pyarrow.string()]
+    return pyarrow.parquet.ParquetWriter(path, schema, use_dictionary=[*texts, "channels.list.element"])  # no floats
 
 
 def files_of(journal: Path) -> list[Path]:
@@ -74,6 +86,11 @@ def not_superseded(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
+def day_of(partition: Path) -> date:
+    """The day of the windows in the folder of a day and node."""
+    return date.fromisoformat(partition.parent.name.removeprefix("date="))
+
+
 def journals_in(path: Path) -> tuple[int, int]:
     """The first and the last journal that a file is of, by its name."""
     first, _, last = path.name.split(".")[0].partition("-")
@@ -84,3 +101,22 @@ def newest_number(folder: Path) -> int:
     """Of the journals that are in ``folder``, or became its files; 0: there are none."""
     names = [path for path in folder.rglob("[0-9]*.*") if path.name.split(".")[0].replace("-", "").isdigit()]
     return max((journals_in(path)[1] for path in names), default=0)
+
+
+def is_delta(folder: Path) -> bool:
+    """Whether the windows in a gateway's ``folder`` are a Delta table."""
+    return (folder / WINDOWS / "_delta_log").is_dir()
+
+
+def delta_table() -> Any:
+    """The class ``deltalake.DeltaTable``.
+
+    Raises:
+        EdgeCodecError: the package is absent.
+    """
+    try:
+        from deltalake import DeltaTable
+    except ModuleNotFoundError:
+        raise EdgeCodecError("Delta tables want the package deltalake: pip install -e .[delta] -c constraints.txt"
+                             ) from None
+    return DeltaTable
