@@ -28,6 +28,7 @@ def gateway(
     monitor: Annotated[str | None, typer.Option(
         metavar="[HOST:]PORT", show_default=False,
         help="Serve /metrics for Prometheus, /healthz and /readyz there. [default host: 127.0.0.1]")] = None,
+    log: Annotated[Literal["text", "json"], typer.Option(help="What the log's lines are.")] = "text",
     show: Annotated[bool, typer.Option("--print", help="Print a line of JSON for every window, too.")] = False,
 ) -> None:
     """Receive packets from MQTT until SIGTERM or Ctrl-C; write windows as Parquet, and keep what cannot be decoded.
@@ -37,7 +38,6 @@ def gateway(
     several share the work with folders of their own and the topic '$share/GROUP/edgecodec/+/packets'.
     """
     import json
-    import logging
     import signal
     from contextlib import nullcontext
 
@@ -45,6 +45,7 @@ def gateway(
     from edgecodec.gateway.conversion import Decoded
     from edgecodec.gateway.decoders import RegisteredDecoders
     from edgecodec.gateway.gateway import Broker, Gateway, Rotation
+    from edgecodec.gateway.logs import log_to_stderr
     from edgecodec.gateway.monitoring import Monitoring
     from edgecodec.gateway.nodes import NO_NODES, load_nodes
 
@@ -69,7 +70,7 @@ def gateway(
             "node": decoded.node, "start": decoded.start and decoded.start.isoformat(),
             "rate": decoded.rate, "sequence": decoded.sequence, "window": decoded.window.tolist()}))
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    log_to_stderr(log)
     address = Broker(host, int(port or ("8883" if tls else "1883")), topic, client_id, tls, username, password)
     receiving = Gateway(address, folder, RegisteredDecoders(model_name), Rotation(rotate_packets, rotate_seconds),
                         NO_NODES if nodes is None else load_nodes(nodes), observe, kind)
