@@ -20,8 +20,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import mlflow.pyfunc
 import numpy as np
@@ -576,6 +577,50 @@ def test_a_journal_that_is_converted_twice_is_one_commit(registered: Path, mixed
     assert table.version() == 2  # 0 made the table
     assert table.transaction_version("client") == 2
     assert kept("undecoded")["packet"].tolist() == [b"damaged", b"damaged"]
+
+
+class Killed(BaseException):
+    pass
+
+
+class Steps:
+    """Files appear and go so often, then the process is killed."""
+
+    def __init__(self, left: int, patch: pytest.MonkeyPatch) -> None:
+        self.left = left
+        for name in ("replace", "unlink"):
+            patch.setattr(Path, name, self._counting(getattr(Path, name)))
+
+    def _counting(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any, **options: Any) -> Any:
+            if self.left == 0:
+                raise Killed
+            self.left -= 1
+            return step(*arguments, **options)
+        return counted
+
+
+@pytest.mark.parametrize("kind", ["parquet", "delta"])
+def test_a_conversion_that_is_killed_at_any_step_loses_and_doubles_nothing(
+        kind: str, registered: Path, mixed: list[bytes]) -> None:
+    if kind == "delta":
+        pytest.importorskip("deltalake", reason="pip install -e .[delta] -c constraints.txt")
+    folder = Path("received")
+    folder.mkdir()
+    sink = SINKS[kind](folder, "client")
+    for number, _ in enumerate(("first day", "second day", "undecoded", "followed", "journal")):
+        journal = next_journal(folder, number)
+        for place, each in enumerate(received([*mixed, b"damaged"])):
+            journal.append(replace(each, time=each.time + timedelta(days=place % 2)))
+        journal.close()
+        with pytest.MonkeyPatch.context() as patch:
+            Steps(number, patch)
+            with pytest.raises(Killed):
+                convert(journal.path, RegisteredDecoders("edgecodec"), sink=sink)
+        convert(journal.path, RegisteredDecoders("edgecodec"), sink=sink)
+        assert sorted(kept("windows")["packet"]) == sorted(mixed * (number + 1))
+        assert kept("undecoded")["packet"].tolist() == [b"damaged"] * (number + 1)
+        assert journals(folder) == []
 
 
 def test_what_an_earlier_attempt_wrote_and_this_one_does_not_goes(registered: Path, mixed: list[bytes]) -> None:
