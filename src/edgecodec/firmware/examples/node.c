@@ -11,15 +11,46 @@ ec_status ec_node_begin(ec_node *node, void *arena, size_t arena_bytes) {
     node->refused = 0;
     node->over_bound = 0;
     node->escapes = 0;
+    node->request.windows = 0;
+    node->answered = 0;
+    node->counts = NULL;
+    node->kept = 0;
+    node->unit = 0.0f;
     const ec_status status = ec_init(&node->context, arena, arena_bytes, &codec_weights, &codec_codebooks);
     return status != EC_OK ? status
                            : ec_begin_intake(&node->intake, &node->context, node->intake_memory,
                                              sizeof node->intake_memory);
 }
 
-static void number_window(ec_node *node) {
+void ec_node_keep_counts(ec_node *node, int32_t *counts) {
+    node->counts = counts;
+}
+
+bool ec_node_request(ec_node *node, const uint8_t *message, size_t bytes) {
+    ec_request request;
+    if (!ec_read_request(message, bytes, &request) ||
+        (request.kind == EC_WANTED_EXACT ? node->counts == NULL : !ec_model_info()->makes_remarks)) {
+        return false;
+    }
+    node->request = request;
+    return true;
+}
+
+static void begin_sample(ec_node *node) {
     if (node->intake.samples == 0) {
         node->number = (uint16_t)(node->samples / EC_SAMPLES);
+        node->kept = 0;
+    }
+}
+
+static void keep_counts(ec_node *node, const int32_t *counts, float unit) {
+    if (node->counts != NULL && !ec_intake_is_full(&node->intake)) {
+        int32_t *kept = node->counts + (size_t)node->intake.samples * EC_CHANNELS;
+        for (uint32_t channel = 0; channel < EC_CHANNELS; channel++) {
+            kept[channel] = counts[channel];
+        }
+        node->kept += node->kept == 0 || unit == node->unit; /* of another unit: the window is not kept */
+        node->unit = unit;
     }
 }
 
@@ -29,12 +60,13 @@ static void count_sample(ec_node *node, ec_status status) {
 }
 
 void ec_node_put(ec_node *node, const float *sample) {
-    number_window(node);
+    begin_sample(node);
     count_sample(node, ec_push(&node->intake, sample));
 }
 
 void ec_node_put_counts(ec_node *node, const int32_t *counts, float unit) {
-    number_window(node);
+    begin_sample(node);
+    keep_counts(node, counts, unit);
     count_sample(node, ec_push_counts(&node->intake, counts, unit));
 }
 
@@ -43,12 +75,29 @@ typedef struct packet {
     size_t bytes;
 } packet;
 
+static bool is_wanted(const ec_node *node, ec_wanted kind) {
+    return node->request.windows > 0 && node->request.kind == kind;
+}
+
+static size_t capacity_of(const ec_node_board *board) {
+    return board->escape_bytes < board->frame_bytes ? board->escape_bytes : board->frame_bytes;
+}
+
 /* Of the window that was just encoded. */
-static bool make_escape(const ec_node *node, const ec_node_board *board, uint16_t number, packet *made) {
-    const size_t capacity = board->escape_bytes < board->frame_bytes ? board->escape_bytes : board->frame_bytes;
+static bool make_escape(const ec_node *node, const ec_node_board *board, float bound_percent, uint16_t number,
+                        packet *made) {
     made->at = board->escape;
-    return board->escape != NULL && ec_pack_escape(&node->context, board->bound_percent, number, &node->remarks,
-                                                   board->escape, capacity, &made->bytes) == EC_OK;
+    return board->escape != NULL && ec_pack_escape(&node->context, bound_percent, number, &node->remarks, board->escape,
+                                                   capacity_of(board), &made->bytes) == EC_OK;
+}
+
+/* Of the window that is full, before it is encoded: then the next one's samples take its place. */
+static bool make_exact(const ec_node *node, const ec_node_board *board, uint16_t number, packet *made) {
+    uint16_t scratch[EC_CHANNELS];
+    made->at = board->escape;
+    return board->escape != NULL && node->kept == EC_SAMPLES &&
+           ec_pack_exact(node->counts, node->unit, number, scratch, board->escape, capacity_of(board),
+                         &made->bytes) == EC_OK;
 }
 
 static ec_status make_packet(ec_node *node, const ec_node_board *board, uint16_t number, uint32_t most, bool coded,
@@ -56,16 +105,25 @@ static ec_status make_packet(ec_node *node, const ec_node_board *board, uint16_t
     ec_team team = ec_serial_team(); /* on several cores: see ports/ */
     uint16_t *indices = node->indices;
     ec_remarks *remarks = ec_model_info()->makes_remarks ? &node->remarks : NULL;
+    const bool exact = is_wanted(node, EC_WANTED_EXACT) && make_exact(node, board, number, made);
     const ec_status status =
         coded ? ec_encode_intake_coded(&node->context, &team, &node->intake, most, indices, remarks)
               : ec_encode_intake(&node->context, &team, &node->intake, most, indices, remarks);
+    if (exact) {
+        node->answered++;
+        return EC_OK; /* whether it could be encoded or not */
+    }
     if (status != EC_OK) {
         return status;
+    }
+    if (is_wanted(node, EC_WANTED_ESCAPE) && make_escape(node, board, node->request.bound_percent, number, made)) {
+        node->answered++;
+        return EC_OK;
     }
     uint32_t rate = most; /* or the lowest that keeps the bound */
     if (remarks != NULL && board->bound_percent > 0.0f &&
         ec_rate_within(remarks, board->bound_percent, most, &rate) == EC_ERROR_BOUND) {
-        if (make_escape(node, board, number, made)) {
+        if (make_escape(node, board, board->bound_percent, number, made)) {
             node->escapes++;
             return EC_OK;
         }
@@ -113,5 +171,6 @@ void ec_node_serve(ec_node *node, const ec_node_board *board) {
     if (ec_intake_is_full(&node->intake)) {
         node->windows++;
         send_window(node, board);
+        node->request.windows -= node->request.windows > 0;
     }
 }

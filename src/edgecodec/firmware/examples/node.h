@@ -19,6 +19,7 @@
 #include "codec_model.h"
 #include "edgecodec.h"
 #include "rate_policy.h"
+#include "request.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -35,7 +36,8 @@ typedef struct ec_node_board {
      * battery say which rate is the highest that may be sent, the bound which of these is sent: the lowest that keeps it. */
     float bound_percent;
     /* Room for an escape, which is sent where no such rate keeps the bound, if it fits here and into a frame; NULL: none
-     * is. EC_ESCAPE_PACKET_BYTES are enough for any window. */
+     * is. EC_ESCAPE_PACKET_BYTES are enough for any window. Windows that are asked for go here, too: ec_exact_packet_size()
+     * are enough for any exact one. */
     uint8_t *escape;
     size_t escape_bytes;
     const ec_link *link; /* frames go out, for a gateway that knows the node's model; NULL: packets, which tell it */
@@ -52,6 +54,11 @@ typedef struct ec_node {
     uint32_t over_bound; /* windows that were sent beyond the bound: no allowed rate could hold them, nor an escape */
     uint32_t escapes;    /* windows that only an escape could hold */
     uint32_t refused; /* windows without a packet: a broken sensor, as a rule, or a frame too small for any */
+    ec_request request; /* the last one; its windows are counted down */
+    uint32_t answered;  /* windows that were sent whole since they were asked for */
+    int32_t *counts;    /* of the window that fills up, or is full; NULL: they are not kept */
+    uint32_t kept;      /* samples of that window whose counts are there */
+    float unit;         /* of its counts */
     ec_remarks remarks;
     uint16_t indices[EC_INDICES];
     uint8_t packet[EC_PACKET_BYTES];
@@ -64,6 +71,15 @@ ec_status ec_node_begin(ec_node *node, void *arena, size_t arena_bytes);
  * one of which is `unit` of that. An interrupt may call it. */
 void ec_node_put(ec_node *node, const float *sample);
 void ec_node_put_counts(ec_node *node, const int32_t *counts, float unit);
+
+/* Lends room for a window's counts, int32_t [EC_SAMPLES][EC_CHANNELS], without which none can be sent exactly. To be called
+ * before the first sample comes. */
+void ec_node_keep_counts(ec_node *node, int32_t *counts);
+
+/* Takes a message from the receiver (request.h): the windows that follow are sent as it says, one that is full and waits
+ * included. A window that does not fit the board's room or frame is sent as ever. False, and all stays as it is: the
+ * message is damaged, or the node cannot send such windows. Not while ec_node_serve is at work. */
+bool ec_node_request(ec_node *node, const uint8_t *message, size_t bytes);
 
 /* Encodes and sends a window if one is full. To be called before the next sample comes, or that one is lost. A window's
  * number is its packet's sequence number, so that the receiver sees a gap where one was refused. */
