@@ -28,6 +28,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edgecodec.errors import EdgeCodecError
+from edgecodec.gateway.asking import Asking
 from edgecodec.gateway.conversion import Decoded, convert
 from edgecodec.gateway.decoders import RegisteredDecoders
 from edgecodec.gateway.journal import Journal, Received, journals, next_journal, number_of
@@ -90,12 +91,16 @@ class Gateway:
     """Receives packets from ``broker`` into files in ``folder``, which it owns until :meth:`run` ends.
 
     Raises:
-        EdgeCodecError: another gateway owns ``folder``, or what it remembers is damaged.
+        EdgeCodecError: another gateway owns ``folder``, what it remembers is damaged, or ``table`` has nodes asked by
+            a gateway that shares its subscription.
     """
 
     def __init__(self, broker: Broker, folder: Path, decoders: RegisteredDecoders, rotation: Rotation,
                  table: NodeTable = NO_NODES, show: Callable[[Decoded], None] = lambda decoded: None,
                  kind: str = "parquet") -> None:
+        if broker.topic.startswith(SHARED) and any(node.ask for node in table.nodes.values()):
+            raise EdgeCodecError(f"table of nodes: has nodes that are asked for windows, but by {broker.topic} the "
+                                 "answers come to others, too; ask by one gateway with a topic that is not shared")
         self._broker = broker
         self._folder = folder
         self._decoders = decoders
@@ -113,6 +118,7 @@ class Gateway:
         self._ownership = Ownership(folder)
         self._memory = Memory.open(folder, broker.client_id)
         self._sink = SINKS[kind](folder, self._memory.client_id)
+        self._asking = Asking(folder, table, self.traffic)
         self._ownership.sign(self._memory.client_id)
         self._journal = self._next_journal()
 
@@ -148,6 +154,7 @@ class Gateway:
                     age = (datetime.now(UTC) - self._journal.opened).total_seconds()
                     if self._journal.packets >= self._rotation.packets or age >= self._rotation.seconds:
                         self._rotate()
+                        self._ask(client)
             try:
                 self._journal.close()
             except OSError as failure:
@@ -299,6 +306,18 @@ class Gateway:
             self._journal = self._next_journal()
         self._convert_all([path for path in journals(self._folder) if path != self._journal.path])
 
+    def _ask(self, client: Client) -> None:
+        """Send nodes the requests that are due. One that is lost on the way is repeated, as one without an answer."""
+        if self.is_connected:
+            due = list(self._asking.requests(datetime.now(UTC)))
+            self._asking.save()
+            for topic, message in due:
+                client.publish(topic, message, QOS)
+
+    def _observe(self, decoded: Decoded) -> None:
+        self._asking.observe(decoded)
+        self._show(decoded)
+
     def _convert_all(self, finished: list[Path]) -> None:
         """What cannot be converted now, because the registry is out of reach, is tried again at the next rotation."""
         if finished:
@@ -306,10 +325,11 @@ class Gateway:
                 self._memory.save(self._folder)
         for path in finished:
             try:
-                done = convert(path, self._decoders, self._table, self._show, self._sink)
+                done = convert(path, self._decoders, self._table, self._observe, self._sink)
             except EdgeCodecError as error:
                 log.error("%s stays for later: %s", path.name, error)
                 return
+            self._asking.save()
             if not self._broker.topic.startswith(SHARED):  # else others get their part: what is missing says nothing
                 self.traffic.follow(done.places)
             self.traffic.undecoded += len(done.undecoded)

@@ -9,6 +9,7 @@
         interval_seconds: 8           # from a window's start to the next one's; null: it sends when it likes
         installed: 2026-03-01
         array: blade 2, zeroed on 2026-03-01
+        ask: {windows_a_day: 12}      # whole, to train with; without this line the node is never asked
 """
 
 from __future__ import annotations
@@ -17,16 +18,25 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
-from edgecodec.params import Positive, Section, load_settings
+from edgecodec.params import Count, Positive, Section, load_settings
 
 
 class VersionParams(Section):
     version: str
     since: AwareDatetime
+
+
+class AskParams(Section):
+    """Windows that a node is asked for, whole, to train with."""
+
+    windows_a_day: Count
+    within_percent: Annotated[float, Field(ge=0.1, le=25.5)] | None = None  # of error, in tenths; null: exact windows
+    topic: str | None = None  # of the requests; null: edgecodec/NODE/requests
+    repeat_seconds: Positive = 900.0  # after which a request that was not answered is sent again
 
 
 class NodeParams(Section):
@@ -36,6 +46,7 @@ class NodeParams(Section):
     interval_seconds: Positive | None
     installed: date
     array: str  # for people: place, sensors, calibration, zeroing
+    ask: AskParams | None = None  # null: for none
 
     @model_validator(mode="after")
     def _frames_have_a_version(self) -> NodeParams:

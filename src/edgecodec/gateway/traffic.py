@@ -17,6 +17,9 @@ class Traffic:
     late: int = 0  # came behind a packet that was sent after them
     restarts: int = 0  # nodes that began to count anew
     undecoded: int = 0  # kept as they are
+    asked: int = 0  # windows that nodes were asked for
+    answered: int = 0  # that came
+    unanswered: int = 0  # that did not, of requests that were given up
 
     def follow(self, places: Iterable[Place]) -> None:
         for place in places:
@@ -27,4 +30,5 @@ class Traffic:
     def __str__(self) -> str:
         return ", ".join([f"{self.packets} packets", *(f"{count} {what}" for what, count in (
             ("delivered again", self.known), ("repeated", self.repeated), ("missing", self.missing),
-            ("late", self.late), ("restarts", self.restarts), ("not decoded", self.undecoded)) if count)])
+            ("late", self.late), ("restarts", self.restarts), ("not decoded", self.undecoded),
+            ("asked for", self.asked), ("answered", self.answered), ("unanswered", self.unanswered)) if count)])
