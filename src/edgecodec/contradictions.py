@@ -53,7 +53,7 @@ def contradictions(params: Params) -> Iterator[str]:
 
 
 def _source(params: Params) -> _Source:
-    if params.data.source != "array":
+    if params.data.source not in ("array", "field"):
         return _Source(aerosense.SAMPLE_RATE_HZ, f"the sample rate of data.source {params.data.source},",
                        len(aerosense.CHANNEL_PRESETS[params.window.preset]), "window.preset")
     array = params.data.array
@@ -63,6 +63,10 @@ def _source(params: Params) -> _Source:
 
 def _of_labels(params: Params) -> Iterator[str]:
     array = params.data.array
+    if params.data.source == "field":
+        if array.split_by is not None:
+            yield f"data.array.split_by {array.split_by} is not for data.source field, split by hour; make it null"
+        return
     if array.split_by is not None and array.labels.file is None and array.labels.pattern is None:
         yield (f"data.array.split_by {array.split_by} takes recordings with labels; say by data.array.labels where "
                "they are")

@@ -96,8 +96,8 @@ class ArrayParams(Section):
 
 
 class DataParams(Section):
-    source: Literal["twin", "aerosense", "array"]
-    path: Path | None  # folder or zip (aerosense), folder (array); null for the twin
+    source: Literal["twin", "aerosense", "array", "field"]
+    path: Path | None  # folder or zip (aerosense), folder (array, field); null for the twin
     twin: TwinParams
     array: ArrayParams
 

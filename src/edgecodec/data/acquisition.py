@@ -1,4 +1,4 @@
-"""Lay recordings out under ``artifacts/raw``: from the twin, a copy of the AeroSense data, or another array."""
+"""Lay recordings out under ``artifacts/raw``: from the twin, the AeroSense data, another array, or the field."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pyarrow.csv
 from edgecodec import aerosense
 from edgecodec.data.archive import extract
 from edgecodec.data.arrays import acquire_array
+from edgecodec.data.field import as_from_field
 from edgecodec.data.recordings import Kind, Recording, RecordingList
 from edgecodec.data.twin import Twin
 from edgecodec.errors import EdgeCodecError
@@ -35,7 +36,8 @@ def acquire(params: DataParams, seed: int, folder: Path) -> RecordingList:
             if params.source == "aerosense":
                 listed = acquire_aerosense(source, temporary)
             else:
-                listed = acquire_array(source, params.array, temporary)
+                array = as_from_field(params.array) if params.source == "field" else params.array
+                listed = acquire_array(source, array, temporary)
         listed.write(temporary)
     return listed
 

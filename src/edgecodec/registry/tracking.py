@@ -108,7 +108,7 @@ def flat_params(params: Params) -> dict[str, str]:
     for section in ("codecs", "train"):
         content[section] = content[section][params.codec]
     for source in ("twin", "array"):
-        if source != params.data.source:
+        if source != ("array" if params.data.source == "field" else params.data.source):
             del content["data"][source]
     return {name: _words(value, ", ") for name, value in dotted(content).items() if value is not None}
 
