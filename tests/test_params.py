@@ -109,6 +109,8 @@ def transform(content: dict[str, Any], **sizes: object) -> None:
      "design.largest_milliseconds 20 is more than gates.largest_latency_milliseconds 10 lets pass"),
     (lambda content: of_array(content, split_by="subject"),
      "data.array.split_by subject takes recordings with labels; say by data.array.labels where they are"),
+    (lambda content: [of_array(content, split_by="subject"), content["data"].update(source="field")],
+     "data.array.split_by subject is not for data.source field, split by hour; make it null"),
     (lambda content: of_array(content, validating=["4"]), r"validating \[4\] is of data.array.split_by; name the lab"),
     (lambda content: content["firmware"].update(l1_stack_bytes=131072), "leaves nothing of firmware.l1_bytes 131072"),
 ])

@@ -49,6 +49,23 @@ def test_a_wrong_entry_is_named(old: str, new: str, message: str, tmp_path: Path
         load_nodes(tmp_path / "nodes.yaml")
 
 
+@pytest.mark.parametrize(("ask", "message"), [
+    ("{windows_a_day: 0}", "ask.windows_a_day: .*greater than or equal to 1"),
+    ("{windows_a_day: 1, within_percent: 30}", "ask.within_percent: .*less than or equal to 25.5"),
+    ("{windows_a_day: 1, topic: edgecodec/turbine-7/packets}", "is that of turbine-7; give requests their own"),
+    ("{windows_a_day: 1, topic: edgecodec/+/requests}", "has a wildcard; name one topic"),
+])
+def test_a_wrong_way_to_ask_is_named(ask: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "nodes.yaml").write_text(f"{TABLE}    ask: {ask}\n")
+    with pytest.raises(EdgeCodecError, match=f"nodes.yaml: .*{message}"):
+        load_nodes(tmp_path / "nodes.yaml")
+
+
+def test_requests_have_a_topic_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "nodes.yaml").write_text(f"{TABLE}    ask: {{windows_a_day: 12}}\n")
+    assert load_nodes(tmp_path / "nodes.yaml").requests_topic("turbine-7") == "edgecodec/turbine-7/requests"
+
+
 def test_two_nodes_of_one_topic_are_refused(tmp_path: Path) -> None:
     other = TABLE.replace("nodes:\n", "").replace("turbine-7:", "turbine-8:")
     (tmp_path / "nodes.yaml").write_text(TABLE + other)

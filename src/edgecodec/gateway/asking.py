@@ -157,8 +157,7 @@ class Asking:
         return self._message(name, node.pending)
 
     def _message(self, name: str, pending: Pending) -> tuple[str, bytes]:
-        topic = self._ask_of(name).topic or f"edgecodec/{name}/requests"
-        return topic, self._request(name, pending.windows).to_bytes()
+        return self._table.requests_topic(name), self._request(name, pending.windows).to_bytes()
 
     def _request(self, name: str, windows: int) -> WindowRequest:
         bound = self._ask_of(name).within_percent

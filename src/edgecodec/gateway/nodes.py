@@ -24,6 +24,8 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from edgecodec.params import Count, Positive, Section, load_settings
 
+WILDCARDS = "+#"  # of MQTT, in topics that are subscribed to
+
 
 class VersionParams(Section):
     version: str
@@ -72,7 +74,18 @@ class NodeTable(Section):
         for name, node in self.nodes.items():
             if names.setdefault(node.topic, name) != name:
                 raise ValueError(f"nodes.{name}.topic: {node.topic} is that of {names[node.topic]}; one topic per node")
+        for name, node in self.nodes.items():
+            topic = None if node.ask is None else self.requests_topic(name)
+            if topic is not None and names.setdefault(topic, f"requests to {name}") != f"requests to {name}":
+                raise ValueError(f"nodes.{name}.ask.topic: {topic} is that of {names[topic]}; give requests their own")
+            if topic is not None and set(topic) & set(WILDCARDS):
+                raise ValueError(f"nodes.{name}.ask.topic: {topic} has a wildcard; name one topic")
         return self
+
+    def requests_topic(self, name: str) -> str:
+        """Where a node with ``ask`` listens."""
+        ask = self.nodes[name].ask
+        return ask.topic if ask is not None and ask.topic is not None else f"edgecodec/{name}/requests"
 
     def name_of(self, topic: str) -> str | None:
         """The node that sends on ``topic``; None: the table does not say."""
