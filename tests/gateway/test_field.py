@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,6 @@ from edgecodec.data.splits import splits_of
 from edgecodec.data.validation import validate
 from edgecodec.data.windows import WindowSet, write_windows
 from edgecodec.errors import EdgeCodecError
-from edgecodec.gateway.conversion import WINDOWS
 from edgecodec.gateway.field import Array, WholeWindow, recordings_of, write_recordings
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.packet import PacketFormat, PacketParts, packet_of_parts
@@ -36,6 +36,11 @@ SECONDS = SAMPLES / RATE
 START = datetime(2030, 1, 1, 6, tzinfo=UTC)
 ARRAY = Array(CHANNELS, RATE)
 FORM = PacketFormat("12" * 32, {}, len(CHANNELS))
+ROWS = pyarrow.schema([  # what is read of a gateway's files
+    ("node", pyarrow.string()), ("start", pyarrow.timestamp("us", tz="UTC")), ("version", pyarrow.string()),
+    ("rate", pyarrow.int32()), ("sequence", pyarrow.int64()), ("sample_rate_hz", pyarrow.float64()),
+    ("channels", pyarrow.list_(pyarrow.string())), ("window", pyarrow.list_(pyarrow.float32())),
+    ("packet", pyarrow.binary())])
 
 
 def whole(node: str, number: int, start: datetime, version: str = "1", kind: PacketKind = PacketKind.EXACT,
@@ -51,21 +56,29 @@ def in_a_row(node: str, first: int, count: int, start: datetime = START) -> list
 
 
 def table(windows: Iterable[WholeWindow], rate: int = 0) -> pyarrow.Table:
-    rows = [{"topic": each.node, "time": each.start, "retained": False, "repeated": False, "node": each.node,
-             "start": each.start, "start_from": "numbers", "version": each.version, "rate": rate,
-             "sequence": each.sequence, "estimated_error": np.nan, "unlike_training": False, "faulty": [],
-             "sample_rate_hz": each.array.sample_rate_hz, "window": each.values.ravel(), "packet": each.packet}
-            for each in windows]
-    return pyarrow.Table.from_pylist(rows, schema=WINDOWS)
+    rows = [{"node": each.node, "start": each.start, "version": each.version, "rate": rate, "sequence": each.sequence,
+             "sample_rate_hz": each.array.sample_rate_hz, "channels": each.array.channels,
+             "window": each.values.ravel(), "packet": each.packet} for each in windows]
+    return pyarrow.Table.from_pylist(rows, schema=ROWS)
 
 
-def write_file(path: Path, windows: Sequence[WholeWindow], without: Sequence[str] = (), rate: int = 0) -> None:
+def write_file(path: Path, windows: Sequence[WholeWindow], rate: int = 0) -> None:
+    """As gateways do that have one file of a journal: the channels are in its metadata."""
     path.parent.mkdir(parents=True, exist_ok=True)
     channels = {each.version: each.array.channels for each in windows}
-    found = table(windows, rate).drop_columns(list(without))
+    found = table(windows, rate).drop_columns(["channels"])
     with pyarrow.parquet.ParquetWriter(path, found.schema) as file:
         file.write_table(found)
         file.add_key_value_metadata({"schema_version": "2", "channels": json.dumps(channels)})
+
+
+def write_partitions(folder: Path, windows: Sequence[WholeWindow]) -> None:
+    """As gateways do that file windows by date and node: the channels are a column."""
+    for node in {each.node for each in windows}:
+        of_node = table(each for each in windows if each.node == node).drop_columns(["node"])
+        path = folder / f"date={windows[0].start:%Y-%m-%d}" / f"node={quote(node)}" / "00000001.parquet"
+        path.parent.mkdir(parents=True)
+        pyarrow.parquet.write_table(of_node, path)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -98,14 +111,12 @@ def test_a_gap_or_another_version_begins_a_recording(change: dict) -> None:
 
 
 def test_layouts_of_files_make_no_difference(tmp_path: Path) -> None:
-    windows = [*in_a_row("a", 3, 4), *in_a_row("7", 5, 3)]
+    windows = [*in_a_row("blade 2", 3, 4), *in_a_row("7", 5, 3)]
     write_file(tmp_path / "flat/00000001.windows.parquet", [windows[5], *windows[:2]])
     write_file(tmp_path / "flat/00000002.windows.parquet", [*windows[2:5], windows[6], windows[2]])  # one came twice
     write_file(tmp_path / "flat/00000003.windows.parquet", in_a_row("c", 3, 4), rate=1)  # not whole
     pyarrow.parquet.write_table(pyarrow.table({"packet": [b"?"]}), tmp_path / "flat/00000003.undecoded.parquet")
-    for node in ("a", "7"):
-        write_file(tmp_path / f"hive/windows/date=2030-01-01/node={node}/00000001.parquet",
-                   [each for each in windows if each.node == node], without=["node"])
+    write_partitions(tmp_path / "hive/windows", windows)
     write_recordings(tmp_path / "flat", tmp_path / "from_flat")
     write_recordings(tmp_path / "hive/windows", tmp_path / "from_hive")
     write_recordings(tmp_path / "hive", tmp_path / "from_above")

@@ -31,7 +31,7 @@ from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.packet import read_header
 from edgecodec.storage import replacing_directory
 
-COLUMNS = ("node", "start", "version", "sequence", "sample_rate_hz", "packet", "window")
+COLUMNS = ("node", "start", "version", "sequence", "sample_rate_hz", "channels", "packet", "window")
 PARTITIONS = pyarrow.dataset.partitioning(pyarrow.schema([("date", pyarrow.string()), ("node", pyarrow.string())]),
                                           flavor="hive")  # of the folders, if there are any
 
@@ -160,17 +160,23 @@ def read_whole(folder: Path) -> Iterator[WholeWindow]:
 
 def _read_file(path: Path, folder: Path) -> Iterator[WholeWindow]:
     file = pyarrow.dataset.dataset(path, format="parquet", partitioning=PARTITIONS, partition_base_dir=str(folder))
-    metadata = pyarrow.parquet.read_metadata(path).metadata or {}
-    if not {"window", "start"} <= {*file.schema.names} or b"channels" not in metadata:
+    if not {"window", "start"} <= {*file.schema.names}:
         return  # packets that could not be decoded, or of a gateway before it knew when windows begin
-    channels: dict[str, list[str]] = json.loads(metadata[b"channels"])
+    by_version = _channels_by_version(path)
     field = pyarrow.dataset.field
     wanted = (field("rate") == 0) & field("node").is_valid() & field("start").is_valid()
-    for batch in file.to_batches(columns=[*COLUMNS], filter=wanted):
+    for batch in file.to_batches(columns=[each for each in COLUMNS if each in file.schema.names], filter=wanted):
         windows = batch.column("window")
-        rows = batch.drop_columns(["window"]).to_pylist()
-        for number, row in enumerate(rows):
-            yield _window(row, windows[number].values.to_numpy(), tuple(channels[row["version"]]))
+        for number, row in enumerate(batch.drop_columns(["window"]).to_pylist()):
+            channels = row["channels"] if "channels" in row else by_version[row["version"]]
+            yield _window(row, windows[number].values.to_numpy(), tuple(channels))
+
+
+def _channels_by_version(path: Path) -> Mapping[str, Sequence[str]]:
+    """As the metadata of a file without a column ``channels`` tell them."""
+    metadata = pyarrow.parquet.read_metadata(path).metadata or {}
+    found: dict[str, list[str]] = json.loads(metadata.get(b"channels", b"{}"))
+    return found
 
 
 def _window(row: Mapping[str, Any], values: NDArray[np.float32], channels: tuple[str, ...]) -> WholeWindow:
