@@ -43,7 +43,8 @@ class WindowRequest:
             raise EdgeCodecError(f"request: of {self.kind.label} packets; escapes and exact ones can be asked for")
         if not 1 <= self.windows <= WINDOWS_MAX:
             raise EdgeCodecError(f"request: of {self.windows} windows; ask for 1 to {WINDOWS_MAX}")
-        if not (self.kind is PacketKind.ESCAPE) <= self._tenths <= 0xFF * (self.kind is PacketKind.ESCAPE):
+        least, most = (1, 0xFF) if self.kind is PacketKind.ESCAPE else (0, 0)
+        if not least <= self._tenths <= most:
             raise EdgeCodecError(f"request: {self.kind.label} packets within {self.bound_percent} per cent; escapes "
                                  "take 0.1 to 25.5, exact ones 0")
 
