@@ -382,12 +382,13 @@ def test_what_was_kept_and_not_acknowledged_is_not_kept_again(registered: Path, 
                                                               mixed: list[bytes]) -> None:
     with pytest.raises(EdgeCodecError, match="power failure"), running(gateway_on(broker, kind=Crashing)):
         broker.publish("a", mixed[:4])
-    assert len(kept("windows")) == 1
+    before = len(kept("windows"))
+    assert before >= 1  # as many as came together
     gateway = gateway_on(broker)
     with running(gateway):
-        wait_until(lambda: journaled() == 3)
+        wait_until(lambda: gateway.traffic.known + journaled() == 4)
     assert sorted(kept("windows")["packet"]) == sorted(mixed[:4])
-    assert gateway.traffic.known == 1
+    assert gateway.traffic.known == before
 
 
 class Acknowledging:
