@@ -118,9 +118,9 @@ def test_layouts_of_files_make_no_difference(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.table({"packet": [b"?"]}), tmp_path / "flat/00000003.undecoded.parquet")
     write_partitions(tmp_path / "hive/windows", windows)
     write_recordings(tmp_path / "flat", tmp_path / "from_flat")
-    write_recordings(tmp_path / "hive/windows", tmp_path / "from_hive")
-    write_recordings(tmp_path / "hive", tmp_path / "from_above")
-    assert contents(tmp_path / "from_flat") == contents(tmp_path / "from_hive") == contents(tmp_path / "from_above")
+    write_recordings(tmp_path / "hive", tmp_path / "from_hive")
+    write_recordings(tmp_path, tmp_path / "from_both")  # folders of two gateways
+    assert contents(tmp_path / "from_flat") == contents(tmp_path / "from_hive") == contents(tmp_path / "from_both")
     assert len(contents(tmp_path / "from_flat")) == 3
 
 
@@ -195,7 +195,7 @@ def test_windows_with_faulty_channels_are_left_out(tmp_path: Path) -> None:
 
 def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(EdgeCodecError, match="empty: holds no files of a gateway"):
+    with pytest.raises(EdgeCodecError, match="empty: holds no windows; give the folder"):
         write_recordings(tmp_path / "empty", tmp_path / "field")
     write_file(tmp_path / "received/00000001.windows.parquet", in_a_row("a", 1, 3), rate=2)
     with pytest.raises(EdgeCodecError, match="received: holds no window that a node sent whole; have the gateway ask"):

@@ -7,7 +7,6 @@ train or validate by the hour.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,13 +26,12 @@ from edgecodec.data.labels import KEY
 from edgecodec.data.recordings import TIME_COLUMN
 from edgecodec.errors import EdgeCodecError
 from edgecodec.gateway.sequences import TURN
+from edgecodec.gateway.tables import channels_of, windows_of
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.packet import read_header
 from edgecodec.storage import replacing_directory
 
 COLUMNS = ("node", "start", "version", "sequence", "sample_rate_hz", "channels", "packet", "window")
-PARTITIONS = pyarrow.dataset.partitioning(pyarrow.schema([("date", pyarrow.string()), ("node", pyarrow.string())]),
-                                          flavor="hive")  # of the folders, if there are any
 
 
 @dataclass(frozen=True)
@@ -144,39 +142,22 @@ def recordings_of(windows: Iterable[WholeWindow]) -> list[FieldRecording]:
 
 
 def read_whole(folder: Path) -> Iterator[WholeWindow]:
-    """All windows in a gateway's files, in its folder or in folders by date and node, that a node of its table sent
-    whole, and of which is known when they began.
+    """All windows in the folder of one or several gateways that a node of its table sent whole, and of which is known
+    when they began.
 
     Raises:
-        EdgeCodecError: ``folder`` holds no files of a gateway.
+        EdgeCodecError: there are no windows.
     """
-    paths = [path for path in sorted(folder.rglob("*.parquet"))
-             if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
-    if not paths:
-        raise EdgeCodecError(f"{folder}: holds no files of a gateway; give the folder that edgecodec gateway fills")
-    for path in paths:
-        yield from _read_file(path, folder)
-
-
-def _read_file(path: Path, folder: Path) -> Iterator[WholeWindow]:
-    file = pyarrow.dataset.dataset(path, format="parquet", partitioning=PARTITIONS, partition_base_dir=str(folder))
-    if not {"window", "start"} <= {*file.schema.names}:
-        return  # packets that could not be decoded, or of a gateway before it knew when windows begin
-    by_version = _channels_by_version(path)
     field = pyarrow.dataset.field
     wanted = (field("rate") == 0) & field("node").is_valid() & field("start").is_valid()
-    for batch in file.to_batches(columns=[each for each in COLUMNS if each in file.schema.names], filter=wanted):
-        windows = batch.column("window")
-        for number, row in enumerate(batch.drop_columns(["window"]).to_pylist()):
-            channels = row["channels"] if "channels" in row else by_version[row["version"]]
-            yield _window(row, windows[number].values.to_numpy(), tuple(channels))
-
-
-def _channels_by_version(path: Path) -> Mapping[str, Sequence[str]]:
-    """As the metadata of a file without a column ``channels`` tell them."""
-    metadata = pyarrow.parquet.read_metadata(path).metadata or {}
-    found: dict[str, list[str]] = json.loads(metadata.get(b"channels", b"{}"))
-    return found
+    windows = windows_of(folder)
+    for file in windows.get_fragments(wanted):
+        by_version = channels_of(Path(file.path))
+        for batch in file.to_batches(windows.schema, columns=[*COLUMNS], filter=wanted):
+            values = batch.column("window")
+            for number, row in enumerate(batch.drop_columns(["window"]).to_pylist()):
+                channels = row["channels"] or by_version[row["version"]]
+                yield _window(row, values[number].values.to_numpy(), tuple(channels))
 
 
 def _window(row: Mapping[str, Any], values: NDArray[np.float32], channels: tuple[str, ...]) -> WholeWindow:

@@ -10,7 +10,8 @@ the node that hive calls null. Gateways of before left flat files: ``00000007.wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -48,20 +49,37 @@ def partition_folder(day: date, node: str | None) -> Path:
 
 
 def windows_of(folder: Path) -> pyarrow.dataset.Dataset:
-    """All windows in a gateway's ``folder``, those of flat files, too: columns that these lack are null.
+    """All windows in a gateway's ``folder``, or in those of the gateways in it. Columns that flat files lack are null.
 
     A row is there once, even where a compaction was interrupted.
+
+    Raises:
+        EdgeCodecError: there are no windows.
     """
-    folder = folder.resolve()
+    found = [dataset for each in (folder, *sorted(folder.glob("*/"))) for dataset in _datasets(each.resolve())]
+    if not found:
+        raise EdgeCodecError(f"{folder}: holds no windows; give the folder that `edgecodec gateway` writes to")
+    return pyarrow.dataset.dataset(found)
+
+
+def _datasets(folder: Path) -> Iterator[pyarrow.dataset.Dataset]:
+    """Of one gateway, by layout."""
     schema = pyarrow.unify_schemas([WINDOW_COLUMNS, PARTITION_COLUMNS])
     files = delta_table()(folder / WINDOWS).file_uris() if is_delta(folder) else [
         str(path) for partition in sorted(folder.glob(f"{WINDOWS}/date=*/node=*"))
         for path in not_superseded(partition.glob("*.parquet"))]
-    flat = sorted(folder.glob("*.windows.parquet"))
-    return pyarrow.dataset.dataset([
-        pyarrow.dataset.dataset(files, schema, format="parquet", partitioning=_PARTITIONING,
-                                partition_base_dir=str(folder / WINDOWS)),
-        pyarrow.dataset.dataset([str(path) for path in flat], schema, format="parquet")])
+    if files:
+        yield pyarrow.dataset.dataset(files, schema, format="parquet", partitioning=_PARTITIONING,
+                                      partition_base_dir=str(folder / WINDOWS))
+    if flat := sorted(folder.glob("*.windows.parquet")):
+        yield pyarrow.dataset.dataset([str(path) for path in flat], schema, format="parquet")
+
+
+def channels_of(flat: Path) -> Mapping[str, Sequence[str]]:
+    """By version: what a flat file has instead of the column ``channels``."""
+    metadata = pyarrow.parquet.read_metadata(flat).metadata or {}
+    found: dict[str, list[str]] = json.loads(metadata.get(b"channels", b"{}"))
+    return found
 
 
 def table_writer(path: Path, schema: pyarrow.Schema) -> pyarrow.parquet.ParquetWriter:
