@@ -15,6 +15,7 @@ from edgecodec.deploy.golden import escape_of
 from edgecodec.deploy.oracle import Encoding, encode
 from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.disturbances import DISTURBANCES, Disturbed
+from edgecodec.evaluation.reference import Reference
 from edgecodec.evaluation.remark_plots import Shown, draw_disturbances, draw_estimates
 from edgecodec.evaluation.remarks import (
     Escaped,
@@ -37,7 +38,7 @@ from edgecodec.storage import replacing_directory, write_json
 
 Windows = NDArray[np.float32]
 PICTURES = ARTIFACTS / "remarks"
-WINDOWS, DISTURBED_WINDOWS = 192, 20  # the oracle rounds like the target, which takes its time
+WINDOWS, DISTURBED_WINDOWS, REFERENCE_WINDOWS = 192, 20, 1152  # the oracle rounds like the target, which takes its time
 
 
 def main() -> None:
@@ -59,6 +60,8 @@ def examine(params: Params, codec: Codec, exported: ExportedCodec, pictures: Pat
     estimates = {kind.label: estimate_json(found) for kind, found in by_kind.items()}
     draw_estimates(pictures / "estimates.svg", {kind.label: found for kind, found in by_kind.items()})
 
+    many = spread(validation, REFERENCE_WINDOWS)
+    said = node(exported, validation.inputs(many)).remarks[PacketKind.FIXED_LENGTH]
     few = spread(validation, DISTURBED_WINDOWS)
     inputs = validation.inputs(few)
     generator = np.random.default_rng(params.seed)
@@ -84,6 +87,7 @@ def examine(params: Params, codec: Codec, exported: ExportedCodec, pictures: Pat
         "within": {kind.label: bound_json(found, bound) for kind, found in by_kind.items()},
         "disturbed_windows": len(few),
         "disturbances": disturbed,
+        "reference": Reference.of(said.error_percent, said.unlike > 1).to_json(),
         **({"refused": refused} if refused else {}),
     }
 
