@@ -22,6 +22,7 @@ LAYERS = (
     ("simulators",),
     ("design", "registry"),
     ("gateway",),
+    ("fleet",),
     ("commands",),
     ("cli",),
 )

@@ -372,6 +372,14 @@ class RegistryParams(Section):
     experiment: Annotated[str, Field(pattern=r"^[\w.-]+$")]
 
 
+class FleetParams(Section):
+    """Drift in the field."""
+
+    # Of both tests of a node together. What is rarer than once in 50 years, validation windows cannot tell.
+    false_alarms_per_node_year: Annotated[float, Field(ge=0.02, le=10)]
+    period_minutes: Positive  # as long as conditions last: windows of one period count as one observation
+
+
 class Params(Section):
     seed: Natural
     codec: str  # one of the sections of codecs, or auto
@@ -391,6 +399,7 @@ class Params(Section):
     verify: VerifyParams
     gates: GatesParams
     registry: RegistryParams
+    fleet: FleetParams
 
     @model_validator(mode="after")
     def _path_belongs_to_source(self) -> Params:

@@ -1,4 +1,4 @@
-"""``edgecodec fleet``: what nodes in the field do, and what comes of it."""
+"""``edgecodec fleet``: what the windows that came from the field say of the codec and of the nodes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,41 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown",
-                  help="Nodes in the field: what they do, and what comes of it.")
+from edgecodec.commands.options import AsJson
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode="markdown",
+    help="Watch the nodes in the field, and use what they sent: by the windows that `edgecodec gateway` has written.",
+)
+
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where gateways write; folders in it count, too.")]
+
+
+@app.command()
+def alarms(folder: Folder, as_json: AsJson = False) -> None:
+    """List the drifts of nodes and fleet, the newest first; exit with 1 if one goes on.
+
+    Windows are held against what nodes say of validation windows, as the registered version recorded it. params.yaml
+    says how many false alarms there may be (`fleet`).
+    """
+    from edgecodec.commands import fleet_tables
+    from edgecodec.console import standard_output
+    from edgecodec.fleet.drift import watch
+    from edgecodec.fleet.received import read_folder
+    from edgecodec.fleet.references import load_references
+    from edgecodec.params import load_params
+
+    params, received = load_params(), read_folder(folder)
+    references = load_references(params.registry.model_name, received.windows["version"].unique())
+    watched = watch(received.windows, references, params.fleet)
+    if as_json:
+        typer.echo(fleet_tables.alarms_json(watched))
+    else:
+        standard_output().print(fleet_tables.alarms_table(watched))
+    for left_out in fleet_tables.left_out(received, watched):
+        typer.echo(left_out, err=True)
+    if watched.going_on:
+        raise typer.Exit(1)
 
 
 @app.command()

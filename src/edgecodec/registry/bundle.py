@@ -8,7 +8,7 @@
     firmware/              C sources, memory map, golden vectors
     verification/          what the simulator reported
     metrics/               the metrics of every stage
-    params.yaml            every parameter but the registry's own
+    params.yaml            every parameter but those of the registry and the fleet
     lineage.json           md5 of all that every stage read and wrote, as in dvc.lock
     python/edgecodec.zip   the modules that decode packets, to be put on the Python path
     requirements.txt       the packages they need
@@ -57,7 +57,7 @@ def build_bundle(folder: Path, repository: Path, params: Params) -> Bundle:
         lineage = read_lineage(repository)
         _leave_out_foreign(gathering / "metrics", lineage)
         write_json(gathering / "lineage.json", lineage)
-        settings = params.model_dump(mode="json", by_alias=True, exclude={"registry"})
+        settings = params.model_dump(mode="json", by_alias=True, exclude={"registry", "fleet"})
         write_text(gathering / "params.yaml", yaml.safe_dump(settings, sort_keys=False))
         write_text(gathering / "requirements.txt", "".join(f"{line}\n" for line in pinned_requirements()))
         _zip_modules(gathering / "python" / "edgecodec.zip")

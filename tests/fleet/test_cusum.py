@@ -1,0 +1,75 @@
+"""Drifts are found, soon and where they are; undisturbed years give no more alarms than were asked for."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgecodec.evaluation.reference import Reference, told
+from edgecodec.fleet.cusum import ALLOWANCE, MINUTES_OF_YEAR, Drift, alarm_level, drifts, stability_index
+
+HOUR = 60.0
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    generator = np.random.default_rng(1)
+    return Reference.of(2 * np.exp(0.5 * generator.standard_normal((2000, 1))), generator.random(2000) < 0.01)
+
+
+@pytest.mark.parametrize("signal", ["error", "unlike"])
+def test_false_alarms_are_as_rare_as_was_asked_for(signal: str, reference: Reference) -> None:
+    level = alarm_level(partial(reference.drawn, signal), HOUR, 1.0)
+    generator = np.random.default_rng(7)
+    years = 100
+    other = reference.drawn(signal, generator.random(round(years * MINUTES_OF_YEAR / HOUR)))
+    assert 0.6 < len(list(drifts(other, level))) / years < 1.5
+
+
+def test_a_drift_is_found_with_its_beginning_and_its_end(reference: Reference) -> None:
+    level = alarm_level(partial(reference.drawn, "error"), HOUR, 0.1)
+    observations = reference.drawn("error", np.random.default_rng(3).random(3000))
+    observations[1000:1500] += 1.5  # standard deviations
+    (found,) = drifts(observations, level)
+    assert abs(found.start - 1000) < 100
+    assert found.found - 1000 < 40
+    assert found.end is not None
+    assert abs(found.end - 1500) < 10
+
+
+@given(shift=st.floats(0.5, 5), level=st.floats(1, 100), quiet=st.integers(0, 50))
+def test_a_constant_shift_is_found_when_its_sum_passes_the_level(shift: float, level: float, quiet: int) -> None:
+    waits = int(level / (shift - ALLOWANCE)) + 2
+    observations = np.concatenate([np.zeros(quiet), np.full(waits, shift)])
+    (found,) = drifts(observations, level)
+    assert (found.start, found.end) == (quiet, None)
+    assert abs(found.found - quiet - level / (shift - ALLOWANCE)) <= 1
+
+
+def test_two_drifts_are_two_alarms() -> None:
+    assert list(drifts(np.repeat([0.0, 2, -1, 2], 10), 5.0)) == [Drift(10, 12, 20), Drift(30, 32, None)]
+
+
+def test_the_stability_index_tells_other_distributions(reference: Reference) -> None:
+    same = reference.drawn("error", np.random.default_rng(4).random(1000))
+    assert stability_index(reference.percentiles, same) < 0.1
+    assert stability_index(reference.percentiles, same + 1) > 0.25
+
+
+def test_signals_are_standardized_as_packets_tell_them() -> None:
+    generator = np.random.default_rng(5)
+    percent = np.exp(generator.standard_normal((500, 2))) * (3, 2)
+    reference = Reference.of(percent, np.zeros(500, bool))
+    for rate in (1, 2):
+        signals = reference.standardized(np.full(500, rate), told(percent[:, rate - 1]), np.zeros(500, bool))
+        assert signals["error"].mean() == pytest.approx(0, abs=1e-4)
+        assert signals["error"].std() == pytest.approx(1, abs=0.01)
+    infinite, unsaid, escape = reference.standardized(
+        np.array([1, 1, 0]), np.array([np.inf, np.nan, 3.0]), np.zeros(3, bool))["error"]
+    assert infinite > 3
+    assert np.isnan([unsaid, escape]).all()
+    assert Reference.from_json(reference.to_json()) == reference

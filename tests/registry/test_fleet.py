@@ -1,0 +1,121 @@
+"""``edgecodec fleet`` on folders of windows: what it finds, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+from small_project import random_windows, register_variant
+from test_cli import Command, edgecodec  # noqa: F401  (a fixture)
+
+from edgecodec.evaluation.reference import Reference
+from edgecodec.gateway.conversion import WINDOWS
+
+BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
+FIRST_SCHEMA = [name for name in WINDOWS.names if name not in ("node", "start", "start_from", "sample_rate_hz")]
+
+
+@pytest.fixture
+def watched_project(project: Path) -> Path:
+    """Version 1 has a reference: errors about 2 %."""
+    generator = np.random.default_rng(0)
+    usual = Reference.of(2 * np.exp(0.3 * generator.standard_normal((500, 2))), np.zeros(500, bool))
+    remarks = {"makes_remarks": True, "least_correlation": 1.0, "largest_deviation": 0.0, "reference": usual.to_json()}
+    register_variant(project, lambda figures: figures.update(remarks=remarks))
+    return project
+
+
+def windows(node: str | None, error_percent: float, count: int = 200, begin: datetime = BEGIN,
+            **others: Any) -> Iterator[dict[str, Any]]:
+    """One every ten minutes."""
+    generator = np.random.default_rng(len(node or ""))
+    window = random_windows(1)[0].ravel()
+    for number in range(count):
+        start = begin + timedelta(minutes=10 * number)
+        yield {"topic": f"edgecodec/{node}/packets", "time": start, "retained": False, "repeated": False, "node": node,
+               "start": start, "start_from": "numbers", "version": "1", "rate": 1, "sequence": number,
+               "estimated_error": error_percent * np.exp(0.3 * generator.standard_normal()), "unlike_training": False,
+               "faulty": [], "sample_rate_hz": 100.0, "window": window, "packet": b"", **others}
+
+
+def write(folder: str, *rows: dict[str, Any], columns: list[str] = WINDOWS.names) -> None:
+    Path(folder).mkdir(exist_ok=True)
+    table = pyarrow.Table.from_pylist(list(rows), schema=WINDOWS).select(columns)
+    named = {"schema_version": "2", "channels": json.dumps({"1": list("ABCDEF")})}
+    pyarrow.parquet.write_table(table.replace_schema_metadata(named), Path(folder) / "00000001.windows.parquet")
+
+
+def alarms(edgecodec: Command, folder: str = "received") -> list[dict[str, Any]]:  # noqa: F811
+    found: list[dict[str, Any]] = json.loads(edgecodec("fleet", "alarms", folder, "--json").out)
+    return found
+
+
+@pytest.mark.usefixtures("watched_project")
+def test_a_fleet_without_drift_has_no_alarm(edgecodec: Command) -> None:  # noqa: F811
+    write("received", *windows("a", 2), *windows("bb", 2))
+    done = edgecodec("fleet", "alarms", "received")
+    assert done.status == 0, done.err
+    assert "No alarms" in done.out
+
+
+@pytest.mark.usefixtures("watched_project")
+def test_the_node_that_drifts_is_named(edgecodec: Command) -> None:  # noqa: F811
+    drifted = BEGIN + timedelta(minutes=2000)
+    write("received", *windows("a", 2), *windows("bb", 2), *windows("ccc", 2), *windows("dddd", 2),
+          *windows("a", 4, 50, drifted), *(row | {"unlike_training": True} for row in windows("bb", 2, 50, drifted)))
+    assert edgecodec("fleet", "alarms", "received").status == 1
+    found = {(alarm["node"], alarm["signal"]): alarm for alarm in alarms(edgecodec)}
+    assert {("a", "error"), ("bb", "unlike")} <= found.keys()
+    assert not {node for node, _ in found} & {"ccc", "dddd"}
+    alarm = found["a", "error"]
+    assert alarm["end"] is None
+    assert abs(datetime.fromisoformat(alarm["start"]) - drifted) < timedelta(hours=2)
+    assert alarm["value"] == pytest.approx(4, rel=0.1)
+    assert alarm["usual"] == pytest.approx(2, rel=0.1)
+
+
+@pytest.mark.usefixtures("watched_project")
+def test_files_of_the_first_schema_go_by_topic_and_arrival(edgecodec: Command) -> None:  # noqa: F811
+    write("received", *windows("a", 5), columns=FIRST_SCHEMA)
+    assert {alarm["node"] for alarm in alarms(edgecodec)} == {"edgecodec/a/packets"}
+
+
+@pytest.mark.usefixtures("watched_project")
+def test_windows_of_a_clock_that_was_not_set_are_left_out_and_counted(edgecodec: Command) -> None:  # noqa: F811
+    at_1970 = list(windows("a", 50, 30, datetime(1970, 1, 1, tzinfo=UTC)))
+    write("received", *at_1970, *windows("a", 2))
+    done = edgecodec("fleet", "alarms", "received")
+    assert done.status == 0
+    assert "30 windows left out" in done.err
+    write("received", *at_1970)
+    assert "none of 30 windows has a start between 2020 and now" in edgecodec("fleet", "alarms", "received").err
+
+
+@pytest.mark.usefixtures("watched_project")
+def test_bad_folders_are_named(edgecodec: Command) -> None:  # noqa: F811
+    def told(folder: str) -> str:
+        done = edgecodec("fleet", "alarms", folder)
+        assert done.status == 1
+        assert done.err.count("\n") == 1
+        return done.err
+
+    assert "absent: no such folder" in told("absent")
+    Path("received").mkdir()
+    assert "received: holds no *.windows.parquet" in told("received")
+    Path("received/1.windows.parquet").write_text("no Parquet")
+    assert "received/1.windows.parquet: no file of windows" in told("received")
+    pyarrow.parquet.write_table(pyarrow.table({"a": [1]}), "received/1.windows.parquet")
+    assert "received/1.windows.parquet: has no column topic" in told("received")
+
+
+def test_versions_without_reference_are_named(edgecodec: Command, registered: Path) -> None:  # noqa: F811
+    write("received", *windows("a", 2))
+    assert "no version in the field (1) was registered with a reference" in edgecodec(
+        "fleet", "alarms", "received").err
