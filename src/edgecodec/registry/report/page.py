@@ -58,10 +58,15 @@ def write_report(subject: Subject, path: Path) -> None:
     Raises:
         EdgeCodecError: a file of the bundle is absent or damaged.
     """
+    write_text(path, rendered(packaged("registry/report/page.html.j2"), _content(subject)))
+
+
+def rendered(page: Path, content: Mapping[str, Any]) -> str:
+    """The template ``page`` in the style of all reports."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page = packaged("registry/report/page.html.j2").read_text(encoding="utf-8")
     environment.filters.update(figure=lambda value, digits=3: shown(value, digits), bytes=_bytes)
-    write_text(path, environment.from_string(page).render(_content(subject)))
+    style = packaged("registry/report/style.css").read_text(encoding="utf-8")
+    return environment.from_string(page.read_text(encoding="utf-8")).render(content, style=style)
 
 
 def _content(subject: Subject) -> dict[str, Any]:
