@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from edgecodec.evaluation.reference import Reference, told
 from edgecodec.fleet.cusum import ALLOWANCE, MINUTES_OF_YEAR, Drift, alarm_level, drifts, stability_index
@@ -55,9 +56,14 @@ def test_two_drifts_are_two_alarms() -> None:
 
 
 def test_the_stability_index_tells_other_distributions(reference: Reference) -> None:
-    same = reference.drawn("error", np.random.default_rng(4).random(1000))
-    assert stability_index(reference.percentiles, same) < 0.1
-    assert stability_index(reference.percentiles, same + 1) > 0.25
+    usual = 2 * np.exp(0.5 * np.random.default_rng(4).standard_normal(1000))
+
+    def index(percent: NDArray[np.float64]) -> float:
+        signals = reference.standardized(np.ones(1000, int), told(percent).astype(np.float32), np.zeros(1000, bool))
+        return stability_index(reference.percentiles, signals["error"].to_numpy())
+
+    assert index(usual) < 0.1
+    assert index(1.7 * usual) > 0.25
 
 
 def test_signals_are_standardized_as_packets_tell_them() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
-from small_project import random_windows, register_variant
+from small_project import CHANNELS, random_windows, register_variant
 from test_cli import Command, edgecodec  # noqa: F401  (a fixture)
 
 from edgecodec.evaluation.reference import Reference
@@ -48,8 +49,9 @@ def windows(node: str | None, error_percent: float, count: int = 200, begin: dat
 def write(folder: str, *rows: dict[str, Any], columns: list[str] = WINDOWS.names) -> None:
     Path(folder).mkdir(exist_ok=True)
     table = pyarrow.Table.from_pylist(list(rows), schema=WINDOWS).select(columns)
-    named = {"schema_version": "2", "channels": json.dumps({"1": list("ABCDEF")})}
-    pyarrow.parquet.write_table(table.replace_schema_metadata(named), Path(folder) / "00000001.windows.parquet")
+    with pyarrow.parquet.ParquetWriter(Path(folder) / "00000001.windows.parquet", table.schema) as file:
+        file.write_table(table)
+        file.add_key_value_metadata({"schema_version": "2", "channels": json.dumps({"1": list(CHANNELS)})})
 
 
 def alarms(edgecodec: Command, folder: str = "received") -> list[dict[str, Any]]:  # noqa: F811
@@ -119,3 +121,16 @@ def test_versions_without_reference_are_named(edgecodec: Command, registered: Pa
     write("received", *windows("a", 2))
     assert "no version in the field (1) was registered with a reference" in edgecodec(
         "fleet", "alarms", "received").err
+
+
+@pytest.mark.usefixtures("watched_project")
+def test_the_report_is_one_page_that_tells_it_all(edgecodec: Command) -> None:  # noqa: F811
+    write("received", *windows("a & b", 2), *windows("bb", 6, unlike_training=True, faulty=[5]))
+    done = edgecodec("fleet", "report", "received", "-o", "fleet.html")
+    assert done.status == 0, done.err
+    page = Path("fleet.html").read_text()
+    assert "a &amp; b" in page
+    assert html.escape(CHANNELS[5]) in page
+    assert page.count("data:image/svg+xml;base64,") == 3
+    assert "://" not in page.replace("http://www.w3.org", "")
+    assert "reports cannot be written as .pdf" in edgecodec("fleet", "report", "received", "-o", "fleet.pdf").err

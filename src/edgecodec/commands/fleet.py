@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgecodec.commands.options import AsJson
+
+if TYPE_CHECKING:
+    from edgecodec.fleet.drift import Watched
+    from edgecodec.fleet.received import FieldWindows
+    from edgecodec.params import Params
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode="markdown",
@@ -26,14 +31,8 @@ def alarms(folder: Folder, as_json: AsJson = False) -> None:
     """
     from edgecodec.commands import fleet_tables
     from edgecodec.console import standard_output
-    from edgecodec.fleet.drift import watch
-    from edgecodec.fleet.received import read_folder
-    from edgecodec.fleet.references import load_references
-    from edgecodec.params import load_params
 
-    params, received = load_params(), read_folder(folder)
-    references = load_references(params.registry.model_name, received.windows["version"].unique())
-    watched = watch(received.windows, references, params.fleet)
+    _, received, watched = _watched(folder)
     if as_json:
         typer.echo(fleet_tables.alarms_json(watched))
     else:
@@ -42,6 +41,21 @@ def alarms(folder: Folder, as_json: AsJson = False) -> None:
         typer.echo(left_out, err=True)
     if watched.going_on:
         raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    folder: Folder,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The HTML page to write.")],
+) -> None:
+    """Write one self-contained page: errors over time, alarms, nodes, unlike windows, versions, faulty channels."""
+    from edgecodec.fleet.report import write_fleet_report
+    from edgecodec.storage import kind_by_name
+
+    kind_by_name(output, {".html": "HTML", ".htm": "HTML"}, "reports")
+    params, received, watched = _watched(folder)
+    write_fleet_report(folder.resolve().name, received, watched, params.fleet, output)
+    typer.echo(f"{output}: fleet report of {received.windows['node'].nunique()} nodes")
 
 
 @app.command()
@@ -83,3 +97,15 @@ def windows(
     done = write_recordings(folder, output, node or ())
     left_out = f"; {done.with_faulty_channels} left out, with faulty channels" if done.with_faulty_channels else ""
     typer.echo(f"{output}: {done.recordings} recordings, {done.windows} windows of {done.nodes} nodes{left_out}")
+
+
+def _watched(folder: Path) -> tuple[Params, FieldWindows, Watched]:
+    """The fleet whose windows are in ``folder``, tested by params.yaml."""
+    from edgecodec.fleet.drift import watch
+    from edgecodec.fleet.received import read_folder
+    from edgecodec.fleet.references import load_references
+    from edgecodec.params import load_params
+
+    params, received = load_params(), read_folder(folder)
+    references = load_references(params.registry.model_name, received.windows["version"].unique())
+    return params, received, watch(received.windows, references, params.fleet)

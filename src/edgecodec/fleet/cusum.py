@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 
 ALLOWANCE = 0.25  # standard deviations: a lasting shift of twice as many is found soonest
 YEARS = 400  # that are drawn to find a level
+ROUNDED = 0.001  # more than what percentiles lose by it: values on a bound stay below it
 MINUTES_OF_YEAR = 365.25 * 24 * 60
 
 
@@ -69,7 +70,11 @@ def stability_index(percentiles: Sequence[float], observations: Floats) -> float
 
     Over the tenths of the undisturbed distribution; customary limits are 0.1 and 0.25.
     """
-    inner = np.asarray(percentiles)[10:100:10]
-    counts = np.bincount(np.searchsorted(inner, observations), minlength=10)
-    share = (counts + 0.5) / (counts.sum() + 5)  # an empty tenth is not infinitely rare
-    return float(((share - 0.1) * np.log(share / 0.1)).sum())
+    inner = np.unique(percentiles[10:100:10]) + ROUNDED  # packets tell few values: a tenth may end where it begins
+
+    def share(values: Floats) -> Floats:
+        counts = np.bincount(np.searchsorted(inner, values), minlength=len(inner) + 1)
+        return np.asarray((counts + 0.5) / (counts + 0.5).sum())  # an empty tenth is not infinitely rare
+
+    found, usual = share(observations), share(np.asarray(percentiles))
+    return float(((found - usual) * np.log(found / usual)).sum())

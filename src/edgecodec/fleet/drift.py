@@ -20,6 +20,7 @@ from edgecodec.fleet.cusum import alarm_level, drifts, stability_index
 from edgecodec.params import FleetParams
 
 FLEET = "(fleet)"  # in place of a node
+RECENT = pd.Timedelta(days=7)  # before the newest window: what stability indices are of
 LEAST_OBSERVATIONS = 100  # of a stability index: with fewer, chance alone makes it large
 
 
@@ -33,7 +34,7 @@ class Alarm:
     found: datetime  # when there was enough of it for an alarm
     end: datetime | None  # None: it goes on
     deviations: float  # the signal's mean since the start, in standard deviations on validation windows
-    value: float  # since the start: median of the estimated error in per cent, or share of unlike windows
+    value: float  # since the start: typical error in per cent, or share of unlike windows
     usual: float  # the same before the drift; NaN where there is nothing before
 
     @property
@@ -47,7 +48,7 @@ class Watched:
 
     observations: pd.DataFrame  # by node and period: error, unlike; standardized
     alarms: tuple[Alarm, ...]  # the newest first
-    stability: Mapping[str, float]  # of the nodes' estimated errors; nodes with few observations are absent
+    stability: Mapping[str, float]  # of the nodes' recent estimated errors; nodes with few observations are absent
     untested: tuple[str, ...]  # versions without reference
 
     @property
@@ -76,9 +77,10 @@ def watch(windows: pd.DataFrame, references: Mapping[str, Reference], params: Fl
               for signal in SIGNALS}
     alarms = [alarm for name in observations.index.unique("node")
               for alarm in _alarms(name, observations.loc[name], tested, levels, params)]
+    recent = observations[observations.index.get_level_values("period") > tested["start"].iloc[-1] - RECENT]
     percentiles = used[str(tested["version"].iloc[-1])].percentiles
     stability = {str(name): stability_index(percentiles, each) for name, each in (
-        (name, of_node["error"].dropna().to_numpy()) for name, of_node in observations.groupby("node"))
+        (name, of_node["error"].dropna().to_numpy()) for name, of_node in recent.groupby("node"))
         if len(each) >= LEAST_OBSERVATIONS}
     return Watched(observations, tuple(sorted(alarms, key=lambda alarm: alarm.found, reverse=True)), stability,
                    untested)
@@ -116,4 +118,9 @@ def _told(windows: pd.DataFrame, signal: Signal) -> float:
     """In what people read."""
     if windows.empty:
         return float(np.nan)
-    return float(windows["estimated_error"].median() if signal == "error" else windows["unlike_training"].mean())
+    return typical_error(windows["estimated_error"]) if signal == "error" else float(windows["unlike_training"].mean())
+
+
+def typical_error(percent: pd.Series) -> float:
+    """The geometric mean: what the test looks at is the error's logarithm."""
+    return float(np.exp(np.log(percent[np.isfinite(percent)]).mean()))

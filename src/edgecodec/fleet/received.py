@@ -62,7 +62,7 @@ def read_folder(folder: Path) -> FieldWindows:
     for number, path in enumerate(files):
         with naming(path, "no file of windows", "remove it, or restore it"):
             tables.append(_read(path, number))
-            metadata = pyarrow.parquet.read_schema(path).metadata or {}
+            metadata = pyarrow.parquet.read_metadata(path).metadata or {}
             named = json.loads(metadata.get(b"channels", b"{}"))
             channels |= {version: tuple(names) for version, names in named.items()}
     table = pyarrow.concat_tables(tables)
