@@ -51,7 +51,8 @@ def write(folder: str, *rows: dict[str, Any], columns: list[str] = WINDOWS.names
     table = pyarrow.Table.from_pylist(list(rows), schema=WINDOWS).select(columns)
     with pyarrow.parquet.ParquetWriter(Path(folder) / "00000001.windows.parquet", table.schema) as file:
         file.write_table(table)
-        file.add_key_value_metadata({"schema_version": "2", "channels": json.dumps({"1": list(CHANNELS)})})
+        if columns == WINDOWS.names:
+            file.add_key_value_metadata({"schema_version": "2", "channels": json.dumps({"1": list(CHANNELS)})})
 
 
 def alarms(edgecodec: Command, folder: str = "received") -> list[dict[str, Any]]:  # noqa: F811
@@ -87,6 +88,7 @@ def test_the_node_that_drifts_is_named(edgecodec: Command) -> None:  # noqa: F81
 def test_files_of_the_first_schema_go_by_topic_and_arrival(edgecodec: Command) -> None:  # noqa: F811
     write("received", *windows("a", 5), columns=FIRST_SCHEMA)
     assert {alarm["node"] for alarm in alarms(edgecodec)} == {"edgecodec/a/packets"}
+    assert edgecodec("fleet", "report", "received", "-o", "fleet.html").status == 0
 
 
 @pytest.mark.usefixtures("watched_project")

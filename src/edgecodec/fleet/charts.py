@@ -88,7 +88,7 @@ def windows(pictured: Sequence[Pictured]) -> str:
         panels = drawn.subplots(rows, columns, squeeze=False, sharey=True).flat
         for axes, each, deviation in zip(panels, pictured, deviations, strict=False):
             axes.set_facecolor("#555555")  # where a channel was faulty
-            image = axes.imshow(deviation, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="auto",
+            image = axes.imshow(deviation, cmap="RdBu_r", vmin=-2 * reach, vmax=2 * reach, aspect="auto",
                                 interpolation="nearest")
             axes.set_title(each.title)
             axes.set_xlabel("sample")

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pyarrow
 import pyarrow.compute
-import pyarrow.dataset
 import pyarrow.parquet
 from numpy.typing import NDArray
 
@@ -35,12 +34,16 @@ class FieldWindows:
     files: tuple[Path, ...]
     channels: Mapping[str, tuple[str, ...]]  # names, by version
 
-    def samples(self, file: int, row: int) -> NDArray[np.float32]:
-        """Of one window, by its columns ``file`` and ``row``: [channels, samples]."""
-        path = self.files[file]
-        taken = pyarrow.dataset.dataset(path).take([row], columns=["version", "window"]).to_pylist()[0]
-        channels = self.channels.get(taken["version"])
-        return np.array(taken["window"], np.float32).reshape(len(channels) if channels else 1, -1)
+    def samples(self, file: int, row: int, version: str) -> NDArray[np.float32]:
+        """Of one window, by its columns ``file``, ``row`` and ``version``: [channels, samples]."""
+        with pyarrow.parquet.ParquetFile(self.files[file]) as parquet:
+            for group in range(parquet.num_row_groups):  # a file is too large to be read as a whole
+                rows = parquet.metadata.row_group(group).num_rows
+                if row < rows:
+                    break
+                row -= rows
+            values = parquet.read_row_group(group, columns=["window"])["window"][row].values
+        return np.asarray(values, np.float32).reshape(len(self.channels[version]), -1)
 
 
 def read_folder(folder: Path) -> FieldWindows:

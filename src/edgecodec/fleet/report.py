@@ -101,15 +101,14 @@ def _faulty(received: FieldWindows) -> Iterator[FaultyChannel]:
 
 
 def _pictured(received: FieldWindows) -> Iterator[Pictured]:
-    """A window like those of the training, then the newest unlike ones of some nodes."""
-    windows = received.windows
+    """A window like those of the training, then the newest unlike ones of the nodes that have most."""
+    windows = received.windows[received.windows["version"].isin(received.channels)]  # files of old name no channels
     usual = windows[~windows["unlike_training"] & windows["estimated_error"].le(windows["estimated_error"].median())]
-    unlike = windows[windows["unlike_training"]].groupby("node").tail(1).sort_values("estimated_error", ascending=False)
+    unlike = windows[windows["unlike_training"]]
+    newest = unlike.groupby("node").tail(1).set_index("node", drop=False)
     chosen: list[tuple[str, Any]] = [("like the training", each) for _, each in usual.tail(1).iterrows()]
-    chosen += [("unlike", each) for _, each in unlike.head(PICTURES).iterrows()]
+    chosen += [("unlike", newest.loc[name]) for name in unlike["node"].value_counts().index[:PICTURES]]
     for told, window in chosen:
-        samples = received.samples(int(window["file"]), int(window["row"]))
-        if samples.size:
-            yield Pictured(f"{shorten(window['node'], 30, placeholder='…')}\n{window['start']:%d %b %H:%M}, {told}, "
-                           f"{window['estimated_error']:.2g} %", samples)
-
+        yield Pictured(f"{shorten(window['node'], 30, placeholder='…')}\n{window['start']:%d %b %H:%M}, {told}, "
+                       f"{window['estimated_error']:.2g} %",
+                       received.samples(int(window["file"]), int(window["row"]), window["version"]))
