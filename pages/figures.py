@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecodec.errors import EdgeCodecError
-from pages import codec, frames, gallery, origin, readme
+from pages import codec, fleet, frames, gallery, origin, readme
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ FIGURES = {
     "sizes": Figure(("exploration.json",), codec.sizes),
     "budgets": Figure(("exploration.json",), codec.budgets),
     "rule": Figure(("exploration.json",), codec.rule),
+    "drift_false_alarms": Figure(("drift.json",), fleet.false_alarms),
+    "drift_delays": Figure(("drift.json",), fleet.delays),
     "frames": Figure(("frames.json",), frames.on_air),
     "damaged_frames": Figure(("frames.json",), frames.damage),
     "gallery": Figure(("gallery.json",), gallery.summary),

@@ -12,7 +12,7 @@ from pages.figures import FIGURES
 
 SNAPSHOT = Path("docs/figures")
 PAGES = (Path("README.md"), *(Path("docs") / f"{name}.md" for name in (
-    "codec", "decoding", "development", "firmware", "frames", "gallery", "sweeps")))
+    "codec", "decoding", "development", "firmware", "fleet", "frames", "gallery", "sweeps")))
 BLOCK = re.compile(r"^(?P<begin><!-- figures: (?P<name>\w+) -->\n)(?P<text>(?:(?!<!--).*\n)*)(?P<end><!-- end -->\n)?",
                    re.MULTILINE)
 
