@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,16 +11,16 @@ import numpy as np
 import pandas as pd
 import pyarrow
 import pyarrow.compute
+import pyarrow.dataset
 import pyarrow.parquet
 from numpy.typing import NDArray
 
 from edgecodec.errors import EdgeCodecError, naming
+from edgecodec.gateway.tables import channels_of, windows_of
 
-FILES = "*.windows.parquet"
 EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)  # a clock that says less was never set
 AHEAD = timedelta(days=1)  # of the present: beyond, a clock is wrong
 COLUMNS = ("topic", "time", "retained", "version", "rate", "estimated_error", "unlike_training", "faulty")
-SINCE_VERSION_2 = ("node", "start")  # of the files' schema
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,27 +46,24 @@ class FieldWindows:
 
 
 def read_folder(folder: Path) -> FieldWindows:
-    """All windows in the files of ``folder`` and the folders in it.
+    """All windows in the folder of one or several gateways.
 
     A topic without a node in the table of nodes is a node of its own. Files of schema version 1 have no nodes at all,
     and tell no start: the arrival stands for it.
 
     Raises:
-        EdgeCodecError: there is no such folder, it has no windows, or a file is not as a gateway writes it.
+        EdgeCodecError: there are no windows, or a file is not as a gateway writes it.
     """
-    if not folder.is_dir():
-        raise EdgeCodecError(f"{folder}: no such folder; give the one that `edgecodec gateway` writes to")
-    files = tuple(sorted(folder.rglob(FILES)))
-    if not files:
-        raise EdgeCodecError(f"{folder}: holds no {FILES}; give the folder that `edgecodec gateway` writes to")
+    dataset = windows_of(folder)
+    files = tuple(dataset.get_fragments())
     channels: dict[str, tuple[str, ...]] = {}
     tables = []
-    for number, path in enumerate(files):
-        with naming(path, "no file of windows", "remove it, or restore it"):
-            tables.append(_read(path, number))
-            metadata = pyarrow.parquet.read_metadata(path).metadata or {}
-            named = json.loads(metadata.get(b"channels", b"{}"))
-            channels |= {version: tuple(names) for version, names in named.items()}
+    for number, file in enumerate(files):
+        with naming(Path(file.path), "no file of windows", "remove it, or restore it"):
+            _check_columns(file)
+            tables.append(_read(file, dataset.schema, number))
+            for version in set(tables[-1]["version"].unique().to_pylist()) - channels.keys():
+                channels |= _channels(file, dataset.schema, version)
     table = pyarrow.concat_tables(tables)
     faulty = pd.DataFrame({"window": pyarrow.compute.list_parent_indices(table["faulty"]).to_numpy(),
                            "channel": pyarrow.compute.list_flatten(table["faulty"]).to_numpy()})
@@ -77,19 +73,30 @@ def read_folder(folder: Path) -> FieldWindows:
         raise EdgeCodecError(f"{folder}: none of {len(windows)} windows has a start between {EARLIEST:%Y} and now; set "
                              "the clock of the gateway")
     return FieldWindows(windows[dated].sort_values("start", kind="stable"), faulty[faulty["window"].map(dated)],
-                        int((~dated).sum()), files, channels)
+                        int((~dated).sum()), tuple(Path(file.path) for file in files), channels)
 
 
-def _read(path: Path, number: int) -> pyarrow.Table:
-    there = pyarrow.parquet.read_schema(path).names
-    absent = [name for name in COLUMNS if name not in there]
+def _check_columns(file: pyarrow.dataset.ParquetFileFragment) -> None:
+    absent = [name for name in COLUMNS if name not in file.physical_schema.names]
     if absent:
-        raise EdgeCodecError(f"{path}: has no column {absent[0]}; it is no file of `edgecodec gateway`: remove it")
-    table = pyarrow.parquet.read_table(path, columns=[*COLUMNS, *(set(SINCE_VERSION_2) & set(there))])
-    if "start" not in there:
-        nothing = pyarrow.scalar(None, table["time"].type)
-        table = table.append_column("start", pyarrow.compute.if_else(table["retained"], nothing, table["time"]))
-    node = pyarrow.compute.coalesce(table["node"], table["topic"]) if "node" in there else table["topic"]
+        raise EdgeCodecError(f"{file.path}: has no column {absent[0]}; it is no file of `edgecodec gateway`: remove it")
+
+
+def _read(file: pyarrow.dataset.ParquetFileFragment, schema: pyarrow.Schema, number: int) -> pyarrow.Table:
+    table = file.to_table(schema, columns=["node", "start", *COLUMNS])
+    start = table["start"]
+    if "start" not in file.physical_schema.names:
+        start = pyarrow.compute.if_else(table["retained"], pyarrow.scalar(None, start.type), table["time"])
     return pyarrow.table({
-        "node": node, **{name: table[name] for name in ("start", *COLUMNS[3:])},
+        "node": pyarrow.compute.coalesce(table["node"], table["topic"]), "start": start,
+        **{name: table[name] for name in COLUMNS[3:]},
         "file": pyarrow.repeat(number, len(table)), "row": pyarrow.array(np.arange(len(table)))})
+
+
+def _channels(file: pyarrow.dataset.ParquetFileFragment, schema: pyarrow.Schema,
+              version: str) -> Mapping[str, tuple[str, ...]]:
+    """Their names in the windows of ``version``; none where the file tells none."""
+    of_version = pyarrow.dataset.field("version") == version
+    window = file.scanner(schema, columns=["channels"], filter=of_version).head(1)
+    names = window["channels"][0].as_py() or channels_of(Path(file.path)).get(version)
+    return {} if names is None else {version: tuple(names)}
