@@ -609,7 +609,7 @@ def test_a_conversion_that_is_killed_at_any_step_loses_and_doubles_nothing(
     folder = Path("received")
     folder.mkdir()
     sink = SINKS[kind](folder, "client")
-    for number, _ in enumerate(("first day", "second day", "undecoded", "followed", "journal")):
+    for number, _ in enumerate(("undecoded", "first day", "second day", "followed", "journal")):
         journal = next_journal(folder, number)
         for place, each in enumerate(received([*mixed, b"damaged"])):
             journal.append(replace(each, time=each.time + timedelta(days=place % 2)))

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from edgecodec.errors import EdgeCodecError
 from edgecodec.gateway.decoders import RegisteredDecoders
 from edgecodec.gateway.followed import Followed
-from edgecodec.gateway.journal import Received, make_folder_durably, number_of, read_journal, replacing_durably
+from edgecodec.gateway.journal import Received, number_of, place_durably, read_journal
 from edgecodec.gateway.nodes import NO_NODES, NodeTable
 from edgecodec.gateway.opening import Opened, Opening, StartFrom, Undecoded
 from edgecodec.gateway.sequences import Place
@@ -37,6 +37,7 @@ from edgecodec.gateway.tables import (
     partition_folder,
     table_writer,
 )
+from edgecodec.temporary import temporary_folder
 
 TOGETHER = 256  # packets that are decoded and written at a time
 Result = TypeVar("Result")
@@ -88,9 +89,12 @@ def convert(journal: Path, decoders: RegisteredDecoders, table: NodeTable = NO_N
     parts: list[Part] = []
     undecoded: list[Undecoded] = []
     if not sink.has(number_of(journal)):
-        parts = list(_write_windows(journal, opened, show, undecoded))
-        kept = {each.path for each in parts} | set(_write_undecoded(journal, undecoded))
-        for path in set(files_of(journal)) - kept:
+        with temporary_folder(journal.parent, journal.stem) as temporary:
+            parts = list(_write_windows(temporary, journal, opened, show, undecoded))
+            if undecoded:
+                _write(temporary / UNDECODED / f"{journal.stem}.parquet", UNDECODED_COLUMNS, undecoded)
+            placed = place_durably(temporary, journal.parent)
+        for path in set(files_of(journal)) - set(placed):
             path.unlink()  # of an earlier attempt, when the registry had other versions
         sink.commit(number_of(journal), parts)
     opening.followed.save()
@@ -99,9 +103,9 @@ def convert(journal: Path, decoders: RegisteredDecoders, table: NodeTable = NO_N
                       frozenset(opening.unexpected))
 
 
-def _write_windows(journal: Path, opened: Sequence[Opened | Undecoded], show: Callable[[Decoded], None],
-                   undecoded: list[Undecoded]) -> Iterator[Part]:
-    """A file for each day and node; what has no window is added to ``undecoded``."""
+def _write_windows(temporary: Path, journal: Path, opened: Sequence[Opened | Undecoded],
+                   show: Callable[[Decoded], None], undecoded: list[Undecoded]) -> Iterator[Part]:
+    """A file for each day and node, below ``temporary`` for now; what has no window is added to ``undecoded``."""
     def windows() -> Iterator[Decoded]:
         for some in _batches(sorted(opened, key=_filed)):
             for result in decode(some):
@@ -112,16 +116,8 @@ def _write_windows(journal: Path, opened: Sequence[Opened | Undecoded], show: Ca
                     yield result
 
     for (day, node), rows in groupby(windows(), lambda each: (_day(each), each.node)):
-        path = journal.parent / partition_folder(day, node) / f"{journal.stem}.parquet"
-        yield Part(path, day, node, _write(path, WINDOW_COLUMNS, rows))
-
-
-def _write_undecoded(journal: Path, undecoded: Sequence[Undecoded]) -> Iterator[Path]:
-    """A file, if there is something to write."""
-    if undecoded:
-        path = journal.parent / UNDECODED / f"{journal.stem}.parquet"
-        _write(path, UNDECODED_COLUMNS, undecoded)
-        yield path
+        path = partition_folder(day, node) / f"{journal.stem}.parquet"
+        yield Part(journal.parent / path, day, node, _write(temporary / path, WINDOW_COLUMNS, rows))
 
 
 def _day(result: Opened | Decoded) -> date:
@@ -143,8 +139,8 @@ def _batches(results: Iterable[Result]) -> Iterator[list[Result]]:
 def _write(path: Path, schema: pyarrow.Schema, results: Iterable[Decoded | Undecoded]) -> int:
     """A row for each of ``results``; the columns are those of its fields that ``schema`` names."""
     rows = 0
-    make_folder_durably(path.parent)
-    with replacing_durably(path) as temporary, table_writer(temporary, schema) as file:
+    path.parent.mkdir(parents=True)
+    with table_writer(path, schema) as file:
         for some in _batches(results):
             file.write_table(pyarrow.Table.from_pylist([vars(each.received) | vars(each) for each in some], schema))
             rows += len(some)

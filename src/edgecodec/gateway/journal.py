@@ -10,6 +10,7 @@ import errno
 import json
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.storage import replacing_file
 
 SUFFIX = ".journal"
+SYNCHRONIZED_TOGETHER = 16  # files: a disk writes many in hardly more time than one
 
 
 @dataclass(frozen=True)
@@ -124,12 +126,21 @@ def replacing_durably(path: Path) -> Iterator[Path]:
     synchronize(path.parent)
 
 
-def make_folder_durably(folder: Path) -> None:
-    """Make ``folder``, and those above it that are not there, such that they survive a loss of power."""
-    if not folder.is_dir():
-        make_folder_durably(folder.parent)
-        folder.mkdir(exist_ok=True)
-        synchronize(folder.parent)
+def place_durably(source: Path, folder: Path) -> list[Path]:
+    """Move the files below ``source`` to the same places below ``folder``, of the same file system.
+
+    Each is whole when it appears; when this returns, all survive a loss of power. Their new paths are returned.
+    """
+    files = sorted(path for path in source.rglob("*") if path.is_file())
+    placed = [folder / path.relative_to(source) for path in files]
+    with ThreadPoolExecutor(SYNCHRONIZED_TOGETHER) as threads:
+        list(threads.map(synchronize, files))
+        for path, new in zip(files, placed, strict=True):
+            new.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(new)
+        list(threads.map(synchronize, {parent for new in placed for parent in new.parents
+                                       if parent == folder or folder in parent.parents}))
+    return placed
 
 
 def synchronize(path: Path) -> None:
