@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pyarrow
@@ -29,6 +30,7 @@ NODE = "turbine 7/a"  # a name that paths encode
 KILLED = """
 import os, sys
 from datetime import date
+from functools import partial
 from pathlib import Path
 from edgecodec.gateway.compaction import compact
 
@@ -178,6 +180,18 @@ def test_a_delta_table_is_compacted_in_one_commit(tmp_path: Path) -> None:
     assert set(table.to_pandas()["node"].dropna()) == {NODE}
     with pytest.raises(EdgeCodecError, match="a Delta table; give --format delta"):
         SINKS["parquet"](tmp_path, "client")
+
+
+def test_a_damaged_delta_table_is_named_in_one_line(tmp_path: Path) -> None:
+    pytest.importorskip("deltalake", reason="pip install -e .[delta] -c constraints.txt")
+    sink = SINKS["delta"](tmp_path, "client")
+    sink.commit(1, [part(tmp_path, 1)])
+    for entry in (tmp_path / WINDOWS / "_delta_log").glob("*.json"):
+        entry.write_text("damaged")
+    for use in (windows_of, partial(compact, before=TODAY), lambda _: sink.has(1), lambda _: sink.commit(2, [])):
+        with pytest.raises(EdgeCodecError, match=r"windows: a Delta table that cannot be used .*; restore") as raised:
+            use(tmp_path)
+        assert "\n" not in str(raised.value)
 
 
 def test_delta_is_refused_where_files_are_already(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from edgecodec.gateway.tables import (
     delta_table,
     is_delta,
     journals_in,
+    naming_delta,
     not_superseded,
     table_writer,
 )
@@ -91,10 +92,11 @@ def _tables(paths: Iterable[Path]) -> Iterator[pyarrow.Table]:
 
 def _compact_delta(folder: Path, before: date) -> Compaction:
     """In one commit. What it replaced is removed when the table's own retention is over: a week."""
-    table = delta_table()(folder / WINDOWS)
     try:
-        done = table.optimize.compact([("date", "<", before.isoformat())])
-        table.vacuum(dry_run=False)
+        with naming_delta(folder / WINDOWS):
+            table = delta_table()(folder / WINDOWS)
+            done = table.optimize.compact([("date", "<", before.isoformat())])
+            table.vacuum(dry_run=False)
     except OSError as failure:
         raise EdgeCodecError(f"{folder / WINDOWS}: cannot be compacted ({failure}); nothing is lost: mend this, then "
                              "compact again") from failure

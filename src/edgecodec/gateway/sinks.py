@@ -16,7 +16,7 @@ from typing import Protocol
 import pyarrow
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.gateway.tables import PARTITION_COLUMNS, WINDOW_COLUMNS, WINDOWS, delta_table, is_delta
+from edgecodec.gateway.tables import PARTITION_COLUMNS, WINDOW_COLUMNS, WINDOWS, delta_table, is_delta, naming_delta
 
 
 @dataclass(frozen=True)
@@ -70,20 +70,22 @@ class DeltaSink:
 
     def has(self, number: int) -> bool:
         """Journals are committed in their order: only the last one can come again."""
-        return bool(delta_table()(self._table).transaction_version(self._client_id) == number)
+        with naming_delta(self._table):
+            return bool(delta_table()(self._table).transaction_version(self._client_id) == number)
 
     def commit(self, number: int, parts: Sequence[Part]) -> None:
         from deltalake.transaction import AddAction, CommitProperties, Transaction
 
-        table = delta_table()(self._table)
-        actions = [AddAction(
-            path=each.path.relative_to(self._table).as_posix(), size=each.path.stat().st_size,
-            partition_values={"date": each.day.isoformat(), "node": each.node}, data_change=True,
-            modification_time=int(each.path.stat().st_mtime * 1000), stats=json.dumps({"numRecords": each.rows}))
-            for each in parts]
-        table.create_write_transaction(
-            actions, "append", table.schema(), PARTITION_COLUMNS.names,
-            commit_properties=CommitProperties(app_transactions=[Transaction(self._client_id, number)]))
+        with naming_delta(self._table):
+            table = delta_table()(self._table)
+            actions = [AddAction(
+                path=each.path.relative_to(self._table).as_posix(), size=each.path.stat().st_size,
+                partition_values={"date": each.day.isoformat(), "node": each.node}, data_change=True,
+                modification_time=int(each.path.stat().st_mtime * 1000), stats=json.dumps({"numRecords": each.rows}))
+                for each in parts]
+            table.create_write_transaction(
+                actions, "append", table.schema(), PARTITION_COLUMNS.names,
+                commit_properties=CommitProperties(app_transactions=[Transaction(self._client_id, number)]))
 
 
 SINKS: Mapping[str, type[ParquetSink] | type[DeltaSink]] = {"parquet": ParquetSink, "delta": DeltaSink}

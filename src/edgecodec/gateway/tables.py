@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import pyarrow.compute
 import pyarrow.dataset
 import pyarrow.parquet
 
-from edgecodec.errors import EdgeCodecError
+from edgecodec.errors import EdgeCodecError, naming
 
 WINDOWS = "windows"
 UNDECODED = "undecoded"
@@ -56,7 +57,7 @@ def windows_of(folder: Path) -> pyarrow.dataset.Dataset:
     Raises:
         EdgeCodecError: there are no windows.
     """
-    found = [dataset for each in (folder, *sorted(folder.glob("*/"))) for dataset in _datasets(each.resolve())]
+    found = [dataset for each in (folder, *sorted(folder.glob("[!.]*/"))) for dataset in _datasets(each.resolve())]
     if not found:
         raise EdgeCodecError(f"{folder}: holds no windows; give the folder that `edgecodec gateway` writes to")
     return pyarrow.dataset.dataset(found)
@@ -65,9 +66,12 @@ def windows_of(folder: Path) -> pyarrow.dataset.Dataset:
 def _datasets(folder: Path) -> Iterator[pyarrow.dataset.Dataset]:
     """Of one gateway, by layout."""
     schema = pyarrow.unify_schemas([WINDOW_COLUMNS, PARTITION_COLUMNS])
-    files = delta_table()(folder / WINDOWS).file_uris() if is_delta(folder) else [
-        str(path) for partition in sorted(folder.glob(f"{WINDOWS}/date=*/node=*"))
-        for path in not_superseded(partition.glob("*.parquet"))]
+    if is_delta(folder):
+        with naming_delta(folder / WINDOWS):
+            files = delta_table()(folder / WINDOWS).file_uris()
+    else:
+        files = [str(path) for partition in sorted(folder.glob(f"{WINDOWS}/date=*/node=*"))
+                 for path in not_superseded(partition.glob("*.parquet"))]
     if files:
         yield pyarrow.dataset.dataset(files, schema, format="parquet", partitioning=_PARTITIONING,
                                       partition_base_dir=str(folder / WINDOWS))
@@ -124,6 +128,11 @@ def newest_number(folder: Path) -> int:
 def is_delta(folder: Path) -> bool:
     """Whether the windows in a gateway's ``folder`` are a Delta table."""
     return (folder / WINDOWS / "_delta_log").is_dir()
+
+
+def naming_delta(table: Path) -> AbstractContextManager[None]:
+    """What deltalake raises about ``table`` becomes an EdgeCodecError."""
+    return naming(table, "a Delta table that cannot be used", "restore its _delta_log")
 
 
 def delta_table() -> Any:
