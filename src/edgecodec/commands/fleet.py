@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where gateways write; folders in it count, too.")]
+Nodes = Annotated[Path, typer.Option(metavar="FILE", exists=True, dir_okay=False, help="The table of nodes, in YAML.")]
 
 
 @app.command()
@@ -34,7 +35,7 @@ def alarms(folder: Folder, as_json: AsJson = False) -> None:
 
     _, received, watched = _watched(folder)
     if as_json:
-        typer.echo(fleet_tables.alarms_json(watched))
+        typer.echo(fleet_tables.as_json(watched.alarms))
     else:
         standard_output().print(fleet_tables.alarms_table(watched))
     for left_out in fleet_tables.left_out(received, watched):
@@ -56,6 +57,55 @@ def report(
     params, received, watched = _watched(folder)
     write_fleet_report(folder.resolve().name, received, watched, params.fleet, output)
     typer.echo(f"{output}: fleet report of {received.windows['node'].nunique()} nodes")
+
+
+@app.command()
+def versions(folder: Folder, nodes: Nodes, as_json: AsJson = False) -> None:
+    """List which node runs what by its packets, since when, and what the table of nodes says."""
+    from edgecodec.commands import fleet_tables
+    from edgecodec.console import standard_output
+    from edgecodec.fleet.received import read_folder
+    from edgecodec.fleet.versions import running
+    from edgecodec.gateway.nodes import load_nodes
+
+    found = running(read_folder(folder).windows, load_nodes(nodes))
+    if as_json:
+        typer.echo(fleet_tables.as_json(found))
+    else:
+        standard_output().print(fleet_tables.versions_table(found))
+
+
+@app.command()
+def rollout(
+    folder: Folder,
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="That the canaries run.")],
+    nodes: Nodes,
+    group: Annotated[str, typer.Option(metavar="NAME", help="Of the canaries in the table of nodes.")] = "canary",
+    margin: Annotated[float, typer.Option(
+        metavar="PERCENT", min=0.1, help="By less than this the error may grow: 5 is from 2 % to 2.1 %.")] = 5.0,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether a version may go on from the canaries to the rest: go on (exit status 0), wait (1) or stop (2).
+
+    By how much the estimated error of each canary has changed since the update is held against the other nodes, over
+    the same hours. Errors in the input exit with 1, unknown options with 2: who rolls nodes back by a program reads
+    `answer` of --json.
+    """
+    from edgecodec.commands import fleet_tables
+    from edgecodec.errors import EdgeCodecError
+    from edgecodec.fleet.received import read_folder
+    from edgecodec.fleet.rollout import judge
+    from edgecodec.fleet.versions import running
+    from edgecodec.gateway.nodes import load_nodes
+
+    table = load_nodes(nodes)
+    canaries = {name for name, node in table.nodes.items() if node.group == group}
+    if not canaries:
+        raise EdgeCodecError(f"{nodes}: no node has group: {group}; give the canaries this group, or say --group")
+    windows = read_folder(folder).windows
+    verdict = judge(windows, running(windows, table), canaries, version, margin)
+    typer.echo(fleet_tables.as_json(verdict) if as_json else fleet_tables.told(verdict))
+    raise typer.Exit({"go on": 0, "wait": 1, "stop": 2}[verdict.answer])
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -13,6 +13,8 @@ from rich.table import Table
 from edgecodec.console import shown, table
 from edgecodec.fleet.drift import Alarm, Watched
 from edgecodec.fleet.received import FieldWindows
+from edgecodec.fleet.rollout import Verdict
+from edgecodec.fleet.versions import Running
 
 
 def alarms_table(watched: Watched) -> Table:
@@ -23,9 +25,28 @@ def alarms_table(watched: Watched) -> Table:
              figure(alarm, alarm.value), figure(alarm, alarm.usual)) for alarm in watched.alarms), text_columns=5)
 
 
-def alarms_json(watched: Watched) -> str:
-    return json.dumps([{name: _plain(value) for name, value in asdict(alarm).items()} for alarm in watched.alarms],
-                      indent=2)
+def versions_table(found: Sequence[Running]) -> Table:
+    return table("Versions", ("node", "group", "version", "since", "last window", "by the table", ""), (
+        (each.node, each.group or "-", each.version or "-", _minute(each.since) if each.since else "-",
+         _minute(each.last) if each.last else "-", each.listed or "-", "" if each.agrees else "differs")
+        for each in found), text_columns=7)
+
+
+def told(verdict: Verdict) -> str:
+    counted = f"{verdict.answer}: {verdict.reason}\n{verdict.canaries} canaries and {verdict.others} others count"
+    if not math.isfinite(verdict.worse_percent):
+        return counted
+    return (f"{counted}, for {verdict.hours:.0f} hours\nerrors of the canaries are {shown(verdict.worse_percent, 3)} % "
+            f"larger (p = {shown(verdict.p_no_worse, 2)} if they are not, {shown(verdict.p_too_much_worse, 2)} if they "
+            "are by more than the margin)")
+
+
+def as_json(found: Sequence[Alarm | Running] | Verdict) -> str:
+    return json.dumps(_fields(found) if isinstance(found, Verdict) else [_fields(each) for each in found], indent=2)
+
+
+def _fields(each: Alarm | Running | Verdict) -> dict[str, object]:
+    return {name: _plain(value) for name, value in asdict(each).items()}
 
 
 def left_out(received: FieldWindows, watched: Watched) -> Iterator[str]:

@@ -9,6 +9,7 @@
         interval_seconds: 8           # from a window's start to the next one's; null: it sends when it likes
         installed: 2026-03-01
         array: blade 2, zeroed on 2026-03-01
+        group: canary                 # for rollouts; nodes need none
         ask: {windows_a_day: 12}      # whole, to train with; without this line the node is never asked
 """
 
@@ -48,6 +49,7 @@ class NodeParams(Section):
     interval_seconds: Positive | None
     installed: date
     array: str  # for people: place, sensors, calibration, zeroing
+    group: str | None = None  # by which rollouts name nodes
     ask: AskParams | None = None  # null: for none
 
     @model_validator(mode="after")
