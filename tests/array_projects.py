@@ -48,8 +48,7 @@ def settings(folder: Path, names: Sequence[str], samples: int, metric: str = "nm
     content["error"]["metric"] = metric
     taps = 4 * decimation if decimates else 1
     layout = {"decimation": decimation, "filter_taps": taps, "time_bins": bins, "codewords": 16, "rates": 2,
-              "stages_per_rate": stages_per_rate, "codeword_samples": 2,
-              "coded": {"codewords": 8, "codeword_samples": 2, "stages_of_rate": [8, 16]}}
+              "stages_per_rate": stages_per_rate, "codeword_samples": 2}
     content["codecs"]["transform"].update(layout, modes=modes)
     edges = [1, 1 + bins // 4, bins]
     content["codecs"]["edge"].update(

@@ -20,22 +20,21 @@ def opened(repository: Path, tmp_path: Path) -> Params:
     """The committed settings, with a few of them open."""
     content = yaml.safe_load((repository / "params.yaml").read_text())
     content["codecs"]["edge"].update(bands="auto", regimes="auto")
-    content["codecs"]["edge"]["coded"].update(stages_of_rate="auto")
     content["codec"] = "auto"
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
     return load_params(tmp_path / "params.yaml")
 
 
 def sizes(**more: Any) -> dict[str, Any]:
-    return {"regimes": 2, "bands": [[1, 60, 3]], "time_bins": 1, "coded": {"stages_of_rate": [9, 18, 27, 36]}, **more}
+    return {"regimes": 2, "bands": [[1, 60, 3]], "time_bins": 1, **more}
 
 
 def test_what_is_open_is_taken_from_the_design_and_what_is_pinned_stays(opened: Params, tmp_path: Path) -> None:
     write_json(tmp_path / FILE_NAME, {"codec": "edge", "sizes": {"edge": sizes()}})
     found = chosen.sizes(designed(opened, tmp_path))
     assert isinstance(found, EdgeParams)
-    assert (found.regimes, found.bands, found.coded.stages_of_rate) == (2, ((1, 60, 3),), (9, 18, 27, 36))
-    assert (found.time_bins, found.coded.codewords) == (88, 32)
+    assert (found.regimes, found.bands) == (2, ((1, 60, 3),))
+    assert found.time_bins == 88
 
 
 def test_nothing_open_needs_no_design(repository: Path, tmp_path: Path) -> None:

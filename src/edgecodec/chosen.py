@@ -20,7 +20,7 @@ def sizes(params: Params, codec: str | None = None) -> CodecParams:
     """
     codec = codec or params.codec
     pins = {} if codec not in SIZES else getattr(params.codecs, codec).model_dump()
-    left = [name for name, value in {**pins, **pins.get("coded", {})}.items() if value in ("auto", None)]
+    left = [name for name, value in pins.items() if value in ("auto", None)]
     if left or not pins:
         raise EdgeCodecError(f"params.yaml: {f'codecs.{codec}.{left[0]}' if left else 'codec'} is auto, and nothing "
                              "has chosen it; run the stage design")

@@ -110,7 +110,7 @@ def _of_paper(params: Params, source: _Source) -> Iterator[str]:
 
 def is_open(pins: OneTokenPins) -> bool:
     """Whether any size is left to the stage design."""
-    return None in (*vars(pins).values(), *vars(pins.coded).values())
+    return None in vars(pins).values()
 
 
 def _of_edge(params: Params, source: _Source) -> Iterator[str]:
@@ -154,10 +154,9 @@ def _of_decimation(section: str, sizes: OneTokenParams, time_bins: int, samples:
 
 def _of_codewords(section: str, sizes: OneTokenParams, latent: int, moving: str, source: _Source) -> Iterator[str]:
     """Codewords longer than the latent, which is what moves, and a mean per channel."""
-    for name, codeword in (("", sizes.codeword_samples), ("coded.", sizes.coded.codeword_samples)):
-        if codeword > latent:
-            yield (f"{section}.{name}codeword_samples {codeword} is more than a latent has: {moving} and a mean for "
-                   f"each of {source.channels} channels")
+    if sizes.codeword_samples > latent:
+        yield (f"{section}.codeword_samples {sizes.codeword_samples} is more than a latent has: {moving} and a mean "
+               f"for each of {source.channels} channels")
 
 
 def _of_layers(sizes: EdgeParams, samples: int, source: _Source) -> Iterator[str]:

@@ -7,7 +7,6 @@ file.
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -23,7 +22,6 @@ Count = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
 EvenCount = Annotated[int, Field(ge=2, multiple_of=2)]
 Codewords = Annotated[int, Field(ge=2, le=65536)]
-CodedCodewords = Annotated[int, Field(ge=2, le=4096)]
 Rates = Annotated[int, Field(ge=1, le=16)]
 Band = tuple[int, int, int]  # first cosine bin, end bin, spatial modes kept
 Value = TypeVar("Value")
@@ -130,22 +128,6 @@ class ErrorParams(Section):
     tolerance: Positive | tuple[Positive, ...]  # of metric absolute: of all channels, or of each
 
 
-class CodedPins(Section):
-    """Codebooks for packets of variable length, whose indices are entropy coded."""
-
-    codewords: Open[CodedCodewords]
-    codeword_samples: Open[EvenCount]
-    stages_of_rate: Open[tuple[Count, ...]]  # rising; one per rate
-
-
-class CodedParams(CodedPins):
-    """The same, nothing of it open."""
-
-    codewords: CodedCodewords
-    codeword_samples: EvenCount
-    stages_of_rate: tuple[Count, ...]
-
-
 class CodecParams(Section):
     """What every kind of codec has."""
 
@@ -163,16 +145,6 @@ class OneTokenPins(Section):
     decimation: Open[Count]
     filter_taps: Open[Count]
     time_bins: Open[Count]  # cosine bins that are kept
-    coded: CodedPins
-
-    @model_validator(mode="after")
-    def _coded_packets_have_the_same_rates(self) -> OneTokenPins:
-        stages = self.coded.stages_of_rate
-        if stages is None or self.rates is None:
-            return self
-        if len(stages) != self.rates or any(more <= fewer for fewer, more in pairwise(stages)):
-            raise ValueError(f"coded.stages_of_rate must be {self.rates} rising numbers, one per rate")
-        return self
 
 
 class EdgePins(OneTokenPins):
@@ -201,7 +173,6 @@ class OneTokenParams(OneTokenPins, CodecParams):
     decimation: Count
     filter_taps: Count
     time_bins: Count
-    coded: CodedParams
 
 
 class EdgeParams(OneTokenParams, EdgePins):

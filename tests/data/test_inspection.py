@@ -152,7 +152,7 @@ def test_the_command_writes_what_it_proposes_and_acquire_takes_it(
                        "largest_estimate_deviation", "codec", "codewords", "rates", "stages_per_rate",
                        "codeword_samples",
                        "regimes", "decimation", "filter_taps", "time_bins", "bands", "coefficients",
-                       "refiner_channels", "modes", "coded"}
+                       "refiner_channels", "modes"}
     assert re.findall(r"#.*", after) == re.findall(r"#.*", before)
     array = ArrayParams.model_validate(yaml.safe_load(after)["data"]["array"])
     (folder / "broken.parquet").unlink()

@@ -8,12 +8,13 @@ from typing import get_args
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from packets.entropy_tables import random_tables
+from packets.entropy_tables import random_table
 
 from edgecodec.deploy.oracle import dot
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.monitor import Estimate, Monitor
 from edgecodec.packets.network import (
+    AnyQuantizer,
     Arithmetic,
     Convolution,
     ExportedCodec,
@@ -22,11 +23,13 @@ from edgecodec.packets.network import (
     Layer,
     Normalize,
     Quantizer,
+    ScalarQuantizer,
     Single,
     Stage,
     Transpose,
     View,
 )
+from edgecodec.packets.scalar import SHIFTS, Scalars, costs_of
 
 L1_STACK_BYTES = 9216
 
@@ -50,7 +53,7 @@ class Sizes:
     stages_per_rate: int = 1
     rates: int = 3
     regimes: int = 1
-    coded_codewords: int = 0  # of codec edge's coded packets, twice the stages; 0: it has none
+    coded_classes: int = 0  # of codec edge's coded packets; 0: it has none
     arithmetic: Arithmetic = "dotpex"
     monitored: bool = False  # codec edge
 
@@ -60,7 +63,7 @@ RANDOM_SIZES = st.builds(
     Sizes, seed=st.integers(0, 2**32 - 1), channels=st.integers(1, 48), samples=st.integers(8, 60),
     width=st.integers(1, 12), taps=st.integers(1, 9), stride=st.integers(1, 8), dilation=st.integers(1, 9),
     codewords=st.integers(2, 300), stages_per_rate=st.integers(1, 3), regimes=st.integers(1, 5),
-    coded_codewords=st.sampled_from([0, 2, 300]), arithmetic=st.sampled_from(get_args(Arithmetic)),
+    coded_classes=st.sampled_from([0, 2, 300]), arithmetic=st.sampled_from(get_args(Arithmetic)),
     monitored=st.booleans())
 
 
@@ -153,7 +156,7 @@ def edge_like(sizes: Sizes) -> ExportedCodec:
         dense = draw.convolution("regimes", latent, View("regimes", 1, sizes.regimes * latent.channels), 1)
         layers, latent = (*layers, dense), View("regimes", sizes.regimes, latent.channels)
     codec = _codec("edge", sizes, layers, _quantizer(draw, sizes, latent, 1, 4))
-    if sizes.coded_codewords:
+    if sizes.coded_classes:
         codec = replace(codec, quantizers={**codec.quantizers, PacketKind.CODED: _coded(draw, sizes, latent)})
     if not sizes.monitored or decimated < 2:  # samples that a monitor could look at
         return codec
@@ -198,6 +201,15 @@ def random_windows(codec: ExportedCodec, count: int, seed: int = 0) -> NDArray[n
     return generator.standard_normal((count, codec.samples, codec.channels)).astype(np.float32)
 
 
+def random_words(generator: np.random.Generator, quantizer: AnyQuantizer, rate: int, regime: int) -> NDArray[np.uint16]:
+    """[stages, tokens] that a window of ``regime`` may have at ``rate``."""
+    if isinstance(quantizer, ScalarQuantizer):
+        scalars = quantizer.scalars
+        return generator.integers(0, 2 * scalars.reach[scalars.classes[:rate, regime]] + 1).astype(np.uint16)
+    counts = [stage.codewords.shape[1] for stage in quantizer.stages[: quantizer.stages_of_rate[rate - 1]]]
+    return np.array([generator.integers(0, count, quantizer.tokens) for count in counts], np.uint16)
+
+
 def with_layer(codec: ExportedCodec, name: str, /, **changes: object) -> ExportedCodec:
     """``codec`` with the fields of one layer replaced."""
     return replace(codec, layers=tuple(
@@ -218,16 +230,22 @@ def _quantizer(draw: Drawer, sizes: Sizes, latent: View, tokens: int, codeword_s
     return Quantizer(latent, tokens, sizes.regimes, stages, stages_of_rate)
 
 
-def _coded(draw: Drawer, sizes: Sizes, latent: View) -> Quantizer:
-    """Codewords of two samples, a price for every bit that one costs."""
-    few = replace(sizes, stages_per_rate=2 * sizes.stages_per_rate, codewords=sizes.coded_codewords)
-    quantizer = _quantizer(draw, few, latent, 1, 2)
-    tables = random_tables(sizes.seed, sizes.regimes, [stage.codewords.shape[1] for stage in quantizer.stages])
-    priced = []
-    for stage, frequencies in zip(quantizer.stages, zip(*tables.word_frequencies, strict=True), strict=True):
-        bits = 12 - np.log2(np.stack(frequencies))
-        priced.append(replace(stage, norms=(stage.norms + 0.02 * bits).astype(np.float32)))
-    return replace(quantizer, stages=tuple(priced), tables=tables)
+def _coded(draw: Drawer, sizes: Sizes, latent: View) -> ScalarQuantizer:
+    """Of class 0 nothing is sent; the others have up to 12 words on either side."""
+    rates, regimes, classes, uniform = sizes.rates, sizes.regimes, sizes.coded_classes, draw.generator.uniform
+    reach = np.array([0, *(1 + np.arange(classes - 1) % 12)], np.uint16)  # no value: it is in the program
+    fine_bits = np.where(reach > 3, reach % 3, 0).astype(np.uint16)
+    frequencies = np.concatenate([random_table(draw.generator, (2 * int(each) >> int(bits)) + 1)
+                                  for each, bits in zip(reach, fine_bits, strict=True)])
+    steps = np.tile(uniform(0.2, 1.0, (rates, 1)).astype(np.float32), regimes)
+    of_regimes = random_table(draw.generator, regimes)
+    zero = uniform(0.5, 0.8, classes).astype(np.float32)
+    zero[0] = np.finfo(np.float32).max
+    return ScalarQuantizer(latent, Scalars(
+        steps, (1 / steps).astype(np.float32), np.array([1800], np.float32),
+        draw.generator.integers(0, classes, (rates, regimes, latent.channels)).astype(np.uint16), zero,
+        uniform(0.2, 0.5, classes).astype(np.float32), uniform(-0.1, 0.1, (classes, SHIFTS)).astype(np.float32), reach,
+        fine_bits, frequencies, costs_of(frequencies), of_regimes, costs_of(of_regimes)))
 
 
 def _codec(kind: str, sizes: Sizes, layers: tuple[Layer, ...], quantizer: Quantizer) -> ExportedCodec:

@@ -15,7 +15,6 @@ def small_sizes(repository: Path) -> Params:
     content["codecs"]["edge"].update(codewords=60, regimes=2, bands=[[1, 16, 5], [16, 45, 4], [45, 88, 1]])
     content["codecs"]["paper"].update(codewords=64)
     content["codecs"]["transform"].update(modes=5)
-    content["codecs"]["transform"]["coded"].update(stages_of_rate=[2, 4, 6, 8])
     return Params.model_validate(content)
 
 
@@ -29,6 +28,8 @@ def random_codec(params: Params, channels: int) -> Codec:
         latent = codec.encoder(torch.randn(300, channels, 800))
         codec.quantizer.initialize(latent, per_step=64)
         if codec.coded is not None:
-            rotated = [codec.quantizer.into(number, latent)[:, 0] for number in range(len(codec.quantizer.quantizers))]
-            codec.coded.fit(rotated, [1.0] * len(rotated), [90.0, 180.0, 270.0, 360.0], seed=3)
+            regimes = range(len(codec.quantizer.quantizers))
+            codec.coded.fit([codec.quantizer.into(number, latent)[:, 0].numpy() for number in regimes],
+                            codec.quantizer.choose(latent).numpy(), [1.0 for _ in regimes],
+                            [90.0, 180.0, 270.0, 360.0])
     return codec.eval()

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 from deploy.factory import Sizes, edge_like, paper_like, with_layer, with_quantizer
-from packets.entropy_tables import random_tables
 
 from edgecodec.deploy.checks import check_codec
 from edgecodec.deploy.oracle import dot
@@ -41,7 +40,7 @@ def damaged(array: np.ndarray, value: float) -> np.ndarray:
     return copy
 
 
-CODED = edge_like(Sizes(regimes=2, coded_codewords=9))
+CODED = edge_like(Sizes(regimes=2, coded_classes=9))
 
 
 def coded(**changes: object) -> ExportedCodec:
@@ -49,9 +48,8 @@ def coded(**changes: object) -> ExportedCodec:
     return with_quantizer(CODED, PacketKind.CODED, **changes)
 
 
-def coded_stage(**changes: object) -> ExportedCodec:
-    first, *others = CODED.quantizers[PacketKind.CODED].stages
-    return coded(stages=(replace(first, **changes), *others))
+def scalars(**changes: object) -> ExportedCodec:
+    return coded(scalars=replace(CODED.coded.scalars, **changes))
 
 
 def test_sound_codecs_pass() -> None:
@@ -108,18 +106,14 @@ def test_sound_codecs_pass() -> None:
      "name the coordinates"),
     (stage(EDGE, coordinates=np.array([[0, 1, 2, 14]], np.uint16)), "the coordinates are not 4 different places"),
     (stage(EDGE, coordinates=np.array([[0, 1, 2, 2]], np.uint16)), "the coordinates are not 4 different places"),
-    (coded(tokens=2, regimes=1), "coded stage 0: codebooks of 2 regimes in a quantizer of 1"),
     (coded(latent=View("by_bin", 2, 14)), "coded quantizer: latent or regimes are not those of the fixed-length"),
-    (coded(stages_of_rate=(2, 6)), "coded quantizer: 2 rates, but fixed-length packets have 3"),
-    (coded(stages_of_rate=(2, 4)), "coded quantizer: stages_of_rate .* must end with the number of stages, 6"),
-    (coded(tables=random_tables(0, 2, [9] * 6)),
-     "coded quantizer: the tables are not of as many regimes, stages and codewords"),
-    (coded(tables=random_tables(0, 3, [9, 10, 11, 12, 13, 14])),
-     "coded quantizer: the tables are not of as many regimes, stages and codewords"),
-    (coded(tables=None), "coded stage 0: the norms are not the codewords' product sums with themselves$"),
-    (with_quantizer(EDGE, tables=random_tables(0, 1, [20, 21, 22])), "quantizer: coded packets, and no others, have"),
-    (coded_stage(norms=np.zeros((2, 9), np.float32)), "coded stage 0: the norms are not .* and a price of at least 0"),
-    (coded_stage(norms=np.full((2, 9), np.inf, np.float32)), "coded stage 0: the norms are not"),
+    (scalars(steps=np.ones((2, 2), np.float32), inverse_steps=np.ones((2, 2), np.float32)),
+     "coded quantizer: 2 rates, but fixed-length packets have 3"),
+    (scalars(classes=np.zeros((3, 2, 12), np.uint16)), "coded quantizer: classes for 12 coordinates in rows of 14"),
+    (scalars(classes=np.full((3, 2, 14), 9, np.uint16)), "coded quantizer: classes or words beyond the tables of 9"),
+    (scalars(costs=CODED.coded.scalars.costs[1:]), r"coded quantizer: \d+ frequencies and \d+ costs of \d+ entries"),
+    (scalars(costs=CODED.coded.scalars.costs + 1), "coded quantizer: the costs are not those of the frequencies"),
+    (scalars(inverse_steps=np.zeros((3, 2), np.float32)), "coded quantizer: steps and their inverses must be there"),
 ])
 def test_first_problem_is_named(codec: ExportedCodec, said: str) -> None:
     with pytest.raises(EdgeCodecError, match=said):

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from compilers import every_compiler, installed_compilers
+from deploy.factory import random_words
 from deploy.random_codecs import random_codec, small_sizes
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,9 +57,8 @@ class InPython:
         """Of random words."""
         draw = np.random.default_rng(seed)
         quantizer = self.decoder.codec.quantizers[kind]
-        words = np.array([draw.integers(0, stage.codewords.shape[1], quantizer.tokens)
-                          for stage in quantizer.stages[: quantizer.stages_of_rate[rate - 1]]], np.uint16)
         regime = np.uint16(draw.integers(0, quantizer.regimes))
+        words = random_words(draw, quantizer, rate, int(regime))
         return pack(self.form, rate, seed, Indices(regime, words), kind, remarks)  # type: ignore[arg-type]
 
 

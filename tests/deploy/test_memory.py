@@ -18,8 +18,9 @@ from edgecodec.deploy.memory import (
     fetch_in_blocks,
     plan_for_one_worker,
     plan_memory,
+    scalar_tables_bytes,
 )
-from edgecodec.deploy.panels import Panels, panel_bytes, panel_count
+from edgecodec.deploy.panels import panel_bytes, panel_count
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import Convolution, ExportedCodec, Normalize, Quantizer, Stage, Transpose, View
@@ -52,7 +53,7 @@ def papers_codec() -> ExportedCodec:
 @settings(max_examples=40, deadline=None)
 @given(kind=st.sampled_from([paper_like, edge_like]), channels=st.integers(1, 48), samples=st.integers(8, 200),
        width=st.integers(1, 20), stride=st.integers(1, 8), codewords=st.integers(2, 300), regimes=st.integers(1, 4),
-       coded_codewords=st.sampled_from([0, 2, 300]))
+       coded_classes=st.sampled_from([0, 2, 300]))
 def test_blocks_that_live_together_are_apart(kind: Callable[[Sizes], ExportedCodec], **drawn: int) -> None:
     codec = kind(Sizes(**drawn))
     of_team, alone = plan_memory(codec, l1_bytes=1 << 20), plan_for_one_worker(codec)
@@ -102,20 +103,16 @@ def test_blocks_cover_what_is_fetched_and_keep_all_workers_busy(columns: int, ha
     assert fetch.bytes == fetch.rows * row_bytes * (1 if fetch.blocks == 1 else 2)
 
 
-def test_both_quantizers_share_latent_and_scratch() -> None:
+def test_the_quantizer_of_coded_packets_has_room_for_its_tables() -> None:
     sizes = Sizes(regimes=3, codewords=40)
     alone = plan_memory(edge_like(sizes), 1 << 20)
-    for codewords in (4, 300):
-        codec = edge_like(replace(sizes, coded_codewords=codewords))
-        plan = plan_memory(codec, 1 << 20)
-        assert set(plan.blocks) == set(alone.blocks)
-        assert all(block.bytes >= alone.blocks[name].bytes for name, block in plan.blocks.items())
-        largest = max(fetch.rows * fetch.row_bytes for name, fetch in plan.fetches.items() if "_stage" in name)
-        assert plan.blocks["quantizer_panels"].bytes == 2 * largest
-        assert plan.blocks["quantizer_candidates"].bytes == 2 * 3 * 2  # the coded stages of the lowest rate are more
-        coded = codec.quantizers[PacketKind.CODED]
-        assert plan.codebooks_bytes - alone.codebooks_bytes == coded.cumulative_frequencies.nbytes + sum(
-            Panels.of_stage(stage).nbytes + stage.coordinates.nbytes for stage in coded.stages)
+    codec = edge_like(replace(sizes, coded_classes=30))
+    plan = plan_memory(codec, 1 << 20)
+    assert set(plan.blocks) - set(alone.blocks) == {"scalars_tables", "scalars_choice"}
+    tables = plan.blocks["scalars_tables"].bytes
+    assert tables == scalar_tables_bytes(codec.coded)
+    assert plan.codebooks_bytes - alone.codebooks_bytes == tables + codec.coded.cumulative_frequencies.nbytes
+    assert plan_for_one_worker(codec).blocks["scalars_tables"].bytes == 0
 
 
 def test_what_does_not_fit_is_named_with_the_bytes_over() -> None:

@@ -15,7 +15,19 @@ from packets.random_indices import assert_same
 from edgecodec.deploy.oracle import dot, encode, fnv1a, quantize
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.kind import PacketKind
-from edgecodec.packets.network import Arithmetic, Convolution, ExportedCodec, Filter, Normalize, Quantizer, Stage, View
+from edgecodec.packets.network import (
+    AnyQuantizer,
+    Arithmetic,
+    Convolution,
+    ExportedCodec,
+    Filter,
+    Normalize,
+    Quantizer,
+    ScalarQuantizer,
+    Stage,
+    View,
+)
+from edgecodec.packets.scalar import Scalars
 
 f16, f32 = np.float16, np.float32
 ZERO = f32(0)
@@ -95,8 +107,40 @@ class ByDefinition:
     def sum(self, factors: list[tuple[np.float16, np.float16]], start: np.float32 = ZERO) -> np.float32:
         return sum_in_float32(factors, start) if self.codec.arithmetic == "dotpex" else sum_in_lanes(factors, start)
 
-    def indices(self, quantizer: Quantizer) -> tuple[int, list[list[int]]]:
+    def scalars(self, quantizer: ScalarQuantizer) -> tuple[int, list[list[int]]]:
+        """The regime, and its words [rates][coordinates]."""
+        rows, scalars = self.read(quantizer.latent), quantizer.scalars
+        decide = (scalars.rates - 1) // 2
+        prices = []
+        for regime in range(scalars.regimes):
+            missed, cost = self.outcome(scalars, rows[regime], decide, regime)[1:]
+            prices.append(f32(f32(missed * scalars.worth[0]) + f32(cost + int(scalars.regime_costs[regime]))))
+        best = int(np.argmin(prices))
+        return best, [self.outcome(scalars, rows[best], rate, best)[0] for rate in range(scalars.rates)]
+
+    def outcome(self, scalars: Scalars, row: list[np.float16], rate: int,
+                regime: int) -> tuple[list[int], np.float32, int]:
+        """Words, the energy that is missed, and what the words cost."""
+        words, missed, cost = [], f32(0), 0
+        for value, number in zip(row, scalars.classes[rate, regime].tolist(), strict=True):
+            reach = int(scalars.reach[number])
+            magnitude = f32(abs(f32(value)) * scalars.inverse_steps[rate, regime])
+            index = 0
+            if not magnitude < scalars.zero[number]:
+                index = min(max(1, int(f32(magnitude + scalars.rounding[number]))), reach)
+            beyond = f32(magnitude - f32(index))
+            if index:
+                beyond = f32(beyond - scalars.shifts[number, min(index, 3) - 1])
+            missed = f32(missed + f32(beyond * beyond))
+            words.append(reach - index if value < 0 else reach + index)
+            bits = int(scalars.fine_bits[number])
+            cost += int(scalars.costs[sum(scalars.lengths[:number].tolist()) + (words[-1] >> bits)]) + 256 * bits
+        return words, missed, cost
+
+    def indices(self, quantizer: AnyQuantizer) -> tuple[int, list[list[int]]]:
         """The regime, and its words [stages][tokens]."""
+        if isinstance(quantizer, ScalarQuantizer):
+            return self.scalars(quantizer)
         rows, tokens = self.read(quantizer.latent), quantizer.tokens
         best, best_energy, best_words = 0, f32(np.inf), []
         for regime in range(quantizer.regimes):
@@ -160,7 +204,7 @@ def nearest_half(value: Fraction) -> Fraction:
 @given(kind=st.sampled_from([paper_like, edge_like]), seed=st.integers(0, 2**32 - 1), channels=st.integers(1, 5),
        samples=st.sampled_from([8, 12, 17]), width=st.integers(1, 4), taps=st.integers(1, 5), stride=st.integers(1, 3),
        dilation=st.integers(1, 3), codewords=st.integers(2, 6), regimes=st.integers(1, 4),
-       stages_per_rate=st.integers(1, 2), coded_codewords=st.sampled_from([0, 4]),
+       stages_per_rate=st.integers(1, 2), coded_classes=st.sampled_from([0, 4]),
        arithmetic=st.sampled_from(get_args(Arithmetic)))
 def test_every_layer_and_index_follows_the_definition(
         kind: Callable[[Sizes], ExportedCodec], **drawn: Any) -> None:

@@ -40,7 +40,7 @@ def design(opened: Params, train: WindowSet, repository: Path) -> Design:
 def test_what_is_open_is_closed_and_what_is_pinned_stays(design: Design, opened: Params) -> None:
     found = chosen.sizes(closed_params(opened, design))
     assert isinstance(found, EdgeParams)
-    assert (found.codewords, found.regimes, found.coded.stages_of_rate) == (64, 2, (3, 6, 9, 12))
+    assert (found.codewords, found.regimes, found.stages_per_rate) == (64, 2, 2)
     assert found.bands == opened.codecs.edge.bands
     assert found.bands[-1][1] == found.time_bins <= 800 // found.decimation
 

@@ -164,8 +164,9 @@ static size_t index_bytes(uint32_t rate, bool coded) {
     if (!is_rate(rate)) {
         return 0;
     }
-    const uint16_t *stages_of_rate = coded ? model->coded_stages_of_rate : model->stages_of_rate;
-    return sizeof(uint16_t) * (1 + (size_t)stages_of_rate[rate - 1] * model->tokens);
+    const size_t words = coded ? (size_t)rate * model->coded_words
+                               : (size_t)model->stages_of_rate[rate - 1] * model->tokens;
+    return sizeof(uint16_t) * (1 + words);
 }
 
 /* Whether the context was accepted; one that was not is still there to be used. */
@@ -221,13 +222,14 @@ static void pack(input *in, const ec_context *context, uint32_t rate, bool coded
                               target, packet.bytes, bytes)
               : ec_pack(rate, sequence, source, remarks, target, packet.bytes, bytes);
     if (status == EC_OK) {
-        require(is_rate(rate) && written <= packet.bytes && written <= enough && (coded || written == enough));
+        require(is_rate(rate) && written <= packet.bytes && (written <= enough || (coded && in->damaged)));
+        require(coded || written == enough);
         require(packet.at[0] == (remarks != NULL ? 0x80u : 0u) + (coded ? 0x20u : 0x10u) + rate - 1);
         require((packet.at[5] | packet.at[6] << 8) == sequence);
         require(is_filled_with(packet.at + written, packet.bytes - written, 0xee));
         make_frame(in, packet.at, written);
     } else {
-        require(is_filled_with(packet.at, packet.bytes, 0xee));
+        require(is_filled_with(packet.at, packet.bytes, 0xee) || (coded && status == EC_ERROR_CAPACITY));
         require(status == EC_ERROR_NULL || status == EC_ERROR_CODED || written == 0);
         require(!encoded || packet.bytes < enough || in->missing != NOTHING);
     }
@@ -312,7 +314,7 @@ static ec_status encode_intake(input *in, const ec_context *context, ec_team *te
 }
 
 static void encode_and_pack(input *in, const ec_context *context, bool ready) {
-    const bool coded = ec_model_info()->coded_stages > 0 && take(in, 1) % 2 == 1;
+    const bool coded = ec_model_info()->coded_words > 0 && take(in, 1) % 2 == 1;
     const uint32_t rate = take_rate(in);
     const buffer window = take_window(in);
     const buffer indices = lend(index_bytes(rate, coded), take_misplacement(in), 0xee);

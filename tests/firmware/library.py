@@ -44,8 +44,8 @@ class Team(Structure):
 class Model(Structure):
     _fields_ = (("codec", c_char_p), ("model_hash", c_char_p), ("samples", c_uint32), ("channels", c_uint32),
                 ("tokens", c_uint32), ("regimes", c_uint32), ("stages", c_uint32), ("rates", c_uint32),
-                ("stages_of_rate", POINTER(c_uint16)), ("layers", c_uint32), ("coded_stages", c_uint32),
-                ("coded_stages_of_rate", POINTER(c_uint16)), ("makes_remarks", c_bool))
+                ("stages_of_rate", POINTER(c_uint16)), ("layers", c_uint32), ("coded_words", c_uint32),
+                ("makes_remarks", c_bool))
 
 
 class Intake(Structure):

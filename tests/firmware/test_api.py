@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from deploy.factory import Sizes, edge_like, paper_like, random_windows, with_layer
+from deploy.factory import Sizes, edge_like, paper_like, random_windows, random_words, with_layer
 from firmware.conftest import BuildLibrary
 from firmware.library import Context, Library, RemarksOnNode, as_on_node
 from hypothesis import HealthCheck, given, settings
@@ -198,15 +198,12 @@ def test_pack_refuses_bad_rates_indices_and_buffers(library: Library) -> None:
 
 @pytest.fixture(scope="module")
 def with_coded(build_library: BuildLibrary) -> Library:
-    """One token, three rates of four coded stages of 9 to 20 words in three regimes."""
-    return build_library(edge_like(Sizes(seed=9, stages_per_rate=2, regimes=3, coded_codewords=9)))
+    """One token of 14 coordinates, three rates, nine classes of coded words, three regimes."""
+    return build_library(edge_like(Sizes(seed=9, stages_per_rate=2, regimes=3, coded_classes=9)))
 
 
-def test_model_info_tells_the_coded_stages(library: Library, with_coded: Library) -> None:
-    assert with_coded.model.coded_stages == 12
-    assert with_coded.model.coded_stages_of_rate[:3] == [4, 8, 12]
-    assert library.model.coded_stages == 0
-    assert not library.model.coded_stages_of_rate
+def test_model_info_tells_the_coded_words(library: Library, with_coded: Library) -> None:
+    assert (with_coded.model.coded_words, library.model.coded_words) == (14, 0)
 
 
 @pytest.mark.parametrize("rate", [1, 2, 3])
@@ -217,10 +214,10 @@ def test_coded_indices_and_packets_are_the_oracles(with_coded: Library, rate: in
     assert len(set(expected.regime.tolist())) > 1
     context = library.ready()
     for samples, wanted in zip(windows, expected, strict=True):
-        indices = np.full(14, 0xEEEE, np.uint16)
+        indices = np.full(2 + 14 * 3, 0xEEEE, np.uint16)
         assert library.encode(context, library.team(), np.ascontiguousarray(samples), rate, indices, coded=True) == "OK"
-        np.testing.assert_array_equal(indices[: 1 + 4 * rate], as_on_node(wanted.sent(4 * rate)))
-        assert (indices[1 + 4 * rate :] == 0xEEEE).all()
+        np.testing.assert_array_equal(indices[: 1 + 14 * rate], as_on_node(wanted.sent(rate)))
+        assert (indices[1 + 14 * rate :] == 0xEEEE).all()
         packet = pack(form, rate, 77, wanted, PacketKind.CODED)
         assert library.pack_coded(context, rate, 77, indices, len(packet)) == ("OK", packet)
         assert library.pack_coded(context, rate, 77, indices, len(packet) - 1) == ("CAPACITY", b"")
@@ -230,9 +227,9 @@ def test_coded_indices_and_packets_are_the_oracles(with_coded: Library, rate: in
 @given(data=st.data(), sequence=st.integers(0, 65535))
 def test_coded_packets_are_those_of_the_python_packer(
         with_coded: Library, data: st.DataObject, sequence: int) -> None:
-    form, quantizer = PacketFormat.of(with_coded.codec), with_coded.codec.quantizers[PacketKind.CODED]
-    words = [[data.draw(st.integers(0, stage.codewords.shape[1] - 1))] for stage in quantizer.stages]
-    indices = Indices(np.uint16(data.draw(st.integers(0, 2))), np.array(words, np.uint16))
+    form, regime = PacketFormat.of(with_coded.codec), data.draw(st.integers(0, 2))
+    generator = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    indices = Indices(np.uint16(regime), random_words(generator, with_coded.codec.coded, 3, regime))
     context = with_coded.ready()
     for rate in form.rates:
         packet = pack(form, rate, sequence, indices, PacketKind.CODED)
@@ -240,14 +237,16 @@ def test_coded_packets_are_those_of_the_python_packer(
         assert with_coded.pack_coded(context, rate, sequence, as_on_node(indices), len(packet)) == ("OK", packet)
         received = unpack(form, packet)
         assert (received.kind, received.rate, received.sequence) == (PacketKind.CODED, rate, sequence)
-        assert_same(received.indices, indices.sent(4 * rate))
+        assert (received.indices.words[-1] == indices.words[rate - 1]).all()
+        assert received.indices.regime == regime
 
 
 def test_pack_coded_refuses_bad_rates_indices_and_buffers(with_coded: Library) -> None:
     library, context = with_coded, with_coded.ready()
-    indices = np.zeros(13, np.uint16)
+    indices = np.zeros(1 + 14 * 3, np.uint16)
+    scalars = library.codec.coded.scalars
     sizes = [library.functions.ec_coded_packet_size(rate) for rate in range(5)]
-    assert sizes == [0, OVERHEAD_BYTES + 8, OVERHEAD_BYTES + 14, OVERHEAD_BYTES + 20, 0]
+    assert sizes == [0, *(OVERHEAD_BYTES + scalars.payload_bytes(rate) for rate in (1, 2, 3)), 0]
     assert library.pack_coded(context, 0, 0, indices, 100) == ("RATE", b"")
     assert library.pack_coded(context, 4, 0, indices, 100) == ("RATE", b"")
     assert library.pack_coded(None, 1, 0, indices, 100)[0] == "NULL"
@@ -255,16 +254,18 @@ def test_pack_coded_refuses_bad_rates_indices_and_buffers(with_coded: Library) -
     assert library.pack_coded(Context(), 1, 0, indices, 100) == ("CONTEXT", b"")
     for capacity in range(OVERHEAD_BYTES):
         assert library.pack_coded(context, 1, 0, indices, capacity) == ("CAPACITY", b"")
-    indices[1 + 5] = 14  # of 14 codewords
+    most = 2 * int(scalars.reach[scalars.classes[1, 0, 5]])
+    indices[1 + 14 + 5] = most + 1
     assert library.pack_coded(context, 2, 0, indices, 100) == ("INDEX", b"")
-    assert library.pack_coded(context, 1, 0, indices, 100)[0] == "OK"  # that stage is not sent
-    for regime, word, status in ((2, 8, "OK"), (2, 9, "INDEX"), (3, 0, "INDEX"), (0xFFFF, 0, "INDEX")):
+    assert library.pack_coded(context, 1, 0, indices, 100)[0] == "OK"  # that rate is not sent
+    most = 2 * int(scalars.reach[scalars.classes[0, 2, 0]])
+    for regime, word, status in ((2, most, "OK"), (2, most + 1, "INDEX"), (3, 0, "INDEX"), (0xFFFF, 0, "INDEX")):
         indices[:2] = regime, word
         assert library.pack_coded(context, 1, 0, indices, 100)[0] == status
 
 
 def test_encode_coded_refuses_what_encode_refuses(with_coded: Library) -> None:
-    library, indices = with_coded, np.full(13, 0xEEEE, np.uint16)
+    library, indices = with_coded, np.full(1 + 14 * 3, 0xEEEE, np.uint16)
     context, team, samples = library.ready(), library.team(), window(library.codec)
     broken = samples.copy()
     broken[3, 2] = np.nan
@@ -287,7 +288,7 @@ def test_a_model_without_coded_packets_says_so(library: Library) -> None:
 
 @pytest.fixture(scope="module")
 def monitored(build_library: BuildLibrary) -> Library:
-    return build_library(edge_like(Sizes(seed=9, channels=12, regimes=2, coded_codewords=5, monitored=True)))
+    return build_library(edge_like(Sizes(seed=9, channels=12, regimes=2, coded_classes=5, monitored=True)))
 
 
 @pytest.mark.parametrize("coded", [False, True])
@@ -301,7 +302,7 @@ def test_escapes_are_the_oracles(monitored: Library, coded: bool) -> None:
     assert most == PacketFormat.of(codec).escape_bytes_max
     for number, samples in enumerate(windows):
         assert monitored.encode(context, monitored.team(), np.ascontiguousarray(samples), 3,
-                                np.zeros(14, np.uint16), coded, said) == "OK"
+                                np.zeros(1 + 20 * 3, np.uint16), coded, said) == "OK"
         for bound in (-1.0, 0.0, 0.3, 3.0, 1e3, np.inf, np.nan):
             packet = escape_of(codec, encoding, number, bound)
             assert monitored.pack_escape(context, bound, number, said, most) == ("OK", packet)

@@ -81,7 +81,7 @@ def test_random_networks_equal_the_oracle(
         comparison = compare_with_oracle(codec, windows, transcript)
         assert comparison.bit_exact, (threads, str(comparison.first_difference))
         choices = int(codec.quantizer.regimes > 1)
-        of_kinds = sum(len(quantizer.stages) + choices + 3 for quantizer in codec.quantizers.values())
+        of_kinds = sum(quantizer.stages_of_rate[-1] + choices + 3 for quantizer in codec.quantizers.values())
         of_kinds += 0 if codec.monitor is None else 1 + len(codec.quantizers)  # the escape, and remarks
         assert comparison.results == 2 * (len(codec.layers) + of_kinds) + 4 * len(codec.quantizers)  # and chains
 
@@ -144,7 +144,7 @@ def test_sanitizers_find_nothing(kind: Callable[[Sizes], ExportedCodec], threads
                                  sanitizing: tuple[Toolchain, str], run_on_host: RunOnHost) -> None:
     compiler, checks = sanitizing
     # Several blocks of everything.
-    codec = kind(Sizes(seed=6, channels=40, samples=60, width=40, codewords=400, regimes=3, coded_codewords=500))
+    codec = kind(Sizes(seed=6, channels=40, samples=60, width=40, codewords=400, regimes=3, coded_classes=500))
     windows = random_windows(codec, 2)
     options = ("-O1", "-g", f"-fsanitize={checks}", "-fno-sanitize-recover=all")
     transcript = run_on_host(codec, windows, threads, compiler=compiler, options=options)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edgecodec.deploy.memory import BLOB_HEADER_BYTES, coordinates_bytes
 from edgecodec.deploy.panels import Panels
 
-CODEC = edge_like(Sizes(seed=9, stages_per_rate=2, regimes=3, coded_codewords=9))
+CODEC = edge_like(Sizes(seed=9, stages_per_rate=2, regimes=3, coded_classes=9))
 FLIPS = 200
 COORDINATES_END = BLOB_HEADER_BYTES + coordinates_bytes(CODEC.quantizer)
 CODEWORDS_END = COORDINATES_END + sum(Panels.of_stage(stage).nbytes for stage in CODEC.quantizer.stages)

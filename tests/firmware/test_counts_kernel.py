@@ -24,7 +24,8 @@ def encode(toolchain: Toolchain, repository: Path, tmp_path_factory: pytest.Temp
     """The C function, of counts [channels, samples] and a capacity."""
     firmware = repository / "src" / "edgecodec" / "firmware"
     library = tmp_path_factory.mktemp("counts") / "counts.so"
-    toolchain.build("host", [firmware / "kernels" / name for name in ("counts.c", "integers.c")], library,
+    sources = [firmware / "kernels" / f"{name}.c" for name in ("counts", "integers", "range_coder")]
+    toolchain.build("host", sources, library,
                     includes=[firmware / "include", firmware / "kernels"], options=("-O2", "-shared", "-fPIC"))
     functions = ctypes.CDLL(str(library))
     functions.ec_counts_size.restype = c_size_t

@@ -55,7 +55,8 @@ def pointer(array: NDArray[np.generic]) -> c_void_p:
 def build(compiler: Toolchain, repository: Path, folder: Path, options: tuple[str, ...]) -> NodeCoder:
     firmware = repository / "src" / "edgecodec" / "firmware"
     library = folder / "escape.so"
-    compiler.build("host", [firmware / "kernels" / name for name in ("escape.c", "integers.c")], library,
+    sources = [firmware / "kernels" / f"{name}.c" for name in ("escape", "integers", "range_coder")]
+    compiler.build("host", sources, library,
                    includes=[firmware / "include", firmware / "kernels"], options=(*options, "-shared", "-fPIC"))
     return NodeCoder(ctypes.CDLL(str(library)))
 

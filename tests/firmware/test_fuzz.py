@@ -18,7 +18,7 @@ pytestmark = pytest.mark.tools
 
 TARGET = Path(__file__).with_name("fuzz.c")
 PAPER_LIKE = paper_like(Sizes(seed=9, samples=24, stages_per_rate=2, regimes=3))
-EDGE_LIKE = edge_like(Sizes(seed=9, stages_per_rate=2, regimes=3, coded_codewords=9, monitored=True))
+EDGE_LIKE = edge_like(Sizes(seed=9, stages_per_rate=2, regimes=3, coded_classes=9, monitored=True))
 CODECS = [pytest.param(PAPER_LIKE, id="paper_like"), pytest.param(EDGE_LIKE, id="edge_like")]
 OPTIONS = ("-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all")
 
@@ -29,7 +29,7 @@ MISSING_CHECKS = {
     "full": ("intake.c", "if (samples == ec_codec_network.model.samples) {", "if (samples == UINT32_MAX) {"),
     "checksum": ("codec.c", "== blob->checksum", "!= 0"),
     "coordinate": ("codec.c", "coordinates[i] < quantizer->latent.channels", "coordinates[i] < 0xffffu"),
-    "index": ("entropy.c", "indices[stage] >= frequencies_of(entropy, regime, stage + 1)->words", "indices == NULL"),
+    "index": ("entropy.c", "of->words[i] <= 2u * of->classes[of->class_of[i]].reach", "of->words[i] <= 0xffffu"),
     "escape": ("escape.c", "if (size > capacity && as_they_are > capacity) {", "if (capacity == 0) {"),
     "frame": ("frame.c", "if (capacity < size) {", "if (capacity == 0) {"),
     "alignment": ("pack.c", "indices % _Alignof(uint16_t) != 0", "indices % _Alignof(uint16_t) > 1"),

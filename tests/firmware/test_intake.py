@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgecodec.deploy.memory import intake_bytes
 from edgecodec.packets.network import ExportedCodec, Filter
 
-CODEC = edge_like(Sizes(seed=4, regimes=3, coded_codewords=9, monitored=True))
+CODEC = edge_like(Sizes(seed=4, regimes=3, coded_classes=9, monitored=True))
 ROWS = paper_like(Sizes(seed=4))  # begins without filters
 
 
@@ -24,8 +24,8 @@ def library(build_library: BuildLibrary) -> Library:
 
 
 def no_indices(codec: ExportedCodec) -> NDArray[np.uint16]:
-    stages = max(len(each.stages) for each in codec.quantizers.values())
-    return np.zeros(1 + stages * codec.quantizer.tokens, np.uint16)
+    words = max(each.stages_of_rate[-1] * each.tokens for each in codec.quantizers.values())
+    return np.zeros(1 + words, np.uint16)
 
 
 def packet_of(library: Library, window: NDArray[np.float32], coded: bool = False) -> tuple[str, bytes]:

@@ -20,7 +20,7 @@ from edgecodec.packets.network import Single
 from edgecodec.packets.packet import PacketFormat, pack
 from edgecodec.simulators.comparison import compare_with_oracle
 
-CODEC = edge_like(Sizes(channels=16, samples=60, regimes=3, coded_codewords=9, monitored=True, seed=1))
+CODEC = edge_like(Sizes(channels=16, samples=60, regimes=3, coded_classes=9, monitored=True, seed=1))
 PLAIN = edge_like(Sizes())
 
 

@@ -38,7 +38,7 @@ from edgecodec.simulators.qemu import ONE_WORKER, QemuSimulator, linker_script
 from edgecodec.simulators.simulator import Image
 from edgecodec.simulators.toolchain import CortexM, Machine, Toolchain
 
-CODEC = edge_like(Sizes(seed=5, regimes=2, rates=4, stages_per_rate=2, coded_codewords=4))
+CODEC = edge_like(Sizes(seed=5, regimes=2, rates=4, stages_per_rate=2, coded_classes=4))
 UNDEFINED_TRAPS = ("-O1", "-fsanitize=undefined", "-fsanitize-trap=undefined")
 PERFECT = "60 100"
 CLIMBING = (1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 4)  # after three calm windows one more, up to four
@@ -149,7 +149,8 @@ def test_a_frame_limits_the_packets(node: Callable[[ExportedCodec], Node]) -> No
     received = [unpack(form, packet) for packet in packets_in(a_node.packets)]
     assert [packet.rate for packet in received] == list(CLIMBING)
     for packet in received:  # coded while the longest coded packet would fit
-        assert packet.kind is (PacketKind.CODED if packet.rate <= 2 else PacketKind.FIXED_LENGTH)
+        fits = form.packet_bytes_max(packet.rate) <= form.packet_bytes_max(2)
+        assert packet.kind is (PacketKind.CODED if fits else PacketKind.FIXED_LENGTH)
     said = a_node.run(windows, PERFECT, "--frame", str(form.packet_bytes(1) - 1))
     assert said == f"node: {len(windows)} windows, {len(windows)} refused\n"
     assert list(packets_in(a_node.packets)) == []
@@ -172,7 +173,7 @@ def test_a_frame_holds_a_higher_rate_than_a_packet_of_its_size(node: Callable[[E
 @pytest.mark.parametrize("options", [(), ("--coded",), ("--within", "2", "--radio", "--escape")], ids=" ".join)
 def test_by_radio_it_sends_the_frames_of_its_packets(
         node: Callable[[ExportedCodec], Node], options: tuple[str, ...]) -> None:
-    codec = edge_like(Sizes(seed=5, rates=4, stages_per_rate=2, channels=12, monitored=True, coded_codewords=4))
+    codec = edge_like(Sizes(seed=5, rates=4, stages_per_rate=2, channels=12, monitored=True, coded_classes=4))
     a_node, form, windows = node(codec), PacketFormat.of(codec), random_windows(codec, 5)
     a_node.run(windows, PERFECT, *(option for option in options if option != "--radio"))
     sent = [packet for packet in packets_in(a_node.packets) if packet is not None]

@@ -7,12 +7,11 @@ from numpy.typing import NDArray
 
 from edgecodec.model.edge import EdgeDecoder, EdgeEncoder, fit_to
 from edgecodec.model.karhunen_loeve import karhunen_loeve
-from edgecodec.params import CodedParams, EdgeParams
+from edgecodec.params import EdgeParams
 
 CHANNELS, SAMPLES = 6, 160
 SIZES = EdgeParams(codewords=16, rates=2, stages_per_rate=2, codeword_samples=4, regimes=2, decimation=8,
-                   filter_taps=32, time_bins=16, bands=((1, 6, 2), (6, 16, 2)), coefficients=30, refiner_channels=8,
-                   coded=CodedParams(codewords=8, codeword_samples=4, stages_of_rate=(2, 4)))
+                   filter_taps=32, time_bins=16, bands=((1, 6, 2), (6, 16, 2)), coefficients=30, refiner_channels=8)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from edgecodec.model.codec import Codec, codec_from_params
 from edgecodec.model.cosine_bins import cosines
 from edgecodec.model.kind import WindowFormat
 from edgecodec.model.transform import TransformDecoder, TransformEncoder, fit_to
-from edgecodec.params import CodedParams, Params, TransformParams, load_params
+from edgecodec.params import Params, TransformParams, load_params
 from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.host import HostSimulator
 from edgecodec.simulators.qemu import QemuSimulator
@@ -27,8 +27,7 @@ from edgecodec.training.loop import Trained, Trainer
 
 CHANNELS, SAMPLES = 5, 160
 SIZES = TransformParams(codewords=16, rates=2, stages_per_rate=2, codeword_samples=4, decimation=8, filter_taps=32,
-                        modes=2, time_bins=16,
-                        coded=CodedParams(codewords=8, codeword_samples=4, stages_of_rate=(2, 4)))
+                        modes=2, time_bins=16)
 
 
 def train(params: Params, windows: Path, folder: Path) -> Trained:

@@ -12,12 +12,13 @@ from edgecodec.packets.entropy import PRECISION_BITS, SLOTS, EntropyTables
 def random_tables(seed: int, regimes: int, alphabets: list[int], concentration: float = 0.2) -> EntropyTables:
     """From all but certain words to all but equal ones; every regime has its own."""
     generator = np.random.default_rng(seed)
+    return EntropyTables(random_table(generator, regimes, concentration), tuple(
+        tuple(random_table(generator, words, concentration) for words in alphabets) for _ in range(regimes)))
 
-    def table(words: int) -> NDArray[np.uint16]:
-        shares = generator.dirichlet(np.full(words, concentration))
-        return (1 + generator.multinomial(SLOTS - words, shares)).astype(np.uint16)
 
-    return EntropyTables(table(regimes), tuple(tuple(table(words) for words in alphabets) for _ in range(regimes)))
+def random_table(generator: np.random.Generator, words: int, concentration: float = 0.2) -> NDArray[np.uint16]:
+    shares = generator.dirichlet(np.full(words, concentration))
+    return (1 + generator.multinomial(SLOTS - words, shares)).astype(np.uint16)
 
 
 def likely_windows(tables: EntropyTables, windows: int, seed: int = 0) -> NDArray[np.int64]:
@@ -37,15 +38,19 @@ def likely_windows(tables: EntropyTables, windows: int, seed: int = 0) -> NDArra
 
 
 def payload_by_definition(tables: EntropyTables, symbols: Sequence[int]) -> bytes:
-    """Of the window's interval, in whole numbers, the shortest bytes that name a number of it, and the greatest."""
-    first = last = scale = 0
-    for low, frequency in reversed(_slots(tables, symbols)):
-        first = (low << scale) + frequency * first
-        last = (low << scale) + frequency * last + frequency - 1
-        scale += PRECISION_BITS
-    size = -(-scale // 8)
-    beginning, end = ((number << 8 * size - scale).to_bytes(size, "big") for number in (first, last))
-    return next(end[:length] for length in range(size + 1) if end[:length].ljust(size, b"\0") >= beginning)
+    """Of the window's interval, in whole numbers, the shortest bytes that name a number of it, and the least."""
+    low, width, size = 0, 2**32 - 1, 4
+    for first, frequency in _slots(tables, symbols):
+        if frequency < SLOTS:
+            unit = width >> PRECISION_BITS
+            low, width = low + unit * first, unit * frequency
+        while width < 2**24:
+            low, width, size = low << 8, width << 8, size + 1
+    for length in range(size + 1):
+        behind = 256 ** (size - length)
+        if (least := -(-low // behind)) * behind < low + width:
+            return least.to_bytes(length, "big")
+    raise AssertionError("the interval is empty")
 
 
 def ideal_bits(tables: EntropyTables, symbols: Sequence[int]) -> float:

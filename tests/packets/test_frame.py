@@ -20,7 +20,7 @@ from edgecodec.packets.network import ExportedCodec
 from edgecodec.packets.packet import PacketFormat, pack, pack_exact, packet_of_parts, parts_of
 from edgecodec.packets.payloads import FixedLengthPayloads
 
-CODEC = edge_like(Sizes(seed=4, regimes=3, rates=4, coded_codewords=9, monitored=True, channels=9))
+CODEC = edge_like(Sizes(seed=4, regimes=3, rates=4, coded_classes=9, monitored=True, channels=9))
 BARE = paper_like(Sizes(seed=4, rates=3, regimes=2))  # makes no remarks
 
 

@@ -10,7 +10,7 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.network import load_codec, save_codec
 from edgecodec.storage import read_json
 
-LANES = edge_like(Sizes(coded_codewords=5, arithmetic="lanes"))
+LANES = edge_like(Sizes(coded_classes=5, arithmetic="lanes"))
 
 
 def test_lanes_are_kept(tmp_path: Path) -> None:

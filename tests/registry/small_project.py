@@ -31,8 +31,7 @@ from edgecodec.storage import write_json, write_text
 REPOSITORY = Path(__file__).parents[2]
 CHANNELS = ("A", "Drück-1", "压力", "σ_x°", 'say "1"', "<b>{$x")
 SIZES = {"codewords": 16, "rates": 2, "stages_per_rate": 2, "codeword_samples": 4, "regimes": 2, "decimation": 8,
-         "filter_taps": 16, "time_bins": 8, "bands": [[1, 4, 2], [4, 8, 1]], "coefficients": 6, "refiner_channels": 4,
-         "coded": {"codewords": 8, "codeword_samples": 2, "stages_of_rate": [2, 4]}}
+         "filter_taps": 16, "time_bins": 8, "bands": [[1, 4, 2], [4, 8, 1]], "coefficients": 6, "refiner_channels": 4}
 PIPELINE = {
     "fingerprint_code": {"cmd": "python fingerprint_code.py", "outs": ["artifacts/code"], "always_changed": True},
     "train": {"cmd": "python train.py", "deps": ["artifacts/code/train.json", "measured.json"],
@@ -81,8 +80,8 @@ def train_small_codec(params: Params, seed: int = 0) -> Codec:
     with torch.no_grad():
         latent = codec.encoder(torch.from_numpy(random_windows(400, seed)))
         codec.quantizer.initialize(latent, per_step=64)
-        rotated = [codec.quantizer.into(number, latent)[:, 0] for number in range(len(codec.quantizer.regimes))]
-        codec.coded.fit(rotated, [1.0] * len(rotated), [8.0, 16.0], seed=0)
+        rotated = [codec.quantizer.into(number, latent)[:, 0].numpy() for number in range(len(codec.quantizer.regimes))]
+        codec.coded.fit(rotated, codec.quantizer.choose(latent).numpy(), [1.0] * len(rotated), [8.0, 16.0])
     return codec.eval()
 
 

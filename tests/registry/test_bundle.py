@@ -109,7 +109,6 @@ def codec(project: Path) -> Codec:
     for quantizer in codec.quantizer.quantizers:
         for codebook in quantizer.codebooks:
             codebook.copy_(codebook.half())
-    codec.coded.codewords.copy_(codec.coded.codewords.half())
     return codec
 
 

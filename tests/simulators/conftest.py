@@ -35,7 +35,7 @@ def qemu(toolchain: Toolchain) -> QemuSimulator:
 
 @pytest.fixture(scope="session", params=[paper_like, edge_like], ids=["paper_like", "edge_like"])
 def codec(request: pytest.FixtureRequest) -> ExportedCodec:
-    made: ExportedCodec = request.param(Sizes(regimes=3 if request.param is edge_like else 1, coded_codewords=7))
+    made: ExportedCodec = request.param(Sizes(regimes=3 if request.param is edge_like else 1, coded_classes=7))
     return made
 
 
@@ -50,7 +50,7 @@ def firmware(codec: ExportedCodec, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="session")
 def lanes_codec() -> ExportedCodec:
     """Of the arithmetic that ``codec`` does not have: sums that end within a run, and after several."""
-    return edge_like(Sizes(seed=2, taps=37, regimes=3, coded_codewords=7, arithmetic="lanes"))
+    return edge_like(Sizes(seed=2, taps=37, regimes=3, coded_classes=7, arithmetic="lanes"))
 
 
 @pytest.fixture(scope="session")

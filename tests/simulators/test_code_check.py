@@ -48,7 +48,7 @@ def verification_program(request: pytest.FixtureRequest, arithmetic: Arithmetic,
                          tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The firmware of a codec with everything in it, linked for the cluster, and the compiler's sizes of frames."""
     folder = tmp_path_factory.mktemp("code")
-    codec = edge_like(Sizes(regimes=3, coded_codewords=7, arithmetic=arithmetic))
+    codec = edge_like(Sizes(regimes=3, coded_classes=7, arithmetic=arithmetic))
     windows = random_windows(codec, 1)
     write_firmware(codec, windows, 1 << 16, folder / "firmware", L1_STACK_BYTES)
     return build_bare_metal(

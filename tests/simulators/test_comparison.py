@@ -26,7 +26,7 @@ from edgecodec.simulators.transcript import (
     parse_transcript,
 )
 
-CODEC = edge_like(Sizes(seed=8, regimes=3, stages_per_rate=2, coded_codewords=6))
+CODEC = edge_like(Sizes(seed=8, regimes=3, stages_per_rate=2, coded_classes=6))
 WINDOWS = random_windows(CODEC, 12)
 ENCODING = encode(CODEC, WINDOWS)
 REGIME, CODED_INDICES = ENCODING.indices().regime, ENCODING.indices(PacketKind.CODED)
@@ -140,22 +140,29 @@ def place_in_panels(shape: tuple[int, ...], regime: int, codeword: int, sample: 
 def test_a_faulty_choice_is_reported_as_that(run_edited: RunEdited) -> None:
     damaged = run_edited("regimes.c", lambda text: text.replace("energies[regime] < least", "energies[regime] > least"))
     wrong = np.flatnonzero(REGIME != 0).tolist()
-    found = differences(EXPECTED, damaged)
-    assert {number: found[number] for number in wrong} == dict.fromkeys(wrong, "choice of the regime")
-    right = np.flatnonzero((REGIME == 0) & (CODED_INDICES.regime != 0)).tolist()
-    assert {number: place for number, place in found.items() if number not in wrong} == dict.fromkeys(
-        right, "choice of the coded regime")
+    assert differences(EXPECTED, damaged) == dict.fromkeys(wrong, "choice of the regime")
 
 
-def test_a_flipped_bit_of_a_coded_codeword_is_reported_by_its_stage(run_edited: RunEdited) -> None:
-    damaged = run_edited("codec_codebooks.c", flip("coded_stage0_codebooks", place_in_panels((3, 6, 2), 0, 5, 0), 15))
-    assert "coded stage 0" in differences(EXPECTED, damaged).values()
+def test_a_faulty_choice_for_coded_packets_is_reported_as_that(run_edited: RunEdited) -> None:
+    damaged = run_edited("scalars.c", lambda text: text.replace(
+        "prices[regime] < prices[chosen]", "prices[regime] > prices[chosen]"))
+    assert differences(EXPECTED, damaged) == dict.fromkeys(range(len(WINDOWS)), "choice of the coded regime")
 
 
-def test_a_flipped_bit_of_a_coded_norm_is_reported_by_its_stage(run_edited: RunEdited) -> None:
-    """With a negative norm the first codeword of regime 0 is too near."""
-    damaged = run_edited("codec_codebooks.c", negate("coded_stage0_codebooks", 0))
-    assert set(differences(EXPECTED, damaged).values()) == {"coded stage 0"}
+def test_a_negated_step_is_reported_by_the_rate_that_has_it(run_edited: RunEdited) -> None:
+    """Of the highest rate, in regime 0: every word of its windows changes."""
+    place = 2 * (2 * CODEC.coded.regimes) + 1  # size and inverse, by rate and regime
+    damaged = run_edited("codec_codebooks.c", negate("coded_steps", place))
+    of_regime = np.flatnonzero(CODED_INDICES.regime == 0).tolist()
+    assert differences(EXPECTED, damaged) == dict.fromkeys(of_regime, "coded stage 2")
+
+
+def test_a_flipped_bit_of_a_class_is_reported_by_its_rate(run_edited: RunEdited) -> None:
+    """The first coordinate of rate 1, in the regime of window 0, gets the class of the next."""
+    regime = int(CODED_INDICES.regime[0])
+    place = regime * CODEC.coded.tokens
+    damaged = run_edited("codec_codebooks.c", flip("coded_class_of", place, 0))
+    assert differences(EXPECTED, damaged)[0] in ("coded stage 0", "coded packet at rate 1")
 
 
 def test_a_flipped_bit_of_an_entropy_table_is_reported_by_the_packets_that_meet_it(run_edited: RunEdited) -> None:
@@ -168,23 +175,13 @@ def test_a_flipped_bit_of_an_entropy_table_is_reported_by_the_packets_that_meet_
     assert set(found.values()) == {"coded packet at rate 1"}
 
 
-def test_a_flipped_bit_of_a_stages_table_is_reported_by_the_first_packet_with_that_stage(run_edited: RunEdited) -> None:
-    """Stage 4 is the first that rate 2 sends and rate 1 does not."""
-    tables = CODEC.quantizers[PacketKind.CODED].tables
-    word = int(CODED_INDICES.words[0, 4, 0])
-    regime = int(CODED_INDICES.regime[0])
-    before = [len(table) + 1 for table in tables.in_order[: 1 + regime * tables.stages + 4]]
-    damaged = run_edited("codec_codebooks.c", flip("coded_cumulative", sum(before) + (word or 1), 3))
-    assert differences(EXPECTED, damaged)[0] == "coded packet at rate 2"
-
-
 def test_equal_transcripts_are_bit_exact_whatever_the_cycles() -> None:
     slower = replace(EXPECTED, workers=8, stack_bytes=99, windows=tuple(
         replace(window, records=tuple(replace(record, cycles=5) for record in window.records))
         for window in EXPECTED.windows))
     comparison = compare(EXPECTED, slower)
     assert comparison.bit_exact
-    assert (comparison.windows, comparison.results) == (12, 12 * (8 + 6 + 1 + 3 + 12 + 1 + 3) + 3 + 3 + 1 + 1)
+    assert (comparison.windows, comparison.results) == (12, 12 * (8 + 6 + 1 + 3 + 3 + 1 + 3) + 3 + 3 + 1 + 1)
 
 
 def test_a_wrong_index_is_reported_by_its_stage() -> None:

@@ -21,7 +21,8 @@ from edgecodec.simulators.estimate import CYCLE_TABLE, CycleTable, Miss, Price, 
 
 PRICES: Prices = {
     "layer": Price(2800, 0.13, 1.9, 0.09), "stage": Price(1900, 0.12, 70, 0.17), "choice": Price(2100, 0, 0, 0),
-    "packet": Price(2300, 0, 150, 0), "coded_packet": Price(7300, 0, 32, 0)}
+    "packet": Price(2300, 0, 150, 0), "coded_packet": Price(2300, 0, 40, 0),
+    "scalars": Price(1500, 0, 4, 0)}
 TABLE = CycleTable("gap9_like", "dotpex", "gvsoc 0123", PRICES, {
     "small": Miss(0.01, -0.3, -0.02), "large": Miss(-0.05, 0.2, 0.06)})
 
@@ -33,14 +34,14 @@ def committed(repository: Path) -> CycleTable:
 
 def codecs() -> list[ExportedCodec]:
     return [kind(Sizes(channels=4 + 9 * seed, samples=48 + 37 * seed, width=6 + 2 * seed, codewords=20 + 50 * seed,
-                       regimes=1 + seed, coded_codewords=10 * (kind is edge_like)))
+                       regimes=1 + seed, coded_classes=10 * (kind is edge_like)))
             for seed in range(3) for kind in (paper_like, edge_like)]
 
 
 @pytest.mark.parametrize("kind", [paper_like, edge_like])
 def test_prices_come_out_of_the_cycles_that_they_made(kind: Callable[[Sizes], ExportedCodec]) -> None:
     found = prices_of([(codec, estimate(PRICES, codec)) for codec in codecs()])
-    unseen = kind(Sizes(channels=12, samples=110, width=20, codewords=400, regimes=3, coded_codewords=15))
+    unseen = kind(Sizes(channels=12, samples=110, width=20, codewords=400, regimes=3, coded_classes=15))
     off = miss(found, unseen, estimate(PRICES, unseen))
     assert max(map(abs, vars(off).values())) < 0.01
 
@@ -58,7 +59,7 @@ def test_a_miss_has_a_minus_if_the_estimate_is_too_low() -> None:
 @given(samples=st.integers(20, 200), codewords=st.integers(2, 300), more=st.integers(1, 100))
 def test_more_work_never_costs_less(committed: CycleTable, samples: int, codewords: int, more: int) -> None:
     small, large = (estimate(committed.prices, edge_like(Sizes(samples=samples + extra, codewords=codewords + extra,
-                                                               coded_codewords=codewords + extra)))
+                                                               coded_classes=codewords + extra)))
                     for extra in (0, more))
     for less, more_work in zip(*((each.layers, *(kind.steps for kind in each.kinds.values()))
                                  for each in (small, large)), strict=True):

@@ -17,7 +17,7 @@ from edgecodec.packets.network import ExportedCodec
 from edgecodec.simulators.program_hash import kernels_hash, program_hash, without_values
 
 L1_BYTES = 512 * 1024
-SIZES = Sizes(regimes=2, coded_codewords=9)
+SIZES = Sizes(regimes=2, coded_classes=9)
 Kind = Callable[[Sizes], ExportedCodec]
 
 
@@ -43,7 +43,7 @@ def test_other_values_are_the_same_program(firmware: Path, sizes: Sizes, seed: i
 
 @pytest.mark.parametrize("changes", [
     {"channels": 8}, {"samples": 60}, {"width": 8}, {"taps": 9}, {"stride": 3}, {"codewords": 24},
-    {"stages_per_rate": 2}, {"rates": 2}, {"regimes": 3}, {"coded_codewords": 0}, {"coded_codewords": 12},
+    {"stages_per_rate": 2}, {"rates": 2}, {"regimes": 3}, {"coded_classes": 0}, {"coded_classes": 12},
     {"arithmetic": "lanes"}], ids=str)
 def test_another_shape_is_another_program(changes: dict[str, object], firmware: Path) -> None:
     assert program(edge_like(replace(SIZES, **changes)), firmware) != program(edge_like(SIZES), firmware)
@@ -93,4 +93,5 @@ def test_without_values_a_codec_has_its_shapes_still() -> None:
     bare = without_values(codec)
     assert {name: array.shape for name, array in bare.tensors().items()} == {
         name: array.shape for name, array in codec.tensors().items()}
-    assert not any(array.any() for name, array in bare.tensors().items() if not name.endswith("frequencies"))
+    shapes = ("frequencies", "reach", "fine_bits")
+    assert not any(array.any() for name, array in bare.tensors().items() if not name.endswith(shapes))

@@ -78,12 +78,12 @@ def steep(codec: ExportedCodec) -> ExportedCodec:
     paper_like(Sizes(seed=1, channels=13, samples=59, width=9, taps=9, stride=3, dilation=7, codewords=33)),
     paper_like(Sizes(seed=2, channels=48, samples=41, width=15, taps=2, stride=8, dilation=9, codewords=5, regimes=3)),
     edge_like(Sizes(seed=3, channels=7, samples=61, width=3, taps=3, stride=5, codewords=9, regimes=4,
-                    coded_codewords=7)),
+                    coded_classes=7)),
     edge_like(Sizes(seed=4, channels=1, samples=23, width=1, taps=1, stride=1, codewords=2)),
     paper_like(Sizes(seed=5, channels=11, samples=59, width=9, taps=9, stride=9, dilation=7, codewords=33,
                      arithmetic="lanes")),
     edge_like(Sizes(seed=6, channels=7, samples=61, width=3, taps=39, stride=5, codewords=9, regimes=4,
-                    coded_codewords=7, arithmetic="lanes")),
+                    coded_classes=7, arithmetic="lanes")),
 ], ids=["steep paper", "odd paper", "wide paper", "odd edge", "least edge", "odd paper in lanes", "odd edge in lanes"])
 def test_networks_that_fit_no_tile_equal_the_oracle(
         gvsoc: GvsocSimulator, codec: ExportedCodec, tmp_path: Path) -> None:

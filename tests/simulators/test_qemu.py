@@ -54,7 +54,7 @@ def test_lanes_are_the_oracles_too(
 
 
 def test_remarks_and_escapes_are_the_oracles_too(board: QemuSimulator, tmp_path: Path) -> None:
-    codec = edge_like(Sizes(channels=16, samples=60, regimes=3, coded_codewords=9, monitored=True))
+    codec = edge_like(Sizes(channels=16, samples=60, regimes=3, coded_classes=9, monitored=True))
     windows = random_windows(codec, 3, seed=3)
     windows[1, 30:, 5] += 40
     windows[2] *= 3

@@ -18,7 +18,7 @@ from edgecodec.storage import read_json
 
 @pytest.fixture(scope="module")
 def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    codec = edge_like(Sizes(channels=12, regimes=3, coded_codewords=8, monitored=True))
+    codec = edge_like(Sizes(channels=12, regimes=3, coded_classes=8, monitored=True))
     folder = tmp_path_factory.mktemp("sizes") / "firmware"
     write_firmware(codec, random_windows(codec, 1), 1 << 20, folder, L1_STACK_BYTES)
     return folder

@@ -30,7 +30,7 @@ from edgecodec.simulators.verification import Verification
 from edgecodec.simulators.verifier import Verifier
 from edgecodec.storage import read_json
 
-CODEC = edge_like(Sizes(coded_codewords=6))
+CODEC = edge_like(Sizes(coded_classes=6))
 L1_BYTES = 64 * 1024 - L1_STACK_BYTES
 TABLE = Path(__file__).parents[2] / "artifacts" / CYCLE_TABLE
 
@@ -58,7 +58,7 @@ def kept_for(verifier: Verifier) -> Measurement:
     codec = verifier.codec
     cycles = Cycles((1000,) * len(codec.layers), {
         PacketKind.FIXED_LENGTH: KindCycles((1000,) * len(codec.quantizer.stages), (1000,) * 3),
-        PacketKind.CODED: KindCycles((100,) * 6, (10, 20, 30))})
+        PacketKind.CODED: KindCycles((100,) * 3, (10, 20, 30))})
     return Measurement(verifier.program_hash, codec.codec, "gap9_like", "dotpex", "gvsoc 0123", 388,
                        Footprint(11, 22, 3), cycles, {"m1": {PacketKind.FIXED_LENGTH: (9900, 19900, 29900)},
                                                       "m2": {PacketKind.FIXED_LENGTH: (9999, 19900, 29900)}})
@@ -111,13 +111,13 @@ def test_metrics_add_up(recorded: Verification) -> None:
 def test_coded_packets_are_counted_apart(recorded: Verification) -> None:
     layers = len(CODEC.layers)
     assert recorded.metrics()["coded"] == {
-        str(rate): {"quantizer_cycles": 200 * rate, "packing_cycles": 10 * rate,
-                    "total_milliseconds": pytest.approx((1000 * layers + 210 * rate) / 370e3, rel=1e-5)}
+        str(rate): {"quantizer_cycles": 100 * rate, "packing_cycles": 10 * rate,
+                    "total_milliseconds": pytest.approx((1000 * layers + 110 * rate) / 370e3, rel=1e-5)}
         for rate in (1, 2, 3)}
 
 
 def test_another_training_has_the_same_figures(verifier: Verifier, recorded: Verification, tmp_path: Path) -> None:
-    codec = edge_like(Sizes(seed=7, coded_codewords=6))
+    codec = edge_like(Sizes(seed=7, coded_classes=6))
     write_firmware(codec, random_windows(codec, 1), L1_BYTES, tmp_path / "firmware", L1_STACK_BYTES)
     trained_anew = replace(verifier, codec=codec, firmware=tmp_path / "firmware", work=tmp_path / "work")
     verification = on_host(trained_anew, kept_for(verifier))

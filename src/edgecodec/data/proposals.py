@@ -12,7 +12,7 @@ import numpy as np
 from edgecodec.contradictions import AUTO
 from edgecodec.data.inspection import Inspection, RecordingFacts, nice
 from edgecodec.data.spectrum import ABOVE_NOISE, HIGHEST
-from edgecodec.params import ArrayParams, CodedPins, EdgePins, TransformPins, ValidateParams
+from edgecodec.params import ArrayParams, EdgePins, TransformPins, ValidateParams
 
 MOST_NAMES = 64  # channels, up to which they are listed by name
 JITTERED = 0.1  # root mean square in periods, from which on time stamps are called uneven
@@ -107,11 +107,7 @@ def _error(found: Inspection) -> Iterator[Proposal]:
 def _sizes() -> Iterator[str]:
     """All that the stage design can choose."""
     for codec, pins in (("edge", EdgePins), ("transform", TransformPins)):
-        for name in pins.model_fields:
-            if name == "coded":
-                yield from (f"codecs.{codec}.coded.{of_coded}" for of_coded in CodedPins.model_fields)
-            else:
-                yield f"codecs.{codec}.{name}"
+        yield from (f"codecs.{codec}.{name}" for name in pins.model_fields)
 
 
 def _whole(number: float) -> float:

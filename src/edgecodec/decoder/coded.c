@@ -1,24 +1,19 @@
-/* The payload of a coded packet is the leading bytes of a number with one digit of base 4096 per symbol; see entropy.h.
- * A symbol is the word whose slots the leading digit is one of. What is left, divided by the word's slots, is the number
- * of the symbols behind it.
+/* Reads what the node's range coder writes. The receiver knows the width of the window's interval at every symbol, and
+ * how far above its beginning the payload's number is: that tells which word's slots it is in.
  */
-#include "entropy.h"
 #include "model.h"
 
-#define SLOTS 4096u
-#define PAYLOAD_BYTES_MAX (EC_SYMBOLS_MAX * 12u / 8u)
+#define SLOTS_BITS 12u
+#define HELD_BYTES 4u
+#define LEAST_WIDTH 0x01000000u
+#define SHIFTS 3u
 
-/* Digit `i` of the payload with zeros behind it. */
-static uint32_t digit_of(const uint8_t *payload, size_t bytes, uint32_t i) {
-    uint32_t digit = 0;
-    for (uint32_t nibble = 3 * i; nibble < 3 * i + 3; nibble++) {
-        const uint32_t byte = nibble / 2 < bytes ? payload[nibble / 2] : 0u;
-        digit = digit << 4 | (nibble % 2 == 0 ? byte >> 4 : byte & 15u);
-    }
-    return digit;
+/* Byte `i` of the payload with zeros behind it. */
+static uint32_t byte_of(const ec_coded_reader *reader, size_t i) {
+    return i < reader->bytes ? reader->payload[i] : 0u;
 }
 
-static uint16_t word_with_slot(const uint16_t *cumulative, uint32_t words, uint32_t slot) {
+static uint32_t word_with_slot(const uint16_t *cumulative, uint32_t words, uint32_t slot) {
     uint32_t word = 0;
     uint32_t end = words;
     while (end - word > 1) {
@@ -29,46 +24,80 @@ static uint16_t word_with_slot(const uint16_t *cumulative, uint32_t words, uint3
             end = middle;
         }
     }
-    return (uint16_t)word;
-}
-
-static uint16_t take_symbol(uint32_t *digits, uint32_t count, const uint16_t *cumulative, uint32_t words) {
-    const uint16_t word = word_with_slot(cumulative, words, digits[0]);
-    const uint32_t slots = (uint32_t)cumulative[word + 1] - cumulative[word];
-    uint32_t remainder = digits[0] - cumulative[word];
-    for (uint32_t i = 1; i < count; i++) {
-        remainder = remainder * SLOTS + digits[i];
-        digits[i] = remainder / slots;
-        remainder %= slots;
-    }
     return word;
 }
 
-bool ec_read_coded(const ec_decoder *decoder, uint32_t stages, const uint8_t *payload, size_t bytes, uint16_t *regime,
-                   uint16_t *words) {
-    const ec_kind *kind = &ec_header(decoder)->coded;
-    const ec_frequencies *regimes = ec_at(decoder, kind->regimes_at);
-    const ec_entropy entropy = {kind->stages, *regimes, ec_at(decoder, kind->frequencies_at)};
-    uint32_t digits[EC_SYMBOLS_MAX];
-    for (uint32_t i = 0; i <= stages; i++) {
-        digits[i] = digit_of(payload, bytes, i);
+/* What is left of the interval has `width` and begins at `start`. */
+static void narrow(ec_coded_reader *reader, uint32_t start, uint32_t width) {
+    reader->above -= start;
+    reader->width = width;
+    reader->is_sound = reader->is_sound && reader->above < reader->width;
+    while (reader->width < LEAST_WIDTH) {
+        reader->width <<= 8;
+        reader->above = reader->above << 8 | byte_of(reader, reader->read++);
     }
-    *regime = take_symbol(digits, stages + 1, ec_at(decoder, regimes->cumulative / 4u), regimes->words);
-    for (uint32_t stage = 0; stage < stages; stage++) {
-        const ec_frequencies *of_stage = &entropy.words[*regime * entropy.stages + stage];
-        words[stage] = take_symbol(digits + 1 + stage, stages - stage, ec_at(decoder, of_stage->cumulative / 4u),
-                                   of_stage->words);
+}
+
+static uint32_t read_symbol(ec_coded_reader *reader, uint32_t cumulative_at, uint32_t words) {
+    if (words == 1) {
+        return 0;
     }
-    uint8_t written[PAYLOAD_BYTES_MAX]; /* the one way to write this window */
-    size_t size = 0;
-    if (ec_entropy_encode(&entropy, decoder->model, *regime, words, stages, written, sizeof written, &size) != EC_OK
-        || size != bytes) {
-        return false;
+    const uint16_t *cumulative = ec_at(reader->decoder, cumulative_at);
+    const uint32_t unit = reader->width >> SLOTS_BITS;
+    const uint32_t word = word_with_slot(cumulative, words, reader->above / unit);
+    narrow(reader, unit * cumulative[word], unit * ((uint32_t)cumulative[word + 1] - cumulative[word]));
+    return word;
+}
+
+static uint32_t read_fine_bits(ec_coded_reader *reader, uint32_t bits) {
+    if (bits == 0) {
+        return 0;
     }
-    for (size_t i = 0; i < bytes; i++) {
-        if (written[i] != payload[i]) {
-            return false;
-        }
+    const uint32_t share = (reader->width >> SLOTS_BITS) << (SLOTS_BITS - bits);
+    const uint32_t found = reader->above / share & ((1u << bits) - 1u);
+    narrow(reader, share * found, share);
+    return found;
+}
+
+void ec_start_coded(ec_coded_reader *reader, const ec_decoder *decoder, const uint8_t *payload, size_t bytes) {
+    const ec_model_header *header = ec_header(decoder);
+    const ec_coded_reader start = {
+        .decoder = decoder, .payload = payload, .bytes = bytes, .width = UINT32_MAX, .is_sound = true};
+    *reader = start;
+    while (reader->read < HELD_BYTES) {
+        reader->above = reader->above << 8 | byte_of(reader, reader->read++);
     }
-    return true;
+    reader->is_sound = reader->above < reader->width;
+    reader->regime = read_symbol(reader, header->coded.regimes_at, header->regimes);
+}
+
+float ec_read_coordinate(ec_coded_reader *reader, uint32_t rate, uint32_t coordinate) {
+    const ec_model_header *header = ec_header(reader->decoder);
+    const uint32_t number = (rate - 1) * header->regimes + reader->regime;
+    const uint16_t *class_of = ec_at(reader->decoder, header->coded.class_of_at);
+    const float *steps = ec_at(reader->decoder, header->coded.steps_at);
+    const ec_class *classes = ec_at(reader->decoder, header->coded.classes_at);
+    const ec_class *class = &classes[class_of[(size_t)number * header->dimension + coordinate]];
+    const uint32_t entry = read_symbol(reader, class->cumulative_at, (2 * class->reach >> class->fine_bits) + 1);
+    const uint32_t word = entry << class->fine_bits | read_fine_bits(reader, class->fine_bits);
+    reader->is_sound = reader->is_sound && word <= 2 * class->reach;
+    const bool negative = word < class->reach;
+    const uint32_t index = negative ? class->reach - word : word - class->reach;
+    if (index == 0) {
+        return 0.0f;
+    }
+    const float restored = ((float)index + class->shifts[(index < SHIFTS ? index : SHIFTS) - 1]) * steps[number];
+    return negative ? -restored : restored;
+}
+
+/* The number that the node's coder chooses for this interval, and no zero behind it. */
+bool ec_finish_coded(const ec_coded_reader *reader) {
+    uint32_t held = 0;
+    for (uint32_t i = HELD_BYTES; i > 0; i--) {
+        held = held << 8 | byte_of(reader, reader->read - i);
+    }
+    const uint32_t to_whole = reader->above - held; /* from where the interval begins, modulo 2^32 */
+    const uint32_t chosen = to_whole < reader->width ? to_whole : to_whole & (LEAST_WIDTH - 1u);
+    return reader->is_sound && reader->above == chosen && reader->bytes <= reader->read &&
+           (reader->bytes == 0 || reader->payload[reader->bytes - 1] != 0);
 }

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "checksum.h"
-#include "entropy.h"
 #include "model.h"
 
 #define HEADER_BYTES 7u
@@ -19,7 +18,6 @@ _Static_assert(sizeof(ec_model_header) <= EC_MODEL_HEADER_BYTES, "the file's hea
 /* A packet whose checksum is sound, in parts. */
 typedef struct ec_parts {
     uint32_t kind;
-    uint32_t stages;
     const uint8_t *faulty; /* the mask of faulty channels, or NULL */
     const uint8_t *payload;
     size_t payload_bytes;
@@ -118,13 +116,10 @@ static ec_decode_status open_packet(const ec_decoder *decoder, const uint8_t *pa
     if (parts->kind != FIXED_LENGTH && parts->kind != CODED) {
         return EC_DECODE_KIND;
     }
-    const ec_kind *kind = parts->kind == CODED ? &header->coded : &header->fixed_length;
     parts->decoded.rate = (packet[0] & 15u) + 1u;
-    if (kind->stages == 0 || parts->decoded.rate > header->rates) {
+    if ((parts->kind == CODED && header->coded.classes_at == 0) || parts->decoded.rate > header->rates) {
         return EC_DECODE_RATE;
     }
-    const uint32_t *stages_of_rate = ec_at(decoder, kind->stages_of_rate_at);
-    parts->stages = stages_of_rate[parts->decoded.rate - 1];
     parts->decoded.sequence = (uint16_t)(packet[5] | packet[6] << 8);
     parts->decoded.estimated_error = NAN;
     parts->payload = packet + HEADER_BYTES;
@@ -168,15 +163,17 @@ static ec_decode_status sum_fixed_length(const ec_decoder *decoder, const ec_par
                                          uint32_t *regime) {
     const ec_model_header *header = ec_header(decoder);
     const ec_stage *stages = ec_at(decoder, header->fixed_length.stages_at);
+    const uint32_t *stages_of_rate = ec_at(decoder, header->fixed_length.stages_of_rate_at);
+    const uint32_t sent = stages_of_rate[parts->decoded.rate - 1];
     size_t payload_bits = 0;
-    for (uint32_t stage = 0; stage < parts->stages; stage++) {
+    for (uint32_t stage = 0; stage < sent; stage++) {
         payload_bits += (size_t)header->tokens * bits_of(numbers_of(header, stages, stage));
     }
     if (parts->payload_bytes != (payload_bits + 7) / 8) {
         return EC_DECODE_LENGTH;
     }
     ec_bits bits = {parts->payload, 0};
-    for (uint32_t stage = 0; stage < parts->stages; stage++) {
+    for (uint32_t stage = 0; stage < sent; stage++) {
         const uint32_t numbers = numbers_of(header, stages, stage);
         for (uint32_t token = 0; token < header->tokens; token++) {
             uint32_t word = read_bits(&bits, bits_of(numbers));
@@ -198,18 +195,14 @@ static ec_decode_status sum_fixed_length(const ec_decoder *decoder, const ec_par
     return read_bits(&bits, filling) == 0 ? EC_DECODED : EC_DECODE_PAYLOAD;
 }
 
-static ec_decode_status sum_coded(const ec_decoder *decoder, const ec_parts *parts, float *sums, uint32_t *regime) {
-    const ec_stage *stages = ec_at(decoder, ec_header(decoder)->coded.stages_at);
-    uint16_t words[EC_SYMBOLS_MAX];
-    uint16_t chosen = 0;
-    if (!ec_read_coded(decoder, parts->stages, parts->payload, parts->payload_bytes, &chosen, words)) {
-        return EC_DECODE_PAYLOAD;
+static ec_decode_status read_coded(const ec_decoder *decoder, const ec_parts *parts, float *latent, uint32_t *regime) {
+    ec_coded_reader reader;
+    ec_start_coded(&reader, decoder, parts->payload, parts->payload_bytes);
+    for (uint32_t i = 0; i < ec_header(decoder)->dimension; i++) {
+        latent[i] = ec_read_coordinate(&reader, parts->decoded.rate, i);
     }
-    for (uint32_t stage = 0; stage < parts->stages; stage++) {
-        add_codeword(decoder, &stages[stage], chosen, words[stage], sums);
-    }
-    *regime = chosen;
-    return EC_DECODED;
+    *regime = reader.regime;
+    return ec_finish_coded(&reader) ? EC_DECODED : EC_DECODE_PAYLOAD;
 }
 
 /* No invention in place of what a sensor did not measure: a faulty channel is NaN. */
@@ -246,7 +239,7 @@ ec_decode_status ec_decode(const ec_decoder *decoder, const uint8_t *packet, siz
         sums[i] = 0.0f;
     }
     uint32_t regime = 0;
-    status = parts.kind == CODED ? sum_coded(decoder, &parts, sums, &regime)
+    status = parts.kind == CODED ? read_coded(decoder, &parts, sums, &regime)
                                  : sum_fixed_length(decoder, &parts, sums, &regime);
     if (status != EC_DECODED) {
         return status;

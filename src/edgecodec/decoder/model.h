@@ -5,7 +5,7 @@
 #include "edgecodec_decoder.h"
 
 #define EC_MODEL_MAGIC 0x52444345u /* "ECDR" in memory */
-#define EC_MODEL_VERSION 1u
+#define EC_MODEL_VERSION 2u
 #define EC_MODEL_HEADER_BYTES 160u
 #define EC_MODEL_CHECKED_FROM 16u /* the first byte that the checksum is of */
 
@@ -16,14 +16,28 @@ typedef struct ec_stage {
     uint32_t codewords_at;   /* float [regimes][codewords][samples] */
 } ec_stage;
 
-/* The codebooks of one kind of packets. */
-typedef struct ec_kind {
-    uint32_t stages; /* 0: the model has no such packets */
-    uint32_t stages_of_rate_at;
+/* What fixed-length packets are restored with. */
+typedef struct ec_codebooks {
+    uint32_t stages;
+    uint32_t stages_of_rate_at; /* uint32_t [rates] */
     uint32_t stages_at;         /* ec_stage [stages] */
-    uint32_t regimes_at;        /* of coded packets: ec_frequencies of the regimes */
-    uint32_t frequencies_at;    /* and ec_frequencies [regimes][stages] */
-} ec_kind;
+} ec_codebooks;
+
+/* Coordinates of coded packets that are about equally wide in steps. */
+typedef struct ec_class {
+    uint32_t reach;         /* the largest index; words are 0 .. 2 * reach */
+    uint32_t fine_bits;     /* of a word, that its table does not tell */
+    float shifts[3];        /* from an index of 1, 2, 3 or more to the point that it stands for */
+    uint32_t cumulative_at; /* uint16_t, one more than entries, from 0 to 4096 */
+} ec_class;
+
+/* What coded packets are restored with. */
+typedef struct ec_coded {
+    uint32_t classes_at;  /* ec_class; 0: the model has no such packets */
+    uint32_t class_of_at; /* uint16_t [rates][regimes][dimension] */
+    uint32_t steps_at;    /* float [rates][regimes] */
+    uint32_t regimes_at;  /* uint16_t [regimes + 1], from 0 to 4096 */
+} ec_coded;
 
 typedef struct ec_model_header {
     uint32_t magic;
@@ -43,8 +57,8 @@ typedef struct ec_model_header {
     uint32_t memory_floats; /* that the steps work in: the workspace */
     uint32_t sums_at;       /* in the workspace: float [tokens][dimension], which the steps begin with */
     uint32_t window_at;     /* in the workspace: float [channels][samples], which they end with */
-    ec_kind fixed_length;
-    ec_kind coded;
+    ec_codebooks fixed_length;
+    ec_coded coded;
 } ec_model_header;
 
 static inline const ec_model_header *ec_header(const ec_decoder *decoder) {
@@ -55,9 +69,25 @@ static inline const void *ec_at(const ec_decoder *decoder, uint32_t word) {
     return decoder->model + sizeof word * (size_t)word;
 }
 
-/* Reads the payload of a coded packet: the regime and [stages] words. false: no window has it. */
-bool ec_read_coded(const ec_decoder *decoder, uint32_t stages, const uint8_t *payload, size_t bytes, uint16_t *regime,
-                   uint16_t *words);
+/* What of a coded packet's payload is read: the regime at once, then coordinate by coordinate. */
+typedef struct ec_coded_reader {
+    const ec_decoder *decoder;
+    const uint8_t *payload;
+    size_t bytes;
+    size_t read;    /* bytes, the zeros behind the payload included */
+    uint32_t above; /* of the payload's number, above where the window's interval begins */
+    uint32_t width; /* of the interval */
+    uint32_t regime;
+    bool is_sound; /* so far a window may have this payload */
+} ec_coded_reader;
+
+void ec_start_coded(ec_coded_reader *reader, const ec_decoder *decoder, const uint8_t *payload, size_t bytes);
+
+/* The next coordinate, at `rate`, from 1 on. */
+float ec_read_coordinate(ec_coded_reader *reader, uint32_t rate, uint32_t coordinate);
+
+/* Whether the payload is that of the window that was read: only one is. */
+bool ec_finish_coded(const ec_coded_reader *reader);
 
 /* Makes the window of the sums of codewords, both in `memory`. */
 void ec_run_network(const ec_decoder *decoder, uint32_t regime, float *memory);

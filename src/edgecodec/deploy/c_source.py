@@ -18,8 +18,10 @@ from edgecodec.deploy.memory import (
     CHOICE_BYTES,
     MemoryPlan,
     coordinates_bytes,
+    even_count,
     history_samples,
     panels_block_bytes,
+    scalar_tables_bytes,
     scratch_name,
     stage_name,
     zeros_halfwords,
@@ -38,6 +40,7 @@ from edgecodec.packets.network import (
     Layer,
     Normalize,
     Quantizer,
+    ScalarQuantizer,
     View,
 )
 from edgecodec.packets.packet import PacketFormat
@@ -52,14 +55,13 @@ def generated_sources(codec: ExportedCodec, plan: MemoryPlan, alone: MemoryPlan)
         alone: for a single one.
     """
     form = PacketFormat.of(codec)
-    coded = codec.quantizers.get(PacketKind.CODED)
     blobs = {"weights": _weight_members(codec), "codebooks": _codebook_members(codec)}
     sizes = {"weights": plan.weights_bytes, "codebooks": plan.codebooks_bytes}
     return {
         "include/codec_model.h": filled(
             "codec_model.h", codec=codec, plan=plan, alone=alone, blobs=blobs, indices=index_count(codec),
-            coded_stages=0 if coded is None else len(coded.stages),
-            packet_bytes=form.packet_bytes_max(form.rates[-1]), remarks_bytes=form.remarks_bytes_max,
+            coded_words=0 if codec.coded is None else codec.coded.tokens,
+            packet_bytes=max(map(form.packet_bytes_max, form.rates)), remarks_bytes=form.remarks_bytes_max,
             escape_bytes=form.escape_bytes_max,
             string_literal=_string_literal),
         "src/arithmetic.h": arithmetic_header(codec.arithmetic),
@@ -86,7 +88,9 @@ def network_source(codec: ExportedCodec, plan: MemoryPlan) -> str:
     """Layers and stages; no values."""
     return filled(
         "codec_network.c", codec=codec, plan=plan, hash_bytes=_hash_bytes(codec), kinds=PacketKind,
-        tables=_tables(codec.quantizers.get(PacketKind.CODED)),
+        coded_tables_bytes=0 if codec.coded is None else scalar_tables_bytes(codec.coded),
+        coded_payload_bytes=[] if codec.coded is None else map(codec.coded.scalars.payload_bytes,
+                                                               codec.coded.stages_of_rate),
         place=_place, macro=_macro, at=_at, view=_view, kind=_kind, float32=_float, choice_bytes=CHOICE_BYTES,
         coordinates_bytes=coordinates_bytes, first_with_coordinates=_first_with_coordinates,
         error_edges=[_float(edge) for edge in error_edges().tolist()],
@@ -96,7 +100,7 @@ def network_source(codec: ExportedCodec, plan: MemoryPlan) -> str:
 
 def index_count(codec: ExportedCodec) -> int:
     """Of the longest packet, of whatever kind: the regime and the words."""
-    return 1 + max(len(each.stages) * each.tokens for each in codec.quantizers.values())
+    return 1 + max(each.stages_of_rate[-1] * each.tokens for each in codec.quantizers.values())
 
 
 def _kind(layer: Layer) -> str:
@@ -129,14 +133,6 @@ def _first_with_coordinates(quantizer: Quantizer) -> int:
 def _index_bits(quantizer: Quantizer, stage: int) -> int:
     """Of a stage's number in a fixed-length packet."""
     return index_bits(FixedLengthPayloads.of(quantizer).numbers[stage])
-
-
-def _tables(quantizer: Quantizer | None) -> list[tuple[int, int]]:
-    """Of each entropy table the byte that it begins at, and its words."""
-    tables = None if quantizer is None else quantizer.tables
-    lengths = [] if tables is None else [len(table) for table in tables.in_order]
-    starts = np.cumsum([0, *(2 * (length + 1) for length in lengths)]).tolist()
-    return list(zip(starts, lengths, strict=False))
 
 
 def _array(values: NDArray[Any], indent: str) -> str:
@@ -239,20 +235,38 @@ def _monitor_members(monitor: Monitor) -> Iterator[_Member]:
 
 
 def _codebook_members(codec: ExportedCodec) -> list[_Member]:
-    """Of each quantizer, the coordinates of all stages, which are fetched together; then the codebooks."""
     members = []
     for kind, quantizer in codec.quantizers.items():
-        stages, prefix = list(enumerate(quantizer.stages)), kind.prefix("_")
-        members += [_flat(f"{prefix}stage{number}_coordinates", stage.coordinates, "[regimes][samples]")
-                    for number, stage in stages if stage.coordinates is not None]
-        members += [_panels(f"{prefix}stage{number}_codebooks", Panels.of_stage(stage), "norms", "codewords")
-                    for number, stage in stages]
-        if quantizer.tables is not None:
-            members.append(_flat(f"{prefix}cumulative", quantizer.cumulative_frequencies,
-                                 "tables of regimes, then of stages"))
+        members += _scalar_members(quantizer) if isinstance(quantizer, ScalarQuantizer) else _stage_members(quantizer)
         if quantizer.estimate is not None:
-            members += _estimate_members(f"{prefix}estimate", quantizer.estimate)
+            members += _estimate_members(f"{kind.prefix('_')}estimate", quantizer.estimate)
     return members
+
+
+def _stage_members(quantizer: Quantizer) -> list[_Member]:
+    """The coordinates of all stages, which are fetched together; then the codebooks."""
+    stages = list(enumerate(quantizer.stages))
+    return [
+        *(_flat(f"stage{number}_coordinates", stage.coordinates, "[regimes][samples]")
+          for number, stage in stages if stage.coordinates is not None),
+        *(_panels(f"stage{number}_codebooks", Panels.of_stage(stage), "norms", "codewords")
+          for number, stage in stages)]
+
+
+def _scalar_members(quantizer: ScalarQuantizer) -> list[_Member]:
+    """What is fetched together, then the tables of the entropy coder."""
+    scalars = quantizer.scalars
+    classes: dict[str, NDArray[Any]] = {"zero": scalars.zero, "rounding": scalars.rounding, "shifts": scalars.shifts,
+                                        "reach": scalars.reach, "fine_bits": scalars.fine_bits,
+                                        "first": scalars.first[:-1].astype(np.uint16),
+                                        "entries": scalars.lengths.astype(np.uint16)}
+    steps = {"size": scalars.steps.ravel(), "inverse": scalars.inverse_steps.ravel()}
+    return [_flat("coded_worth", scalars.worth, "of a squared step, in 256ths of a bit"),
+            _records("coded_steps", steps, "[rates][regimes]"), _records("coded_classes", classes, "[classes]"),
+            _flat("coded_class_of", scalars.classes.ravel(), "[rates][regimes][coordinates]"),
+            _flat("coded_costs", even_count(scalars.costs), "of every class's entries, in 256ths of a bit"),
+            _flat("coded_regime_costs", even_count(scalars.regime_costs), "[regimes]"),
+            _flat("coded_cumulative", quantizer.cumulative_frequencies, "tables of regimes, then of classes")]
 
 
 def _estimate_members(name: str, estimate: Estimate) -> list[_Member]:

@@ -10,7 +10,7 @@ import numpy as np
 from edgecodec.deploy.memory import REGIMES_MAX
 from edgecodec.deploy.oracle import dot
 from edgecodec.errors import EdgeCodecError
-from edgecodec.packets.kind import PacketKind
+from edgecodec.packets.entropy import PRECISION_BITS
 from edgecodec.packets.network import (
     Arithmetic,
     Convolution,
@@ -19,11 +19,13 @@ from edgecodec.packets.network import (
     Layer,
     Normalize,
     Quantizer,
+    ScalarQuantizer,
     Stage,
     Transpose,
     View,
 )
 from edgecodec.packets.payloads import FixedLengthPayloads
+from edgecodec.packets.scalar import LARGEST_REACH, costs_of
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _LARGEST_RATE = 16  # the packet's header has four bits for it
@@ -46,15 +48,15 @@ def check_codec(codec: ExportedCodec) -> None:
     transposed = [(layer.input, layer.output) for layer in codec.layers if isinstance(layer, Transpose)]
     if codec.monitor is not None and (codec.monitor.spectrum, codec.monitor.by_bin) not in transposed:
         raise EdgeCodecError(f"codec {codec.codec}: monitor: its spectrum is not transposed to its bins")
-    for kind, quantizer in codec.quantizers.items():
-        beginning = f"codec {codec.codec}: {kind.prefix(' ')}"
-        for problem in _problems_of_quantizer(codec, quantizer):
-            raise EdgeCodecError(f"{beginning}quantizer: {problem}")
-        for number, stage in enumerate(quantizer.stages):
-            for problem in _problems_of_stage(stage, quantizer, codec.arithmetic):
-                raise EdgeCodecError(f"{beginning}stage {number}: {problem}")
-        for problem in _problems_of_kind(kind, quantizer, codec.quantizer):
-            raise EdgeCodecError(f"{beginning}quantizer: {problem}")
+    beginning = f"codec {codec.codec}: "
+    for problem in _problems_of_quantizer(codec, codec.quantizer):
+        raise EdgeCodecError(f"{beginning}quantizer: {problem}")
+    for number, stage in enumerate(codec.quantizer.stages):
+        for problem in _problems_of_stage(stage, codec.quantizer, codec.arithmetic):
+            raise EdgeCodecError(f"{beginning}stage {number}: {problem}")
+    if codec.coded is not None:
+        for problem in _problems_of_scalars(codec.coded, codec.quantizer):
+            raise EdgeCodecError(f"{beginning}coded quantizer: {problem}")
 
 
 def _problems_of_layer(codec: ExportedCodec, layer: Layer, place: int) -> Iterator[str]:
@@ -148,7 +150,6 @@ def _problems_of_quantizer(codec: ExportedCodec, quantizer: Quantizer) -> Iterat
 
 def _problems_of_stage(stage: Stage, quantizer: Quantizer, arithmetic: Arithmetic) -> Iterator[str]:
     regimes, count, samples = stage.codewords.shape
-    priced = quantizer.tables is not None
     if regimes != quantizer.regimes:
         yield f"codebooks of {regimes} regimes in a quantizer of {quantizer.regimes}"
     if count < 2:
@@ -157,9 +158,8 @@ def _problems_of_stage(stage: Stage, quantizer: Quantizer, arithmetic: Arithmeti
         yield f"codewords of {samples} samples; pad with a zero"
     if not np.isfinite(stage.codewords).all():
         yield "a codebook holds NaN or Inf"
-    elif not _has_its_norms(stage, priced):
-        yield ("the norms are not the codewords' product sums with themselves"
-               + (" and a price of at least 0" if priced else ""))
+    elif not np.array_equal(stage.norms, dot(stage.codewords, stage.codewords)):
+        yield "the norms are not the codewords' product sums with themselves"
     dimension = quantizer.latent.channels
     if stage.coordinates is None:
         if samples != dimension:
@@ -173,31 +173,28 @@ def _problems_of_stage(stage: Stage, quantizer: Quantizer, arithmetic: Arithmeti
         yield f"a codeword's products with itself overflow in {arithmetic}; set firmware.arithmetic to dotpex"
 
 
-def _has_its_norms(stage: Stage, priced: bool) -> bool:
-    """The codewords' product sums with themselves; in a priced codebook as much or more."""
-    least = dot(stage.codewords, stage.codewords)
-    if not priced:
-        return np.array_equal(stage.norms, least)
-    return bool(stage.norms.shape == least.shape and np.isfinite(stage.norms).all() and (stage.norms >= least).all())
-
-
-def _problems_of_kind(kind: PacketKind, quantizer: Quantizer, fixed_length: Quantizer) -> Iterator[str]:
-    tables = quantizer.tables
-    if (tables is not None) != (kind is PacketKind.CODED):
-        yield "coded packets, and no others, have tables"
+def _problems_of_scalars(quantizer: ScalarQuantizer, fixed_length: Quantizer) -> Iterator[str]:
+    scalars = quantizer.scalars
     if quantizer.latent != fixed_length.latent or quantizer.regimes != fixed_length.regimes:
         yield "latent or regimes are not those of the fixed-length quantizer"
-    if len(quantizer.stages_of_rate) != len(fixed_length.stages_of_rate):
-        yield (f"{len(quantizer.stages_of_rate)} rates, but fixed-length packets have "
-               f"{len(fixed_length.stages_of_rate)}")
-    if tables is None:
-        return
-    if quantizer.tokens != 1 or fixed_length.tokens != 1:
-        yield f"{quantizer.tokens} tokens; packets of one token alone can be coded"
-    words = [stage.codewords.shape[1] for stage in quantizer.stages]
-    if tables.regimes != quantizer.regimes or any([len(table) for table in of_regime] != words
-                                                  for of_regime in tables.word_frequencies):
-        yield "the tables are not of as many regimes, stages and codewords as the codebooks"
+    if fixed_length.tokens != 1:
+        yield f"{fixed_length.tokens} tokens; packets of one token alone can be coded"
+    if scalars.coordinates != quantizer.latent.channels:
+        yield f"classes for {scalars.coordinates} coordinates in rows of {quantizer.latent.channels}"
+    if scalars.rates != len(fixed_length.stages_of_rate):
+        yield f"{scalars.rates} rates, but fixed-length packets have {len(fixed_length.stages_of_rate)}"
+    classes, entries = len(scalars.reach), int(scalars.lengths.sum())
+    if (scalars.classes.max() >= classes or scalars.reach.max() > LARGEST_REACH
+            or scalars.fine_bits.max() >= PRECISION_BITS):
+        yield f"classes or words beyond the tables of {classes} classes"
+    elif len(scalars.frequencies) != entries or len(scalars.costs) != entries:
+        yield f"{len(scalars.frequencies)} frequencies and {len(scalars.costs)} costs of {entries} entries"
+    elif not np.array_equal(scalars.costs, costs_of(scalars.frequencies)):
+        yield "the costs are not those of the frequencies"
+    shapes = {scalars.steps.shape, scalars.inverse_steps.shape, scalars.classes.shape[:2]}
+    if len(shapes) > 1 or not all(np.isfinite(values).all() and (values > 0).all()
+                                  for values in (scalars.steps, scalars.inverse_steps)):
+        yield "steps and their inverses must be there for every rate and regime, finite and above 0"
 
 
 def _shape(view: View) -> str:

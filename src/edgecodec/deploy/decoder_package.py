@@ -25,15 +25,14 @@ from numpy.typing import NDArray
 from edgecodec.deploy.receiver_steps import Network, Tensor, receiver_steps
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packaged import packaged
-from edgecodec.packets.entropy import EntropyTables, cumulative_frequencies
-from edgecodec.packets.kind import PacketKind
+from edgecodec.packets.entropy import cumulative_frequencies
 from edgecodec.packets.monitor import error_edges
-from edgecodec.packets.network import ExportedCodec, Quantizer
+from edgecodec.packets.network import ExportedCodec, Quantizer, ScalarQuantizer
 from edgecodec.storage import replacing_directory
 
 MODEL = "receiver.ecd"
-MAGIC, VERSION = b"ECDR", 1
-_KERNELS = ("checksum.c", "checksum.h", "entropy.c", "entropy.h")
+MAGIC, VERSION = b"ECDR", 2
+_KERNELS = ("checksum.c", "checksum.h")
 _CHECKED_FROM = 4  # words: magic, version, bytes and checksum are before
 _HEADER_WORDS = 40
 _IN_FILE, _IN_MEMORY = 0, 1
@@ -91,21 +90,18 @@ def model_file(codec: ExportedCodec, network: Network) -> bytes:
             else:
                 where = [_IN_MEMORY, places[id(root)] + operand.start]
             steps += [*where, operand.regime_stride, *operand.strides]
-    kinds = [_kind(words, codec.quantizers.get(kind)) for kind in (PacketKind.FIXED_LENGTH, PacketKind.CODED)]
     header = [codec.channels, codec.samples, quantizer.tokens, quantizer.latent.channels, quantizer.regimes,
               len(quantizer.stages_of_rate), words.add(error_edges()), len(network.steps), words.add(steps), memory,
               places[id(network.sums.root)], places[id(network.windows.root)] + network.windows.start,
-              *kinds[0], *kinds[1]]
+              *_codebooks(words, quantizer), *_coded(words, codec.coded)]
     body = b"".join([bytes.fromhex(codec.model_hash), np.array(header, "<u4").tobytes()])
     assert len(body) + 4 * _CHECKED_FROM <= 4 * _HEADER_WORDS
     checked = body.ljust(4 * (_HEADER_WORDS - _CHECKED_FROM), b"\0") + b"".join(words.parts[1:])
     return MAGIC + np.array([VERSION, 4 * words.count, zlib.crc32(checked)], "<u4").tobytes() + checked
 
 
-def _kind(words: _Words, quantizer: Quantizer | None) -> list[int]:
-    """``ec_kind``: zeros if the model has no such packets."""
-    if quantizer is None:
-        return [0] * 5
+def _codebooks(words: _Words, quantizer: Quantizer) -> list[int]:
+    """``ec_codebooks``."""
     stages: list[int] = []
     for stage in quantizer.stages:
         regimes, codewords, samples = stage.codewords.shape
@@ -113,17 +109,20 @@ def _kind(words: _Words, quantizer: Quantizer | None) -> list[int]:
         coordinates = whole if stage.coordinates is None else stage.coordinates
         stages += [codewords, samples, words.add(coordinates.astype(np.uint32)),
                    words.add(stage.codewords.astype(np.float32))]
-    return [len(quantizer.stages), words.add(quantizer.stages_of_rate), words.add(stages),
-            *_tables(words, quantizer.tables)]
+    return [len(quantizer.stages), words.add(quantizer.stages_of_rate), words.add(stages)]
 
 
-def _tables(words: _Words, tables: EntropyTables | None) -> tuple[int, int]:
-    """Where the table of the regimes is named, and those of their stages: each by its byte and its words."""
-    if tables is None:
-        return 0, 0
-    named = [part for table in tables.in_order for part in (4 * words.add(cumulative_frequencies(table)), len(table))]
-    start = words.add(named)
-    return start, start + 2
+def _coded(words: _Words, quantizer: ScalarQuantizer | None) -> list[int]:
+    """``ec_coded``: zeros if the model has no such packets."""
+    if quantizer is None:
+        return [0] * 4
+    scalars = quantizer.scalars
+    classes: list[int] = []
+    for reach, bits, shifts, table in zip(scalars.reach.tolist(), scalars.fine_bits.tolist(), scalars.shifts,
+                                          scalars.tables, strict=True):
+        classes += [reach, bits, *shifts.view(np.uint32).tolist(), words.add(cumulative_frequencies(table))]
+    return [words.add(classes), words.add(scalars.classes), words.add(scalars.steps),
+            words.add(cumulative_frequencies(scalars.regime_frequencies))]
 
 
 def _places(network: Network) -> tuple[dict[int, int], int]:

@@ -83,7 +83,7 @@ def firmware_metrics(codec: ExportedCodec, plan: MemoryPlan, folder: Path) -> di
     for rate in form.rates:
         ratios = compression_ratios(codec, rate)
         by_rate[str(rate)] = {
-            **{kind.prefix("_") + "stages": payloads.stages(rate) for kind, payloads in form.kinds.items()},
+            "stages": form.fixed_length.stages(rate),
             "payload_bits": form.payload_bits(rate),
             "packet_bytes": form.packet_bytes(rate),
             "compression_ratio_payload": rounded(ratios.payload),

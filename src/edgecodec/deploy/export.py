@@ -25,10 +25,10 @@ from edgecodec.model.edge import EdgeEncoder
 from edgecodec.model.paper import PaperEncoder, SameConv
 from edgecodec.model.regimes import RegimeQuantizer
 from edgecodec.model.transform import TransformEncoder
-from edgecodec.packets.entropy import PRECISION_BITS
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.monitor import Monitor
 from edgecodec.packets.network import (
+    AnyQuantizer,
     Arithmetic,
     Convolution,
     ExportedCodec,
@@ -37,6 +37,7 @@ from edgecodec.packets.network import (
     Layer,
     Normalize,
     Quantizer,
+    ScalarQuantizer,
     Single,
     Stage,
     Transpose,
@@ -59,7 +60,7 @@ def export_codec(codec: Codec, arithmetic: Arithmetic = "dotpex",
     """
     window = codec.window
     layers, latent = LAYERS[codec.name](codec)
-    quantizers = {PacketKind.FIXED_LENGTH: _quantizer(codec, latent)}
+    quantizers: dict[PacketKind, AnyQuantizer] = {PacketKind.FIXED_LENGTH: _quantizer(codec, latent)}
     if codec.coded is not None:
         quantizers[PacketKind.CODED] = _coded(codec.coded, latent)
     if calibration is not None:
@@ -220,16 +221,11 @@ def _quantizer(codec: Codec, latent: View) -> Quantizer:
     return Quantizer(latent, codec.tokens, len(of_regimes), tuple(stages), tuple(codec.quantizer.stages_of_rate))
 
 
-def _coded(quantizer: CodedQuantizer, latent: View) -> Quantizer:
-    """The price of every codeword's bits becomes a part of its norm."""
-    bits = PRECISION_BITS - torch.log2(quantizer.frequencies.double())  # [regimes, stages, codewords]
-    costs = (quantizer.prices.double()[..., None] * bits).numpy()
-    stages = []
-    for number in range(quantizer.stages_of_rate[-1]):
-        words = _half(f"coded stage{number:02d}", quantizer.codewords[:, number])
-        norms = (dot(words, words) + costs[:, number]).astype(np.float32)
-        stages.append(Stage(words, norms, quantizer.coordinates[:, number].numpy().astype(np.uint16)))
-    return Quantizer(latent, 1, len(costs), tuple(stages), tuple(quantizer.stages_of_rate), quantizer.tables)
+def _coded(quantizer: CodedQuantizer, latent: View) -> ScalarQuantizer:
+    """Coordinates that pad a row are of class 0: nothing is sent of them."""
+    scalars = quantizer.scalars
+    padding = latent.channels - scalars.coordinates
+    return ScalarQuantizer(latent, replace(scalars, classes=np.pad(scalars.classes, ((0, 0), (0, 0), (0, padding)))))
 
 
 def _monitor(codec: Codec, layers: list[Layer], calibration: Calibration) -> Monitor:

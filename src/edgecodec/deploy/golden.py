@@ -85,9 +85,10 @@ def remarks_on_node(remarks: Remarks) -> bytes:
 
 def _quantizer_lines(quantized: Quantized, window: int) -> Iterator[str]:
     contested = len(quantized.candidates[window])
+    competing = quantized.energies.shape[1] > 1
     for stage, candidates in enumerate(quantized.candidates[window]):
         yield from _stage_lines(window, stage, candidates)
-    if contested:
+    if competing:
         yield f"regime {quantized.indices.regime[window]} hash {fnv1a(quantized.energies[window])} cycles 0"
     for stage, words in enumerate(quantized.indices.words[window, contested:], contested):
         yield from _stage_lines(window, stage, words)

@@ -16,10 +16,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgecodec.deploy.panels import panel_bytes, panel_count
 from edgecodec.errors import EdgeCodecError
-from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import (
+    AnyQuantizer,
     Convolution,
     ExportedCodec,
     Filter,
@@ -27,6 +30,7 @@ from edgecodec.packets.network import (
     Layer,
     Normalize,
     Quantizer,
+    ScalarQuantizer,
     View,
 )
 from edgecodec.params import FirmwareParams
@@ -212,9 +216,9 @@ def scratch_name(layer: Layer) -> str:
     return f"{layer.name}_fetch"
 
 
-def stage_name(kind: PacketKind, stage: int) -> str:
-    """The fetch of a stage of the quantizer for packets of ``kind``."""
-    return f"{kind.prefix('_')}quantizer_stage{stage}"
+def stage_name(stage: int) -> str:
+    """The fetch of a stage of the quantizer for fixed-length packets."""
+    return f"quantizer_stage{stage}"
 
 
 def zeros_halfwords(codec: ExportedCodec) -> int:
@@ -247,12 +251,27 @@ def _panels(columns: Half) -> tuple[int, int]:
     return panel_count(len(columns)), panel_bytes(math.prod(columns.shape[1:]))
 
 
-def _codebooks_bytes(quantizer: Quantizer) -> int:
-    """Of all stages and regimes, coordinates and tables included."""
+def even_count(values: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """``values`` [n], with a zero at the end if they are odd in number: so that what follows is aligned."""
+    return np.pad(values, (0, len(values) % 2))
+
+
+def scalar_tables_bytes(quantizer: ScalarQuantizer) -> int:
+    """Of what the quantizer of coded packets reads: steps, classes and costs."""
+    scalars = quantizer.scalars
+    arrays = (scalars.worth, scalars.steps, scalars.inverse_steps, scalars.zero, scalars.rounding, scalars.shifts,
+              *4 * (scalars.reach,), scalars.classes, even_count(scalars.costs),
+              even_count(scalars.regime_costs))  # four numbers of a class are as large as its reach
+    return sum(array.nbytes for array in arrays)
+
+
+def _codebooks_bytes(quantizer: AnyQuantizer) -> int:
+    """All that the quantizer has in memory."""
+    estimate = 0 if quantizer.estimate is None else sum(array.nbytes for array in quantizer.estimate.arrays().values())
+    if isinstance(quantizer, ScalarQuantizer):
+        return scalar_tables_bytes(quantizer) + quantizer.cumulative_frequencies.nbytes + estimate
     panels = sum(math.prod(_panels(of_regime)) for stage in quantizer.stages for of_regime in stage.codewords)
-    estimate = {} if quantizer.estimate is None else quantizer.estimate.arrays()
-    return (coordinates_bytes(quantizer) + panels + quantizer.cumulative_frequencies.nbytes
-            + sum(array.nbytes for array in estimate.values()))
+    return coordinates_bytes(quantizer) + panels + estimate
 
 
 def _parameter_bytes(layer: Layer) -> int:
@@ -276,12 +295,10 @@ def _fetches(codec: ExportedCodec, limits: Mapping[str, int]) -> dict[str, Fetch
             fetches[layer.name] = fetch_in_blocks(codec.samples, 4 * codec.channels, limit, multiple)
         elif isinstance(layer, Convolution):
             fetches[layer.name] = fetch_in_blocks(*_panels(layer.weight), limit, CLUSTER_CORES)
-    for kind, quantizer in codec.quantizers.items():
-        for number, stage in enumerate(quantizer.stages):
-            regimes = quantizer.regimes if number < quantizer.contested_stages else 1
-            panels, row_bytes = _panels(stage.codewords[0])
-            fetches[stage_name(kind, number)] = fetch_in_blocks(regimes * panels, row_bytes, limits["quantizer"],
-                                                                CLUSTER_CORES)
+    for number, stage in enumerate(codec.quantizer.stages):
+        regimes = codec.quantizer.regimes if number < codec.quantizer.contested_stages else 1
+        panels, row_bytes = _panels(stage.codewords[0])
+        fetches[stage_name(number)] = fetch_in_blocks(regimes * panels, row_bytes, limits["quantizer"], CLUSTER_CORES)
     return fetches
 
 
@@ -335,20 +352,18 @@ def _lives(codec: ExportedCodec, fetches: Mapping[str, Fetch], workers: int) -> 
         yield Block(name, 0, 2 * halfwords, min(used[name]), max(used[name]))
     yield Block("control", 0, VERDICT_BYTES * workers, 0, quantizer_step)
     yield Block("zeros", 0, 2 * zeros_halfwords(codec), 0, quantizer_step)
-    scratch: dict[str, int] = {}
-    for kind, quantizer in codec.quantizers.items():  # a window goes through one of them
-        needed = _quantizer_scratch(quantizer, workers) | {
-            "quantizer_panels": 2 * panels_block_bytes(kind, quantizer, fetches) if copied else 0,
-            "quantizer_coordinates": coordinates_bytes(quantizer) if copied else 0}
-        for block, size in needed.items():
-            scratch[block] = max(size, scratch.get(block, 0))
-    for name, size in scratch.items():
+    scratch = _quantizer_scratch(codec.quantizer, workers) | {
+        "quantizer_panels": 2 * panels_block_bytes(codec.quantizer, fetches) if copied else 0,
+        "quantizer_coordinates": coordinates_bytes(codec.quantizer) if copied else 0}
+    coded = {} if codec.coded is None else {
+        "scalars_tables": scalar_tables_bytes(codec.coded) if copied else 0, "scalars_choice": CHOICE_BYTES}
+    for name, size in (scratch | coded).items():
         yield Block(name, 0, size, quantizer_step, quantizer_step)
 
 
-def panels_block_bytes(kind: PacketKind, quantizer: Quantizer, fetches: Mapping[str, Fetch]) -> int:
-    """Room for one block of panels of any stage of the quantizer for packets of ``kind``."""
-    blocks = (fetches[stage_name(kind, number)] for number in range(len(quantizer.stages)))
+def panels_block_bytes(quantizer: Quantizer, fetches: Mapping[str, Fetch]) -> int:
+    """Room for one block of panels of any stage."""
+    blocks = (fetches[stage_name(number)] for number in range(len(quantizer.stages)))
     return max(fetch.rows * fetch.row_bytes for fetch in blocks)
 
 

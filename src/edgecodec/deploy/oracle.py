@@ -35,6 +35,7 @@ from edgecodec.packets.network import (
     Half,
     Normalize,
     Quantizer,
+    ScalarQuantizer,
     Single,
     Stage,
     View,
@@ -49,8 +50,8 @@ class Quantized:
     """What the quantizer computes for some windows."""
 
     indices: Indices  # what is sent
-    candidates: NDArray[np.uint16]  # [n, contested stages, regimes * tokens], codewords that every regime found
-    energies: Single  # [n, regimes], that the contested stages leave
+    candidates: NDArray[np.uint16]  # [n, contested stages, regimes * tokens], words that every regime found
+    energies: Single  # [n, regimes], that the contested stages leave; of coded packets the prices
     left: Single  # [n, rates], the energy that the stages of a rate leave in the chosen regime
 
 
@@ -77,7 +78,8 @@ def encode(codec: ExportedCodec, windows: Single) -> Encoding:
             than a monitor may call faulty.
     """
     layers, latent, watched = _encode(codec, windows)
-    quantized = {kind: quantize(quantizer, latent, codec.arithmetic) for kind, quantizer in codec.quantizers.items()}
+    quantized = {kind: quantize_scalars(quantizer, latent) if isinstance(quantizer, ScalarQuantizer)
+                 else quantize(quantizer, latent, codec.arithmetic) for kind, quantizer in codec.quantizers.items()}
     remarks = {} if watched is None else {
         kind: remark(codec.quantizers[kind].estimate, watched, found) for kind, found in quantized.items()}
     return Encoding(layers, latent, quantized, remarks, None if watched is None else watched.escapable)
@@ -104,6 +106,23 @@ def quantize(quantizer: Quantizer, latent: Half, arithmetic: Arithmetic = "dotpe
             if number + 1 in quantizer.stages_of_rate:
                 left[mine, quantizer.stages_of_rate.index(number + 1)] = _energies(alone[:, None], arithmetic)[:, 0]
     return Quantized(Indices(chosen.astype(np.uint16), words[np.arange(n), chosen]), candidates, energies, left)
+
+
+def quantize_scalars(quantizer: ScalarQuantizer, latent: Half) -> Quantized:
+    """Every rate for ``latent`` [n, regimes, dimension], in the regime that wins at the deciding rate."""
+    scalars, n = quantizer.scalars, len(latent)
+    tried = [scalars.quantize(latent[:, regime], regime, scalars.deciding_rate) for regime in range(scalars.regimes)]
+    prices = scalars.prices(np.stack([each.missed for each in tried], axis=1),
+                            np.stack([each.cost for each in tried], axis=1))
+    chosen = prices.argmin(axis=1)
+    words = np.zeros((n, scalars.rates, scalars.coordinates), np.uint16)
+    left = np.zeros((n, scalars.rates), np.float32)
+    for regime in range(scalars.regimes):
+        mine = chosen == regime
+        for rate in quantizer.stages_of_rate:
+            found = scalars.quantize(latent[mine, regime], regime, rate)
+            words[mine, rate - 1], left[mine, rate - 1] = found.words, scalars.left(found.missed, regime, rate)
+    return Quantized(Indices(chosen.astype(np.uint16), words), np.zeros((n, 0, 0), np.uint16), prices, left)
 
 
 def dot(left: Half, right: Half, arithmetic: Arithmetic = "dotpex") -> Single:

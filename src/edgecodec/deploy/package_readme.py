@@ -9,7 +9,6 @@ from edgecodec.deploy.c_source import index_count
 from edgecodec.deploy.memory import MemoryPlan, core_stack_bytes
 from edgecodec.deploy.templates import filled
 from edgecodec.packets.frame import frame_bytes
-from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.link import Link
 from edgecodec.packets.network import RUN_PAIRS, ExportedCodec
 from edgecodec.packets.packet import HEADER_BYTES, PacketFormat, compression_ratios
@@ -25,9 +24,11 @@ def readme(codec: ExportedCodec, plan: MemoryPlan, alone: MemoryPlan, header: st
         header: the text of edgecodec.h, which tells what each status means.
         l1_stack_bytes: of a PULP cluster's L1, for the stacks of all cores.
     """
+    form = PacketFormat.of(codec)
     return filled(
-        "README.md", codec=codec, coded=codec.quantizers.get(PacketKind.CODED), plan=plan, alone=alone,
-        form=PacketFormat.of(codec), frame_bytes=frame_bytes, links=Link, compression_ratios=compression_ratios,
+        "README.md", codec=codec, coded=codec.coded, plan=plan, alone=alone,
+        form=form, packet_bytes=max(map(form.packet_bytes_max, form.rates)), frame_bytes=frame_bytes, links=Link,
+        compression_ratios=compression_ratios,
         index_count=index_count, number="{:,}".format, channel_names=_channels_text(codec.channel_names),
         header_bytes=HEADER_BYTES, run_pairs=RUN_PAIRS, statuses=_STATUS.findall(header),
         l1_stack_bytes=l1_stack_bytes, core_stack_bytes=core_stack_bytes(l1_stack_bytes))

@@ -25,7 +25,7 @@ def layouts(estimator: Estimator, pins: EdgePins, bits: tuple[float, ...]) -> li
         structured = coefficients_of(bands)
         counts = [pins.coefficients] if pins.coefficients else [
             count for count in (*COEFFICIENTS, structured) if count <= min(structured, COEFFICIENTS[-1])
-            and evidence.channels + count >= max(quantizer["codeword_samples"], quantizer["coded"]["codeword_samples"])]
+            and evidence.channels + count >= quantizer["codeword_samples"]]
         for decimation, taps in decimations(pins, evidence.samples, bins):
             for count in dict.fromkeys(counts):
                 sizes = EdgeParams(

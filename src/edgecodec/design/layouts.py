@@ -17,8 +17,6 @@ from edgecodec.params import Band, DesignParams, OneTokenParams, OneTokenPins
 CODEWORDS = (64, 128, 32, 256, 16)  # the first whose bits come nearest to those of the lowest rate
 TAPS_PER_SAMPLE = (8, 6, 4)  # of a decimated sample: longer filters cut more steeply
 DECIMATIONS = 2  # that are tried: the largest that leave enough samples
-CODED_SHARE = 0.68  # of a coded index's bits, that an entropy coder leaves (metrics/rate_distortion.json)
-CODED_CODEWORDS, CODED_SAMPLES = 32, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +47,7 @@ def quantizer_sizes(pins: OneTokenPins, bits: tuple[float, ...]) -> dict[str, An
     rates = pins.rates or len(bits)
     stages = pins.stages_per_rate or _stages(bits[0], words)
     samples = pins.codeword_samples or 2 * max(1, round(math.log2(words) / 2))
-    coded_words = pins.coded.codewords or min(CODED_CODEWORDS, words)
-    of_rate = pins.coded.stages_of_rate or tuple(
-        max(rate, round(rate * stages * math.log2(words) / (CODED_SHARE * math.log2(coded_words))))
-        for rate in range(1, rates + 1))
-    return {"codewords": words, "rates": rates, "stages_per_rate": stages, "codeword_samples": samples,
-            "coded": {"codewords": coded_words, "codeword_samples": pins.coded.codeword_samples or CODED_SAMPLES,
-                      "stages_of_rate": of_rate}}
+    return {"codewords": words, "rates": rates, "stages_per_rate": stages, "codeword_samples": samples}
 
 
 def _stages(bits: float, words: int) -> int:

@@ -99,8 +99,8 @@ class Codec(nn.Module):
     def encode(self, windows: NDArray[np.float32], kind: PacketKind = PacketKind.FIXED_LENGTH) -> Indices:
         """What packets of ``kind`` hold of ``windows`` [n, channels, samples], for the highest rate.
 
-        A lower rate is a prefix of the stages. The firmware computes in float16 and may choose another codeword where
-        two are nearly as near; ``edgecodec.deploy.oracle`` gives the firmware's very bits.
+        A lower rate has the first of these stages. The firmware computes in float16 and may choose another codeword
+        where two are nearly as near; ``edgecodec.deploy.oracle`` gives the firmware's very bits.
 
         Raises:
             EdgeCodecError: wrong shape, or NaN or Inf in a window.
@@ -123,9 +123,9 @@ class Codec(nn.Module):
         """
         payloads = self.payloads(kind)
         stages = payloads.stages(rate)
-        if indices.words.ndim != 3 or indices.words.shape[1] < stages or indices.words.shape[2] != self.tokens:
+        if indices.words.ndim != 3 or indices.words.shape[1] < stages or indices.words.shape[2] != payloads.tokens:
             raise EdgeCodecError(f"indices: shape {indices.words.shape}; rate {rate} needs [n, {stages}, "
-                                 f"{self.tokens}]")
+                                 f"{payloads.tokens}]")
         sent = indices.sent(stages)
         payloads.check(sent)
         return self.quantizers[kind].decode(sent)

@@ -1,139 +1,90 @@
-"""A quantizer for packets of variable length: codewords that are near *and* cheap to send.
+"""A quantizer for packets of variable length: coordinates in fine or coarse steps, so that bits follow the window.
 
-Fixed-length indices want codewords that are used equally often; an entropy coder wants the opposite. So coded packets
-have codebooks of their own, on the same regimes: entropy-constrained vector quantization (Chou, Lookabaugh and Gray,
-IEEE Trans. ASSP 37(1), 1989), stage after stage. A stage takes the codeword k with the least
-
-    |residual - codeword_k|^2 + price * bits_k,        bits_k = -log2(how often k was chosen in training)
-
-where the price of a bit is what a bit saves elsewhere at that rate: 2 ln 2 times the water level of the latents
-(reverse water-filling), and a margin.
+Fixed-length indices must spend all their bits on every window. An entropy coder need not: where a regime's principal
+directions leave the energy in few coordinates, one step for all of them is next to the optimum (reverse water-filling),
+and calm windows cost few bits. :mod:`edgecodec.packets.scalar` defines the quantizer; here it is fitted to latents.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import scipy.optimize
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from edgecodec.model.regimes import PacketQuantizer, RegimeQuantizer
-from edgecodec.packets.entropy import PRECISION_BITS, EntropyTables, quantize_frequencies
+from edgecodec.packets.entropy import quantize_frequencies
 from edgecodec.packets.indices import Indices
 from edgecodec.packets.payloads import CodedPayloads
+from edgecodec.packets.scalar import COSTS_OF_A_BIT, LARGEST_REACH, SHIFTS, Scalars, costs_of
 
-ITERATIONS = 12  # of the generalized Lloyd algorithm
-LEAST_PRICE = -30  # its logarithm
-MARGIN = 1.4  # small codebooks are no ideal quantizer: late bits save this much less than the water level says
-UNSEEN = 0.3  # counts added to every codeword: what was never chosen must have a length, too
-
-
-@dataclass(frozen=True, eq=False)
-class CodedStage:
-    """One codebook of one regime."""
-
-    coordinates: Tensor  # [codeword samples]
-    codewords: Tensor  # [codewords, codeword samples]
-    frequencies: Tensor  # [codewords], of 4096
-    price: float  # of a bit, in squared latent
-
-    def choose(self, part: Tensor) -> Tensor:
-        """The words [n] for the residuals ``part`` [n, codeword samples]."""
-        bits = PRECISION_BITS - torch.log2(self.frequencies.float())
-        cost = self.codewords.square().sum(dim=1) + self.price * bits  # [codewords]
-        return (2 * part @ self.codewords.T - cost).argmax(dim=1)
-
-    def take(self, residual: Tensor) -> Tensor:
-        """Subtract from ``residual`` [n, dimension] the words [n] that are chosen for it."""
-        word = self.choose(residual[:, self.coordinates])
-        residual[:, self.coordinates] -= self.codewords[word]
-        return word
+CLASSES = 40  # with that of the coordinates that are not sent
+CLASSES_TO_OCTAVE = 2  # of the mean magnitude of an index
+LEAST_MAGNITUDE = 2.0**-9  # of a mean index, for a coordinate to be sent
+REACH_OF_MEAN = 8  # times the largest mean of a class: beyond is one index in 4096 (exp -8), which a table cannot tell
+BIT_PRICE = 0.14  # of one bit, in squared steps: what a bit buys by a finer step (measured: the best of .10 to .18)
+PRIOR_SHARE = 0.02  # weight of a smooth prior in a table, as a share of what was counted
+SHIFT_PRIOR = 5  # counts' worth of belief that a point is in the middle of its cell
+STARTING_ROUNDING = 0.38
+LEAST_PRICE = -30.0  # of a bit, its logarithm
+CODER_BITS = 4.0  # per window, that a coder of whole bytes adds
+ROUNDS = 5  # tables follow indices follow tables, steps follow bits, regimes follow prices
+FINER, FARTHEST = 0.9, 6.0  # a step tried, and how far a step may go at once, in such steps
+TABLED_REACH = 128  # the widest that a table tells to the last bit: finer, neighbours are next to equally likely
+LEAST_APART = 0.3  # of two points, in steps
+ROUNDINGS = (0.2, 0.5)
+WORTH = np.array([COSTS_OF_A_BIT / BIT_PRICE], np.float32)
+Floats = NDArray[np.float32]
 
 
-def fit_stage(residual: Tensor, codewords: int, samples: int, price: float, generator: torch.Generator) -> CodedStage:
-    """A codebook for the ``samples`` coordinates of ``residual`` [n, dimension] with the most energy.
-
-    The first codeword starts at zero, so that a stage may leave the residual as it is at next to no cost.
-    """
-    where = residual.square().mean(dim=0).topk(samples).indices.sort().values
-    points = residual[:, where]  # [n, samples]
-    words = points[torch.randperm(len(points), generator=generator)[:codewords]].clone()
-    words[0] = 0
-    stage = CodedStage(where, words, _frequencies(torch.ones(codewords)), price)
-    for _ in range(ITERATIONS):
-        chosen = stage.choose(points)
-        count = torch.bincount(chosen, minlength=codewords)
-        total = torch.zeros_like(words).index_add_(0, chosen, points)
-        fresh = points[torch.randint(len(points), (codewords,), generator=generator)]  # for words that nobody chose
-        words = torch.where(count[:, None] > 0, total / count.clamp(min=1)[:, None], fresh)
-        stage = CodedStage(where, words, _frequencies(count), price)
-    return replace(stage, frequencies=_frequencies(torch.bincount(stage.choose(points), minlength=codewords)))
+def _reaches() -> NDArray[np.uint16]:
+    """Of every class: by its number alone, so that codecs of one layout have tables of one size."""
+    largest_mean = LEAST_MAGNITUDE * 2 ** (np.arange(CLASSES) / CLASSES_TO_OCTAVE)
+    reach = np.minimum(LARGEST_REACH, np.ceil(REACH_OF_MEAN * largest_mean) + 1)
+    reach[0] = 0
+    return np.asarray(reach, np.uint16)
 
 
-def _frequencies(count: Tensor) -> Tensor:
-    return torch.from_numpy(quantize_frequencies(count.numpy() + UNSEEN).astype(np.int32))
-
-
-@dataclass(frozen=True, eq=False)
-class CodedStages:
-    """The codebooks of one regime, in the order they are sent, for latents [n, 1, dimension] in its coordinates."""
-
-    stages: tuple[CodedStage, ...]
-    dimension: int
-
-    def residual(self, latent: Tensor, stages: int) -> Tensor:
-        """What the first ``stages`` stages leave."""
-        residual = latent[:, 0].clone()
-        for stage in self.stages[:stages]:
-            stage.take(residual)
-        return residual[:, None]
-
-    def encode(self, latent: Tensor) -> Tensor:
-        """The words [n, stages, 1]."""
-        residual = latent[:, 0].clone()
-        return torch.stack([stage.take(residual) for stage in self.stages], dim=1)[:, :, None]
-
-    def decode(self, words: Tensor) -> Tensor:
-        """The latents of ``words`` [n, stages sent, 1]."""
-        latent = torch.zeros(len(words), self.dimension)
-        for stage, word in zip(self.stages, words[:, :, 0].unbind(dim=1), strict=False):
-            latent[:, stage.coordinates] += stage.codewords[word]
-        return latent[:, None]
+REACH = _reaches()
+FINE_BITS = np.maximum(0, np.ceil(np.log2(np.maximum(1, REACH) / TABLED_REACH))).astype(np.uint16)
+LENGTHS = (2 * REACH.astype(np.int64) >> FINE_BITS) + 1
 
 
 class CodedQuantizer(PacketQuantizer):
-    """Entropy-constrained codebooks for every regime of ``shared``, in its coordinates."""
+    """Steps and classes for every regime of ``shared``, in its coordinates."""
 
-    coordinates: Tensor  # [regimes, stages, codeword samples]
-    codewords: Tensor  # [regimes, stages, codewords, codeword samples]
-    frequencies: Tensor  # [regimes, stages, codewords]
-    prices: Tensor  # [regimes, stages]
+    steps: Tensor  # [rates, regimes]
+    classes: Tensor  # [rates, regimes, dimension]
+    zero: Tensor  # [classes]
+    rounding: Tensor  # [classes]
+    shifts: Tensor  # [classes, SHIFTS]
+    frequencies: Tensor  # of the words of all classes
     regime_frequencies: Tensor  # [regimes]
 
-    def __init__(self, shared: RegimeQuantizer, codewords: int, codeword_samples: int,
-                 stages_of_rate: tuple[int, ...]) -> None:
+    def __init__(self, shared: RegimeQuantizer, rates: int) -> None:
         super().__init__()
         self._shared = (shared,)  # in a tuple: no part of this module, whose state it would become
         self.dimension = shared.dimension
-        self.stages_of_rate = stages_of_rate
-        regimes = len(shared.regimes)
-        stages = stages_of_rate[-1]
-        self.register_buffer("coordinates", torch.zeros(regimes, stages, codeword_samples, dtype=torch.int64))
-        self.register_buffer("codewords", torch.zeros(regimes, stages, codewords, codeword_samples))
-        self.register_buffer("frequencies", _frequencies(torch.ones(codewords)).repeat(regimes, stages, 1))
-        self.register_buffer("prices", torch.zeros(regimes, stages))
-        self.register_buffer("regime_frequencies", _frequencies(torch.ones(regimes)))
+        self.stages_of_rate = tuple(range(1, rates + 1))
+        start = _start(np.ones((rates, len(shared.regimes))), self.dimension)
+        for name, values in _buffers(start).items():
+            self.register_buffer(name, torch.from_numpy(values))
 
     @property
-    def quantizers(self) -> list[CodedStages]:
-        """Of every regime."""
-        return [CodedStages(tuple(CodedStage(*stage) for stage in zip(*of_regime, strict=True)), self.dimension)
-                for of_regime in zip(self.coordinates, self.codewords, self.frequencies, self.prices.tolist(),
-                                     strict=True)]
+    def scalars(self) -> Scalars:
+        """The quantizer as packets know it."""
+        frequencies = self.frequencies.numpy().astype(np.uint16)
+        steps, regimes = self.steps.numpy(), self.regime_frequencies.numpy().astype(np.uint16)
+        return Scalars(
+            steps, inverses(steps), WORTH, self.classes.numpy().astype(np.uint16), self.zero.numpy(),
+            self.rounding.numpy(),
+            self.shifts.numpy(), REACH, FINE_BITS, frequencies, costs_of(frequencies), regimes, costs_of(regimes))
 
     def into(self, regime: int, latent: Tensor) -> Tensor:
         return self._shared[0].into(regime, latent)
@@ -142,68 +93,206 @@ class CodedQuantizer(PacketQuantizer):
         return self._shared[0].out_of(regime, rotated)
 
     def payloads(self, tokens: int) -> CodedPayloads:
-        return CodedPayloads(self.stages_of_rate, self.tables)
-
-    @property
-    def tables(self) -> EntropyTables:
-        """For the entropy coder."""
-        words = self.frequencies.numpy().astype(np.uint16)
-        return EntropyTables(self.regime_frequencies.numpy().astype(np.uint16), tuple(map(tuple, words)))
-
-    @torch.no_grad()
-    def fit(self, latents: list[Tensor], errors: list[float], bits_of_rate: list[float], seed: int,
-            watch: Callable[[range], Iterable[int]] = iter) -> None:
-        """Set everything from ``latents``, [n, dimension] of every regime.
-
-        Args:
-            errors: mean error of every regime's windows. Where errors are large anyway, a squared error adds less to
-                the mean absolute error, so a bit must save more of it.
-            bits_of_rate: mean bits that a window is meant to have, one per rate.
-        """
-        counts = torch.tensor([len(latent) for latent in latents])
-        self.regime_frequencies.copy_(_frequencies(counts))
-        variances = [torch.linalg.eigvalsh(torch.cov(latent.T)).clamp(min=0) for latent in latents]
-        prices = [common_price(variances, counts / counts.sum(), errors, bits) for bits in bits_of_rate]
-        for regime in watch(range(len(latents))):
-            generator = torch.Generator().manual_seed(seed + regime)
-            residual = latents[regime].clone()
-            for number in range(self.stages_of_rate[-1]):
-                rate = next(rate for rate, stages in enumerate(self.stages_of_rate) if number < stages)
-                stage = fit_stage(residual, self.codewords.shape[2], self.codewords.shape[3],
-                                  MARGIN * prices[rate] * errors[regime], generator)
-                stage.take(residual)
-                self.coordinates[regime, number] = stage.coordinates
-                self.codewords[regime, number] = stage.codewords
-                self.frequencies[regime, number] = stage.frequencies
-                self.prices[regime, number] = stage.price
+        return CodedPayloads(self.stages_of_rate, self.dimension, self.scalars)
 
     @torch.no_grad()
     def encode(self, latent: Tensor) -> Indices:
-        regime = self.choose(latent)
-        words = torch.zeros(len(latent), self.stages_of_rate[-1], 1, dtype=torch.int64)
-        for number, quantizer in enumerate(self.quantizers):
-            mine = regime == number
-            words[mine] = quantizer.encode(self.into(number, latent)[mine])
-        return Indices(*(each.numpy().astype(np.uint16) for each in (regime, words)))
+        scalars = self.scalars
+        in_regimes = [self.into(regime, latent)[:, 0].numpy() for regime in range(scalars.regimes)]
+        chosen = choose(scalars, in_regimes)
+        words = np.zeros((len(latent), scalars.rates, self.dimension), np.uint16)
+        for regime, coordinates in enumerate(in_regimes):
+            mine = chosen == regime
+            for rate in self.stages_of_rate:
+                words[mine, rate - 1] = scalars.quantize(coordinates[mine], regime, rate).words
+        return Indices(chosen.astype(np.uint16), words)
+
+    @torch.no_grad()
+    def decode(self, indices: Indices) -> Tensor:
+        rate = indices.words.shape[1]
+        restored = torch.from_numpy(self.scalars.restore(indices.words[:, -1], indices.regime, rate))[:, None]
+        latent = torch.zeros_like(restored)
+        for regime in range(len(self.regime_frequencies)):
+            mine = torch.from_numpy(indices.regime == regime)
+            latent[mine] = self.out_of(regime, restored[mine])
+        return latent
+
+    def fit(self, latents: Sequence[Floats], regime: NDArray[np.int64], errors: Sequence[float],
+            bits_of_rate: Sequence[float], watch: Callable[[range], Iterable[int]] = iter) -> None:
+        """Set everything from windows.
+
+        Args:
+            latents: of all windows, in the coordinates of every regime: [n, dimension] each.
+            regime: [n] that windows are in at first. Prices tell better.
+            errors: of every regime's windows, beside the mean. A regime's squared step goes with it: where the metric
+                is not squared, a squared error adds less to it where errors are large anyway.
+            bits_of_rate: mean bits that a window's packet is meant to have, one per rate.
+        """
+        own = [latent[regime == number] for number, latent in enumerate(latents)]
+        steps = np.stack([np.sqrt(common_price(own, errors, bits) * np.asarray(errors) / BIT_PRICE)
+                          for bits in bits_of_rate])
+        fitted = _start(steps, self.dimension)
+        for _ in watch(range(ROUNDS)):
+            fitted = _tabulated(_classified(fitted, own), own)
+            fitted = _tabulated(_with_bits(fitted, own, bits_of_rate), own)
+            regime = choose(fitted, latents)
+            own = [latent[regime == number] for number, latent in enumerate(latents)]
+        for name, values in _buffers(fitted).items():
+            self.get_buffer(name).copy_(torch.from_numpy(values))
 
 
-def common_price(variances: list[Tensor], shares: Tensor, errors: list[float], bits: float) -> float:
-    """The price of a bit, per unit of error, at which windows have ``bits`` on average.
+def choose(scalars: Scalars, latents: Sequence[Floats]) -> NDArray[np.int64]:
+    """The regime [n] with the lowest price, given ``latents`` [n, coordinates] in the coordinates of every regime."""
+    tried = [scalars.quantize(own, regime, scalars.deciding_rate) for regime, own in enumerate(latents)]
+    prices = scalars.prices(np.stack([each.missed for each in tried], axis=1),
+                            np.stack([each.cost for each in tried], axis=1))
+    return np.asarray(prices.argmin(axis=1))
 
-    A small latent may have no use for so many; then a bit costs next to nothing.
+
+def _start(steps: NDArray[np.float64], coordinates: int) -> Scalars:
+    """Of one class for all: what a fit begins with, for ``steps`` [rates, regimes]."""
+    zero = np.full(CLASSES, 1 - STARTING_ROUNDING, np.float32)
+    zero[0] = np.finfo(np.float32).max
+    frequencies = np.concatenate([quantize_frequencies(np.ones(length)) for length in LENGTHS.tolist()])
+    regimes = quantize_frequencies(np.ones(steps.shape[1]))
+    single = steps.astype(np.float32)
+    return Scalars(single, inverses(single), WORTH, np.ones((*steps.shape, coordinates), np.uint16), zero,
+                   np.full(CLASSES, STARTING_ROUNDING, np.float32), np.zeros((CLASSES, SHIFTS), np.float32), REACH,
+                   FINE_BITS, frequencies, costs_of(frequencies), regimes, costs_of(regimes))
+
+
+def _buffers(scalars: Scalars) -> dict[str, NDArray[Any]]:
+    """What a quantizer keeps of ``scalars``, by name."""
+    kept = {name: getattr(scalars, name) for name in ("steps", "zero", "rounding", "shifts")}
+    return kept | {name: getattr(scalars, name).astype(np.int32)
+                   for name in ("classes", "frequencies", "regime_frequencies")}
+
+
+def inverses(steps: Floats) -> Floats:
+    return (np.float32(1) / steps).astype(np.float32)
+
+
+def common_price(latents: Sequence[Floats], errors: Sequence[float], bits: float) -> float:
+    """What a bit is worth in squared latent, per unit of error, if windows are to have ``bits`` on average.
+
+    It is 2 ln 2 times the water level (reverse water-filling). A small latent may have no use for so many; then a bit
+    is worth next to nothing.
 
     Args:
-        variances: of every regime's principal components.
-        shares: of the windows in every regime.
+        latents: of every regime, in its principal directions.
         errors: by which each regime's price is multiplied.
     """
-    def mean_bits(price: float) -> float:
-        """At 2 ln 2 times the water level, a bit more or less changes the distortion by the price."""
-        levels = [price * error / (2 * math.log(2)) for error in errors]
-        return sum(float(share * torch.log2((variance / level).clamp(min=1)).sum() / 2)
-                   for variance, level, share in zip(variances, levels, shares, strict=True))
+    variances = [own.var(axis=0).astype(np.float64) if len(own) else np.zeros(own.shape[1]) for own in latents]
+    shares = np.array([len(own) for own in latents]) / sum(map(len, latents))
 
-    if mean_bits(math.exp(LEAST_PRICE)) < bits:
+    def mean_bits(logarithm: float) -> float:
+        levels = math.exp(logarithm) * np.asarray(errors) / (2 * math.log(2))
+        return float(sum(share * np.log2(np.maximum(variance / level, 1)).sum() / 2
+                         for variance, level, share in zip(variances, levels, shares, strict=True)))
+
+    if mean_bits(LEAST_PRICE) < bits:
         return math.exp(LEAST_PRICE)
-    return math.exp(scipy.optimize.brentq(lambda logarithm: mean_bits(math.exp(logarithm)) - bits, LEAST_PRICE, 30,
-                                          xtol=1e-4))
+    return math.exp(scipy.optimize.brentq(lambda logarithm: mean_bits(logarithm) - bits, LEAST_PRICE, 60, xtol=1e-4))
+
+
+def _classified(scalars: Scalars, own: Sequence[Floats]) -> Scalars:
+    """With the classes that the mean indices of the latents ``own`` of every regime ask for."""
+    classes = scalars.classes.copy()
+    for rate, regime in np.ndindex(*scalars.steps.shape):
+        if len(own[regime]):
+            index = np.abs(own[regime]) * scalars.inverse_steps[rate, regime] + np.float32(STARTING_ROUNDING)
+            octaves = np.log2(np.maximum(np.floor(index).mean(axis=0), 1e-9) / LEAST_MAGNITUDE)
+            classes[rate, regime] = np.clip(1 + np.floor(CLASSES_TO_OCTAVE * octaves), 0, CLASSES - 1)
+    return replace(scalars, classes=classes)
+
+
+def _with_bits(scalars: Scalars, own: Sequence[Floats], bits_of_rate: Sequence[float]) -> Scalars:
+    """With steps that bring the mean bits of every rate nearer to ``bits_of_rate``: along the secant."""
+    finer = _scaled(scalars, np.full(scalars.rates, FINER))
+    gained = mean_bits(finer, own) - (now := mean_bits(scalars, own))
+    wanted = np.asarray(bits_of_rate) - CODER_BITS - now
+    exponent = np.clip(wanted / np.maximum(gained, 1e-3), -FARTHEST, FARTHEST)
+    return _scaled(scalars, FINER**exponent)
+
+
+def _scaled(scalars: Scalars, factors: NDArray[np.float64]) -> Scalars:
+    """With steps that are multiplied by the ``factors`` [rates]."""
+    steps = (scalars.steps * factors[:, np.newaxis]).astype(np.float32)
+    return replace(scalars, steps=steps, inverse_steps=inverses(steps))
+
+
+def mean_bits(scalars: Scalars, own: Sequence[Floats]) -> NDArray[np.float64]:
+    """Of a window's words and of its regime, by rate."""
+    return np.array([np.concatenate([
+        scalars.quantize(of_regime, regime, rate).cost + int(scalars.regime_costs[regime])
+        for regime, of_regime in enumerate(own)]).mean() / COSTS_OF_A_BIT for rate in range(1, scalars.rates + 1)])
+
+
+@dataclass(frozen=True, eq=False)
+class _Counts:
+    """Of what has an index in a class."""
+
+    windows: NDArray[np.float64]  # [classes, 1 + largest reach]
+    beyond: NDArray[np.float64]  # [classes, 1 + SHIFTS], how far magnitudes lie beyond their index, together
+
+
+def _counted(scalars: Scalars, own: Sequence[Floats]) -> _Counts:
+    windows = np.zeros((CLASSES, 1 + int(REACH.max())))
+    beyond = np.zeros((CLASSES, 1 + SHIFTS))
+    for rate in range(1, scalars.rates + 1):
+        for regime, of_regime in enumerate(own):
+            index, over = scalars.indices(of_regime, regime, rate)
+            of_class = np.broadcast_to(scalars.classes[rate - 1, regime].astype(np.int64), index.shape)
+            windows += np.bincount((of_class * windows.shape[1] + index).ravel(),
+                                   minlength=windows.size).reshape(windows.shape)
+            cell = of_class * beyond.shape[1] + np.minimum(index, SHIFTS)
+            beyond += np.bincount(cell.ravel(), weights=over.ravel(), minlength=beyond.size).reshape(beyond.shape)
+    return _Counts(windows, beyond)
+
+
+def _tabulated(scalars: Scalars, own: Sequence[Floats]) -> Scalars:
+    """Tables, points and thresholds from what ``scalars`` make of the latents ``own`` of every regime."""
+    counts = _counted(scalars, own)
+    of_index = counts.windows[:, 1:]
+    shifts = np.zeros((CLASSES, SHIFTS))
+    for shift in range(SHIFTS):
+        cell = of_index[:, shift] if shift < SHIFTS - 1 else of_index[:, shift:].sum(axis=1)
+        shifts[:, shift] = counts.beyond[:, 1 + shift] / (cell + SHIFT_PRIOR)
+    tables = [_table(windows, int(reach), int(bits))
+              for windows, reach, bits in zip(counts.windows, REACH, FINE_BITS, strict=True)]
+    zero, rounding = scalars.zero.copy(), scalars.rounding.copy()
+    for number in range(1, CLASSES):
+        zero[number], rounding[number] = _thresholds(
+            counts.windows[number], tables[number], int(REACH[number]), int(FINE_BITS[number]), shifts[number])
+    frequencies = np.concatenate(tables)
+    regimes = quantize_frequencies(np.array([len(of_regime) for of_regime in own]) + 1.0)
+    return replace(scalars, zero=zero, rounding=rounding, shifts=shifts.astype(np.float32),
+                   frequencies=frequencies, costs=costs_of(frequencies), regime_frequencies=regimes,
+                   regime_costs=costs_of(regimes))
+
+
+def _table(windows: NDArray[np.float64], reach: int, fine_bits: int) -> NDArray[np.uint16]:
+    """Frequencies of words without their fine bits, alike for both signs, smoothed by a geometric distribution of the
+    same mean."""
+    index = np.abs(np.arange(-reach, reach + 1))
+    total = max(1.0, windows.sum())
+    mean = max(LEAST_MAGNITUDE / 4, float(windows @ np.arange(len(windows))) / total)
+    prior = (mean / (1 + mean)) ** index
+    seen = np.where(index == 0, windows[0], windows[index] / 2)
+    each = seen + PRIOR_SHARE * total * prior / prior.sum()
+    return quantize_frequencies(np.add.reduceat(each, np.arange(0, len(each), 1 << fine_bits)))
+
+
+def _thresholds(windows: NDArray[np.float64], table: NDArray[np.uint16], reach: int, fine_bits: int,
+                shifts: NDArray[np.float64]) -> tuple[float, float]:
+    """From where on an index is 1, and the rounding from there: where an index and the one before cost the same, in
+    squared error and bits."""
+    bits = costs_of(table)[np.arange(reach, 2 * reach + 1) >> fine_bits] / COSTS_OF_A_BIT
+    index = np.arange(1, reach + 1)
+    points = np.concatenate([[0.0], index + shifts[np.minimum(index, SHIFTS) - 1]])
+    apart = np.maximum(np.diff(points), LEAST_APART)
+    edges = (points[1:] + points[:-1]) / 2 + BIT_PRICE * np.diff(bits) / (2 * apart)  # [reach], below index 1, 2 ...
+    weights = windows[2 : reach + 1]
+    later = np.clip(index[1:] - edges[1:], *ROUNDINGS)
+    rounding = float(later @ weights / weights.sum()) if weights.sum() else STARTING_ROUNDING
+    return float(max(edges[0], 0.5)), rounding

@@ -152,7 +152,7 @@ def _build(window: WindowFormat, sizes: EdgeParams, codebooks: CodebookParams) -
         sizes.regimes, window.channels + sizes.coefficients, sizes.codeword_samples, sizes.codewords,
         tuple(sizes.stages_per_rate * rate for rate in range(1, sizes.rates + 1)),
         codebooks.ema_decay, codebooks.dead_codeword_threshold, codebooks.codebook_iterations)
-    coded = CodedQuantizer(quantizer, sizes.coded.codewords, sizes.coded.codeword_samples, sizes.coded.stages_of_rate)
+    coded = CodedQuantizer(quantizer, sizes.rates)
     return Parts(encoder, decoder, quantizer, 1, coded, {
         "common offset": slice(0, 1),  # the strongest mode of the means: nearly the same on all channels
         "other means": slice(1, window.channels),

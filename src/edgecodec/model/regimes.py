@@ -11,7 +11,7 @@ least of the latent, so the indices of a lower rate are a prefix of those of a h
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Protocol, cast
 
 import numpy as np
@@ -59,15 +59,10 @@ def _too_few(latents: NDArray[np.float64], mine: NDArray[np.bool_], codewords: i
 
 
 class PacketQuantizer(nn.Module):
-    """Codebooks of every regime for one kind of packets; rate r sends the first ``stages_of_rate[r - 1]`` of them."""
+    """What makes the indices of one kind of packets. Rate r has ``stages_of_rate[r - 1]`` stages."""
 
     dimension: int
     stages_of_rate: tuple[int, ...]
-
-    @property
-    @abstractmethod
-    def quantizers(self) -> Sequence[Codebooks]:
-        """Of every regime."""
 
     @abstractmethod
     def payloads(self, tokens: int) -> Payloads:
@@ -83,25 +78,11 @@ class PacketQuantizer(nn.Module):
 
     @abstractmethod
     def encode(self, latent: Tensor) -> Indices:
-        """The indices of ``latent`` [n, tokens, dimension], for the highest rate."""
+        """The indices of ``latent`` [n, tokens, dimension], for the highest rate and all below."""
 
-    @torch.no_grad()
-    def choose(self, latent: Tensor) -> Tensor:
-        """The regime [n] whose stages of the lowest rate leave the least of ``latent`` [n, tokens, dimension]."""
-        return torch.stack([
-            quantizer.residual(self.into(number, latent), self.stages_of_rate[0]).square().sum(dim=(1, 2))
-            for number, quantizer in enumerate(self.quantizers)
-        ]).argmin(dim=0)
-
-    @torch.no_grad()
+    @abstractmethod
     def decode(self, indices: Indices) -> Tensor:
-        """The latents [n, tokens, dimension] of ``indices``."""
-        words = torch.from_numpy(indices.words.astype(np.int64))
-        latent = torch.zeros(len(words), words.shape[2], self.dimension)
-        for number, quantizer in enumerate(self.quantizers):
-            mine = torch.from_numpy(indices.regime == number)
-            latent[mine] = self.out_of(number, quantizer.decode(words[mine]))
-        return latent
+        """The latents [n, tokens, dimension] of ``indices``, of the stages of a rate."""
 
 
 class RegimeQuantizer(PacketQuantizer):
@@ -201,6 +182,24 @@ class RegimeQuantizer(PacketQuantizer):
             commitment=(latent - quantized).square().mean(),
             reseeded=reseeded,
         )
+
+    @torch.no_grad()
+    def choose(self, latent: Tensor) -> Tensor:
+        """The regime [n] whose stages of the lowest rate leave the least of ``latent`` [n, tokens, dimension]."""
+        return torch.stack([
+            quantizer.residual(self.into(number, latent), self.stages_of_rate[0]).square().sum(dim=(1, 2))
+            for number, quantizer in enumerate(self.quantizers)
+        ]).argmin(dim=0)
+
+    @torch.no_grad()
+    def decode(self, indices: Indices) -> Tensor:
+        """The latents [n, tokens, dimension] of ``indices``."""
+        words = torch.from_numpy(indices.words.astype(np.int64))
+        latent = torch.zeros(len(words), words.shape[2], self.dimension)
+        for number, quantizer in enumerate(self.quantizers):
+            mine = torch.from_numpy(indices.regime == number)
+            latent[mine] = self.out_of(number, quantizer.decode(words[mine]))
+        return latent
 
     @torch.no_grad()
     def encode(self, latent: Tensor) -> Indices:

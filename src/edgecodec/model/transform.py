@@ -109,7 +109,7 @@ def _build(window: WindowFormat, sizes: TransformParams, codebooks: CodebookPara
         tuple(sizes.stages_per_rate * rate for rate in range(1, sizes.rates + 1)),
         codebooks.ema_decay, codebooks.dead_codeword_threshold, codebooks.codebook_iterations,
         rotated=False)
-    coded = CodedQuantizer(quantizer, sizes.coded.codewords, sizes.coded.codeword_samples, sizes.coded.stages_of_rate)
+    coded = CodedQuantizer(quantizer, sizes.rates)
     return Parts(
         TransformEncoder(window.channels, window.samples, sizes),
         TransformDecoder(window.channels, window.samples, sizes), quantizer, 1, coded, {

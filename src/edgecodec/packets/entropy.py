@@ -1,19 +1,21 @@
-"""Entropy coding of a window's indices: exact arithmetic coding with static tables.
+"""Entropy coding of a window's indices: a range coder with static tables.
 
 A window is a few symbols: its regime, then one index per stage, coded with the tables of that regime. The words of a
 table share the 4096 slots [0, 4096) in their order; a word with frequency f has f slots, from its cumulative
-frequency c on. In the same way the windows of n symbols share the numbers [0, 4096**n): going from the last symbol
-to the first, with j symbols behind it, a symbol maps the interval [first, last] that those own to
+frequency c on.
 
-    [c * 4096**j + f * first, c * 4096**j + f * last + f - 1].
+A payload's bytes are the digits of a number in [0, 1), of which every window owns an interval. Of that the coder holds
+32 bits, where it begins, ``low``, and its ``width``, at first 2**32 - 1. A symbol takes its share:
 
-The payload names any number of the window's interval: it is the shortest string of bytes that does so as the number's
-leading bytes, with zeros behind them, and the greatest of equal length. The interval holds 4096**n / 2**bits numbers,
-where bits = sum of log2(4096 / f), so that **no payload is longer than its bits rounded up to whole bytes**.
+    unit = width >> 12;  low += unit * c;  width = unit * f
 
-Rissanen and Langdon, "Arithmetic coding", IBM J. Res. Dev. 23 (1979). As a window has about a hundred symbols, the
-interval is kept whole, nothing is renormalized and nothing approximated. (Asymmetric numeral systems kept whole the
-same way need a byte more per window: the first symbol pushed costs log2 of its c, not of 4096 / f.)
+As long as the width is below 2**24, the highest byte of low goes out, and both are shifted by 8 bits. A carry of low
+goes into the bytes that are out. The only word of a table is no symbol: it changes nothing. In the end the payload is
+the shortest string of bytes that, with zeros behind them, names a number of the interval; the least of equal length.
+
+G. N. N. Martin, "Range encoding" (1979), as :mod:`.integers` has it for single bits. A unit is rounded down, which
+takes less than 2**12 from a width of 2**24 or more: **no payload is longer than its bits, the sum of log2(4096 / f),
+and 1/2800 bit per symbol, rounded up to whole bytes**.
 
 A payload that decodes is the very one that :meth:`EntropyTables.encode` writes for what it decodes to. In particular
 
@@ -28,6 +30,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,13 +39,9 @@ from edgecodec.errors import EdgeCodecError
 
 PRECISION_BITS = 12
 SLOTS = 1 << PRECISION_BITS
-SYMBOLS_MAX = 128  # the regime and the stages: the node keeps the interval on its stack
-
-# Numbers of many windows are limbs of float64, the most significant first. A limb times a frequency leaves 5 of the
-# 53 bits, so that all is exact, even the floor of a quotient; and processors divide vectors of floats, not of integers.
-_LIMB_DIGITS = 3
-_LIMB = float(SLOTS**_LIMB_DIGITS)
-_DIGIT_SHIFTS = PRECISION_BITS * np.arange(_LIMB_DIGITS, dtype=np.uint64)[::-1]
+_WIDTH = (1 << 32) - 1
+_LEAST_WIDTH = 1 << 24
+_BITS_LOST = -float(np.log2(1 - (SLOTS - 1) / _LEAST_WIDTH))  # by a symbol, at most
 _WINDOWS_AT_ONCE = 8192  # enough to forget about Python, few enough for the cache
 
 
@@ -51,8 +50,10 @@ class EntropyTables:
     """Frequencies that node and decoder share. Every table sums to 4096, and no frequency is 0.
 
     Raises:
-        EdgeCodecError: a table does not, regimes differ in number of stages, or there are too many stages.
+        EdgeCodecError: a table does not, or regimes differ in number of stages.
     """
+
+    coder: ClassVar[str] = "range"  # in the structure of exported codecs
 
     regime_frequencies: NDArray[np.uint16]  # [regimes]
     word_frequencies: tuple[tuple[NDArray[np.uint16], ...], ...]  # [regime][stage], each [words]
@@ -62,8 +63,6 @@ class EntropyTables:
         if len(self.word_frequencies) != self.regimes:
             raise EdgeCodecError(f"entropy tables: of {len(self.word_frequencies)} regimes, but the regimes' own "
                                  f"table has {self.regimes}; give each regime a set of tables")
-        if self.stages >= SYMBOLS_MAX:
-            raise EdgeCodecError(f"entropy tables: {self.stages} stages; at most {SYMBOLS_MAX - 1} can be coded")
         for regime, tables in enumerate(self.word_frequencies):
             if len(tables) != self.stages:
                 raise EdgeCodecError(f"entropy tables: regime {regime} has {len(tables)} stages, regime 0 has "
@@ -83,6 +82,11 @@ class EntropyTables:
     def in_order(self) -> tuple[NDArray[np.uint16], ...]:
         """That of the regimes, then regime by regime those of the stages."""
         return (self.regime_frequencies, *(table for tables in self.word_frequencies for table in tables))
+
+    def size(self, stages: int) -> int:
+        """Bytes that are enough for the payload of any window of so many stages."""
+        self._check_stages(stages)
+        return int(self._sizes[stages])
 
     def encode(self, symbols: NDArray[np.int64]) -> list[bytes]:
         """The payloads of windows.
@@ -128,6 +132,15 @@ class EntropyTables:
         return np.array([[len(table) for table in tables] for tables in self._tables])
 
     @cached_property
+    def _sizes(self) -> NDArray[np.int64]:
+        """By number of stages: [1 + stages]. The rarest words of every stage, in the regime where they take most."""
+        least = np.array([[self.regime_frequencies[regime], *(table.min() for table in tables)]
+                          for regime, tables in enumerate(self.word_frequencies)])
+        bits = np.where(least < SLOTS, PRECISION_BITS - np.log2(least) + _BITS_LOST, 0)
+        sizes: NDArray[np.int64] = np.ceil(bits.cumsum(axis=1).max(axis=0) / 8).astype(np.int64)
+        return sizes
+
+    @cached_property
     def _cumulative(self) -> NDArray[np.uint16]:
         """Cumulative frequencies [regimes, 1 + stages, words + 1]; those of shorter tables end in more 4096s."""
         cumulative = np.full((*self._alphabets.shape, 1 + self._alphabets.max()), SLOTS, np.uint16)
@@ -161,48 +174,53 @@ class EntropyTables:
             raise EdgeCodecError(f"stage {position - 1}: index {symbols[window, position]}, but regime "
                                  f"{regimes[window]} has {sizes[window, position]} words there")
 
-    def _slots_of_column(self, symbols: NDArray[np.int64], position: int) -> tuple[NDArray[np.float64], ...]:
+    def _slots_of_column(self, symbols: NDArray[np.int64], position: int) -> tuple[NDArray[np.int64], ...]:
         """Of the symbols at ``position`` in all windows: their first slots, and how many they have."""
-        low, end = (self._cumulative[symbols[:, 0], position, symbols[:, position] + edge].astype(np.float64)
-                    for edge in (0, 1))
-        return low, end - low
+        _, positions, edges = self._cumulative.shape
+        places = (symbols[:, 0] * positions + position) * edges + symbols[:, position]
+        first, end = (self._cumulative.ravel().take(places + edge).astype(np.int64) for edge in (0, 1))
+        return first, end - first
 
     def _encode_block(self, symbols: NDArray[np.int64]) -> list[bytes]:
         """As :meth:`encode`, of symbols that are in their alphabets."""
-        windows, digits = symbols.shape
-        limbs = _limbs(digits)
-        unit = float(SLOTS ** (_LIMB_DIGITS * limbs - digits))  # the digits behind the last symbol's stay 0
-        numbers = np.zeros((limbs, 2, windows))  # the interval's first and last
-        shifted = np.empty((2, windows))
-        for position in reversed(range(digits)):
-            limb, weight = _place(position)
-            low, frequency = self._slots_of_column(symbols, position)
-            carry = np.stack([np.zeros(windows), (frequency - 1) * unit])
-            for number in numbers[:limb:-1]:
-                number *= frequency
-                number += carry
-                np.floor(np.multiply(number, 1 / _LIMB, out=carry), out=carry)
-                number -= np.multiply(carry, _LIMB, out=shifted)
-            numbers[limb] = low * weight + numbers[limb] * frequency + carry
-        return _shortest(*_bytes_of_limbs(numbers))
+        windows, count = symbols.shape
+        low, width, size = np.zeros(windows, np.int64), np.full(windows, _WIDTH), np.zeros(windows, np.int64)
+        written = np.zeros((1 + self.size(count - 1), windows), np.uint16)  # bytes; their carries are the ninth bits
+        for position in range(count):
+            first, frequency = self._slots_of_column(symbols, position)
+            unit = width >> PRECISION_BITS
+            low += unit * first
+            width = np.where(frequency < SLOTS, unit * frequency, width)
+            while (narrow := np.flatnonzero(width < _LEAST_WIDTH)).size:
+                written[size[narrow], narrow] = low[narrow] >> 24
+                low[narrow] = (low[narrow] & 0xFFFFFF) << 8
+                width[narrow] <<= 8
+                size[narrow] += 1
+        to_whole = -low & 0xFFFFFFFF  # the number of the interval that ends in the most zero bytes
+        low += np.where(to_whole < width, to_whole, to_whole & 0xFFFFFF)
+        written[size, np.arange(windows)] = low >> 24
+        return _without_zeros(_carried(written))
 
     def _decode_block(self, payloads: Sequence[bytes], stages: int) -> NDArray[np.int64]:
         """As :meth:`decode`, without a look at whether the payloads are any window's: [windows, 1 + stages]."""
-        numbers = _limbs_of_bytes(payloads, _limbs(1 + stages))
-        symbols = np.zeros((len(payloads), 1 + stages), np.int64)  # the regimes' own table is in regime 0, too
-        product = np.empty(len(payloads))
+        windows, longest = len(payloads), self.size(stages) + 4
+        content = np.frombuffer(b"".join(payload[:longest].ljust(longest, b"\0") for payload in payloads), np.uint8)
+        content = content.reshape(windows, longest).T
+        above, width, read = np.zeros(windows, np.int64), np.full(windows, _WIDTH), np.full(windows, 4)
+        for byte in content[:4]:
+            above = above << 8 | byte  # above low
+        symbols = np.zeros((windows, 1 + stages), np.int64)  # the regimes' own table is in regime 0, too
         for position in range(1 + stages):
-            limb, weight = _place(position)
-            slot = (numbers[limb] / weight).astype(np.int64)
+            unit = width >> PRECISION_BITS
+            slot = (above / unit).astype(np.int64) & SLOTS - 1  # of a window's payload, always below SLOTS
             symbols[:, position] = self._words[symbols[:, 0], position, slot]
-            low, frequency = self._slots_of_column(symbols, position)
-            numbers[limb] -= low * weight
-            remainder = np.zeros(len(payloads))
-            for number in numbers[limb:]:
-                remainder *= _LIMB
-                remainder += number
-                np.floor(np.divide(remainder, frequency, out=number), out=number)
-                remainder -= np.multiply(number, frequency, out=product)
+            first, frequency = self._slots_of_column(symbols, position)
+            above -= unit * first
+            width = np.where(frequency < SLOTS, unit * frequency, width)
+            while (narrow := np.flatnonzero(width < _LEAST_WIDTH)).size:
+                above[narrow] = above[narrow] << 8 | content[read[narrow], narrow]
+                width[narrow] <<= 8
+                read[narrow] += 1
         return symbols
 
 
@@ -242,42 +260,17 @@ def _check_table(name: str, frequencies: NDArray[np.uint16]) -> None:
                              "make them with quantize_frequencies")
 
 
-def _shortest(first: NDArray[np.uint8], last: NDArray[np.uint8]) -> list[bytes]:
-    """Row by row the shortest beginning of ``last`` that is not below ``first`` once zeros stand behind it: up to the
-    byte where ``last`` exceeds ``first``, or where ``first`` ends."""
-    windows, size = first.shape
+def _carried(written: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """Bytes [windows, bytes] of ``written`` [bytes, windows], where bits above a byte belong to the one before it."""
+    for before, byte in zip(written[-2::-1], written[:0:-1], strict=True):
+        before += byte >> 8
+    return written.T.astype(np.uint8)
+
+
+def _without_zeros(rows: NDArray[np.uint8]) -> list[bytes]:
+    """Row by row the bytes up to the last that is not zero."""
+    windows, size = rows.shape
     end = np.ones((windows, 1), bool)
-    exceeding = np.argmax(np.hstack([first != last, end]), axis=1) + 1
-    trailing_zeros = np.argmax(np.hstack([first[:, ::-1] != 0, end]), axis=1)
-    sizes = np.minimum(exceeding, size - trailing_zeros)
-    content = last.tobytes()
+    sizes = size - np.argmax(np.hstack([rows[:, ::-1] != 0, end]), axis=1)
+    content = rows.tobytes()
     return [content[start : start + length] for start, length in zip(count(0, size), sizes.tolist(), strict=False)]
-
-
-def _limbs(digits: int) -> int:
-    """Limbs for so many digits: an even number, so that they are whole bytes."""
-    return 2 * -(-digits // (2 * _LIMB_DIGITS))
-
-
-def _place(position: int) -> tuple[int, float]:
-    """Which limb has the digit at ``position``, and what a 1 there counts."""
-    limb, place = divmod(position, _LIMB_DIGITS)
-    return limb, float(SLOTS ** (_LIMB_DIGITS - 1 - place))
-
-
-def _bytes_of_limbs(numbers: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Limbs [limbs, ..., windows] as big-endian bytes [..., windows, bytes]."""
-    limbs = np.moveaxis(numbers, 0, -1).astype(np.uint64)
-    digits = limbs[..., np.newaxis] >> _DIGIT_SHIFTS & np.uint64(SLOTS - 1)
-    pairs = digits.reshape(*limbs.shape[:-1], -1, 2) @ np.array([SLOTS, 1], np.uint64)
-    return pairs.astype(">u4")[..., np.newaxis].view(np.uint8)[..., 1:].reshape(*limbs.shape[:-1], -1)
-
-
-def _limbs_of_bytes(payloads: Sequence[bytes], limbs: int) -> NDArray[np.float64]:
-    """The leading bytes of payloads, with zeros behind them, as [limbs, windows]."""
-    size = limbs * _LIMB_DIGITS * PRECISION_BITS // 8
-    content = b"".join(payload[:size].ljust(size, b"\0") for payload in payloads)
-    triples = np.frombuffer(content, np.uint8).reshape(len(payloads), -1, 3).astype(np.uint32)
-    pairs = triples[..., 0] << 16 | triples[..., 1] << 8 | triples[..., 2]
-    digits = np.stack([pairs >> PRECISION_BITS, pairs & SLOTS - 1], axis=-1).reshape(len(payloads), limbs, -1)
-    return np.ascontiguousarray((digits @ np.exp2(_DIGIT_SHIFTS)).T)

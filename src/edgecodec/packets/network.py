@@ -11,7 +11,8 @@ writes *views* of it: ``rows`` of ``channels`` halfwords, time-major, without ga
       latent view [regimes * tokens, dimension]  a window's tokens in the coordinates of every regime
       Quantizer  > indices [stages, tokens]      residual vector quantizer, stage by stage
 
-A codec has a quantizer for every kind of packets: of the same latent, by the same arithmetic, with other codebooks.
+A codec has a quantizer for every kind of packets, of the same latent: codebooks for fixed-length packets, by the
+arithmetic below, and for coded ones the integers of :mod:`edgecodec.packets.scalar`.
 
 Storage is float16, and order defines the result. A product sum runs over taps, inside a tap over channel pairs; its
 ``acc`` is a float32 and starts at +0, in a convolution at ``0 + bias`` or ``f32(0 + bias + residual)``. There are two
@@ -34,18 +35,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecodec.packets.entropy import EntropyTables, cumulative_frequencies
+from edgecodec.packets.entropy import cumulative_frequencies
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.monitor import Estimate, Monitor
+from edgecodec.packets.scalar import Scalars
 
-FORMAT = 4  # of codec.json
+FORMAT = 5  # of codec.json; until 4 coded packets had codebooks
 Arithmetic = Literal["dotpex", "lanes"]
 RUN_PAIRS = 18  # of the profile lanes: a tap of 36 channels, the measured balance of accuracy and time
 Half = NDArray[np.float16]
@@ -163,8 +165,7 @@ class Stage:
 
     ``coordinates`` says which entries of a token this stage quantizes; ``None`` for all of them, in order.
     ``norms[r, k]`` is the product sum of codeword k of regime r with itself, by ``dotpex`` in either profile (nobody
-    computes it on the target); in a stage for coded packets, what the codeword's bits are worth is added, so that the
-    search prefers cheap words.
+    computes it on the target).
     """
 
     codewords: Half  # [regimes, codewords, codeword samples (even)]
@@ -193,7 +194,6 @@ class Quantizer:
     regimes: int
     stages: tuple[Stage, ...]
     stages_of_rate: tuple[int, ...]
-    tables: EntropyTables | None = None  # that regimes and codewords are coded with, if they are
     estimate: Estimate | None = None  # where the codec has a monitor
 
     @property
@@ -205,14 +205,6 @@ class Quantizer:
     def contested_stages(self) -> int:
         """Stages that all regimes run before one of them is chosen."""
         return self.stages_of_rate[0] if self.regimes > 1 else 0
-
-    @property
-    def cumulative_frequencies(self) -> NDArray[np.uint16]:
-        """The tables as the node holds them, one behind the other: that of the regimes, then regime by regime those of
-        the stages; a zero at the end if they are odd in number. Empty if there are none."""
-        tables = () if self.tables is None else self.tables.in_order
-        flat = np.concatenate([np.zeros(0, np.uint16), *map(cumulative_frequencies, tables)])
-        return np.pad(flat, (0, len(flat) % 2))
 
     @property
     def multiply_accumulates(self) -> int:
@@ -229,6 +221,51 @@ class Quantizer:
 
 
 @dataclass(frozen=True)
+class ScalarQuantizer:
+    """For coded packets: an integer for every coordinate of a regime's row.
+
+    A stage is a rate, and a token a coordinate: every stage quantizes the row anew.
+    """
+
+    latent: View  # row r: the coordinates of regime r; there may be more rows
+    scalars: Scalars
+    estimate: Estimate | None = None  # where the codec has a monitor
+
+    @property
+    def regimes(self) -> int:
+        return self.scalars.regimes
+
+    @property
+    def rows(self) -> int:
+        """Rows of the latent that count."""
+        return self.regimes
+
+    @property
+    def tokens(self) -> int:
+        """Words of a stage."""
+        return self.scalars.coordinates
+
+    @property
+    def stages_of_rate(self) -> tuple[int, ...]:
+        return tuple(range(1, self.scalars.rates + 1))
+
+    @property
+    def multiply_accumulates(self) -> int:
+        """For one window at the highest rate: of all regimes at the deciding rate, of one at the others."""
+        return (self.regimes + self.scalars.rates - 1) * self.scalars.coordinates
+
+    @property
+    def cumulative_frequencies(self) -> NDArray[np.uint16]:
+        """The tables as the node holds them, one behind the other: that of the regimes, then class by class; a zero at
+        the end if they are odd in number."""
+        flat = np.concatenate([*map(cumulative_frequencies, (self.scalars.regime_frequencies, *self.scalars.tables))])
+        return np.pad(flat, (0, len(flat) % 2))
+
+
+AnyQuantizer = Quantizer | ScalarQuantizer
+
+
+@dataclass(frozen=True)
 class ExportedCodec:
     """Encoder, quantizers, and what the window must look like."""
 
@@ -238,14 +275,23 @@ class ExportedCodec:
     sample_rate_hz: float
     channel_names: tuple[str, ...]
     layers: tuple[Layer, ...]
-    quantizers: Mapping[PacketKind, Quantizer]  # for fixed-length packets, and maybe others; a window goes through one
+    quantizers: Mapping[PacketKind, AnyQuantizer]  # for fixed-length packets, and maybe others
     arithmetic: Arithmetic = "dotpex"  # of all product sums
     monitor: Monitor | None = None  # of codecs of one token; exported codecs of before have none
 
     @property
     def quantizer(self) -> Quantizer:
         """That of fixed-length packets."""
-        return self.quantizers[PacketKind.FIXED_LENGTH]
+        quantizer = self.quantizers[PacketKind.FIXED_LENGTH]
+        assert isinstance(quantizer, Quantizer), "what fixed-length packets have"
+        return quantizer
+
+    @property
+    def coded(self) -> ScalarQuantizer | None:
+        """That of coded packets, if the codec has them."""
+        quantizer = self.quantizers.get(PacketKind.CODED)
+        assert not isinstance(quantizer, Quantizer), "what coded packets have"
+        return quantizer
 
     @property
     def normalization(self) -> tuple[Single, Single]:
@@ -283,17 +329,10 @@ class ExportedCodec:
         arrays: dict[str, NDArray[Any]] = {}
         for kind, quantizer in self.quantizers.items():
             prefix = kind.prefix(".")
-            for number, stage in enumerate(quantizer.stages):
-                arrays[f"{prefix}stage{number:02d}.codewords"] = stage.codewords
-                arrays[f"{prefix}stage{number:02d}.norms"] = stage.norms
-                if stage.coordinates is not None:
-                    arrays[f"{prefix}stage{number:02d}.coordinates"] = stage.coordinates
-            if quantizer.tables is not None:
-                arrays[f"{prefix}regime_frequencies"] = quantizer.tables.regime_frequencies
-                for number, tables in enumerate(zip(*quantizer.tables.word_frequencies, strict=True)):
-                    arrays[f"{prefix}stage{number:02d}.frequencies"] = np.stack(tables)  # [regimes, codewords]
+            own = quantizer.scalars.arrays() if isinstance(quantizer, ScalarQuantizer) else _of_stages(quantizer.stages)
             if quantizer.estimate is not None:
-                arrays |= {f"{prefix}estimate.{key}": value for key, value in quantizer.estimate.arrays().items()}
+                own = {**own, **{f"estimate.{key}": value for key, value in quantizer.estimate.arrays().items()}}
+            arrays |= {f"{prefix}{name}": array for name, array in own.items()}
         return arrays
 
     def structure(self) -> dict[str, Any]:
@@ -338,7 +377,15 @@ class ExportedCodec:
                    if isinstance(layer, Filter | Convolution))
 
 
-def _described(quantizer: Quantizer) -> dict[str, Any]:
+def _of_stages(stages: tuple[Stage, ...]) -> dict[str, NDArray[Any]]:
+    """The arrays of ``stages``, by name."""
+    return {f"stage{number:02d}.{name}": array for number, stage in enumerate(stages)
+            for name, array in vars(stage).items() if array is not None}
+
+
+def _described(quantizer: AnyQuantizer) -> dict[str, Any]:
+    if isinstance(quantizer, ScalarQuantizer):
+        return {"latent": dict(vars(quantizer.latent))}
     return {
         "latent": dict(vars(quantizer.latent)),
         "tokens": quantizer.tokens,
@@ -353,20 +400,19 @@ def _entry(kind: PacketKind) -> str:
     return "quantizer" if kind is PacketKind.FIXED_LENGTH else kind.label
 
 
-def _quantizer(described: dict[str, Any], arrays: dict[str, NDArray[Any]], kind: PacketKind) -> Quantizer:
+def _quantizer(described: dict[str, Any], arrays: dict[str, NDArray[Any]], kind: PacketKind) -> AnyQuantizer:
     """What :func:`_described` described, with those of ``arrays`` that are of ``kind``."""
     own = {name.removeprefix(kind.prefix(".")): array for name, array in arrays.items()
            if name.startswith(kind.prefix("."))}
+    latent = View(**described["latent"])
+    estimate = Estimate(**_of("estimate", own)) if "estimate.factors" in own else None
+    if kind is PacketKind.CODED:
+        return ScalarQuantizer(latent, Scalars(**{each.name: own[each.name] for each in fields(Scalars)}), estimate)
     names = [f"stage{number:02d}" for number in range(described["stages"])]
     stages = tuple(Stage(own[f"{name}.codewords"], own[f"{name}.norms"], own.get(f"{name}.coordinates"))
                    for name in names)
-    tables = None
-    if "regime_frequencies" in own:
-        words = zip(*(own[f"{name}.frequencies"] for name in names), strict=True)
-        tables = EntropyTables(own["regime_frequencies"], tuple(words))
-    estimate = Estimate(**_of("estimate", own)) if "estimate.factors" in own else None
-    return Quantizer(View(**described["latent"]), described["tokens"], described["regimes"], stages,
-                     tuple(described["stages_of_rate"]), tables, estimate)
+    return Quantizer(latent, described["tokens"], described["regimes"], stages, tuple(described["stages_of_rate"]),
+                     estimate)
 
 
 def _monitor(described: dict[str, Any] | None, arrays: dict[str, NDArray[Any]]) -> Monitor | None:

@@ -218,7 +218,7 @@ def pack(form: PacketFormat, rate: int, sequence: int, indices: Indices,
             codeword.
     """
     payloads = form.payloads(kind)
-    stages, tokens = payloads.stages(rate), form.fixed_length.tokens
+    stages, tokens = payloads.stages(rate), payloads.tokens
     if indices.words.ndim != 2 or indices.words.shape[0] < stages or indices.words.shape[1] != tokens:
         raise EdgeCodecError(f"indices: {list(indices.words.shape)}; rate {rate} needs [{stages}, {tokens}]")
     (payload,) = payloads.write(indices.sent(stages)[None])

@@ -5,16 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.packets.entropy import PRECISION_BITS, EntropyTables
+from edgecodec.packets.entropy import EntropyTables
 from edgecodec.packets.indices import Indices
 from edgecodec.packets.kind import PacketKind
-from edgecodec.packets.network import Quantizer
+from edgecodec.packets.network import Quantizer, ScalarQuantizer
+from edgecodec.packets.scalar import Scalars
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Payloads(ABC):
 
     always_full: ClassVar[bool]  # whether every payload has :meth:`size` bytes
     stages_of_rate: tuple[int, ...]
+    tokens: int  # words of a stage
 
     def stages(self, rate: int) -> int:
         """Stages that a packet of rate ``rate`` sends.
@@ -68,7 +70,6 @@ class FixedLengthPayloads(Payloads):
     all regimes, ``regime * codewords + word``: so they tell the regime, every token the same."""
 
     always_full = True
-    tokens: int
     codewords: tuple[int, ...]  # of every stage, in one regime
     regimes: int = 1
 
@@ -136,37 +137,56 @@ class FixedLengthPayloads(Payloads):
 
 @dataclass(frozen=True)
 class CodedPayloads(Payloads):
-    """The regime and a word per stage, arithmetically coded."""
+    """The regime and a word per coordinate, entropy coded.
+
+    A stage is a rate and stands for the window by itself: of the stages up to a rate's the last alone is sent. Those
+    before are zeros in what is read.
+    """
 
     always_full = False
-    tables: EntropyTables
+    scalars: Scalars
 
     @classmethod
-    def of(cls, quantizer: Quantizer) -> CodedPayloads:
-        assert quantizer.tables is not None, "checked when it was exported"
-        return cls(quantizer.stages_of_rate, quantizer.tables)
+    def of(cls, quantizer: ScalarQuantizer) -> CodedPayloads:
+        return cls(quantizer.stages_of_rate, quantizer.tokens, quantizer.scalars)
 
     def size(self, rate: int) -> int:
-        return -(-(1 + self.stages(rate)) * PRECISION_BITS // 8)
+        self.stages(rate)
+        return self.scalars.payload_bytes(rate)
 
     def bits_of(self, indices: Indices) -> NDArray[np.int64]:
         return 8 * np.array([len(payload) for payload in self.write(indices)])
 
     def check(self, indices: Indices) -> None:
-        self.tables.check(_symbols(indices))
+        if (absent := indices.regime >= self.scalars.regimes).any():
+            raise EdgeCodecError(f"indices: regime {indices.regime[absent][0]} is not one of {self.scalars.regimes}")
+        rate = indices.words.shape[1]
+        largest = self.scalars.largest_words(indices.regime, rate)
+        if (absent := indices.words[:, -1] > largest).any():
+            window, coordinate = place = tuple(np.argwhere(absent)[0])
+            raise EdgeCodecError(f"indices: rate {rate}, coordinate {coordinate}: "
+                                 f"{indices.words[window, -1, coordinate]} is not one of {largest[place] + 1} words")
 
     def write(self, indices: Indices) -> list[bytes]:
-        return self.tables.encode(_symbols(indices))
+        self.check(indices)
+        rate = indices.words.shape[1]
+        tables: EntropyTables = self.scalars.entropy_tables[rate - 1]
+        return tables.encode(self.scalars.symbols(indices.regime, indices.words[:, -1], rate))
 
     def read(self, rate: int, payloads: Sequence[bytes]) -> Indices:
+        self.stages(rate)
         try:
-            symbols = self.tables.decode(payloads, self.stages(rate))
+            regime, sent = self.scalars.words_of(
+                self.scalars.entropy_tables[rate - 1].decode(payloads, 2 * self.tokens), rate)
+            words = np.zeros((len(sent), rate, self.tokens), np.uint16)
+            words[:, -1] = sent
+            self.check(Indices(regime, words))
         except EdgeCodecError:
             raise EdgeCodecError(f"packet: no window of rate {rate} has this payload; the sender is faulty") from None
-        return Indices(symbols[:, 0], symbols[:, 1:, np.newaxis])
+        return Indices(regime, words)
 
 
-PAYLOADS: Mapping[PacketKind, Callable[[Quantizer], Payloads]] = {
+PAYLOADS: Mapping[PacketKind, Callable[[Any], Payloads]] = {
     PacketKind.FIXED_LENGTH: FixedLengthPayloads.of, PacketKind.CODED: CodedPayloads.of}
 
 
@@ -178,7 +198,3 @@ def index_bits(numbers: int) -> int:
 def _weights(widths: NDArray[np.int64]) -> NDArray[np.int64]:
     """Of every bit in its number, the most significant one first."""
     return 1 << np.repeat(np.cumsum(widths), widths) - 1 - np.arange(widths.sum())
-
-
-def _symbols(indices: Indices) -> NDArray[np.int64]:
-    return np.column_stack([indices.regime, indices.words[..., 0]]).astype(np.int64)

@@ -1,8 +1,8 @@
 """The receiver's side of a codec: from indices to windows, with NumPy and ONNX Runtime; no torch.
 
 Stage by stage the codewords are summed up, in the coordinates of their regime and out of the very codebooks that the
-firmware holds. A network in ONNX makes windows of the sums: ``receiver.onnx``, with what it belongs to in
-``receiver.json``.
+firmware holds; of coded packets every coordinate is restored by itself. A network in ONNX makes windows of them:
+``receiver.onnx``, with what it belongs to in ``receiver.json``.
 
 ONNX Runtime's matrix products sum in an order that depends on the layer alone, neither on how many windows are
 rebuilt together nor on the number of threads: a window is the same bits in every batch.
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from edgecodec.errors import EdgeCodecError, naming
 from edgecodec.packets.indices import Indices
-from edgecodec.packets.network import ExportedCodec, Quantizer, load_codec
+from edgecodec.packets.network import AnyQuantizer, ExportedCodec, Quantizer, ScalarQuantizer, load_codec
 from edgecodec.storage import read_json, sha256_of_file
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Receiver:
         network = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         return cls(codec, network)
 
-    def rebuild(self, quantizer: Quantizer, indices: Indices) -> NDArray[np.float32]:
+    def rebuild(self, quantizer: AnyQuantizer, indices: Indices) -> NDArray[np.float32]:
         """Windows [n, channels, samples] in the unit of the recordings.
 
         Args:
@@ -81,11 +81,19 @@ class Receiver:
         asked = {each.name for each in self.network.get_inputs()}  # a network of one regime does not ask for it
         for start in range(0, len(indices), BATCH):
             part = slice(start, start + BATCH)
-            sums = sums_of_codewords(quantizer, indices[part])
+            sums = latents(quantizer, indices[part])
             regime = indices.regime[part].astype(np.int64)
             offered = {"sums": sums, "regime": regime}
             (windows[part],) = self.network.run(None, {name: offered[name] for name in asked})
         return windows
+
+
+def latents(quantizer: AnyQuantizer, indices: Indices) -> NDArray[np.float32]:
+    """What ``indices`` stand for, [n, tokens, dimension] in the coordinates of the windows' regimes."""
+    if isinstance(quantizer, ScalarQuantizer):
+        rate = indices.words.shape[1]
+        return quantizer.scalars.restore(indices.words[:, -1], indices.regime, rate)[:, np.newaxis]
+    return sums_of_codewords(quantizer, indices)
 
 
 def sums_of_codewords(quantizer: Quantizer, indices: Indices) -> NDArray[np.float32]:

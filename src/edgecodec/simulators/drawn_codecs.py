@@ -13,7 +13,7 @@ from edgecodec.deploy.export import export_codec
 from edgecodec.model.codec import build_codec
 from edgecodec.model.kind import WindowFormat
 from edgecodec.packets.network import Arithmetic, ExportedCodec
-from edgecodec.params import CodecParams, CodedParams, EdgeParams, PaperParams, TrainParams
+from edgecodec.params import CodecParams, EdgeParams, PaperParams, TrainParams
 
 SAMPLE_RATE_HZ, LOWPASS_HZ = 100.0, 5.0  # no step depends on them
 
@@ -44,9 +44,7 @@ class Shape:
                     codebook.normal_(std=0.5)
                     _draw_coordinates(coordinates, quantizer.dimension)
             if codec.coded is not None:
-                codec.coded.codewords.normal_(std=0.5)
-                for coordinates in codec.coded.coordinates.flatten(0, 1):
-                    _draw_coordinates(coordinates, codec.coded.dimension)
+                codec.coded.classes.random_(0, 16)
         return export_codec(codec, arithmetic)
 
 
@@ -60,22 +58,19 @@ def _draw_coordinates(coordinates: torch.Tensor, dimension: int) -> None:
 
 
 def _edge(codewords: int, stages_per_rate: int, codeword_samples: int, regimes: int, decimation: int,
-          filter_taps: int, bands: tuple[tuple[int, int, int], ...], coefficients: int,
-          coded: tuple[int, int, int]) -> EdgeParams:
-    """Of two rates. ``coded``: codewords, samples of one, stages per rate."""
-    words, samples, stages = coded
+          filter_taps: int, bands: tuple[tuple[int, int, int], ...], coefficients: int) -> EdgeParams:
+    """Of two rates."""
     return EdgeParams(
         codewords=codewords, rates=2, stages_per_rate=stages_per_rate, regimes=regimes,
         codeword_samples=codeword_samples, decimation=decimation, filter_taps=filter_taps, time_bins=bands[-1][1],
-        bands=bands, coefficients=coefficients, refiner_channels=0,
-        coded=CodedParams(codewords=words, codeword_samples=samples, stages_of_rate=(stages, 2 * stages)))
+        bands=bands, coefficients=coefficients, refiner_channels=0)
 
 
 SHAPES: Mapping[str, Shape] = {
-    "edge_4x160": Shape("edge", 4, 160, _edge(16, 5, 2, 1, 4, 16, ((1, 10, 4), (10, 36, 2)), 30, (8, 2, 6))),
-    "edge_9x560": Shape("edge", 9, 560, _edge(24, 7, 4, 2, 14, 84, ((1, 8, 8), (8, 36, 2)), 40, (16, 2, 9))),
-    "edge_10x1200": Shape("edge", 10, 1200, _edge(80, 6, 6, 2, 12, 72, ((1, 24, 6), (24, 80, 2)), 72, (40, 4, 8))),
-    "edge_48x512": Shape("edge", 48, 512, _edge(40, 16, 2, 5, 8, 40, ((1, 8, 12), (8, 60, 2)), 150, (20, 2, 24))),
+    "edge_4x160": Shape("edge", 4, 160, _edge(16, 5, 2, 1, 4, 16, ((1, 10, 4), (10, 36, 2)), 30)),
+    "edge_9x560": Shape("edge", 9, 560, _edge(24, 7, 4, 2, 14, 84, ((1, 8, 8), (8, 36, 2)), 40)),
+    "edge_10x1200": Shape("edge", 10, 1200, _edge(80, 6, 6, 2, 12, 72, ((1, 24, 6), (24, 80, 2)), 72)),
+    "edge_48x512": Shape("edge", 48, 512, _edge(40, 16, 2, 5, 8, 40, ((1, 8, 12), (8, 60, 2)), 150)),
     "paper_16x64": Shape("paper", 16, 64, PaperParams(codewords=700, rates=4, latent_channels=8)),
     "paper_36x200": Shape("paper", 36, 200, PaperParams(codewords=256, rates=2, latent_channels=9)),
 }

@@ -7,7 +7,7 @@ far they are off for other codecs. A price includes what it takes to observe a s
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -18,13 +18,21 @@ from pydantic import TypeAdapter, ValidationError
 from scipy.optimize import nnls
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.packets.kind import PacketKind
-from edgecodec.packets.network import Arithmetic, Convolution, ExportedCodec, Filter, Layer, Quantizer
+from edgecodec.packets.network import (
+    AnyQuantizer,
+    Arithmetic,
+    Convolution,
+    ExportedCodec,
+    Filter,
+    Layer,
+    Quantizer,
+    ScalarQuantizer,
+)
 from edgecodec.simulators.cycles import Cycles, KindCycles
 from edgecodec.storage import read_json, rounded, write_json
 
 CYCLE_TABLE = Path("metrics/cycle_estimate.json")  # below artifacts/
-Kind = Literal["layer", "stage", "choice", "packet", "coded_packet"]
+Kind = Literal["layer", "stage", "choice", "packet", "scalars", "coded_packet"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ class Work:
 
     kind: Kind
     macs: int = 0
-    values: int = 0  # layer: normalized or written; stage: tokens; packet: indices; coded packet: pairs of symbols
+    values: int = 0  # layer: normalized or written; stage: tokens; else words
     bytes: int = 0  # of weights or codewords that are fetched
 
 
@@ -105,7 +113,7 @@ def estimate(prices: Prices, codec: ExportedCodec) -> Cycles:
         return tuple(prices[work.kind].of(work) for work in works)
 
     return Cycles(each(_layer(layer, codec) for layer in codec.layers),
-                  {kind: KindCycles(*map(each, _works(kind, quantizer)))
+                  {kind: KindCycles(*map(each, _works(quantizer)))
                    for kind, quantizer in codec.quantizers.items()})
 
 
@@ -131,20 +139,17 @@ def miss(prices: Prices, codec: ExportedCodec, counted: Cycles) -> Miss:
 def _counted_steps(codec: ExportedCodec, cycles: Cycles) -> Iterator[tuple[Work, int]]:
     yield from zip((_layer(layer, codec) for layer in codec.layers), cycles.layers, strict=True)
     for kind, counted in cycles.kinds.items():
-        yield from zip(chain(*_works(kind, codec.quantizers[kind])), counted.steps, strict=True)
+        yield from zip(chain(*_works(codec.quantizers[kind])), counted.steps, strict=True)
 
 
-def _works(kind: PacketKind, quantizer: Quantizer) -> tuple[list[Work], ...]:
+def _works(quantizer: AnyQuantizer) -> tuple[list[Work], ...]:
     """Stages, packets by rate, choice: in the order of :class:`KindCycles`."""
-    packets = [_PACKING[kind](stages, quantizer.tokens) for stages in quantizer.stages_of_rate]
+    if isinstance(quantizer, ScalarQuantizer):
+        rates, words = len(quantizer.stages_of_rate), quantizer.tokens
+        choice = [Work("scalars", values=quantizer.regimes * words)] if quantizer.regimes > 1 else []
+        return [Work("scalars", values=words)] * rates, [Work("coded_packet", values=words)] * rates, choice
+    packets = [Work("packet", values=stages * quantizer.tokens) for stages in quantizer.stages_of_rate]
     return _stages(quantizer), packets, _choice(quantizer)
-
-
-# By stages and tokens. A coded symbol goes into a number that is as long as all symbols after it.
-_PACKING: Mapping[PacketKind, Callable[[int, int], Work]] = {
-    PacketKind.FIXED_LENGTH: lambda stages, tokens: Work("packet", values=stages * tokens),
-    PacketKind.CODED: lambda stages, _: Work("coded_packet", values=stages * (stages + 1) // 2),
-}
 
 
 def _layer(layer: Layer, codec: ExportedCodec) -> Work:

@@ -7,21 +7,21 @@ but for a few that look at data. So codecs that differ in values alone are one p
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgecodec.deploy.c_source import memory_header, network_source
 from edgecodec.deploy.memory import MemoryPlan, plan_for_one_worker
-from edgecodec.packets.entropy import SLOTS, EntropyTables
+from edgecodec.packets.entropy import quantize_frequencies
 from edgecodec.packets.monitor import Estimate, Monitor
-from edgecodec.packets.network import Convolution, ExportedCodec, Layer, Quantizer, Stage
+from edgecodec.packets.network import AnyQuantizer, Convolution, ExportedCodec, Layer, ScalarQuantizer, Stage
+from edgecodec.packets.scalar import Scalars
 from edgecodec.storage import sha256_of_file
 
-_Arrays = TypeVar("_Arrays", bound=Layer | Stage | Monitor | Estimate)
+_Arrays = TypeVar("_Arrays", bound=Layer | Stage | Scalars | Monitor | Estimate)
 
 
 def program_hash(codec: ExportedCodec, plan: MemoryPlan, firmware: Path) -> str:
@@ -42,7 +42,7 @@ def kernels_hash(firmware: Path) -> str:
 
 
 def without_values(codec: ExportedCodec) -> ExportedCodec:
-    """``codec`` with zeros for values, even frequencies, and a window of nowhere: equal for codecs of equal shape. Of a
+    """``codec`` with zeros for values, and a window of nowhere: equal for codecs of equal shape. Of a
     slope remains whether it is above 1, where convolution.c takes another path."""
     return replace(
         codec, channel_names=(), sample_rate_hz=0.0, layers=tuple(_layer(layer) for layer in codec.layers),
@@ -56,26 +56,21 @@ def _layer(layer: Layer) -> Layer:
     return _zeros(layer)
 
 
-def _quantizer(quantizer: Quantizer) -> Quantizer:
-    return replace(quantizer, stages=tuple(_zeros(stage) for stage in quantizer.stages),
-                   tables=None if quantizer.tables is None else _even_tables(quantizer.tables),
-                   estimate=None if quantizer.estimate is None else _zeros(quantizer.estimate))
+def _quantizer(quantizer: AnyQuantizer) -> AnyQuantizer:
+    estimate = None if quantizer.estimate is None else _zeros(quantizer.estimate)
+    if isinstance(quantizer, ScalarQuantizer):
+        return replace(quantizer, scalars=_evened(quantizer.scalars), estimate=estimate)
+    return replace(quantizer, stages=tuple(_zeros(stage) for stage in quantizer.stages), estimate=estimate)
+
+
+def _evened(scalars: Scalars) -> Scalars:
+    """Zeros, and for every table even frequencies."""
+    even = np.concatenate([quantize_frequencies(np.ones(length)) for length in scalars.lengths.tolist()])
+    return replace(_zeros(scalars), reach=scalars.reach, fine_bits=scalars.fine_bits, frequencies=even,
+                   regime_frequencies=quantize_frequencies(np.ones(scalars.regimes)))
 
 
 def _zeros(record: _Arrays) -> _Arrays:
-    zeros: dict[str, Any] = {name: np.zeros_like(value) for name, value in vars(record).items()
-                             if isinstance(value, np.ndarray)}
+    zeros: dict[str, Any] = {each.name: np.zeros_like(value) for each in fields(record)
+                             if isinstance(value := getattr(record, each.name), np.ndarray)}
     return replace(record, **zeros)
-
-
-def _even_tables(tables: EntropyTables) -> EntropyTables:
-    return EntropyTables(_even(tables.regime_frequencies),
-                         tuple(tuple(map(_even, of_regime)) for of_regime in tables.word_frequencies))
-
-
-def _even(frequencies: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    """A table of as many words, all with the same frequency but for the first, which has the rest."""
-    words = len(frequencies)
-    table = np.full(words, SLOTS // words, np.uint16)
-    table[0] += SLOTS % words
-    return table

@@ -163,7 +163,7 @@ class Trainer:
         if self.end == 0:  # a classical codec: no step was taken, and none has evaluated it
             self._evaluate({})
         if self.codec.coded is not None and self.processes.is_first:
-            fit_coded(self.codec, self._batches(), self._worth(), self.measure.metric.power, self.params.seed)
+            fit_coded(self.codec, self._batches(), self._worth(), self.measure.metric.power)
         self.codec.eval()
         return Trained(
             self.codec, self.history,

@@ -86,7 +86,7 @@ typedef struct ec_team {
  * one that leaves the least energy goes on alone. A quantizer of one regime makes no choice. */
 typedef struct ec_choice {
     uint32_t regime;                 /* the chosen one */
-    float energies[EC_REGIMES_MAX]; /* that the regimes leave */
+    float energies[EC_REGIMES_MAX]; /* that the regimes leave; of coded packets their prices */
 } ec_choice;
 
 /* What a node can say of a window. Errors are estimates, of the window's central part, over the channels that are not
@@ -104,7 +104,9 @@ typedef struct ec_remarks {
  *     0 .. layers - 1    a layer's output, float16 [rows][channels]
  *     layers + stage     a stage's words, uint16_t [tokens]; while regimes compete, [regimes][tokens]
  *     layers + stages    an ec_choice, after the stages of the lowest rate
- * and from layers + stages + 1 on the coded_stages, then the choice, of coded packets in the same way. */
+ * and of coded packets, after layers + stages + 1 steps:
+ *     .. rates - 1       a rate's words, uint16_t [coded_words]
+ *     rates              an ec_choice, before all words */
 typedef struct ec_observer {
     void (*step_done)(void *user, uint32_t step, const void *data, size_t bytes);
     void *user;
@@ -140,8 +142,7 @@ typedef struct ec_model {
     uint32_t rates;
     const uint16_t *stages_of_rate; /* [rates] */
     uint32_t layers;
-    uint32_t coded_stages;                /* of coded packets; 0: the model has none */
-    const uint16_t *coded_stages_of_rate; /* [rates], or NULL */
+    uint32_t coded_words; /* at a rate, of coded packets; 0: the model has none */
     bool makes_remarks;
 } ec_model;
 
@@ -186,7 +187,8 @@ ec_status ec_init_unchecked(ec_context *context, void *arena, size_t arena_bytes
 ec_status ec_encode(const ec_context *context, ec_team *team, const float *window, uint32_t rate, uint16_t *indices,
                     ec_remarks *remarks);
 
-/* The same with the codebooks of coded packets, whose words are cheap to code: EC_ERROR_CODED if there are none. */
+/* The same for coded packets: the regime, then words [rate][coded_words], those of every rate from 1 on. EC_ERROR_CODED if
+ * the model has none. */
 ec_status ec_encode_coded(const ec_context *context, ec_team *team, const float *window, uint32_t rate,
                           uint16_t *indices, ec_remarks *remarks);
 
@@ -234,7 +236,7 @@ ec_status ec_pack(uint32_t rate, uint16_t sequence, const uint16_t *indices, con
                   uint8_t *packet, size_t capacity, size_t *bytes);
 
 /* The same for a coded packet and indices from ec_encode_coded. Its length depends on the indices. The tables are in
- * the context's codebooks. */
+ * the context's codebooks. Of a packet that does not fit, a part is written. */
 ec_status ec_pack_coded(const ec_context *context, uint32_t rate, uint16_t sequence, const uint16_t *indices,
                         const ec_remarks *remarks, uint8_t *packet, size_t capacity, size_t *bytes);
 

@@ -6,6 +6,7 @@
 #include "layers.h"
 #include "monitor.h"
 #include "quantizer.h"
+#include "scalars.h"
 
 static bool is_aligned(const void *pointer, uintptr_t alignment) {
     return (uintptr_t)pointer % alignment == 0;
@@ -59,13 +60,13 @@ static bool coordinates_are_inside(const uint8_t *codebooks, const ec_quantizer 
 }
 
 static ec_status check_codebooks(const void *codebooks) {
-    const ec_coded *coded = ec_codec_network.coded;
+    const ec_scalars *coded = ec_codec_network.coded;
     const ec_status status = check_blob(codebooks, EC_CODEBOOKS, ec_codec_network.codebooks_bytes);
     if (status != EC_OK) {
         return status;
     }
     const bool inside = coordinates_are_inside(codebooks, &ec_codec_network.quantizer) &&
-                        (coded == NULL || coordinates_are_inside(codebooks, &coded->quantizer));
+                        (coded == NULL || ec_scalars_are_inside(codebooks, coded));
     return inside ? EC_OK : EC_ERROR_MODEL;
 }
 
@@ -200,9 +201,22 @@ static ec_status run_layers(const ec_worker *worker, const input *source) {
     return EC_OK;
 }
 
-/* The network may lie in slow memory: every layer, and the quantizer, is copied to the stack before it is run. */
+static ec_evidence run_quantizer(const ec_worker *worker, uint32_t rate, uint16_t *indices) {
+    const ec_quantizer near = ec_codec_network.quantizer;
+    ec_run_quantizer(worker, &near, near.stages_of_rate[rate - 1], indices);
+    return near.evidence;
+}
+
+static ec_evidence run_scalars(const ec_worker *worker, const ec_scalars *coded, uint32_t rate, uint16_t *indices) {
+    const ec_scalars near = *coded;
+    ec_run_scalars(worker, &near, rate, indices);
+    return near.evidence;
+}
+
+/* The network may lie in slow memory: every layer, and the quantizer, is copied to the stack before it is run. For coded
+ * packets the quantizer is `coded`. */
 static ec_status encode(const ec_context *context, ec_team *team, const input *source, uint32_t rate, uint16_t *indices,
-                        ec_remarks *remarks, const ec_quantizer *quantizer) {
+                        ec_remarks *remarks, const ec_scalars *coded) {
     const ec_network *network = &ec_codec_network;
     ec_status status = check_call(context, team, source, rate, indices, remarks);
     if (status != EC_OK) {
@@ -215,7 +229,7 @@ static ec_status encode(const ec_context *context, ec_team *team, const input *s
     clear_zeros(&worker);
     status = run_layers(&worker, source);
     if (status == EC_OK) {
-        status = check_latent(&worker, quantizer);
+        status = check_latent(&worker, &network->quantizer);
     }
     if (status != EC_OK) {
         return status;
@@ -223,24 +237,24 @@ static ec_status encode(const ec_context *context, ec_team *team, const input *s
     if (remarks != NULL) {
         ec_measure_latent(&worker, network->monitor);
     }
-    const ec_quantizer near = *quantizer;
-    ec_run_quantizer(&worker, &near, near.stages_of_rate[rate - 1], indices);
+    const ec_evidence evidence =
+        coded == NULL ? run_quantizer(&worker, rate, indices) : run_scalars(&worker, coded, rate, indices);
     if (remarks != NULL) {
-        ec_make_remarks(&worker, network->monitor, &near, rate, indices[0], remarks);
+        ec_make_remarks(&worker, network->monitor, &evidence, rate, indices[0], remarks);
     }
     return EC_OK;
 }
 
 static ec_status encode_coded(const ec_context *context, ec_team *team, const input *source, uint32_t rate,
                               uint16_t *indices, ec_remarks *remarks) {
-    const ec_coded *coded = ec_codec_network.coded;
-    return coded == NULL ? EC_ERROR_CODED : encode(context, team, source, rate, indices, remarks, &coded->quantizer);
+    const ec_scalars *coded = ec_codec_network.coded;
+    return coded == NULL ? EC_ERROR_CODED : encode(context, team, source, rate, indices, remarks, coded);
 }
 
 ec_status ec_encode(const ec_context *context, ec_team *team, const float *window, uint32_t rate, uint16_t *indices,
                     ec_remarks *remarks) {
     const input source = {.window = window};
-    return encode(context, team, &source, rate, indices, remarks, &ec_codec_network.quantizer);
+    return encode(context, team, &source, rate, indices, remarks, NULL);
 }
 
 ec_status ec_encode_coded(const ec_context *context, ec_team *team, const float *window, uint32_t rate,
@@ -252,7 +266,7 @@ ec_status ec_encode_coded(const ec_context *context, ec_team *team, const float 
 ec_status ec_encode_intake(const ec_context *context, ec_team *team, ec_intake *intake, uint32_t rate, uint16_t *indices,
                            ec_remarks *remarks) {
     const input source = {.intake = intake};
-    return encode(context, team, &source, rate, indices, remarks, &ec_codec_network.quantizer);
+    return encode(context, team, &source, rate, indices, remarks, NULL);
 }
 
 ec_status ec_encode_intake_coded(const ec_context *context, ec_team *team, ec_intake *intake, uint32_t rate,

@@ -1,66 +1,24 @@
 #include "integers.h"
 
-#define LEAST_WIDTH 0x01000000u
 #define LEARNING_BITS 5u
 #define WEIGHT_BITS 6
 #define WEIGHT_MAX (2 << WEIGHT_BITS)
 #define LEFT_MAX (1 << 20)
 #define MEAN_UNIT 6u
 
-/* Zeros are held back: at the payload's end they are left out. */
-static void put_byte(ec_range_coder *coder, uint32_t byte) {
-    if (byte == 0 && coder->bytes > 0) {
-        coder->zeros++;
-        return;
-    }
-    for (; coder->zeros > 0; coder->zeros--, coder->bytes++) {
-        if (coder->bytes < coder->capacity) {
-            coder->payload[coder->bytes] = 0;
-        }
-    }
-    if (coder->bytes < coder->capacity) {
-        coder->payload[coder->bytes] = (uint8_t)byte;
-    }
-    coder->bytes++;
-}
-
-static void shift_out(ec_range_coder *coder) {
-    const uint32_t carry = (uint32_t)(coder->low >> 32);
-    const uint32_t top = (uint32_t)(coder->low >> 24) & 0xffu;
-    if (carry == 0 && top == 0xff) {
-        coder->full++;
-    } else {
-        put_byte(coder, coder->held + carry);
-        for (; coder->full > 0; coder->full--) {
-            put_byte(coder, (0xffu + carry) & 0xffu);
-        }
-        coder->held = top;
-    }
-    coder->low = (coder->low & 0x00ffffffu) << 8;
-}
-
 /* The share of `split` is that of a 0. */
-static void narrow(ec_range_coder *coder, bool bit, uint32_t split) {
-    if (bit) {
-        coder->low += split;
-        coder->width -= split;
-    } else {
-        coder->width = split;
-    }
-    while (coder->width < LEAST_WIDTH) {
-        coder->width <<= 8;
-        shift_out(coder);
-    }
+static void code_split(ec_range_coder *coder, bool bit, uint32_t split) {
+    ec_narrow(coder, bit ? split : 0, bit ? coder->width - split : split);
 }
 
 static void code_even_bit(ec_range_coder *coder, bool bit) {
-    narrow(coder, bit, coder->width >> 1);
+    code_split(coder, bit, coder->width >> 1);
 }
 
 static void code_bit(ec_range_coder *coder, bool bit, ec_chance *chance) {
     const uint32_t zero = *chance;
     *chance = (ec_chance)(bit ? zero - (zero >> LEARNING_BITS) : zero + ((0x10000u - zero) >> LEARNING_BITS));
-    narrow(coder, bit, (coder->width >> 16) * zero);
+    code_split(coder, bit, (coder->width >> 16) * zero);
 }
 
 static uint32_t length_of(uint32_t magnitude) {
@@ -93,8 +51,8 @@ static ec_chance first_chance(uint32_t mean, uint32_t length) {
 
 void ec_start_integers(ec_integers *integers, uint8_t first, uint16_t *distances, uint32_t columns, uint8_t *payload,
                        size_t capacity) {
-    const ec_range_coder coder = {.payload = payload, .capacity = capacity, .width = UINT32_MAX, .held = first};
-    integers->coder = coder;
+    ec_start_range_coder(&integers->coder, payload, capacity);
+    ec_put_byte(&integers->coder, first);
     integers->distances = distances;
     integers->columns = columns;
     integers->weights[0] = 1 << (WEIGHT_BITS - 1);
@@ -170,13 +128,6 @@ void ec_code_integer(ec_integers *integers, uint32_t column, int32_t value) {
     left[0] = limit(value, LEFT_MAX);
 }
 
-/* Of the numbers of the interval, one that ends in the most zero bytes. */
 size_t ec_finish_integers(ec_integers *integers) {
-    ec_range_coder *coder = &integers->coder;
-    const uint32_t whole = 0u - (uint32_t)coder->low;
-    coder->low += whole < coder->width ? whole : whole & 0x00ffffffu;
-    for (uint32_t i = 0; i < 5; i++) {
-        shift_out(coder);
-    }
-    return coder->bytes;
+    return ec_finish_range_coder(&integers->coder);
 }

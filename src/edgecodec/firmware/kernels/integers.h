@@ -7,9 +7,7 @@
 #ifndef EC_INTEGERS_H
 #define EC_INTEGERS_H
 
-#include <stdbool.h>
-
-#include "edgecodec.h"
+#include "range_coder.h"
 
 #define EC_VALUE_BITS 26 /* of the largest magnitude */
 #define EC_LENGTH_MAX (EC_VALUE_BITS + 1)
@@ -17,17 +15,6 @@
 #define EC_UNARY 12
 
 typedef uint16_t ec_chance; /* that the next bit is 0, in 65536ths */
-
-typedef struct ec_range_coder {
-    uint8_t *payload;
-    size_t capacity;
-    size_t bytes; /* that the payload has, or would have */
-    size_t zeros; /* that come next if anything comes behind them */
-    uint64_t low;
-    uint32_t width;
-    uint32_t held; /* a byte that a carry may still raise, */
-    uint32_t full; /* and how many bytes 0xff stand behind it */
-} ec_range_coder;
 
 typedef struct ec_integers {
     ec_range_coder coder;
@@ -40,7 +27,7 @@ typedef struct ec_integers {
     ec_chance signs[3];
 } ec_integers;
 
-/* `first` is the payload's first byte, `distances` scratch for `columns` values. */
+/* `first` is the payload's first byte, not 0, `distances` scratch for `columns` values. */
 void ec_start_integers(ec_integers *integers, uint8_t first, uint16_t *distances, uint32_t columns, uint8_t *payload,
                        size_t capacity);
 

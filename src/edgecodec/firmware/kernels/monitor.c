@@ -262,11 +262,11 @@ static ec_screened gather_channels(const ec_worker *worker, const ec_monitor *mo
     return all;
 }
 
-static void estimate(const ec_worker *worker, const ec_monitor *monitor, const ec_quantizer *quantizer, uint32_t rate,
+static void estimate(const ec_worker *worker, const ec_monitor *monitor, const ec_evidence *evidence, uint32_t rate,
                      uint32_t regime, ec_remarks *remarks) {
-    const ec_error_factors *factors = (const ec_error_factors *)(const void *)(worker->codebooks + quantizer->estimate);
-    const ec_familiar *familiar = (const ec_familiar *)(const void *)(factors + quantizer->rates) + regime;
-    const float *left = ec_left_of(worker, quantizer);
+    const ec_error_factors *factors = (const ec_error_factors *)(const void *)(worker->codebooks + evidence->estimate);
+    const ec_familiar *familiar = (const ec_familiar *)(const void *)(factors + evidence->rates) + regime;
+    const float *left = ec_left_of(worker, evidence);
     const float latent = latent_energy(worker, monitor);
     const ec_screened all = gather_channels(worker, monitor, remarks);
     const float of_count = inverse_root((float)(ec_codec_network.model.channels - remarks->faulty_channels));
@@ -289,10 +289,10 @@ static void estimate(const ec_worker *worker, const ec_monitor *monitor, const e
     remarks->unlike = by_latent > by_quantizer ? by_latent : by_quantizer;
 }
 
-void ec_make_remarks(const ec_worker *worker, const ec_monitor *monitor, const ec_quantizer *quantizer, uint32_t rate,
+void ec_make_remarks(const ec_worker *worker, const ec_monitor *monitor, const ec_evidence *evidence, uint32_t rate,
                      uint32_t regime, ec_remarks *remarks) {
     if (worker->team->worker == 0) {
-        estimate(worker, monitor, quantizer, rate, regime, remarks);
+        estimate(worker, monitor, evidence, rate, regime, remarks);
     }
     ec_wait_for_all(worker);
 }

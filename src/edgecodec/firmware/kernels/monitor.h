@@ -26,7 +26,7 @@ ec_status ec_screen_channels(const ec_worker *worker, const ec_monitor *monitor)
 void ec_measure_latent(const ec_worker *worker, const ec_monitor *monitor);
 
 /* Worker 0 fills `remarks`, up to `rate`, for a window that was quantized in `regime`. Ends with a barrier. */
-void ec_make_remarks(const ec_worker *worker, const ec_monitor *monitor, const ec_quantizer *quantizer, uint32_t rate,
+void ec_make_remarks(const ec_worker *worker, const ec_monitor *monitor, const ec_evidence *evidence, uint32_t rate,
                      uint32_t regime, ec_remarks *remarks);
 
 /* The squared error that all bins of an escape may have together, so that the error is at most `bound_percent`: of the

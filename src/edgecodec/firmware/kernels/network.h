@@ -11,7 +11,6 @@
 #include <stdint.h>
 
 #include "edgecodec.h"
-#include "entropy.h"
 
 #define EC_NONE 0u
 #define EC_ERROR_CODES 64u /* of an estimated error in a packet */
@@ -105,6 +104,13 @@ typedef struct ec_stage {
     uint32_t index_bits;  /* in a fixed-length packet, where the first stage's tell the regime as well */
 } ec_stage;
 
+/* What tells the error once a window is quantized. */
+typedef struct ec_evidence {
+    uint32_t rates;
+    uint32_t left;     /* scratch: float [rates], the energy that a rate leaves; EC_NONE: without monitor */
+    uint32_t estimate; /* in the codebooks: ec_error_factors [rates], then ec_familiar [regimes] */
+} ec_evidence;
+
 typedef struct ec_quantizer {
     ec_view latent; /* row: regime * tokens + token; there may be more rows */
     uint32_t tokens;
@@ -122,10 +128,8 @@ typedef struct ec_quantizer {
     uint32_t first_step;        /* number of the first stage as a step; the choice of the regime follows the last stage */
     uint32_t count;             /* of the stages */
     const ec_stage *stages;
-    uint32_t rates;
     const uint16_t *stages_of_rate; /* [rates] */
-    uint32_t left;     /* scratch: float [rates], the energy that the stages of a rate leave; EC_NONE: without monitor */
-    uint32_t estimate; /* in the codebooks: ec_error_factors [rates], then ec_familiar [regimes] */
+    ec_evidence evidence;
 } ec_quantizer;
 
 /* How the energies that are left tell the error at one rate. */
@@ -190,11 +194,28 @@ typedef struct ec_monitor {
     const float *error_edges; /* [EC_ERROR_CODES - 1] */
 } ec_monitor;
 
-/* For coded packets: codewords whose norms include what their bits cost, and the tables to code them with. */
-typedef struct ec_coded {
-    ec_quantizer quantizer; /* of one token; latent and scratch are those of the other quantizer */
-    ec_entropy entropy;
-} ec_coded;
+/* The quantizer of coded packets: see scalars.h. The tables, one behind the other, are fetched together. */
+typedef struct ec_scalars {
+    ec_view latent; /* a row for each regime; there may be more rows */
+    uint32_t regimes;
+    uint32_t deciding; /* number of the rate at which the regimes compete, from 0 */
+    uint32_t tables;   /* in the codebooks, as are those that follow */
+    uint32_t tables_bytes;
+    uint32_t worth;        /* float: of a squared step, in 256ths of a bit */
+    uint32_t steps;        /* ec_step [rates][regimes] */
+    uint32_t classes;      /* ec_class [classes_count] */
+    uint32_t class_of;     /* uint16_t [rates][regimes][coordinates] */
+    uint32_t costs;        /* uint16_t [entries], in 256ths of a bit */
+    uint32_t regime_costs; /* uint16_t [regimes] */
+    uint32_t cumulative;   /* uint16_t: that of the regimes, then of the classes, each with one more than entries */
+    uint32_t classes_count;
+    uint32_t entries;     /* of the tables of all classes */
+    uint32_t scratch;     /* for the tables */
+    uint32_t choice;      /* scratch: ec_choice */
+    uint32_t first_step;
+    const uint16_t *payload_bytes; /* [rates], enough for any window */
+    ec_evidence evidence;
+} ec_scalars;
 
 typedef struct ec_network {
     ec_model model;
@@ -206,7 +227,7 @@ typedef struct ec_network {
     uint32_t zeros_halves;
     const ec_layer *layers; /* [model.layers] */
     ec_quantizer quantizer;
-    const ec_coded *coded; /* NULL: fixed-length packets only */
+    const ec_scalars *coded; /* NULL: fixed-length packets only */
     const ec_monitor *monitor; /* NULL: no remarks */
 } ec_network;
 

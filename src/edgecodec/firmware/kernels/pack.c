@@ -19,6 +19,7 @@
 
 #include "checksum.h"
 #include "counts.h"
+#include "entropy.h"
 #include "escape.h"
 #include "monitor.h"
 #include "packet_layout.h"
@@ -39,7 +40,7 @@ size_t ec_coded_packet_size(uint32_t rate) {
     if (ec_codec_network.coded == NULL || rate < 1 || rate > model->rates) {
         return 0;
     }
-    return EC_PACKET_HEADER_BYTES + ec_entropy_size(model->coded_stages_of_rate[rate - 1]) + EC_PACKET_CHECKSUM_BYTES;
+    return EC_PACKET_HEADER_BYTES + ec_codec_network.coded->payload_bytes[rate - 1] + EC_PACKET_CHECKSUM_BYTES;
 }
 
 static void write_little_endian(uint8_t *to, uint32_t value, uint32_t bytes) {
@@ -166,7 +167,7 @@ ec_status ec_pack(uint32_t rate, uint16_t sequence, const uint16_t *indices, con
 
 ec_status ec_pack_coded(const ec_context *context, uint32_t rate, uint16_t sequence, const uint16_t *indices,
                         const ec_remarks *remarks, uint8_t *packet, size_t capacity, size_t *bytes) {
-    const ec_coded *coded = ec_codec_network.coded;
+    const ec_scalars *coded = ec_codec_network.coded;
     if (coded == NULL) {
         return EC_ERROR_CODED;
     }
@@ -185,9 +186,8 @@ ec_status ec_pack_coded(const ec_context *context, uint32_t rate, uint16_t seque
     if (capacity < before + EC_PACKET_CHECKSUM_BYTES) {
         return EC_ERROR_CAPACITY;
     }
-    const uint32_t stages = ec_codec_network.model.coded_stages_of_rate[rate - 1];
     size_t payload_bytes;
-    status = ec_entropy_encode(&coded->entropy, context->codebooks, indices[0], indices + 1, stages, packet + before,
+    status = ec_entropy_encode(coded, context->codebooks, rate, indices, packet + before,
                                capacity - before - EC_PACKET_CHECKSUM_BYTES, &payload_bytes);
     if (status != EC_OK) {
         return status;

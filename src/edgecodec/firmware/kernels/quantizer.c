@@ -85,7 +85,7 @@ static void stream_stage(const ec_worker *worker, const ec_stage *stage, ec_rang
 /* The number of the lowest rate with more stages than these. */
 static uint32_t next_rate(const ec_quantizer *quantizer, uint32_t stages) {
     uint32_t rate = 0;
-    while (rate < quantizer->rates && quantizer->stages_of_rate[rate] <= stages) {
+    while (rate < quantizer->evidence.rates && quantizer->stages_of_rate[rate] <= stages) {
         rate++;
     }
     return rate;
@@ -137,9 +137,9 @@ static void run_stages(const ec_worker *worker, const ec_quantizer *quantizer, c
     const ec_range own_rows = ec_share_of(worker, rows);
     ec_stream stream = {.scratch = quantizer->panels, .half_bytes = quantizer->block_bytes};
     /* Only of one token, and of one regime: whoever subtracted the codeword has the whole residual. */
-    const bool notes_energy = quantizer->left != EC_NONE && regimes.end - regimes.first == 1 &&
+    const bool notes_energy = quantizer->evidence.left != EC_NONE && regimes.end - regimes.first == 1 &&
                               own_rows.first < own_rows.end;
-    uint32_t rate = notes_energy ? next_rate(quantizer, stages.first) : quantizer->rates;
+    uint32_t rate = notes_energy ? next_rate(quantizer, stages.first) : quantizer->evidence.rates;
     ec_stage next = quantizer->stages[0]; /* copied out of what may be slow memory */
     if (stages.first < stages.end) {
         next = quantizer->stages[stages.first];
@@ -153,8 +153,8 @@ static void run_stages(const ec_worker *worker, const ec_quantizer *quantizer, c
         }
         const stage_run run = {worker, quantizer, coordinates, &stage, regimes, own_rows};
         run_stage(&run, &stream, last ? NULL : &next, words);
-        if (rate < quantizer->rates && number + 1 == quantizer->stages_of_rate[rate]) {
-            ec_left_of(worker, quantizer)[rate++] = ec_residual_energy(worker, quantizer, regimes.first);
+        if (rate < quantizer->evidence.rates && number + 1 == quantizer->stages_of_rate[rate]) {
+            ec_left_of(worker, &quantizer->evidence)[rate++] = ec_residual_energy(worker, quantizer, regimes.first);
         }
         ec_report(worker, quantizer->first_step + number, words, (rows.end - rows.first) * sizeof *words);
         words += rows.end - rows.first;

@@ -62,11 +62,6 @@ static inline uint16_t *ec_candidates_of(const ec_worker *worker, const ec_quant
            (size_t)stage * quantizer->regimes * quantizer->tokens;
 }
 
-/* Scratch for the energy that the stages of each rate leave in the chosen regime. */
-static inline float *ec_left_of(const ec_worker *worker, const ec_quantizer *quantizer) {
-    return (float *)(void *)(worker->arena + quantizer->left);
-}
-
 /* The energy of a regime's residual. */
 static inline float ec_residual_energy(const ec_worker *worker, const ec_quantizer *quantizer, uint32_t regime) {
     const ec_half *residual = ec_residual_of(worker, quantizer, regime * quantizer->tokens);

@@ -40,8 +40,8 @@ uint32_t ec_choose_regime(const ec_worker *worker, const ec_quantizer *quantizer
     copy_words(worker, quantizer, regime, words);
     if (worker->team->worker == 0) {
         choice->regime = regime;
-        if (quantizer->left != EC_NONE) {
-            ec_left_of(worker, quantizer)[0] = choice->energies[regime];
+        if (quantizer->evidence.left != EC_NONE) {
+            ec_left_of(worker, &quantizer->evidence)[0] = choice->energies[regime];
         }
     }
     ec_report(worker, quantizer->first_step + quantizer->count, choice, sizeof *choice);

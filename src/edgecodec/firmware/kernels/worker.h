@@ -67,6 +67,11 @@ static inline const float *ec_weight_floats(const ec_worker *worker, uint32_t at
     return (const float *)(const void *)(worker->weights + at);
 }
 
+/* Scratch for the energy that each rate leaves in the chosen regime. */
+static inline float *ec_left_of(const ec_worker *worker, const ec_evidence *evidence) {
+    return (float *)(void *)(worker->arena + evidence->left);
+}
+
 /* The same verdict for all workers: EC_OK if every one of them says so. */
 ec_status ec_agree(const ec_worker *worker, ec_status own);
 

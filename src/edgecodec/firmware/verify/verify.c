@@ -111,7 +111,7 @@ static void step_done(void *user, uint32_t step, const void *data, size_t bytes)
     const ec_model *model = ec_model_info();
     const uint32_t cycles = cycles_now(verification) - verification->since;
     const uint32_t first_stage = model->layers + (verification->coded ? model->stages + 1 : 0);
-    const uint32_t stages = verification->coded ? model->coded_stages : model->stages;
+    const uint32_t stages = verification->coded ? model->rates : model->stages;
     if (step >= first_stage + stages) {
         regime_chosen(verification, data, cycles);
     } else if (step >= first_stage) {
@@ -312,7 +312,7 @@ ec_status ec_verify(ec_verification *verification, ec_team *team) {
     team->barrier(team);
     for (uint32_t window = 0; window < verification->count && verification->status == EC_OK; window++) {
         run(verification, team, window, false);
-        if (model->coded_stages > 0 && verification->status == EC_OK) {
+        if (model->coded_words > 0 && verification->status == EC_OK) {
             run(verification, team, window, true);
         }
     }
