@@ -25,6 +25,7 @@ from test_cli import Command, edgecodec  # noqa: F401  (a fixture)
 from edgecodec.deploy.emit import write_firmware
 from edgecodec.deploy.memory import arena_bytes, plan_memory
 from edgecodec.errors import EdgeCodecError
+from edgecodec.model.calibration import save_calibration
 from edgecodec.model.codec import save_model
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import load_codec
@@ -133,6 +134,7 @@ def test_trainings_are_counted_beside_each_other() -> None:
         pytest.skip(str(absence))
     with pytest.raises(EdgeCodecError, match="artifacts/repeat: no training; run `dvc repro"):
         count_trainings(Path("artifacts"))
+    save_calibration(None, Path("artifacts/calibration"))
     for seed in (1, 2):
         save_model(train_small_codec(params, seed), params, Path(f"artifacts/repeat/{seed}"))
     counted = count_trainings(Path("artifacts"))
