@@ -121,6 +121,7 @@ def test_another_shape_is_estimated_and_cannot(edgecodec: Command) -> None:  # n
     assert "evidence: estimated, but a release needs measured or recorded" in promoted.err
 
 
+@pytest.mark.tools
 @pytest.mark.usefixtures("project")
 def test_trainings_are_counted_beside_each_other() -> None:
     params = params_on_host()
@@ -144,4 +145,4 @@ def test_trainings_are_counted_beside_each_other() -> None:
     kept = find(read_measurements(RECORDS), counted.program_hash, "gap9_like")
     assert kept is not None
     assert kept.models == counted.models
-    assert kept.models[own].fixed_length == kept.cycles.chains
+    assert kept.models[own][PacketKind.FIXED_LENGTH] == kept.cycles.fixed_length.chains
