@@ -109,7 +109,8 @@ EXHIBITS = {exhibit.name: exhibit for exhibit in (
         "daspy/core/example.pkl", _write_fibre)),
     Exhibit("watch", Shipped(
         "seglearn", "1.2.5", "ec6b952c85c9627050102854b372d85951563d3b990df677d7c55547e87413dd",
-        "seglearn/data/watch_dataset.npy", _write_watch)),
+        "seglearn/data/watch_dataset.npy", _write_watch),
+        settings={"labels.pattern": r"(?P<subject>subject\d+)_(?P<exercise>[A-Z]+)_", "split_by": "subject"}),
     Exhibit("circuit"),
     Exhibit("bearings", settings={"sample_rate_hz": 12000}),
 )}

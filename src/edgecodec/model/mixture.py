@@ -6,8 +6,11 @@ Elements of Information Theory, section 10.3.3), so regimes must not differ in t
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 Array = NDArray[np.float64]
@@ -38,4 +41,6 @@ def fit_mixture(latents: Array, regimes: int, bits: float) -> GaussianMixture:
         means_init=[group.mean(axis=0) for group in groups],
         precisions_init=[np.linalg.inv(covariance) for covariance in covariances],
     )
-    return mixture.fit(latents)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # ITERATIONS bound its time: it is where training starts
+        return mixture.fit(latents)
