@@ -229,7 +229,8 @@ static void pack(input *in, const ec_context *context, uint32_t rate, bool coded
         require(is_filled_with(packet.at + written, packet.bytes - written, 0xee));
         make_frame(in, packet.at, written);
     } else {
-        require(is_filled_with(packet.at, packet.bytes, 0xee) || (coded && status == EC_ERROR_CAPACITY));
+        require(is_filled_with(packet.at, packet.bytes, 0xee) ||
+                (coded && (status == EC_ERROR_CAPACITY || status == EC_ERROR_INDEX)));
         require(status == EC_ERROR_NULL || status == EC_ERROR_CODED || written == 0);
         require(!encoded || packet.bytes < enough || in->missing != NOTHING);
     }
