@@ -145,12 +145,16 @@ def test_a_frame_limits_the_packets(node: Callable[[ExportedCodec], Node]) -> No
     a_node, form, windows = node(CODEC), PacketFormat.of(CODEC), random_windows(CODEC, len(CLIMBING))
     a_node.run(windows, PERFECT, "--frame", str(form.packet_bytes(3) - 1))
     assert rates_of(CODEC, a_node.packets) == [min(rate, 2) for rate in CLIMBING]
-    a_node.run(windows, PERFECT, "--coded", "--frame", str(form.packet_bytes_max(2)))
-    received = [unpack(form, packet) for packet in packets_in(a_node.packets)]
-    assert [packet.rate for packet in received] == list(CLIMBING)
-    for packet in received:  # coded while the longest coded packet would fit
-        fits = form.packet_bytes_max(packet.rate) <= form.packet_bytes_max(2)
-        assert packet.kind is (PacketKind.CODED if fits else PacketKind.FIXED_LENGTH)
+    indices = encode(CODEC, windows).indices(PacketKind.CODED)
+    packets = [[pack(form, rate, number, window, PacketKind.CODED) for rate in (1, 2, 3, 4)]
+               for number, window in enumerate(indices)]
+    limit = max(form.packet_bytes(4), sorted(len(of_window[3]) for of_window in packets)[len(packets) // 2])
+    a_node.run(windows, PERFECT, "--coded", "--frame", str(limit))
+    fitting = [next((packet for packet in of_window[rate - 1 :: -1] if len(packet) <= limit), None)
+               for of_window, rate in zip(packets, CLIMBING, strict=True)]
+    assert list(packets_in(a_node.packets)) == [packet for packet in fitting if packet is not None]
+    assert any(packet == of_window[rate - 2] for packet, of_window, rate in zip(fitting, packets, CLIMBING, strict=True)
+               if rate > 1)  # at a lower rate than is allowed
     said = a_node.run(windows, PERFECT, "--frame", str(form.packet_bytes(1) - 1))
     assert said == f"node: {len(windows)} windows, {len(windows)} refused\n"
     assert list(packets_in(a_node.packets)) == []

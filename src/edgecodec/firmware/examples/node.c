@@ -100,6 +100,24 @@ static bool make_exact(const ec_node *node, const ec_node_board *board, uint16_t
                          &made->bytes) == EC_OK;
 }
 
+/* Of the longest packet whose frame the radio takes. */
+static size_t packet_capacity(const ec_node *node, const ec_node_board *board) {
+    const size_t saved = board->link == NULL ? 0 : ec_packet_size(1) - ec_frame_size(*board->link, 1);
+    const size_t longest = board->frame_bytes + saved;
+    return longest < sizeof node->packet ? longest : sizeof node->packet;
+}
+
+/* An unusual window takes more bytes than others: at the highest rate, from `rate` down, at which it fits. */
+static ec_status pack_coded(ec_node *node, const ec_node_board *board, uint16_t number, uint32_t rate, packet *made) {
+    const ec_remarks *remarks = ec_model_info()->makes_remarks ? &node->remarks : NULL;
+    ec_status status = EC_ERROR_CAPACITY;
+    for (; rate >= 1 && status == EC_ERROR_CAPACITY; rate--) {
+        status = ec_pack_coded(&node->context, rate, number, node->indices, remarks, node->packet,
+                               packet_capacity(node, board), &made->bytes);
+    }
+    return status;
+}
+
 static ec_status make_packet(ec_node *node, const ec_node_board *board, uint16_t number, uint32_t most, bool coded,
                              packet *made) {
     ec_team team = ec_serial_team(); /* on several cores: see ports/ */
@@ -131,8 +149,7 @@ static ec_status make_packet(ec_node *node, const ec_node_board *board, uint16_t
     }
     made->at = node->packet;
     if (coded) {
-        return ec_pack_coded(&node->context, rate, number, indices, remarks, node->packet, sizeof node->packet,
-                             &made->bytes);
+        return pack_coded(node, board, number, rate, made);
     }
     return ec_pack(rate, number, indices, remarks, node->packet, sizeof node->packet, &made->bytes);
 }
@@ -156,8 +173,7 @@ static void send_window(ec_node *node, const ec_node_board *board) {
     while (rate > 1 && longest_bytes(board, rate) > board->frame_bytes) {
         rate--;
     }
-    const size_t longest = ec_coded_packet_size(rate); /* 0 if the model has no coded packets */
-    const bool coded = board->any_length && longest > 0 && longest + EC_REMARKS_BYTES <= board->frame_bytes;
+    const bool coded = board->any_length && ec_coded_packet_size(rate) > 0; /* 0 if the model has no coded packets */
     packet made;
     if (make_packet(node, board, number, rate, coded, &made) == EC_OK && make_frame(board, &made) == EC_OK &&
         made.bytes <= board->frame_bytes) {
