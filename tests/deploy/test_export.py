@@ -17,6 +17,7 @@ from edgecodec.deploy.oracle import encode
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import Codec
 from edgecodec.model.kinds import KINDS
+from edgecodec.packets.indices import Indices
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import load_codec, save_codec
 from edgecodec.packets.receiver import Receiver
@@ -56,6 +57,17 @@ def test_export_computes_what_torch_computes(trained: Callable[..., Codec], name
     kept = exported.latent[..., np.abs(exported.latent).max(axis=(0, 1)) > 0].astype(np.float32)
     assert kept.shape == latent.shape
     assert np.abs(kept - latent).max() < 0.01 * np.abs(latent).max()
+
+
+def test_the_word_that_pads_an_odd_number_changes_nothing(trained: Callable[..., Codec]) -> None:
+    codec = trained("edge", 36)
+    indices = codec.encode(np.random.default_rng(6).normal(size=(3, 36, 800)).astype(np.float32), PacketKind.CODED)
+    padded = Indices(indices.regime, np.pad(indices.words, ((0, 0), (0, 0), (0, 1))))
+    np.testing.assert_array_equal(codec.decode(padded, 2, PacketKind.CODED), codec.decode(indices, 2, PacketKind.CODED))
+    np.testing.assert_array_equal(codec.payload_bits(padded, 2, PacketKind.CODED),
+                                  codec.payload_bits(indices, 2, PacketKind.CODED))
+    with pytest.raises(EdgeCodecError, match="rate 2 needs"):
+        codec.decode(Indices(indices.regime, indices.words[..., 1:]), 2, PacketKind.CODED)
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -93,7 +93,7 @@ class Codec(nn.Module):
     def payload_bits(self, indices: Indices, rate: int, kind: PacketKind) -> NDArray[np.int64]:
         """Of every window's packet of ``kind``: [n]."""
         payloads = self.payloads(kind)
-        return payloads.bits_of(indices.sent(payloads.stages(rate)))
+        return payloads.bits_of(payloads.sent(indices, rate))
 
     @torch.no_grad()
     def encode(self, windows: NDArray[np.float32], kind: PacketKind = PacketKind.FIXED_LENGTH) -> Indices:
@@ -122,11 +122,7 @@ class Codec(nn.Module):
             EdgeCodecError: no such rate, too few stages, or an index without codeword.
         """
         payloads = self.payloads(kind)
-        stages = payloads.stages(rate)
-        if indices.words.ndim != 3 or indices.words.shape[1] < stages or indices.words.shape[2] != payloads.tokens:
-            raise EdgeCodecError(f"indices: shape {indices.words.shape}; rate {rate} needs [n, {stages}, "
-                                 f"{payloads.tokens}]")
-        sent = indices.sent(stages)
+        sent = payloads.sent(indices, rate)
         payloads.check(sent)
         return self.quantizers[kind].decode(sent)
 

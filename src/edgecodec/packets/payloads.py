@@ -36,6 +36,18 @@ class Payloads(ABC):
             raise EdgeCodecError(f"rate {rate}: the model has rates 1 to {len(self.stages_of_rate)}")
         return self.stages_of_rate[rate - 1]
 
+    def sent(self, indices: Indices, rate: int) -> Indices:
+        """What a packet of rate ``rate`` sends of ``indices``, without the word that pads an odd number in firmware.
+
+        Raises:
+            EdgeCodecError: no such rate, or too few stages or words.
+        """
+        stages = self.stages(rate)
+        if indices.words.ndim != 3 or indices.words.shape[1] < stages or indices.words.shape[2] < self.tokens:
+            raise EdgeCodecError(f"indices: shape {indices.words.shape}; rate {rate} needs [n, {stages}, "
+                                 f"{self.tokens}]")
+        return Indices(indices.regime, indices.words[:, :stages, : self.tokens])
+
     @abstractmethod
     def size(self, rate: int) -> int:
         """Bytes of a payload, at most."""
