@@ -132,3 +132,12 @@ def test_codewords_that_overflow_lanes_are_refused_in_lanes_only() -> None:
 @pytest.mark.parametrize("kind", [paper_like, edge_like])
 def test_any_size_passes(kind: Callable[[Sizes], ExportedCodec]) -> None:
     check_codec(kind(Sizes(channels=1, samples=9, width=1, taps=1, stride=3, codewords=2, rates=1)))
+
+
+def test_an_odd_number_of_bins_is_transposed_with_one_that_pads_it() -> None:
+    codec = edge_like(Sizes(monitored=True))
+    assert codec.monitor is not None
+    bins = codec.monitor.bins
+    check_codec(replace(codec, monitor=replace(codec.monitor, bins=replace(bins, rows=bins.rows - 1))))
+    with pytest.raises(EdgeCodecError, match="not transposed"):
+        check_codec(replace(codec, monitor=replace(codec.monitor, bins=replace(bins, rows=bins.rows - 2))))

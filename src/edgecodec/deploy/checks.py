@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -46,7 +47,7 @@ def check_codec(codec: ExportedCodec) -> None:
             raise EdgeCodecError(f"codec {codec.codec}: layer {place} ({layer.name}): the name is taken by layer "
                                  f"{names.index(layer.name)}")
     transposed = [(layer.input, layer.output) for layer in codec.layers if isinstance(layer, Transpose)]
-    if codec.monitor is not None and (codec.monitor.spectrum, codec.monitor.by_bin) not in transposed:
+    if codec.monitor is not None and (codec.monitor.spectrum, _in_pairs(codec.monitor.by_bin)) not in transposed:
         raise EdgeCodecError(f"codec {codec.codec}: monitor: its spectrum is not transposed to its bins")
     beginning = f"codec {codec.codec}: "
     for problem in _problems_of_quantizer(codec, codec.quantizer):
@@ -57,6 +58,11 @@ def check_codec(codec: ExportedCodec) -> None:
     if codec.coded is not None:
         for problem in _problems_of_scalars(codec.coded, codec.quantizer):
             raise EdgeCodecError(f"{beginning}coded quantizer: {problem}")
+
+
+def _in_pairs(rows: View) -> View:
+    """With the row that is transposed behind an odd number of them."""
+    return replace(rows, rows=rows.rows + rows.rows % 2)
 
 
 def _problems_of_layer(codec: ExportedCodec, layer: Layer, place: int) -> Iterator[str]:
