@@ -7,7 +7,7 @@ import pytest
 
 from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.export import export_codec
-from edgecodec.deploy.memory import CODE_BYTES, arena_bytes, plan_memory
+from edgecodec.deploy.memory import arena_bytes, plan_memory
 from edgecodec.deploy.oracle import encode
 from edgecodec.evaluation.disturbances import DISTURBANCES
 from edgecodec.evaluation.remarks import Remarked, bound_json, estimate_json, remarked
@@ -85,7 +85,7 @@ def test_a_codec_without_monitor_has_an_empty_one(tmp_path: Path) -> None:
 def test_a_monitor_that_takes_the_codecs_memory_is_left_out(
         codec: Codec, calibration: Calibration, exported: ExportedCodec, small_params: Params, spare: int,
         in_the_way: bool) -> None:
-    needed = plan_memory(exported, arena_bytes(small_params.firmware)).l2_bytes + CODE_BYTES
+    needed = plan_memory(exported, arena_bytes(small_params.firmware)).l2_bytes_with_code
     gates = small_params.gates.model_copy(update={"largest_l2_bytes": needed + spare})
     params = small_params.model_copy(update={"gates": gates})
     assert monitor_is_in_the_way(codec, calibration, params) is in_the_way

@@ -128,8 +128,8 @@ class MemoryPlan:
 
     @property
     def l2_bytes_with_code(self) -> int:
-        """About what the whole firmware needs of L2."""
-        return self.l2_bytes + CODE_BYTES
+        """About what the whole firmware needs of L2 where it is verified, with windows at once and sample by sample."""
+        return self.l2_bytes + self.intake_bytes + CODE_BYTES
 
     def address(self, view: View) -> int:
         """Byte offset of ``view`` in the arena."""
