@@ -112,7 +112,7 @@ def invoke(command: str, folder: Path, windows: pd.DataFrame, *arguments: str) -
                                     str(folder / "nodes.yaml")])
 
 
-@pytest.mark.parametrize(("worse", "answer", "status"), [(0.5, "go on", 0), (1.0, "wait", 1), (2.0, "stop", 2)])
+@pytest.mark.parametrize(("worse", "answer", "status"), [(0.5, "go on", 0), (1.0, "wait", 3), (2.0, "stop", 4)])
 def test_programs_learn_the_answer_by_status_and_json(worse: float, answer: str, status: int, tmp_path: Path) -> None:
     done = invoke("rollout", tmp_path, simulated(3, worse, nodes=10, hours=30), "2", "--json")
     assert done.exit_code == status, done.output

@@ -80,7 +80,7 @@ def test_the_node_that_drifts_is_named(edgecodec: Command) -> None:  # noqa: F81
     drifted = BEGIN + timedelta(minutes=2000)
     write(RECEIVED, *windows("a", 2), *windows("bb", 2), *windows("ccc", 2), *windows("dddd", 2),
           *windows("a", 4, 200, drifted), *(row | {"unlike_training": True} for row in windows("bb", 2, 200, drifted)))
-    assert edgecodec("fleet", "alarms", "received").status == 1
+    assert edgecodec("fleet", "alarms", "received").status == 3
     found = {(alarm["node"], alarm["signal"]): alarm for alarm in alarms(edgecodec)}
     assert {("a", "error"), ("bb", "unlike")} <= found.keys()
     assert not {node for node, _ in found} & {"ccc", "dddd"}

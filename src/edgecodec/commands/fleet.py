@@ -12,6 +12,7 @@ from edgecodec.commands.options import AsJson
 if TYPE_CHECKING:
     from edgecodec.fleet.drift import Watched
     from edgecodec.fleet.received import FieldWindows
+    from edgecodec.fleet.rollout import Answer
     from edgecodec.params import Params
 
 app = typer.Typer(
@@ -19,13 +20,17 @@ app = typer.Typer(
     help="Watch the nodes in the field, and use what they sent: by the windows that `edgecodec gateway` has written.",
 )
 
+# Exit statuses; 1 is an error in the input, 2 an unknown option.
+GOES_ON = 3  # a drift
+STATUS: dict[Answer, int] = {"go on": 0, "wait": 3, "stop": 4}
+
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where gateways write; folders in it count, too.")]
 Nodes = Annotated[Path, typer.Option(metavar="FILE", exists=True, dir_okay=False, help="The table of nodes, in YAML.")]
 
 
 @app.command()
 def alarms(folder: Folder, as_json: AsJson = False) -> None:
-    """List the drifts of nodes and fleet, the newest first; exit with 1 if one goes on.
+    """List the drifts of nodes and fleet, the newest first; exit with 3 if one goes on.
 
     Windows are held against what nodes say of validation windows, as the registered version recorded it. params.yaml
     says how many false alarms there may be (`fleet`).
@@ -41,7 +46,7 @@ def alarms(folder: Folder, as_json: AsJson = False) -> None:
     for left_out in fleet_tables.left_out(received, watched):
         typer.echo(left_out, err=True)
     if watched.going_on:
-        raise typer.Exit(1)
+        raise typer.Exit(GOES_ON)
 
 
 @app.command()
@@ -85,11 +90,10 @@ def rollout(
         metavar="PERCENT", min=0.1, help="By less than this the error may grow: 5 is from 2 % to 2.1 %.")] = 5.0,
     as_json: AsJson = False,
 ) -> None:
-    """Say whether a version may go on from the canaries to the rest: go on (exit status 0), wait (1) or stop (2).
+    """Say whether a version may go on from the canaries to the rest: go on (exit status 0), wait (3) or stop (4).
 
     By how much the estimated error of each canary has changed since the update is held against the other nodes, over
-    the same hours. Errors in the input exit with 1, unknown options with 2: who rolls nodes back by a program reads
-    `answer` of --json.
+    the same hours. Errors in the input exit with 1, unknown options with 2.
     """
     from edgecodec.commands import fleet_tables
     from edgecodec.errors import EdgeCodecError
@@ -105,7 +109,7 @@ def rollout(
     windows = read_folder(folder).windows
     verdict = judge(windows, running(windows, table), canaries, version, margin)
     typer.echo(fleet_tables.as_json(verdict) if as_json else fleet_tables.told(verdict))
-    raise typer.Exit({"go on": 0, "wait": 1, "stop": 2}[verdict.answer])
+    raise typer.Exit(STATUS[verdict.answer])
 
 
 @app.command()
