@@ -7,6 +7,7 @@ import logging
 import re
 import sys
 import tomllib
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.request import urlopen
@@ -17,6 +18,7 @@ import typer
 import yaml
 
 from edgecodec.cli import app
+from edgecodec.gateway.alarms import ALARMS, write_alarms
 from edgecodec.gateway.conversion import Decoded
 from edgecodec.gateway.decoders import RegisteredDecoders
 from edgecodec.gateway.gateway import Broker, Gateway, Rotation
@@ -24,7 +26,9 @@ from edgecodec.gateway.journal import Received
 from edgecodec.gateway.logs import FORMATS
 from edgecodec.gateway.monitoring import Monitoring
 
-WINDOW = Decoded(Received("topic", datetime(2026, 11, 28, tzinfo=UTC), b""), "turbine-7", None, None, b"", "1", 100.0,
+DAY = datetime(2026, 11, 28, tzinfo=UTC)
+ALARM = {"node": "turbine-7", "signal": "error", "start": DAY, "found": DAY, "end": None}
+WINDOW = Decoded(Received("topic", DAY, b""), "turbine-7", None, None, b"", "1", 100.0,
                  ("left",), 0, 0, 1.0, False, np.zeros(0, np.int32), np.zeros(1, np.float32))
 
 
@@ -41,12 +45,46 @@ def test_a_log_of_json_has_an_object_a_line() -> None:
     assert datetime.fromisoformat(told["time"]).tzinfo is not None
 
 
-def test_the_dashboard_names_metrics_that_are_served(repository: Path, tmp_path: Path) -> None:
-    monitoring = Monitoring(tmp_path)
+@pytest.fixture
+def metrics(tmp_path: Path) -> Iterator[Callable[[], list[str]]]:
+    """Lines of a gateway in the folder ``gateway`` that has decoded one window."""
+    monitoring = Monitoring(tmp_path / "gateway")
     monitoring.observe(WINDOW)
-    gateway = Gateway(Broker("127.0.0.1", 1883, "topic"), tmp_path, RegisteredDecoders("edgecodec"), Rotation(1, 1))
-    with monitoring.serving(gateway, "127.0.0.1", 0) as port, urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-        served = {re.split(r"[{ ]", line)[0]: line for line in answer.read().decode().splitlines()}
+    gateway = Gateway(Broker("127.0.0.1", 1883, "topic"), tmp_path / "gateway", RegisteredDecoders("edgecodec"),
+                      Rotation(1, 1))
+
+    def read() -> list[str]:
+        with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            lines: list[str] = answer.read().decode().splitlines()
+        return lines
+
+    with monitoring.serving(gateway, "127.0.0.1", 0) as port:
+        yield read
+
+
+def test_alarms_are_served_from_the_folder_or_the_one_of_all_gateways(
+    tmp_path: Path, metrics: Callable[[], list[str]],
+) -> None:
+    def served() -> list[str]:
+        return [line for line in metrics() if line.startswith("edgecodec_alarm")]
+
+    assert served() == []
+    write_alarms(tmp_path, [ALARM | {"end": DAY}, ALARM, ALARM | {"signal": "unlike", "end": DAY}])
+    error, unlike, recorded = served()
+    assert error == 'edgecodec_alarm{node="turbine-7",signal="error"} 1.0'
+    assert unlike == 'edgecodec_alarm{node="turbine-7",signal="unlike"} 0.0'
+    assert float(recorded.split()[1]) == pytest.approx((tmp_path / ALARMS).stat().st_mtime)
+    write_alarms(tmp_path / "gateway", [])
+    assert [line.split()[0] for line in served()] == ["edgecodec_alarms_timestamp_seconds"]
+    (tmp_path / "gateway" / ALARMS).write_bytes(b"damaged")
+    assert served() == []
+
+
+def test_the_dashboard_names_metrics_that_are_served(
+    repository: Path, tmp_path: Path, metrics: Callable[[], list[str]],
+) -> None:
+    write_alarms(tmp_path, [ALARM])
+    served = {re.split(r"[{ ]", line)[0]: line for line in metrics()}
     operations = repository / "operations/grafana"
     dashboard = json.loads((operations / "dashboards/gateways.json").read_text())
     queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
@@ -54,7 +92,7 @@ def test_the_dashboard_names_metrics_that_are_served(repository: Path, tmp_path:
     assert len(named) > 10
     assert named <= served.keys()
     labels = {label for query in queries for some in re.findall(r"by \((.*?)\)", query) for label in some.split(", ")}
-    assert labels == {"node", "version", "le"}
+    assert labels == {"node", "version", "le", "signal"}
     assert all(any(f'{label}="' in line for line in served.values()) for label in labels)
 
     (source,) = yaml.safe_load((operations / "provisioning/datasources/prometheus.yaml").read_text())["datasources"]

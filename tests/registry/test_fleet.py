@@ -89,6 +89,16 @@ def test_the_node_that_drifts_is_named(edgecodec: Command) -> None:  # noqa: F81
     assert abs(datetime.fromisoformat(alarm["start"]) - drifted) < timedelta(hours=2)
     assert alarm["value"] == pytest.approx(4, rel=0.1)
     assert alarm["usual"] == pytest.approx(2, rel=0.1)
+    assert alarm["versions"] == ["1"]
+
+
+@pytest.mark.usefixtures("watched_project")
+def test_recorded_alarms_are_those_that_are_told(edgecodec: Command) -> None:  # noqa: F811
+    write(RECEIVED, *windows("a", 2), *windows("a", 4, 200, BEGIN + timedelta(minutes=2000)))
+    assert edgecodec("fleet", "alarms", "received", "--record").status == 3
+    recorded = pyarrow.parquet.read_table("received/alarms.parquet").to_pylist()
+    assert [{**row, **{name: row[name] and row[name].isoformat() for name in ("start", "found", "end")}}
+            for row in recorded] == alarms(edgecodec)
 
 
 @pytest.mark.usefixtures("watched_project")

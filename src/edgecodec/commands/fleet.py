@@ -29,16 +29,26 @@ Nodes = Annotated[Path, typer.Option(metavar="FILE", exists=True, dir_okay=False
 
 
 @app.command()
-def alarms(folder: Folder, as_json: AsJson = False) -> None:
+def alarms(
+    folder: Folder,
+    record: Annotated[bool, typer.Option(
+        "--record", help="Write them to FOLDER/alarms.parquet, too: gateways show these in /metrics.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """List the drifts of nodes and fleet, the newest first; exit with 3 if one goes on.
 
     Windows are held against what nodes say of validation windows, as the registered version recorded it. params.yaml
     says how many false alarms there may be (`fleet`).
     """
+    from dataclasses import asdict
+
     from edgecodec.commands import fleet_tables
     from edgecodec.console import standard_output
+    from edgecodec.gateway.alarms import write_alarms
 
     _, received, watched = _watched(folder)
+    if record:
+        write_alarms(folder, map(asdict, watched.alarms))
     if as_json:
         typer.echo(fleet_tables.as_json(watched.alarms))
     else:

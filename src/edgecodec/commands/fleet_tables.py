@@ -19,10 +19,10 @@ from edgecodec.fleet.versions import Running
 
 def alarms_table(watched: Watched) -> Table:
     return table("Alarms" if watched.alarms else "No alarms", (
-        "node", "what", "since", "found", "until", "deviations", "value", "before"), (
+        "node", "what", "since", "found", "until", "version", "deviations", "value", "before"), (
             (alarm.node, alarm.signal, _minute(alarm.start), _minute(alarm.found),
-             _minute(alarm.end) if alarm.end else "goes on", shown(alarm.deviations, 3),
-             figure(alarm, alarm.value), figure(alarm, alarm.usual)) for alarm in watched.alarms), text_columns=5)
+             _minute(alarm.end) if alarm.end else "goes on", ", ".join(alarm.versions), shown(alarm.deviations, 3),
+             figure(alarm, alarm.value), figure(alarm, alarm.usual)) for alarm in watched.alarms), text_columns=6)
 
 
 def versions_table(found: Sequence[Running]) -> Table:

@@ -33,6 +33,7 @@ class Alarm:
     start: datetime  # when the drift began, as far as the test can tell
     found: datetime  # when there was enough of it for an alarm
     end: datetime | None  # None: it goes on
+    versions: tuple[str, ...]  # that the windows since the start are of
     deviations: float  # the signal's mean since the start, in standard deviations on validation windows
     value: float  # since the start: typical error in per cent, or share of unlike windows
     usual: float  # the same before the drift; NaN where there is nothing before
@@ -109,8 +110,9 @@ def _alarms(name: str, observations: pd.DataFrame, windows: pd.DataFrame, levels
             start, found = course.index[drift.start], course.index[drift.found] + length
             end = None if drift.end is None else course.index[drift.end - 1] + length
             within = own["start"].ge(start) & (own["start"].lt(end) if end is not None else True)
+            versions = tuple(sorted(own.loc[within, "version"].unique()))
             yield Alarm(name, signal, start.to_pydatetime(), found.to_pydatetime(), end and end.to_pydatetime(),
-                        float(course.iloc[drift.start:drift.end].mean()), _told(own[within], signal),
+                        versions, float(course.iloc[drift.start:drift.end].mean()), _told(own[within], signal),
                         _told(own[own["start"] < start], signal))
 
 

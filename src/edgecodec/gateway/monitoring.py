@@ -1,12 +1,13 @@
 """Figures of a gateway for Prometheus, and whether it is well, over HTTP::
 
-    /metrics    what came, what is missing, what the nodes say of their windows
+    /metrics    what came, what is missing, what the nodes say of their windows, which of them drift
     /healthz    200 while it runs
     /readyz     200 while it is connected and subscribed
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -17,16 +18,19 @@ from threading import Thread
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
+import pyarrow
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import ThreadingWSGIServer
 
 from edgecodec.errors import EdgeCodecError
+from edgecodec.gateway.alarms import alarms_for, ringing
 from edgecodec.gateway.conversion import Decoded
 from edgecodec.gateway.gateway import Gateway
 from edgecodec.gateway.journal import journals
 
 PERCENT = (0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10, 15, 20, 30, 50, 100)  # bounds of the histogram of errors
+log = logging.getLogger("edgecodec.gateway")
 _OK, _UNWELL, _NOT_FOUND = "200 OK", "503 Service Unavailable", "404 Not Found"
 
 
@@ -64,6 +68,7 @@ class Monitoring:
             EdgeCodecError: the port cannot be had.
         """
         self._registry.register(_Traffic(gateway, self._folder))
+        self._registry.register(_Alarms(self._folder))
         try:
             server = make_server(host, port, self._application(gateway), ThreadingWSGIServer, _Silent)
         except OSError as error:
@@ -108,6 +113,28 @@ class _Traffic:
                                 len(journals(self._folder)))
         yield GaugeMetricFamily("edgecodec_disk_free_bytes", "Where the files go.",
                                 shutil.disk_usage(self._folder).free)
+
+
+class _Alarms:
+    """The fleet's, as they were recorded last."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def collect(self) -> Iterator[Metric]:
+        table = alarms_for(self._folder)
+        if table is None:
+            return
+        alarm = GaugeMetricFamily("edgecodec_alarm", "A drift: 1 while it goes on.", labels=("node", "signal"))
+        try:
+            for labels, goes_on in ringing(table).items():
+                alarm.add_metric(labels, float(goes_on))
+            recorded = table.stat().st_mtime
+        except (OSError, pyarrow.ArrowException) as error:  # the other figures are told all the same
+            log.warning("%s: cannot be read (%s); run `edgecodec fleet alarms --record` again", table, error)
+            return
+        yield alarm
+        yield GaugeMetricFamily("edgecodec_alarms_timestamp_seconds", "When alarms were recorded last.", recorded)
 
 
 class _Silent(WSGIRequestHandler):
