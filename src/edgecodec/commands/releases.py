@@ -215,7 +215,7 @@ def check(
                                               show_default=False)] = None,
 ) -> None:
     """Check the signature of an exported folder and every byte in it. Asks no MLflow store."""
-    from edgecodec.registry.export import check_export, signer_of
+    from edgecodec.registry.exported import check_export, signer_of
     from edgecodec.registry.signatures import TrustedKeys
 
     trusted = TrustedKeys.read(keys) if keys else TrustedKeys.find(Path())

@@ -17,12 +17,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import pandas as pd
 import pyarrow
 from numpy.typing import NDArray
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.gateway.decoders import RegisteredDecoders
 from edgecodec.gateway.followed import Followed
 from edgecodec.gateway.journal import Received, number_of, place_durably, read_journal
 from edgecodec.gateway.nodes import NO_NODES, NodeTable
@@ -37,6 +35,7 @@ from edgecodec.gateway.tables import (
     partition_folder,
     table_writer,
 )
+from edgecodec.gateway.versions import Decoders
 from edgecodec.temporary import temporary_folder
 
 TOGETHER = 256  # packets that are decoded and written at a time
@@ -71,7 +70,7 @@ class Conversion:
     unexpected: frozenset[tuple[str, str]]  # nodes, and versions that they run although the table has none or another
 
 
-def convert(journal: Path, decoders: RegisteredDecoders, table: NodeTable = NO_NODES,
+def convert(journal: Path, decoders: Decoders, table: NodeTable = NO_NODES,
             show: Callable[[Decoded], None] = lambda decoded: None, sink: Sink | None = None) -> Conversion:
     """Turn ``journal`` into its files and remove it. Done twice, it is as if done once.
 
@@ -166,7 +165,7 @@ def _by_version(opened: Sequence[Opened]) -> list[Decoded | Undecoded]:
     decoder = opened[0].decoder
     codec = decoder.packets.codec
     try:
-        table = decoder.model.predict(pd.DataFrame({"packet": [each.packet for each in opened]}))
+        table = decoder.decode([each.packet for each in opened])
     except EdgeCodecError as error:
         if len(opened) == 1:
             return [Undecoded(opened[0].received, str(error))]

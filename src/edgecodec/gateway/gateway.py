@@ -30,13 +30,13 @@ from paho.mqtt.enums import CallbackAPIVersion
 from edgecodec.errors import EdgeCodecError
 from edgecodec.gateway.asking import Asking
 from edgecodec.gateway.conversion import Decoded, convert
-from edgecodec.gateway.decoders import RegisteredDecoders
 from edgecodec.gateway.journal import Journal, Received, journals, next_journal, number_of
 from edgecodec.gateway.memory import Memory
 from edgecodec.gateway.nodes import NO_NODES, NodeTable
 from edgecodec.gateway.ownership import Ownership
 from edgecodec.gateway.sinks import SINKS
 from edgecodec.gateway.traffic import Traffic
+from edgecodec.gateway.versions import Decoders
 
 QOS = 1  # at least once: what comes twice MQTT marks, and the gateway remembers. Of QoS 2 the client forgets in a crash
 RECONNECT_SECONDS = 30  # at most, between attempts to reach the broker
@@ -95,7 +95,7 @@ class Gateway:
             a gateway that shares its subscription.
     """
 
-    def __init__(self, broker: Broker, folder: Path, decoders: RegisteredDecoders, rotation: Rotation,
+    def __init__(self, broker: Broker, folder: Path, decoders: Decoders, rotation: Rotation,
                  table: NodeTable = NO_NODES, show: Callable[[Decoded], None] = lambda decoded: None,
                  kind: str = "parquet") -> None:
         if broker.topic.startswith(SHARED) and any(node.ask for node in table.nodes.values()):

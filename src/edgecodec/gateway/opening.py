@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from edgecodec.errors import EdgeCodecError
-from edgecodec.gateway.decoders import RegisteredDecoder, RegisteredDecoders
 from edgecodec.gateway.followed import Followed
 from edgecodec.gateway.journal import Received
 from edgecodec.gateway.nodes import NodeParams, NodeTable
 from edgecodec.gateway.sequences import Place
 from edgecodec.gateway.starts import Starts
+from edgecodec.gateway.versions import Decoders, VersionDecoder
 from edgecodec.packets.frame import unframe
 from edgecodec.packets.link import Link
 from edgecodec.packets.packet import PacketFormat, read_header
@@ -30,7 +30,7 @@ class Opened:
     start: datetime | None  # of the window; None: nothing tells
     start_from: StartFrom | None  # what tells: its arrival alone, or the numbers and arrivals around it
     packet: bytes
-    decoder: RegisteredDecoder
+    decoder: VersionDecoder
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Undecoded:
 class Opening:
     """Opens the messages of one journal, in the order in which they came."""
 
-    decoders: RegisteredDecoders
+    decoders: Decoders
     table: NodeTable
     followed: Followed
     places: list[Place] = field(default_factory=list)  # of the packets whose number could be read
@@ -84,7 +84,7 @@ class Opening:
         found = [self.decoders.version(each.version) for each in node.newest_first]
         return [decoder.packets.form for decoder in found if not isinstance(decoder, str)]
 
-    def _compare(self, name: str, node: NodeParams, received: Received, decoder: RegisteredDecoder) -> None:
+    def _compare(self, name: str, node: NodeParams, received: Received, decoder: VersionDecoder) -> None:
         """Note a node that runs another model than the table says."""
         listed = node.version_at(received.time)
         if listed is not None and self.decoders.model_id(listed) != decoder.packets.form.model_id:
@@ -106,7 +106,7 @@ def _unframed(frame: bytes, forms: Sequence[PacketFormat], least: int) -> bytes:
     raise EdgeCodecError(reason)
 
 
-def _start(received: Received, place: Place, decoder: RegisteredDecoder, node: NodeParams | None,
+def _start(received: Received, place: Place, decoder: VersionDecoder, node: NodeParams | None,
            starts: Starts) -> tuple[datetime | None, StartFrom | None]:
     """When the window began, and what tells. Nothing tells when a retained packet was sent."""
     if received.retained:
