@@ -337,10 +337,11 @@ class GatesParams(Section):
 
 
 class RegistryParams(Section):
-    """Names in MLflow."""
+    """Names in MLflow, and who releases."""
 
     model_name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
     experiment: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    approvals: Literal[1, 2]  # people behind a release: 1 is who promotes; 2 wants another, who approves
 
 
 class FleetParams(Section):

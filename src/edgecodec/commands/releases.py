@@ -62,6 +62,21 @@ def show(version: Version) -> None:
 
 
 @app.command()
+def approve(version: Version, reason: Reason, by: Who = None, key: Key = None) -> None:
+    """Stand behind a version that someone else is to promote, where `registry.approvals` in params.yaml is 2.
+
+    It counts for these very bytes, until a rollback withdraws them. Look at `releases report` before.
+    """
+    from edgecodec.registry.releases import Request
+
+    releases = _releases()
+    release = releases.approve(version, Request(by or _user(), reason, key=_signing(key)))
+    entry = release.entry
+    typer.echo(f"{releases.name} version {release.version} is approved "
+               f"{'by you already; nothing was changed' if entry is None else f'(release log, entry {entry.number})'}")
+
+
+@app.command()
 def promote(version: Version, reason: Reason, by: Who = None, accept_estimated: AcceptEstimated = None,
             key: Key = None) -> None:
     """Check a version from its bytes, and make it the champion if it passes."""
@@ -139,9 +154,12 @@ def verify(
         raise EdgeCodecError("; ".join([str(error), *failures])) from None
     _show(examination)
     failures = [*examination.failures, *failures]
-    if trusted and state.champion and not state.history.entries:
-        failures.append(f"version {state.champion} is champion, but no signed release made it so: the release log is "
-                        "empty; restore the MLflow database from a backup, or promote the version")
+    if sealed.version.number == state.champion and (
+            lacking := releases.lacking(sealed.version, releases.people_behind(state, sealed.version))):
+        failures.append(lacking)
+    if trusted and state.champion and not state.history.decisions:
+        failures.append(f"version {state.champion} is champion, but no signed release made it so: the release log has "
+                        "none; restore the MLflow database from a backup, or promote the version")
     if failures:
         raise EdgeCodecError(f"{sealed.version} does not pass: {'; '.join(failures)}")
     for entry in state.history.entries:

@@ -35,13 +35,13 @@ from edgecodec.metrics import MetricName
 from edgecodec.registry.signatures import KNOWN_UNTIL, Signature, SigningKey, TrustedKeys
 from edgecodec.registry.store import Store, create_registered_model, registered_model
 
-Action = Literal["promote", "restore", "rollback", "repair"]
+Action = Literal["promote", "restore", "rollback", "repair", "approve"]
 BEGINNING = "0" * 64  # what the first entry holds instead of a hash
 RUN, HEAD = "release_log.run", "release_log.head"  # tags of registered models
 ENTRY, SETTLED = "entry.", "settled."  # parameters of the run
 DESCRIPTION = """\
 The release log of the registered model `{name}`: the parameters of run `{run}` in experiment `{experiment}`.
-Written by `edgecodec releases promote`, `rollback` and `repair`, read by `history`. Do not delete it.
+Written by `edgecodec releases promote`, `rollback`, `repair` and `approve`, read by `history`. Do not delete it.
 """
 
 
@@ -64,10 +64,11 @@ class Figures:
 
 @dataclass(frozen=True)
 class Entry:
-    """One release."""
+    """One release, or an approval of one."""
 
     number: int  # from 1
-    action: Action  # restore: the champion stays, its alias had been moved; repair: MLflow has lost the version
+    action: Action  # restore: the champion stays, its alias had been moved; repair: MLflow has lost the version;
+    # approve: nothing moves
     version: str
     bundle_sha256: str
     figures: Figures
@@ -98,16 +99,21 @@ class History:
     unsettled: Entry | None  # the last entry, if aliases may not be where it says
 
     @property
+    def decisions(self) -> list[Entry]:
+        """The entries that say what is released, so no approvals."""
+        return [entry for entry in self.entries if entry.action != "approve"]
+
+    @property
     def champions(self) -> list[str]:
         """The line of champions: the present one, last, and those that ``rollback`` goes back to, nearest last.
 
         After a repair the present one may be none; then all are such that ``rollback`` goes back to.
         """
-        if not self.entries:
+        if not self.decisions:
             return []
-        found = self.entries[0].before
+        found = self.decisions[0].before
         chain = [version for version in (found.previous_champion, found.champion) if version is not None]
-        for entry in self.entries:
+        for entry in self.decisions:
             if entry.action == "promote" and entry.version not in chain[-1:]:
                 chain.append(entry.version)
             elif entry.action == "rollback":
@@ -119,8 +125,24 @@ class History:
 
     def release_of(self, version: str) -> Entry | None:
         """The last entry by which ``version`` became champion."""
-        return next((entry for entry in reversed(self.entries)
+        return next((entry for entry in reversed(self.decisions)
                      if entry.version == version and entry.action != "repair"), None)
+
+    def people_behind(self, version: str, bundle_sha256: str, signers: Mapping[str, str]) -> set[str]:
+        """Who approved or promoted these bytes of ``version``, since a rollback withdrew it last.
+
+        Args:
+            signers: owners of the trusted keys, by fingerprint. Who signed with one counts as its owner, whatever
+                name the entry has.
+        """
+        people: set[str] = set()
+        for entry in self.entries:
+            if entry.action == "rollback" and entry.before.champion == version:
+                people.clear()
+            elif entry.action in ("approve", "promote") and (entry.version, entry.bundle_sha256) == (
+                    version, bundle_sha256):
+                people.add(signers.get(entry.signature.key, entry.who) if entry.signature else entry.who)
+        return people
 
 
 def without(lost: str, chain: Sequence[str]) -> list[str]:

@@ -13,6 +13,9 @@ Killed before 3, nothing has happened. Killed after it, the release is decided, 
 completes it at 1. MLflow cannot move an alias on condition: one that is moved by other means in the milliseconds
 between 3 and 4 is overwritten. On one machine a file lock keeps 3 and 4 of two processes apart.
 
+Where two people have to stand behind a release, ``approve`` appends an entry that moves nothing, and ``promote`` wants
+one by another person, of the same bytes.
+
 A champion that was deleted in MLflow cannot be put back. ``repair`` takes it out of the line of champions, by an entry
 that says so; until someone does, nothing is released.
 """
@@ -21,7 +24,7 @@ from __future__ import annotations
 
 import tempfile
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,12 +79,12 @@ class State:
 
     @property
     def champion(self) -> str | None:
-        return self.history.entries[-1].after.champion if self.history.entries else self.aliases.champion
+        return self.history.decisions[-1].after.champion if self.history.decisions else self.aliases.champion
 
     @property
     def champions(self) -> list[str]:
         """The line of champions: see :attr:`History.champions`."""
-        if self.history.entries:
+        if self.history.decisions:
             return self.history.champions
         return [version for version in (self.aliases.previous_champion, self.aliases.champion) if version is not None]
 
@@ -97,9 +100,9 @@ class State:
             return (f"the line of champions has {' and '.join(map(_shown, self.lost))}, which MLflow has no more: "
                     "deleted there, or another model has the number; take out what is lost with `edgecodec releases "
                     "repair --reason ...`, then promote or roll back")
-        if not self.history.entries or self.aliases == self.history.entries[-1].after:
+        if not self.history.decisions or self.aliases == self.history.decisions[-1].after:
             return None
-        found, wanted = self.aliases, self.history.entries[-1].after
+        found, wanted = self.aliases, self.history.decisions[-1].after
         moved = [f"{alias} points to {_shown(here)}, the release log says {_shown(there)}" for alias, here, there in (
             (CHAMPION, found.champion, wanted.champion),
             (PREVIOUS_CHAMPION, found.previous_champion, wanted.previous_champion),
@@ -214,11 +217,13 @@ class Releases:
             champion = state.champion
             if state.astray and champion not in (None, version.number):
                 raise EdgeCodecError(state.astray)
+            if version.number != champion:
+                self._demand_people(state, version, self._person(request))
             rival = None if champion in (None, version.number) else self._rival(state, champion)
             sealed, examination = self._examine(version, rival, request.accept_estimated, Path(work))
             if examination.failures:
                 raise RefusedError(f"{version} is not promoted: {'; '.join(examination.failures)}", examination)
-            if version.number == champion and state.history.entries and not state.astray:
+            if version.number == champion and state.history.decisions and not state.astray:
                 return Release(version.number, None, examination)
             before = state.earlier if version.number == champion else state.champions
             before = before[:-1] if before[-1:] == [version.number] else before
@@ -226,6 +231,38 @@ class Releases:
             after = Aliases(version.number, before[-1] if before else None)
             entry = self._decide(action, state, after, version.number, _facts(sealed, request), request)
             return Release(version.number, entry, examination)
+
+    def approve(self, wanted: str, request: Request) -> Release:
+        """Stand behind the version with the number or alias ``wanted``; it is for someone else to promote it.
+
+        Raises:
+            EdgeCodecError: its bytes are not those that were registered, someone else released meanwhile, or a trusted
+                key is missing.
+        """
+        self._demand_key(request)
+        state = self.state()
+        if state.astray:
+            raise EdgeCodecError(state.astray)
+        with reporting_failure(), tempfile.TemporaryDirectory() as work:
+            version = find_version(self.store, self.name, wanted)
+            sealed = open_sealed(version, fetch_model(self.store, version, Path(work)))
+            if self._person(request) in self.people_behind(state, version):
+                return Release(version.number, None, None)
+            entry = self._decide("approve", state, state.aliases, version.number, _facts(sealed, request), request)
+            return Release(version.number, entry, None)
+
+    def people_behind(self, state: State, version: RegisteredVersion) -> set[str]:
+        """Who approved or promoted what ``version`` is now; see :meth:`History.people_behind`."""
+        return state.history.people_behind(version.number, version.tags.get(BUNDLE, ""), self.signers)
+
+    def lacking(self, version: RegisteredVersion, people: Collection[str]) -> str | None:
+        """What to say where ``people`` are too few for ``version`` to be released."""
+        asked = self.params.registry.approvals
+        if len(people) >= asked:
+            return None
+        return (f"{version} has {' and '.join(sorted(people)) or 'nobody'} behind it, and registry.approvals in "
+                f"params.yaml asks for {asked} people; another one has to look at it: `edgecodec releases approve "
+                f"{version.number} --reason ...`")
 
     def rollback(self, request: Request, withdrawn: str | None = None) -> Release:
         """Make the champion before the present one the champion again, if it passes today.
@@ -246,7 +283,7 @@ class Releases:
         if state.astray and state.champion is not None:
             raise EdgeCodecError(state.astray)
         if withdrawn is not None and withdrawn != state.champion:
-            last = state.history.entries[-1] if state.history.entries else None
+            last = state.history.decisions[-1] if state.history.decisions else None
             if last is not None and last.action == "rollback" and last.before.champion == withdrawn:
                 return Release(last.version, None, None)
             raise EdgeCodecError(f"{self.name} version {withdrawn} is not the champion, which is "
@@ -289,6 +326,14 @@ class Releases:
     def _demand_key(self, request: Request) -> None:
         if self.trusted is not None:
             self.trusted.demand(request.key)
+
+    def _person(self, request: Request) -> str:
+        return request.who if request.key is None else self.signers.get(request.key.fingerprint, request.who)
+
+    def _demand_people(self, state: State, version: RegisteredVersion, promoter: str) -> None:
+        lacking = self.lacking(version, self.people_behind(state, version) | {promoter})
+        if lacking:
+            raise EdgeCodecError(lacking)
 
     def _examine(self, version: RegisteredVersion, champion: Champion | None, accept_estimated: str | None,
                  work: Path) -> tuple[SealedBundle, Examination]:
@@ -356,8 +401,10 @@ class Releases:
         """What was examined was examined against this state."""
         if history.head != state.history.head:
             last = history.entries[-1]
-            raise EdgeCodecError(f"{last.who} made version {last.version} the champion meanwhile (entry "
-                                 f"{last.number}); nothing was changed, look at it and try again")
+            did = f"approved version {last.version}" if last.action == "approve" else \
+                f"made version {last.version} the champion"
+            raise EdgeCodecError(f"{last.who} {did} meanwhile (entry {last.number}); nothing was changed, look at it "
+                                 "and try again")
         aliases = self._aliases()
         if aliases != state.aliases:
             raise EdgeCodecError(f"alias {CHAMPION} was moved to {_shown(aliases.champion)} meanwhile, from "
@@ -371,7 +418,7 @@ class Releases:
             for alias, number in ((CHAMPION, entry.after.champion), (PREVIOUS_CHAMPION, entry.after.previous_champion)):
                 if number is None or number in there:
                     self._move(alias, number)
-            if entry.action != "repair" and entry.version in there:
+            if entry.action not in ("repair", "approve") and entry.version in there:
                 self._tag("released", entry.version, entry)
             if entry.action == "rollback" and entry.before.champion in there:
                 self._tag("withdrawn", entry.before.champion, entry)
