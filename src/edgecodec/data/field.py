@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pyarrow.parquet
 
 from edgecodec.data.arrays import acquire_array
@@ -39,14 +40,23 @@ def acquire_beside(params: DataParams, sample_rate_hz: float, folder: Path) -> R
     """
     source = params.field.path
     assert source is not None, "asked for where there is a folder"
+    channels = channels_in(source)
+    _refuse_single_hour(source)
     array = as_from_field(params.array).model_copy(update={
-        "sample_rate_hz": sample_rate_hz, "channels": channels_in(source), "validating": ()})
+        "sample_rate_hz": sample_rate_hz, "channels": channels, "validating": ()})
     folder.mkdir(parents=True)
     listed = acquire_array(source, array, folder)
     listed = listed.model_copy(update={"share": params.field.share, "recordings": tuple(
         recording.model_copy(update={"name": f"{BESIDE}/{recording.name}"}) for recording in listed.recordings)})
     listed.write(folder)
     return listed
+
+
+def _refuse_single_hour(folder: Path) -> None:
+    with naming(folder / LABELS, "not as expected", "make the folder anew by `edgecodec fleet windows`"):
+        hours = pd.read_csv(folder / LABELS, dtype=str)[HOUR].unique()
+    if len(hours) < 2:
+        raise EdgeCodecError(f"{folder}: all windows are of one hour, {hours[0]}; it takes two, one of which validates")
 
 
 def channels_in(folder: Path) -> tuple[str, ...]:
