@@ -82,6 +82,8 @@ def fleet(registered: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("dvc.yaml").write_text(yaml.safe_dump({"stages": {"all": {
         "cmd": "python pipeline.py", "deps": ["pipeline.py"], "params": ["data", "train"], "outs": outputs}}}))
     Path("dvc.lock").unlink()
+    with Path(".gitignore").open("a") as file:
+        file.write("/recordings/\n")
     subprocess.run(["dvc", "init", "-q"], check=True)
     git(registered, "add", ".")
     git(registered, "commit", "-qm", "Train on recordings")

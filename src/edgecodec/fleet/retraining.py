@@ -69,7 +69,7 @@ def retrain(recordings: Path, refit: Refit, params: Params, project: Path) -> Re
     with reporting_failure(), tempfile.TemporaryDirectory() as work:
         number, champion = _fetch_champion(store, params.registry.model_name, Path(work))
         count = _check(recordings, champion, refit, params)
-        workspace = _workspace(recordings, champion, refit, project)
+        workspace = _workspace(recordings, champion, refit, params, project)
         workspace.run_pipeline()
         there = designed(load_params(workspace.folder / "params.yaml"), workspace.folder / DESIGN)
         registration = register(there, workspace.folder)  # it has happened: this finds the run and the version
@@ -111,7 +111,7 @@ def _check(recordings: Path, champion: Path, refit: Refit, params: Params) -> in
         return len(acquire_beside(data, window["sample_rate_hz"], Path(work) / "field").recordings)
 
 
-def _workspace(recordings: Path, champion: Path, refit: Refit, project: Path) -> Workspace:
+def _workspace(recordings: Path, champion: Path, refit: Refit, params: Params, project: Path) -> Workspace:
     """One with recordings, model and settings in place."""
     commit = present_commit(project)
     inputs = {"data.field.path": _named("recordings", recordings)}
@@ -120,7 +120,8 @@ def _workspace(recordings: Path, champion: Path, refit: Refit, project: Path) ->
         inputs["train.model"] = _named("model", champion / "decoder")
         sources[inputs["train.model"]] = champion / "decoder"
     digest = sha256("\n".join([str(commit), refit, *map(str, sources)]).encode()).hexdigest()
-    workspace = Workspace.open(project, f"retrain/{digest[:DIGITS]}")
+    needed = [] if params.data.path is None else [params.data.path.expanduser()]
+    workspace = Workspace.open(project, f"retrain/{digest[:DIGITS]}", needed)
     shutil.rmtree(workspace.folder / INPUTS, ignore_errors=True)  # of an earlier retraining
     for name, source in sources.items():
         workspace.add(source, name)

@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,18 +29,27 @@ ERROR = "error: "  # how the line begins that says why a stage failed
 class Workspace:
     project: Path
     branch: str
+    links: tuple[Path, ...]  # from the workspace to the project, while the pipeline runs
 
     @classmethod
-    def open(cls, project: Path, branch: str) -> Workspace:
+    def open(cls, project: Path, branch: str, needed: Iterable[Path] = ()) -> Workspace:
         """A workspace at the project's present commit.
+
+        Args:
+            needed: files and folders of the project, which the pipeline reads whether git has them or not.
 
         Raises:
             EdgeCodecError: git or DVC cannot make one.
         """
-        workspace = cls(project.resolve(), branch)
+        workspace = cls(project.resolve(), branch, tuple(path for path in needed if not path.is_absolute()))
         if not workspace.folder.exists():
             _output(project, "git", "worktree", "prune")
             _output(project, "git", "worktree", "add", "--quiet", "-B", branch, str(workspace.folder))
+        for path in workspace.links:
+            link = workspace.folder / path
+            if not os.path.lexists(link):
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.symlink_to(workspace.project / path)
         if (project / LOCAL_CONFIG).is_file():  # remotes and their keys
             shutil.copyfile(project / LOCAL_CONFIG, workspace.folder / LOCAL_CONFIG)
         workspace._do(*DVC, "cache", "dir", "--local", _output(project, *DVC, "cache", "dir"))
@@ -76,7 +85,10 @@ class Workspace:
             raise EdgeCodecError(f"{self.folder}: the pipeline failed: {reason}")
 
     def commit(self, message: str) -> None:
-        """Commit all that is in the workspace to its branch."""
+        """Commit all that is in the workspace to its branch, but for links to the project."""
+        for path in self.links:
+            if (self.folder / path).is_symlink():
+                (self.folder / path).unlink()
         self._do("git", "add", "--all")
         self._do("git", "commit", "--quiet", "--allow-empty", "-m", message)
 
