@@ -64,11 +64,10 @@ def retrain(recordings: Path, refit: Refit, params: Params, project: Path) -> Re
             is not committed, or a stage failed.
     """
     refuse_uncommitted(project)
-    channels_in(recordings)
     store = open_store()
     with reporting_failure(), tempfile.TemporaryDirectory() as work:
         number, champion = _fetch_champion(store, params.registry.model_name, Path(work))
-        count = _check(recordings, champion, refit, params)
+        count = _check(recordings, champion, refit, params, Path(work))
         workspace = _workspace(recordings, champion, refit, params, project)
         workspace.run_pipeline()
         there = designed(load_params(workspace.folder / "params.yaml"), workspace.folder / DESIGN)
@@ -93,8 +92,12 @@ def _fetch_champion(store: Store, name: str, work: Path) -> tuple[str, Path]:
     return champion.version, open_sealed(version, fetch_model(store, version, work / "champion")).bundle.folder
 
 
-def _check(recordings: Path, champion: Path, refit: Refit, params: Params) -> int:
-    """Find what would stop the pipeline, or the comparison behind it; the number of recordings."""
+def _check(recordings: Path, champion: Path, refit: Refit, params: Params, work: Path) -> int:
+    """Find what would stop the pipeline, or the comparison behind it; the number of recordings.
+
+    Args:
+        work: a folder to read the recordings into, as the stage acquire will.
+    """
     model = champion / "decoder"
     window: dict[str, Any] = read_json(model / "model.json")["window"]
     channels = channels_in(recordings)
@@ -107,8 +110,7 @@ def _check(recordings: Path, champion: Path, refit: Refit, params: Params) -> in
     if refit == "codebooks":
         refuse_other_shape(model, designed(params))
     data = params.data.model_copy(update={"field": params.data.field.model_copy(update={"path": recordings})})
-    with tempfile.TemporaryDirectory() as work:
-        return len(acquire_beside(data, window["sample_rate_hz"], Path(work) / "field").recordings)
+    return len(acquire_beside(data, window["sample_rate_hz"], work / "field").recordings)
 
 
 def _workspace(recordings: Path, champion: Path, refit: Refit, params: Params, project: Path) -> Workspace:

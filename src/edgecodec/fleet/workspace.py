@@ -61,7 +61,7 @@ class Workspace:
 
     def add(self, content: Path, name: Path) -> None:
         """Copy the folder ``content`` to ``name`` in the workspace, where DVC tracks it."""
-        shutil.copytree(content, self.folder / name, dirs_exist_ok=True)
+        shutil.copytree(content, self.folder / name)
         self._do(*DVC, "add", "--quiet", str(name))
 
     def set(self, settings: Mapping[str, Any]) -> None:
@@ -131,7 +131,5 @@ def _output(folder: Path, *command: str) -> str:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
-        told = " ".join("dvc" if part == "dvc" else Path(part).name if part == sys.executable else part
-                        for part in command)
-        raise EdgeCodecError(f"{folder}: {told} failed: {said[-1]}")
+        raise EdgeCodecError(f"{folder}: {' '.join(command)} failed: {said[-1]}")
     return done.stdout.strip()
