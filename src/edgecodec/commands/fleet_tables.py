@@ -57,7 +57,7 @@ def next_steps(done: Retraining) -> Iterator[str]:
         yield f"branch {done.branch} has settings, data and metrics"
     else:
         yield (f"{version.name} version {version.number} is candidate, not champion. To promote it: git merge "
-               f"{done.branch} && dvc checkout && edgecodec releases promote {version.number} --reason ...")
+               f"{done.branch} && dvc checkout --allow-missing && edgecodec releases promote {version.number} --reason ...")
 
 
 def told(verdict: Verdict) -> str:
