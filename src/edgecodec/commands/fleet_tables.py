@@ -56,8 +56,9 @@ def next_steps(done: Retraining) -> Iterator[str]:
         yield f"not registered: {'; '.join(reasons(done.registration.verdicts))}"
         yield f"branch {done.branch} has settings, data and metrics"
     else:
-        yield (f"{version.name} version {version.number} is candidate, not champion. To promote it: git merge "
-               f"{done.branch} && dvc checkout --allow-missing && edgecodec releases promote {version.number} --reason ...")
+        yield f"{version.name} version {version.number} is candidate, not champion; to promote it:"
+        yield (f"git merge {done.branch} && dvc checkout --allow-missing && "
+               f"edgecodec releases promote {version.number} --reason ...")
 
 
 def told(verdict: Verdict) -> str:
