@@ -6,6 +6,7 @@ its twin and any other array look alike from here on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -96,6 +97,11 @@ def lists_in(folder: Path) -> dict[Path, RecordingList]:
 def is_beside(recording: str) -> bool:
     """Whether a recording of this name came from the field, beside another source."""
     return recording.startswith(f"{BESIDE}/")
+
+
+def channels_told(channels: Sequence[str]) -> str:
+    """How many, and the first of them."""
+    return f"{len(channels)} channels ({', '.join(channels[:6])}{', ...' if len(channels) > 6 else ''})"
 
 
 def read_samples(path: Path, channels: tuple[str, ...] = ()) -> Samples:

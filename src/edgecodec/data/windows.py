@@ -7,7 +7,7 @@ recording after the other), ``set.json`` (what they are) and ``windows.parquet``
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
@@ -26,7 +26,7 @@ from scipy import signal
 
 from edgecodec.aerosense import labels_of
 from edgecodec.data import mapped
-from edgecodec.data.recordings import Recording, RecordingList, is_beside, read_samples
+from edgecodec.data.recordings import Recording, RecordingList, channels_told, is_beside, read_samples
 from edgecodec.data.spectrum import lowpass_of
 from edgecodec.errors import EdgeCodecError, naming
 from edgecodec.params import WindowParams
@@ -292,11 +292,6 @@ def _of_same_channels(lists: Mapping[Path, RecordingList], preset: str) -> dict[
                                  f"{channels_told(channels)}; take recordings of the same array")
     return {raw: listed if listed is first else listed.model_copy(update={"presets": {preset: channels}})
             for raw, listed in lists.items()}
-
-
-def channels_told(channels: Sequence[str]) -> str:
-    """How many, and the first of them."""
-    return f"{len(channels)} channels ({', '.join(channels[:6])}{', ...' if len(channels) > 6 else ''})"
 
 
 def _parts(

@@ -21,7 +21,8 @@ from typing import Any, Literal
 from edgecodec import chosen
 from edgecodec.artifacts import DESIGN, METRICS, VALIDATION_WINDOWS
 from edgecodec.data.field import acquire_beside, channels_in
-from edgecodec.data.windows import WindowSet, channels_told
+from edgecodec.data.recordings import channels_told
+from edgecodec.data.windows import WindowSet
 from edgecodec.designed import designed
 from edgecodec.dvc_files import dvc_md5
 from edgecodec.errors import EdgeCodecError
