@@ -29,7 +29,7 @@ def main() -> None:
 
 def noise_free(params: Params, validation: WindowSet) -> Floats | None:
     """Only the twin knows its signal without noise."""
-    if params.data.source != "twin":
+    if params.data.source != "twin" or params.data.field.path is not None:
         return None
     return noise_free_targets(params, RAW, frozenset(read_json(EXCLUDED)), validation)
 

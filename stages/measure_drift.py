@@ -81,7 +81,7 @@ def of_another_twin(params: Params, seed: int) -> list[WindowSet]:
     with tempfile.TemporaryDirectory() as work:
         raw, cut = Path(work) / "raw", Path(work) / "windows"
         raw.mkdir()
-        write_windows(raw, acquire_twin(params.data.twin, seed, raw), frozenset(), params.window, cut)
+        write_windows({raw: acquire_twin(params.data.twin, seed, raw)}, frozenset(), params.window, cut)
         return [end_to_end(WindowSet.open(folder)) for folder in sorted(cut.iterdir())]
 
 

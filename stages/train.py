@@ -1,4 +1,4 @@
-"""Train the codec that params.yaml names on artifacts/windows; resumes after a kill.
+"""Train the codec that params.yaml names on artifacts/windows, or refit its codebooks; resumes after a kill.
 
 Also with several processes: ``torchrun --nproc-per-node 2 stages/train.py``.
 """
@@ -15,6 +15,7 @@ from edgecodec.storage import replacing_directory, write_json
 from edgecodec.training.curves import live_curves
 from edgecodec.training.loop import Trainer
 from edgecodec.training.processes import joined_processes
+from edgecodec.training.refitting import networks_to_keep
 
 
 def main() -> None:
@@ -22,7 +23,7 @@ def main() -> None:
     train, validation = WindowSet.open(TRAIN_WINDOWS), WindowSet.open(VALIDATION_WINDOWS)
     with (joined_processes() as processes,
           live_curves() if processes.is_first else nullcontext(lambda step, metrics: None) as report):
-        trainer = Trainer(params, train, validation, CHECKPOINTS, report, processes)
+        trainer = Trainer(params, train, validation, CHECKPOINTS, report, processes, networks_to_keep(params, train))
         trained = trainer.run()
     if not processes.is_first:
         return

@@ -22,7 +22,6 @@ from typing import Any
 import pandas as pd
 
 from edgecodec.artifacts import METRICS
-from edgecodec.commands.settings import write_settings
 from edgecodec.designed import designed
 from edgecodec.errors import EdgeCodecError, exit_with_one_line
 from edgecodec.evaluation.rate_distortion import CODEC, CODED, Curve, RatePoint
@@ -30,6 +29,7 @@ from edgecodec.metrics import ERROR_METRICS, Errors, Metric
 from edgecodec.params import load_params
 from edgecodec.registry.gates import reasons
 from edgecodec.registry.register import judge_present
+from edgecodec.settings import write_settings
 from edgecodec.storage import read_json, replacing_file, rounded, write_json
 from studies.exhibits import EXHIBITS, Exhibit
 

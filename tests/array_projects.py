@@ -76,5 +76,5 @@ def cut(recorded: NDArray[Any], names: Sequence[str], folder: Path, samples: int
     params = settings(folder / "recordings", names, samples, **changes)
     (folder / "raw").mkdir()
     listed = acquire(params.data, params.seed, folder / "raw")
-    write_windows(folder / "raw", listed, frozenset(), params.window, folder / "windows")
+    write_windows({folder / "raw": listed}, frozenset(), params.window, folder / "windows")
     return WindowSet.open(folder / "windows" / "train"), WindowSet.open(folder / "windows" / "validation")

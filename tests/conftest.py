@@ -66,7 +66,7 @@ def small_windows(small_params: Params, tmp_path_factory: pytest.TempPathFactory
     """Windows of a small twin: a folder with ``train`` and ``validation``."""
     folder = tmp_path_factory.mktemp("small")
     listed = acquire(small_params.data, small_params.seed, folder / "raw")
-    write_windows(folder / "raw", listed, frozenset(), small_params.window, folder / "windows")
+    write_windows({folder / "raw": listed}, frozenset(), small_params.window, folder / "windows")
     return folder / "windows"
 
 

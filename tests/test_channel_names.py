@@ -58,7 +58,7 @@ def test_names_stay_what_they_are(repository: Path, tmp_path: Path, monkeypatch:
     assert "<td>压力</td>" in page
     assert "<b>" not in page
 
-    write_windows(tmp_path / "raw", listed, frozenset(), params.window, tmp_path / "windows")
+    write_windows({tmp_path / "raw": listed}, frozenset(), params.window, tmp_path / "windows")
     train, validation = (WindowSet.open(tmp_path / "windows" / split) for split in ("train", "validation"))
     codec = Trainer(params, train, validation, tmp_path / "checkpoints").run().codec
     exported = export_codec(codec)

@@ -13,7 +13,7 @@ LAYERS = (
     ("artifacts", "errors", "git", "packaged"),
     ("dvc_files", "progress", "temporary"),
     ("same_bits", "storage"),
-    ("aerosense", "console", "metrics"),
+    ("aerosense", "console", "metrics", "settings"),
     ("contradictions",),
     ("params",),
     ("chosen", "data", "designed", "packets", "sources"),

@@ -47,6 +47,9 @@ def edited(repository: Path, tmp_path: Path) -> EditedParams:
     (lambda content: content["repeat"].update(folds=1), "repeat.folds"),
     (lambda content: content["data"].update(source="aerosense"), "data.path must be set for data.source aerosense"),
     (lambda content: content["data"].update(path="/data"), "data.path must be null for data.source twin"),
+    (lambda content: content["train"].update(refit="codebooks"), "train.model must be set for train.refit codebooks"),
+    (lambda content: content["train"].update(model="model"), "train.model must be null for train.refit all"),
+    (lambda content: content["data"]["field"].update(share=1.0), "data.field.share: .*less than 1, got 1"),
 ])
 def test_wrong_setting_is_named_in_one_line(
     edited: EditedParams, edit: Callable[[dict[str, Any]], object], message: str

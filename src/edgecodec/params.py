@@ -93,9 +93,17 @@ class ArrayParams(Section):
     gap_seconds: Annotated[float, Field(ge=0)]  # left out between training and validation of a single recording
 
 
+class FieldParams(Section):
+    """What nodes sent, beside the recordings of the source: values as windows hold them."""
+
+    path: Path | None  # a folder that `edgecodec fleet windows` filled; null: none
+    share: Annotated[float, Field(gt=0, lt=1)]  # of the windows that trainings draw at random
+
+
 class DataParams(Section):
     source: Literal["twin", "aerosense", "array", "field"]
     path: Path | None  # folder or zip (aerosense), folder (array, field); null for the twin
+    field: FieldParams
     twin: TwinParams
     array: ArrayParams
 
@@ -260,6 +268,8 @@ class TrainParams(CodebookParams):
 class TrainSection(Section):
     profile: Literal["full", "quick"]  # quick: to try things; every result says that it is one
     quick_divisor: Count  # profile quick divides the steps, and the windows behind the codebooks
+    refit: Literal["all", "codebooks"]  # codebooks: and regimes, and tables of coded packets; networks stay
+    model: Path | None  # folder of the trained codec whose codebooks are refitted; null with all
     edge: TrainParams
     paper: TrainParams  # the paper's networks, trained as well as we can
     paper_original: TrainParams  # the same networks by the recipe of the paper's public code
@@ -378,6 +388,13 @@ class Params(Section):
         if (self.data.path is None) != (self.data.source == "twin"):
             raise ValueError(f"data.path must be {'null' if self.data.source == 'twin' else 'set'} "
                              f"for data.source {self.data.source}")
+        return self
+
+    @model_validator(mode="after")
+    def _model_belongs_to_refit(self) -> Params:
+        if (self.train.model is None) != (self.train.refit == "all"):
+            raise ValueError(f"train.model must be {'null' if self.train.refit == 'all' else 'set'} "
+                             f"for train.refit {self.train.refit}")
         return self
 
     @model_validator(mode="after")

@@ -14,13 +14,13 @@ from scipy import signal
 from typer.testing import CliRunner
 
 from edgecodec.cli import app
-from edgecodec.commands.settings import write_settings
 from edgecodec.data.arrays import acquire_array
 from edgecodec.data.inspection import Inspection, inspect, nice
 from edgecodec.data.proposals import Proposals, propose
 from edgecodec.data.spectrum import lowpass_of
 from edgecodec.errors import EdgeCodecError
 from edgecodec.params import ArrayParams, Params
+from edgecodec.settings import write_settings
 
 RATE, ROWS, BAND = 1000.0, 20_000, 40.0
 

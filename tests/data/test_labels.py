@@ -204,7 +204,7 @@ def test_windows_carry_their_recordings_labels(acquire: Labelled, small_params: 
     listed = acquire(pattern=PATTERN.replace("_", "_(?P<second>2)?"), split_by="exercise")
     window = small_params.window.model_copy(update={
         "samples": 64, "skip_first_rows": 0, "skip_last_rows": 0, "train_stride": 32, "validation_stride": 64})
-    summaries = write_windows(tmp_path / "raw", listed, frozenset(), window, tmp_path / "windows", "second")
+    summaries = write_windows({tmp_path / "raw": listed}, frozenset(), window, tmp_path / "windows", "second")
     train = WindowSet.open(tmp_path / "windows" / "train")
     by_name = labels_by_name(listed)
     assert train.values("subject").tolist() == [by_name[name]["subject"] for name in train.recording]

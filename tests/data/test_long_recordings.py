@@ -74,7 +74,7 @@ def test_windows_are_those_of_the_whole_recording(
     listed = acquire_array(folder / "source", array_params(small_params, channels), folder / "raw")
     np.testing.assert_array_equal(read_samples(folder / "raw" / "one.parquet", listed.channels).values, values)
     params = small_params.window.model_copy(update={"samples": 100, "skip_first_rows": 7, "skip_last_rows": 3})
-    write_windows(folder / "raw", listed, frozenset(), params, folder / "windows")
+    write_windows({folder / "raw": listed}, frozenset(), params, folder / "windows")
 
     whole = values[:, 7:-3].astype(np.float64)
     boundary = round(whole.shape[1] * (1 - FRACTION))
@@ -123,7 +123,7 @@ def test_memory_is_that_of_a_channel(step: str, peak_of: Callable[[Callable[[], 
         listed = acquire_array(source, params, raw)
         if step == "validate":
             return peak_of(lambda: validate(raw, listed, small_params.validate_, small_params.window))
-        return peak_of(lambda: write_windows(raw, listed, frozenset(), small_params.window, tmp_path / str(channels)))
+        return peak_of(lambda: write_windows({raw: listed}, frozenset(), small_params.window, tmp_path / str(channels)))
 
     assert peak_with(16) < 1.5 * peak_with(2)
 

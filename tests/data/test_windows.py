@@ -88,7 +88,7 @@ def test_lowpass_keeps_phase_and_cuts_at_5_hz(frequency_hz: float, gain: float) 
 
 def test_draws_are_windows_of_one_recording_at_any_offset(tmp_path: Path) -> None:
     listed = array_of(tmp_path, [400, 300, 500])
-    write_windows(tmp_path, listed, NONE, window_params(), tmp_path / "windows")
+    write_windows({tmp_path: listed}, NONE, window_params(), tmp_path / "windows")
     train = WindowSet.open(tmp_path / "windows" / "train")
     batch = train.draw(np.random.default_rng(0), 4000)
     assert batch.inputs.shape == batch.targets.shape == (4000, 3, 100)
@@ -112,7 +112,7 @@ def test_draws_are_repeatable(train: WindowSet, seed: int, n: int) -> None:
 
 def test_one_recording_validates_at_its_end_without_overlap(tmp_path: Path) -> None:
     listed = array_of(tmp_path, [1010])
-    write_windows(tmp_path, listed, NONE, window_params(), tmp_path / "windows")
+    write_windows({tmp_path: listed}, NONE, window_params(), tmp_path / "windows")
     train, validation = (WindowSet.open(tmp_path / "windows" / split) for split in ("train", "validation"))
     assert train.inputs().max(axis=(0, 2))[0] < validation.inputs().min(axis=(0, 2))[0]
     assert len(train.input_rows) == 750
@@ -127,7 +127,7 @@ def test_indexing_by_slice_and_array_agree(train: WindowSet) -> None:
 def test_same_recordings_give_the_same_bytes(
     twin_raw: Path, twin_list: RecordingList, small_params: Params, small_windows: Path, tmp_path: Path
 ) -> None:
-    write_windows(twin_raw, twin_list, NONE, small_params.window, tmp_path / "windows")
+    write_windows({twin_raw: twin_list}, NONE, small_params.window, tmp_path / "windows")
     for path in sorted(small_windows.rglob("*.*")):
         assert path.read_bytes() == (tmp_path / "windows" / path.relative_to(small_windows)).read_bytes()
 
@@ -136,7 +136,7 @@ def test_excluded_recordings_leave_no_window(
     twin_raw: Path, twin_list: RecordingList, small_params: Params, tmp_path: Path
 ) -> None:
     excluded = frozenset({"aoa_0deg_Exp_003", "aoa_0deg_Exp_002"})
-    summaries = write_windows(twin_raw, twin_list, excluded, small_params.window, tmp_path / "windows")
+    summaries = write_windows({twin_raw: twin_list}, excluded, small_params.window, tmp_path / "windows")
     train = WindowSet.open(tmp_path / "windows" / "train")
     assert "aoa_0deg_Exp_003" not in train.recording
     assert "aoa_0deg_Exp_004" in train.recording  # its other zeroing run is left
@@ -149,7 +149,7 @@ def test_memory_is_bounded_by_one_recording(tmp_path: Path) -> None:
     one = 20_000 * 36 * 8
     tracemalloc.start()
     try:
-        write_windows(tmp_path, listed, NONE, window_params(800), tmp_path / "windows")
+        write_windows({tmp_path: listed}, NONE, window_params(800), tmp_path / "windows")
         batch = WindowSet.open(tmp_path / "windows" / "train").draw(np.random.default_rng(0), 64)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
@@ -168,7 +168,7 @@ def test_too_little_data_is_refused_and_leaves_nothing(
 ) -> None:
     listed = array_of(tmp_path, lengths, fraction=fraction)
     with pytest.raises(EdgeCodecError, match=message):
-        write_windows(tmp_path, listed, NONE, window_params(), tmp_path / "windows")
+        write_windows({tmp_path: listed}, NONE, window_params(), tmp_path / "windows")
     assert not list(tmp_path.glob("*windows*"))
 
 
@@ -177,7 +177,7 @@ def test_wind_run_without_zeroing_is_refused(
 ) -> None:
     zeroing = frozenset(recording.name for recording in twin_list.recordings if recording.kind == "zeroing")
     with pytest.raises(EdgeCodecError, match="aoa_0deg_Exp_003: no zeroing run"):
-        write_windows(twin_raw, twin_list, zeroing, small_params.window, tmp_path / "windows")
+        write_windows({twin_raw: twin_list}, zeroing, small_params.window, tmp_path / "windows")
 
 
 @pytest.mark.parametrize("damage", ["cut", "absent", "index"])

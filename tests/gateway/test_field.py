@@ -165,7 +165,7 @@ def test_the_pipeline_reads_them(tmp_path: Path) -> None:
     assert [each.labels["node"] for each in listed.recordings] == ["a"] * 4
     excluded = frozenset(validate(tmp_path / "raw", listed, params.validate_, params.window).excluded)
     assert excluded == frozenset()
-    write_windows(tmp_path / "raw", listed, excluded, params.window, tmp_path / "windows", "node")
+    write_windows({tmp_path / "raw": listed}, excluded, params.window, tmp_path / "windows", "node")
     held_out = WindowSet.open(tmp_path / "windows/validation")
     np.testing.assert_array_equal(held_out.inputs()[0], received[-4].values)
 

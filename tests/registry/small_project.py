@@ -125,7 +125,14 @@ def write_project(folder: Path) -> None:
     write_json(folder / "measured.json", {"cycles": 1})
     write_json(artifacts / "code" / "train.json", {"stages/train.py": "0123456789abcdef"})
     write_json(artifacts / "code" / "study.json", {"stages/study.py": "0123456789abcdef"})
-    codec = train_small_codec(params)
+    write_results(train_small_codec(params), params, artifacts)
+    write_text(folder / ".gitignore", "/artifacts/\n/mlartifacts/\n/mlflow.db\n")
+    git(folder, "init", "-q")
+    commit_results(folder)
+
+
+def write_results(codec: Codec, params: Params, artifacts: Path) -> None:
+    """The codec, what is made of it, and figures that pass."""
     save_results(codec, params, artifacts)
     exported = load_codec(artifacts / "float16")
     golden = np.ascontiguousarray(random_windows(3, seed=5).transpose(0, 2, 1))
@@ -137,9 +144,6 @@ def write_project(folder: Path) -> None:
     write_text(artifacts / "analysis" / "rate_distortion.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>\n")
     for name, content in metrics().items():
         write_json(artifacts / "metrics" / f"{name}.json", content)
-    write_text(folder / ".gitignore", "/artifacts/\n/mlartifacts/\n/mlflow.db\n")
-    git(folder, "init", "-q")
-    commit_results(folder)
 
 
 def commit_results(folder: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -161,6 +162,36 @@ def windows(
     done = write_recordings(folder, output, node or ())
     left_out = f"; {done.with_faulty_channels} left out, with faulty channels" if done.with_faulty_channels else ""
     typer.echo(f"{output}: {done.recordings} recordings, {done.windows} windows of {done.nodes} nodes{left_out}")
+
+
+@app.command()
+def retrain(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", exists=True, file_okay=False,
+                                           help="Recordings that `edgecodec fleet windows` made.")],
+    refit: Annotated[Literal["all", "codebooks"], typer.Option(
+        help="codebooks: the champion's codebooks alone, which takes minutes; networks stay as they are.")] = "all",
+    as_json: AsJson = False,
+) -> None:
+    """Run the pipeline on what nodes sent beside the present recordings, and compare the outcome with the champion.
+
+    It runs at the present commit, in a workspace of its own: your files stay as they are. What passes the gates is
+    registered as candidate, with its errors and the champion's on old and on new windows. Promoting it is up to you:
+    settings, data and results are on a branch, to be merged. Exits with 1 if a gate fails.
+    """
+    from edgecodec.commands import fleet_tables
+    from edgecodec.console import standard_output
+    from edgecodec.fleet.retraining import retrain as retrain_project
+    from edgecodec.params import load_params
+
+    done = retrain_project(folder, refit, load_params(), Path())
+    if as_json:
+        typer.echo(json.dumps(done.comparison.to_json(), indent=2))
+    else:
+        standard_output().print(fleet_tables.comparison_table(done.comparison))
+    for line in fleet_tables.next_steps(done):
+        typer.echo(line, err=True)
+    if done.registration.version is None:
+        raise typer.Exit(1)
 
 
 def _watched(folder: Path) -> tuple[Params, FieldWindows, Watched]:

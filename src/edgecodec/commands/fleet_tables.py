@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
@@ -15,6 +16,11 @@ from edgecodec.fleet.drift import Alarm, Watched
 from edgecodec.fleet.received import FieldWindows
 from edgecodec.fleet.rollout import Verdict
 from edgecodec.fleet.versions import Running
+from edgecodec.registry.gates import reasons
+
+if TYPE_CHECKING:
+    from edgecodec.fleet.retraining import Retraining
+    from edgecodec.registry.comparison import Comparison
 
 
 def alarms_table(watched: Watched) -> Table:
@@ -30,6 +36,29 @@ def versions_table(found: Sequence[Running]) -> Table:
         (each.node, each.group or "-", each.version or "-", _minute(each.since) if each.since else "-",
          _minute(each.last) if each.last else "-", each.listed or "-", "" if each.agrees else "differs")
         for each in found), text_columns=7)
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """Two rows for each kind of windows: the champion's errors, and the candidate's."""
+    metric = comparison.measure.metric
+    made = table(f"{metric.label} on validation windows".capitalize(), ("windows", "codec", *(
+        f"rate {rate}" for rate in next(iter(comparison.errors.values())).champion)), text_columns=2)
+    for kind, errors in comparison.errors.items():
+        for codec, found in ((f"champion {comparison.champion}", errors.champion), ("candidate", errors.candidate)):
+            made.add_row(f"{kind} ({errors.windows})", codec, *map(metric.shown, found.values()))
+    return made
+
+
+def next_steps(done: Retraining) -> Iterator[str]:
+    """What became of a retraining, and what a person does next."""
+    version = done.registration.version
+    if version is None:
+        yield f"not registered: {'; '.join(reasons(done.registration.verdicts))}"
+        yield f"branch {done.branch} has settings, data and metrics"
+    else:
+        yield f"{version.name} version {version.number} is candidate, not champion; to promote it:"
+        yield (f"git merge {done.branch} && dvc checkout --allow-missing && "
+               f"edgecodec releases promote {version.number} --reason ...")
 
 
 def told(verdict: Verdict) -> str:

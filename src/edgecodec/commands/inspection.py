@@ -33,11 +33,11 @@ def inspect(
     files that are left out. How to read is taken from `data.array` in params.yaml: `time`, `time_unit`,
     `recording_column`, `long`, `variable`, `missing`. Nothing changes without `--write`.
     """
-    from edgecodec.commands.settings import write_settings
     from edgecodec.console import standard_output
     from edgecodec.data.inspection import inspect as look
     from edgecodec.data.proposals import propose
     from edgecodec.params import ArrayParams, ValidateParams, load_params, load_section, read_content
+    from edgecodec.settings import write_settings
 
     array = load_section(PARAMS, ArrayParams, "data", "array")
     checks = load_section(PARAMS, ValidateParams, "validate")

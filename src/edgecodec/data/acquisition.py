@@ -13,8 +13,8 @@ import pyarrow.csv
 from edgecodec import aerosense
 from edgecodec.data.archive import extract
 from edgecodec.data.arrays import acquire_array
-from edgecodec.data.field import as_from_field
-from edgecodec.data.recordings import Kind, Recording, RecordingList
+from edgecodec.data.field import acquire_beside, as_from_field
+from edgecodec.data.recordings import BESIDE, Kind, Recording, RecordingList
 from edgecodec.data.twin import Twin
 from edgecodec.errors import EdgeCodecError
 from edgecodec.params import DataParams, TwinParams
@@ -24,6 +24,11 @@ from edgecodec.storage import replacing_directory
 
 def acquire(params: DataParams, seed: int, folder: Path) -> RecordingList:
     """Fill ``folder`` with recordings and their list; the old content is replaced only if all went well.
+
+    What nodes sent beside them has its list in a folder of its own.
+
+    Returns:
+        The list of ``data.source``.
 
     Raises:
         EdgeCodecError: the source is absent or cannot be read as what ``data.source`` says.
@@ -39,6 +44,8 @@ def acquire(params: DataParams, seed: int, folder: Path) -> RecordingList:
                 array = as_from_field(params.array) if params.source == "field" else params.array
                 listed = acquire_array(source, array, temporary)
         listed.write(temporary)
+        if params.field.path is not None:
+            acquire_beside(params, listed.sample_rate_hz, temporary / BESIDE)
     return listed
 
 

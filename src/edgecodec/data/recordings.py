@@ -6,6 +6,7 @@ its twin and any other array look alike from here on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -15,9 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from edgecodec.data.readers.kinds import read_table
 from edgecodec.data.table import Samples
 from edgecodec.errors import naming
+from edgecodec.params import WindowParams
 from edgecodec.storage import read_json, write_json
 
 LIST_NAME = "recordings.json"
+BESIDE = "field"  # the folder, in that of the source's recordings, of those that nodes sent
 TIME_COLUMN = "time"
 Split = Literal["train", "validation", "both"]
 Kind = Literal["wind", "zeroing", "still", "unlisted", "signal"]
@@ -51,6 +54,7 @@ class RecordingList(BaseModel):
     presets: dict[str, tuple[str, ...]]  # named selections of channels; none for arrays
     scale: float  # physical unit per recorded unit
     integers: bool  # recorded values are counts
+    share: float | None = None  # of the windows that trainings draw; of what nodes sent beside another source
     plausible: tuple[float, float] | None  # range of a live channel, in recorded units
     validation_fraction: float  # of the recordings whose split is "both"
     gap_seconds: float = 0.0  # of them, between training and validation, that neither sees
@@ -65,6 +69,10 @@ class RecordingList(BaseModel):
     def write(self, folder: Path) -> None:
         write_json(folder / LIST_NAME, self.model_dump(exclude_defaults=True))
 
+    def skipped_rows(self, params: WindowParams) -> tuple[int, int]:
+        """Of every recording that becomes windows: rows at its start, and at its end. What nodes sent is windows."""
+        return (0, 0) if self.share is not None else (params.skip_first_rows, params.skip_last_rows)
+
     def preset(self, name: str) -> tuple[str, ...]:
         """Channels that become windows."""
         return self.presets.get(name, self.channels)
@@ -78,6 +86,22 @@ class RecordingList(BaseModel):
         before = [other for other in zeroing if other.number < recording.number][-1:]
         after = [other for other in zeroing if other.number > recording.number][:1]
         return (*before, *after)
+
+
+def lists_in(folder: Path) -> dict[Path, RecordingList]:
+    """What the stage acquire wrote to ``folder``, by where the recordings are: those of the source come first."""
+    folders = [folder, *(path for path in (folder / BESIDE,) if path.is_dir())]
+    return {each: RecordingList.open(each) for each in folders}
+
+
+def is_beside(recording: str) -> bool:
+    """Whether a recording of this name came from the field, beside another source."""
+    return recording.startswith(f"{BESIDE}/")
+
+
+def channels_told(channels: Sequence[str]) -> str:
+    """How many, and the first of them."""
+    return f"{len(channels)} channels ({', '.join(channels[:6])}{', ...' if len(channels) > 6 else ''})"
 
 
 def read_samples(path: Path, channels: tuple[str, ...] = ()) -> Samples:

@@ -68,7 +68,7 @@ def judge(
 ) -> Validation:
     """Judge recordings as they come; only one of them needs to be in memory at a time."""
     preset = listed.preset(window.preset)
-    tables = profile(content, listed, params, window.skip_first_rows + window.samples + window.skip_last_rows)
+    tables = profile(content, listed, params, window.samples + sum(listed.skipped_rows(window)))
     recordings, channels = tables.recordings, tables.channels
     used = channels[channels["channel"].isin(preset)].reset_index(drop=True)
 

@@ -7,7 +7,7 @@ recording after the other), ``set.json`` (what they are) and ``windows.parquet``
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
@@ -26,7 +26,7 @@ from scipy import signal
 
 from edgecodec.aerosense import labels_of
 from edgecodec.data import mapped
-from edgecodec.data.recordings import Recording, RecordingList, read_samples
+from edgecodec.data.recordings import Recording, RecordingList, channels_told, is_beside, read_samples
 from edgecodec.data.spectrum import lowpass_of
 from edgecodec.errors import EdgeCodecError, naming
 from edgecodec.params import WindowParams
@@ -76,6 +76,7 @@ class Description(BaseModel):
     sample_rate_hz: float
     samples: int
     lowpass_hz: float
+    field_share: float | None = None  # of windows drawn at random, from the segments of the field, which come last
     segments: tuple[Segment, ...]
 
 
@@ -191,10 +192,19 @@ class WindowSet:
         return digest.hexdigest()
 
     def draw(self, generator: np.random.Generator, n: int) -> WindowBatch:
-        """``n`` windows at random offsets, each offset of each recording equally likely."""
+        """``n`` windows at random offsets, each offset of each recording equally likely.
+
+        Where the field has a share of its own, that holds for its recordings and for the others apart.
+        """
         segments = self.description.segments
         ends = np.cumsum([segment.rows - self.samples + 1 for segment in segments])
-        offsets = generator.integers(ends[-1], size=n)
+        others = sum(not is_beside(segment.recording) for segment in segments)
+        if self.description.field_share is None or others in (0, len(segments)):
+            offsets = generator.integers(ends[-1], size=n)
+        else:
+            from_field = generator.random(n) < self.description.field_share
+            bound = ends[others - 1]
+            offsets = generator.integers(np.where(from_field, bound, 0), np.where(from_field, ends[-1], bound))
         which = np.searchsorted(ends, offsets, side="right")
         first_rows = np.array([segment.first_row for segment in segments])
         starts = first_rows[which] + offsets - np.concatenate([[0], ends])[which]
@@ -232,7 +242,7 @@ class SplitSummary:
 
 
 def write_windows(
-    raw: Path, listed: RecordingList, excluded: frozenset[str], params: WindowParams, folder: Path,
+    lists: Mapping[Path, RecordingList], excluded: frozenset[str], params: WindowParams, folder: Path,
     label: str | None = None,
 ) -> dict[Split, SplitSummary]:
     """Cut the sound recordings into ``folder/train`` and ``folder/validation``; summarize each split.
@@ -240,31 +250,48 @@ def write_windows(
     Recordings pass through one by one, and their channels, so memory is bounded by the rows of the longest.
 
     Args:
+        lists: of recordings, by the folder that they are in. The first says which channels windows have, at what rate.
         label: that groups recordings in the summary.
 
     Raises:
-        EdgeCodecError: a wind run has no zeroing run, a recording is too short, or a split stays empty.
+        EdgeCodecError: a wind run has no zeroing run, a recording is too short, a split stays empty, or lists are of
+            other channels than the first.
     """
-    sound = [recording for recording in listed.recordings
+    lists = _of_same_channels(lists, params.preset)
+    listed, *others = lists.values()
+    share = next((other.share for other in others), None)
+    sound = [(raw, recording) for raw, each in lists.items() for recording in each.recordings
              if recording.kind in ("wind", "signal") and recording.name not in excluded]
     with replacing_directory(folder) as temporary:
         with ExitStack() as files:
-            calibration = Calibration(raw, listed, excluded, params)
+            calibrations = {raw: Calibration(raw, each, excluded, params) for raw, each in lists.items()}
 
-            def parts(recording: Recording) -> Iterator[tuple[Split, NDArray[np.float64]]]:
-                values = calibration.apply(recording, read_samples(raw / recording.path, listed.channels).values)
-                return _parts(recording, values, listed)
+            def parts(raw: Path, recording: Recording) -> Iterator[tuple[Split, NDArray[np.float64]]]:
+                recorded = read_samples(raw / recording.path, lists[raw].channels).values
+                return _parts(recording, calibrations[raw].apply(recording, recorded), lists[raw])
 
             # Not left to the stage design: targets are cut with it, and design reads targets.
             lowpass_hz = params.lowpass_hz or lowpass_of(
-                (part for recording in progress(sound, "Looking at spectra") for split, part in parts(recording)
+                (part for each in progress(sound, "Looking at spectra") for split, part in parts(*each)
                  if split == "train"), listed.sample_rate_hz, params.samples)
-            writers = {split: _SetWriter(temporary / split, listed, params, lowpass_hz, split, files)
+            writers = {split: _SetWriter(temporary / split, listed, params, lowpass_hz, share, split, files)
                        for split in SPLITS}
-            for recording in progress(sound, "Cutting windows"):
-                for split, part in parts(recording):
+            for raw, recording in progress(sound, "Cutting windows"):
+                for split, part in parts(raw, recording):
                     writers[split].append(recording, part)
         return {split: writer.finish(label) for split, writer in writers.items()}
+
+
+def _of_same_channels(lists: Mapping[Path, RecordingList], preset: str) -> dict[Path, RecordingList]:
+    """``lists``, all with the channels of the first, in its order."""
+    first = next(iter(lists.values()))
+    channels = first.preset(preset)
+    for raw, listed in lists.items():
+        if set(listed.preset(preset)) != set(channels):
+            raise EdgeCodecError(f"{raw}: its recordings have {channels_told(listed.preset(preset))}, but windows have "
+                                 f"{channels_told(channels)}; take recordings of the same array")
+    return {raw: listed if listed is first else listed.model_copy(update={"presets": {preset: channels}})
+            for raw, listed in lists.items()}
 
 
 def _parts(
@@ -301,7 +328,8 @@ class Calibration:
         if recording.kind == "wind":
             values -= self._zero_of(recording)[:, None]
         values /= recording.divisor
-        return values[:, self._params.skip_first_rows:values.shape[1] - self._params.skip_last_rows]
+        first, last = self._listed.skipped_rows(self._params)
+        return values[:, first:values.shape[1] - last]
 
     def _zero_of(self, recording: Recording) -> NDArray[np.float64]:
         references = self._listed.zeroing_references(recording, self._excluded)
@@ -330,7 +358,7 @@ class _SetWriter:
     """Appends recordings to the files of one split."""
 
     def __init__(self, folder: Path, listed: RecordingList, params: WindowParams, lowpass_hz: float,
-                 split: Split, files: ExitStack) -> None:
+                 field_share: float | None, split: Split, files: ExitStack) -> None:
         folder.mkdir()
         self._inputs, self._targets = (files.enter_context((folder / name).open("wb"))
                                        for name in ("inputs.f32", "targets.f32"))
@@ -338,7 +366,7 @@ class _SetWriter:
         self._split = split
         self._description = Description(
             channels=listed.preset(params.preset), sample_rate_hz=listed.sample_rate_hz, samples=params.samples,
-            lowpass_hz=lowpass_hz, segments=(),
+            lowpass_hz=lowpass_hz, field_share=field_share, segments=(),
         )
         self._needs = ("it takes two sound repeats of a condition" if listed.presets else
                        "every one that was meant for it was left out: mend one, or give more")
@@ -385,7 +413,7 @@ class _SetWriter:
         })
         pyarrow.parquet.write_table(index, self._folder / "windows.parquet")
         description = self._description.model_copy(update={"segments": tuple(self._segments)})
-        write_json(self._folder / "set.json", description.model_dump())
+        write_json(self._folder / "set.json", description.model_dump(exclude_defaults=True))
         digest = WindowSet.open(self._folder).digest()
         return SplitSummary(len(self._segments), len(start), digest, self._by_group(label, counts))
 

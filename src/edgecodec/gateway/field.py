@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from edgecodec.data.field import HOUR, LABELS
 from edgecodec.data.labels import KEY
-from edgecodec.data.recordings import TIME_COLUMN
+from edgecodec.data.recordings import TIME_COLUMN, channels_told
 from edgecodec.errors import EdgeCodecError
 from edgecodec.gateway.sequences import TURN
 from edgecodec.gateway.tables import channels_of, windows_of
@@ -181,8 +181,7 @@ def _check_same_array(windows: Sequence[WholeWindow]) -> None:
 
 
 def _told(array: Array) -> str:
-    more = ", ..." if len(array.channels) > 6 else ""
-    return f"{len(array.channels)} channels ({', '.join(array.channels[:6])}{more}) at {array.sample_rate_hz:g} Hz"
+    return f"{channels_told(array.channels)} at {array.sample_rate_hz:g} Hz"
 
 
 def _write_labels(recordings: Sequence[FieldRecording], path: Path) -> None:

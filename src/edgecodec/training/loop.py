@@ -7,7 +7,8 @@
     decoder    encoder and codebooks stand still
     coded      codebooks and tables for coded packets, if the codec has any
 
-A schedule may take no steps at all: a classical codec is done where others begin to learn.
+A schedule may take no steps at all: a classical codec is done where others begin to learn. And so is one whose
+codebooks are refitted: its networks are those of a trained codec, and stay as they are.
 
 The schedule's recipe can leave out what makes this sound, to show what the paper's own recipe gives.
 
@@ -46,11 +47,12 @@ from edgecodec.storage import rounded
 from edgecodec.training.checkpoint import load_checkpoint, save_checkpoint
 from edgecodec.training.coded import fit_coded
 from edgecodec.training.losses import CodecLoss, LossParts, discriminator_loss
-from edgecodec.training.normalization import normalization
+from edgecodec.training.normalization import Normalization, normalization
 from edgecodec.training.processes import Processes
 
 FIT_WINDOWS = 2000  # for normalisation and linear fit
 LATENT_BATCH = 500
+NO_STEPS = {"warmup_steps": 0, "joint_steps": 0, "decoder_steps": 0}
 PROGRESS_WINDOWS = 96  # validation windows behind a point of the learning curve
 
 ALONE = Processes()
@@ -87,10 +89,15 @@ class Trainer:
         checkpoints: folder where to leave progress, and to resume from if this very training left some.
         report: called with (step, metrics) at every evaluation, for live curves.
         processes: that take part in the training.
+        networks: the trained codec whose codebooks are refitted; None: everything is trained.
+
+    Raises:
+        EdgeCodecError: there are too few windows, or unfit ones, or ``networks`` have another shape.
     """
 
     def __init__(self, params: Params, train: WindowSet, validation: WindowSet, checkpoints: Path,
-                 report: Report = lambda step, metrics: None, processes: Processes = ALONE) -> None:
+                 report: Report = lambda step, metrics: None, processes: Processes = ALONE,
+                 networks: Codec | None = None) -> None:
         _refuse_too_few(params, train)
         _refuse_gaps(train)
         _refuse_unshareable(params, processes)
@@ -98,6 +105,8 @@ class Trainer:
         torch.set_num_threads(max(1, THREADS // processes.count))
         torch.manual_seed(params.seed)
         self.params, self.schedule = params, chosen.schedule(params)
+        if networks is not None:
+            self.schedule = self.schedule.model_copy(update=NO_STEPS)
         self.recipe, self.measure = self.schedule.recipe, chosen.measure(params)
         self.train, self.validation = train, validation
         self.report, self.processes = report, processes
@@ -109,7 +118,7 @@ class Trainer:
         processes.join_latents(self.codec.quantizer)
         self.exchange = ProfileExchange.of_recordings(train)
         self.discriminator = Discriminator(train.channels) if self.schedule.loss.adversarial else None
-        self.linear_fit = self._fit()
+        self.linear_fit = self._fit() if networks is None else self._take(networks)
         self.loss = CodecLoss(self._worth() if self.recipe.loss == "metric" else None, self.measure.metric.power)
         self.optimizers = {name: torch.optim.Adam(module.parameters(), betas=(0.9, 0.99))
                            for name, module in self._modules().items()}
@@ -160,7 +169,7 @@ class Trainer:
                     self._evaluate(vars(parts))
                 if self.step % self.schedule.checkpoint_every == 0 and self.processes.is_first:
                     self._save()
-        if self.end == 0:  # a classical codec: no step was taken, and none has evaluated it
+        if self.end == 0:  # no step was taken, and none has evaluated the codec
             self._evaluate({})
         if self.codec.coded is not None and self.processes.is_first:
             fit_coded(self.codec, self._batches(), self._worth(), self.measure.metric.power)
@@ -237,11 +246,20 @@ class Trainer:
 
     # -- phases --------------------------------------------------------------------------------------------------
 
+    def _take(self, networks: Codec) -> dict[str, float]:
+        """Normalisation and weights of ``networks``."""
+        self.unit = self._normalization(np.random.default_rng([self.params.seed, 2**31])).unit
+        self.codec.load_state_dict(networks.state_dict())
+        return {}
+
+    def _normalization(self, generator: np.random.Generator) -> Normalization:
+        drawn = self.train.draw(generator, min(FIT_WINDOWS, 4 * len(self.train)))
+        return normalization(drawn, self.train.channel_names, self.measure)
+
     def _fit(self) -> dict[str, float]:
         """Normalisation from the data, and weights from which training starts."""
         generator = np.random.default_rng([self.params.seed, 2**31])
-        drawn = self.train.draw(generator, min(FIT_WINDOWS, 4 * len(self.train)))
-        found = normalization(drawn, self.train.channel_names, self.measure)
+        found = self._normalization(generator)
         self.unit = found.unit
         if self.recipe.normalize:
             self.codec.offset.copy_(torch.from_numpy(found.offset))
