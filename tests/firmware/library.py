@@ -153,9 +153,9 @@ class Library:
              remarks: RemarksOnNode | None = None, context: Context | None = None) -> tuple[str, bytes]:
         packet = np.full(capacity + 8, 0xEE, np.uint8)
         size = c_size_t(12345)
-        status = NAMES[self.functions.ec_pack(ctypes.byref(context or self.ready()), c_uint32(rate), c_uint16(sequence),
-                                              _pointer(indices, c_uint16), remarks and ctypes.byref(remarks), _pointer(packet, c_uint8),
-                                              c_size_t(capacity), ctypes.byref(size))]
+        status = NAMES[self.functions.ec_pack(
+            ctypes.byref(context or self.ready()), c_uint32(rate), c_uint16(sequence), _pointer(indices, c_uint16),
+            remarks and ctypes.byref(remarks), _pointer(packet, c_uint8), c_size_t(capacity), ctypes.byref(size))]
         assert (packet[capacity:] == 0xEE).all()
         return status, packet[: size.value].tobytes()
 
@@ -164,8 +164,8 @@ class Library:
         frame = source if in_place else np.full(capacity + 8, 0xEE, np.uint8)
         size = c_size_t(12345)
         status = NAMES[self.functions.ec_frame(
-            ctypes.byref(self.ready()), c_uint32(LINKS.index(link)), _pointer(source, c_uint8), c_size_t(len(packet)), _pointer(frame, c_uint8),
-            c_size_t(capacity), ctypes.byref(size))]
+            ctypes.byref(self.ready()), c_uint32(LINKS.index(link)), _pointer(source, c_uint8), c_size_t(len(packet)),
+            _pointer(frame, c_uint8), c_size_t(capacity), ctypes.byref(size))]
         assert in_place or (frame[capacity:] == 0xEE).all()
         return status, frame[: size.value].tobytes()
 
@@ -196,8 +196,8 @@ class Library:
         packet, scratch = np.full(capacity + 8, 0xEE, np.uint8), np.full(self.codec.channels + 1, 0xEE, np.uint16)
         size = c_size_t(0)
         status = NAMES[self.functions.ec_pack_exact(
-            ctypes.byref(self.ready()), _pointer(counts, c_int32), c_float(unit), c_uint16(sequence), _pointer(scratch, c_uint16),
-            _pointer(packet, c_uint8), c_size_t(capacity), ctypes.byref(size))]
+            ctypes.byref(self.ready()), _pointer(counts, c_int32), c_float(unit), c_uint16(sequence),
+            _pointer(scratch, c_uint16), _pointer(packet, c_uint8), c_size_t(capacity), ctypes.byref(size))]
         assert (packet[capacity:] == 0xEE).all()
         assert scratch[-1] == 0xEE
         return status, packet[: size.value].tobytes()

@@ -57,12 +57,12 @@ def generated_sources(codec: ExportedCodec, plan: MemoryPlan, alone: MemoryPlan)
         alone: for a single one.
     """
     form = PacketFormat.of(codec)
-    blobs = _blob_members(codec)
+    members_of = _blob_members(codec)
     sizes = {"weights": plan.weights_bytes, "codebooks": plan.codebooks_bytes}
     shape = shape_hash(codec, plan, alone)
     return {
         "include/codec_model.h": filled(
-            "codec_model.h", codec=codec, plan=plan, alone=alone, blobs=blobs, indices=index_count(codec),
+            "codec_model.h", codec=codec, plan=plan, alone=alone, blobs=members_of, indices=index_count(codec),
             coded_words=0 if codec.coded is None else codec.coded.tokens,
             packet_bytes=max(map(form.packet_bytes_max, form.rates)), remarks_bytes=form.remarks_bytes_max,
             escape_bytes=form.escape_bytes_max, shape_hash=shape, string_literal=_string_literal),
@@ -71,7 +71,8 @@ def generated_sources(codec: ExportedCodec, plan: MemoryPlan, alone: MemoryPlan)
         "src/codec_network.c": network_source(codec, plan, shape),
         **{f"src/codec_{blob}.c": filled(
             "codec_blob.c", codec=codec, blob=blob, members=members, bytes=sizes[blob], hash_bytes=_hash_bytes,
-            shape_hash=shape, checksums=_checksums(members, shape + codec.model_hash)) for blob, members in blobs.items()},
+            shape_hash=shape, checksums=_checksums(members, shape + codec.model_hash))
+            for blob, members in members_of.items()},
     }
 
 
@@ -306,11 +307,13 @@ def _blob_members(codec: ExportedCodec) -> dict[str, list[_Member]]:
 
 
 def _checksums(members: Sequence[_Member], hashes: str) -> list[int]:
-    """CRC-32 of the hashes in the header and all that follows, of weights or codebooks, for little-endian and for big-endian machines.
+    """CRC-32 of the hashes in the header and all that follows, of weights or codebooks, for little-endian and for
+    big-endian machines.
 
     These read it word by word, so that a word of two float16 has another value on each.
     """
-    contents = [bytes.fromhex(hashes) + b"".join(member.data[order] for member in members) for order in _BYTE_ORDERS]
+    contents = [b"".join([bytes.fromhex(hashes), *(member.data[order] for member in members)])
+                for order in _BYTE_ORDERS]
     return [zlib.crc32(np.frombuffer(content, f"{order}u4").astype("<u4").tobytes())
             for content, order in zip(contents, _BYTE_ORDERS, strict=True)]
 

@@ -36,7 +36,7 @@ extern "C" {
 #endif
 
 #define EC_VERSION_MAJOR 0
-#define EC_VERSION_MINOR 2
+#define EC_VERSION_MINOR 1
 #define EC_VERSION ((uint32_t)EC_VERSION_MAJOR << 16 | EC_VERSION_MINOR)
 #define EC_ABI_VERSION 2 /* another one: an object that was compiled with this header does not go with that library */
 
