@@ -22,8 +22,8 @@ PROGRAM = """
 #include <serial.h>
 int main(void) {
     const ec_team team = ec_serial_team();
-    printf("%u.%u %u %s\\n", ec_version() >> 16, ec_version() & 0xffff, team.workers, ec_model_info()->model_hash);
-    return EC_VERSION == ec_version() && EC_ABI_VERSION == 1 ? 0 : 1;
+    printf("%u.%u %u %s\\n", ec_version() >> 16, ec_version() & 0xffff, team.workers, EC_MODEL_HASH);
+    return EC_VERSION == ec_version() && EC_ABI_VERSION == 2 ? 0 : 1;
 }
 """
 needs_cc = pytest.mark.skipif(not shutil.which("make") or not shutil.which("cc"), reason="needs make and cc")

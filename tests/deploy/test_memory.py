@@ -15,7 +15,9 @@ from edgecodec.deploy.memory import (
     CLUSTER_CORES,
     FETCH_BYTES,
     MemoryPlan,
+    even_count,
     fetch_in_blocks,
+    payload_bytes,
     plan_for_one_worker,
     plan_memory,
     scalar_tables_bytes,
@@ -111,7 +113,8 @@ def test_the_quantizer_of_coded_packets_has_room_for_its_tables() -> None:
     assert set(plan.blocks) - set(alone.blocks) == {"scalars_tables", "scalars_choice"}
     tables = plan.blocks["scalars_tables"].bytes
     assert tables == scalar_tables_bytes(codec.coded)
-    assert plan.codebooks_bytes - alone.codebooks_bytes == tables + codec.coded.cumulative_frequencies.nbytes
+    assert plan.codebooks_bytes - alone.codebooks_bytes == (
+        tables + codec.coded.cumulative_frequencies.nbytes + even_count(payload_bytes(codec.coded)).nbytes)
     assert plan_for_one_worker(codec).blocks["scalars_tables"].bytes == 0
 
 

@@ -11,7 +11,7 @@
 #include "edgecodec.h"
 #include "serial.h"
 
-#define HEADER_BYTES offsetof(ec_blob, checksum) /* what is compared even unchecked */
+
 
 /* Arguments that may be missing, one in an input. */
 typedef enum argument {
@@ -102,12 +102,13 @@ static buffer take_room(input *in, size_t most) {
     return lend(drawn < most ? drawn : most, 0, 0xee);
 }
 
-/* A copy of weights or codebooks; up to three halfwords of it are overwritten. */
+/* A copy of weights or codebooks; some are cut off, and up to three halfwords are overwritten. */
 static buffer corrupted(input *in, const void *original, size_t bytes) {
-    const buffer copy = lend(bytes, take_misplacement(in), 0);
-    memcpy(copy.at, original, bytes);
-    for (uint32_t count = take(in, 1) % 4; count > 0; count--) {
-        const size_t place = take(in, 3) % (bytes - 1);
+    const size_t kept = take(in, 1) % 16 == 1 ? take(in, 3) % bytes : bytes;
+    const buffer copy = lend(kept, take_misplacement(in), 0);
+    memcpy(copy.at, original, kept);
+    for (uint32_t count = take(in, 1) % 4; count > 0 && kept > 1; count--) {
+        const size_t place = take(in, 3) % (kept - 1);
         const uint16_t value = (uint16_t)take(in, 2);
         memcpy(copy.at + place, &value, sizeof value);
         in->damaged = true;
@@ -169,23 +170,32 @@ static size_t index_bytes(uint32_t rate, bool coded) {
     return sizeof(uint16_t) * (1 + words);
 }
 
+/* Unchecked, only the shape is compared. */
+static bool is_taken(buffer given, const void *original, size_t bytes, bool checked) {
+    return given.bytes == bytes &&
+           (checked ? memcmp(given.at, original, bytes) == 0
+                    : memcmp(((const ec_blob *)(const void *)given.at)->shape_hash,
+                             ((const ec_blob *)original)->shape_hash, EC_HASH_BYTES) == 0);
+}
+
 /* Whether the context was accepted; one that was not is still there to be used. */
 static bool init(input *in, ec_context *context, buffer arena, buffer weights, buffer codebooks) {
     const bool checked = take(in, 1) % 4 == 0;
     const ec_status status = (checked ? ec_init : ec_init_unchecked)(
         unless_missing(in, CONTEXT, context), unless_missing(in, ARENA, arena.at), arena.bytes,
-        unless_missing(in, WEIGHTS, weights.at), unless_missing(in, CODEBOOKS, codebooks.at));
-    require(status <= EC_ERROR_MODEL);
+        unless_missing(in, WEIGHTS, weights.at), weights.bytes, unless_missing(in, CODEBOOKS, codebooks.at),
+        codebooks.bytes);
+    require(status <= EC_ERROR_MODEL || status == EC_ERROR_SHAPE || status == EC_ERROR_SIZE);
     if (status == EC_OK) {
         require(arena.bytes >= ec_arena_size() && (uintptr_t)arena.at % EC_ARENA_ALIGNMENT == 0);
-        require(memcmp(weights.at, &codec_weights, checked ? weights.bytes : HEADER_BYTES) == 0);
-        require(memcmp(codebooks.at, &codec_codebooks, checked ? codebooks.bytes : HEADER_BYTES) == 0);
+        require(is_taken(weights, &codec_weights, sizeof codec_weights, checked));
+        require(is_taken(codebooks, &codec_codebooks, sizeof codec_codebooks, checked));
     }
     return status == EC_OK;
 }
 
 /* Of a packet that the kernels made, or of any bytes. */
-static void make_frame(input *in, const uint8_t *packet, size_t bytes) {
+static void make_frame(input *in, const ec_context *context, const uint8_t *packet, size_t bytes) {
     const ec_link link = take(in, 1) % 2 == 0 ? EC_LINK_RADIO : EC_LINK_CHECKED;
     const buffer source = lend(bytes, 0, 0);
     memcpy(source.at, packet, bytes);
@@ -195,7 +205,7 @@ static void make_frame(input *in, const uint8_t *packet, size_t bytes) {
     }
     const buffer frame = take_room(in, bytes);
     size_t written = 12345;
-    const ec_status status = ec_frame(link, unless_missing(in, PACKET, source.at), bytes, frame.at, frame.bytes,
+    const ec_status status = ec_frame(context, link, unless_missing(in, PACKET, source.at), bytes, frame.at, frame.bytes,
                                       unless_missing(in, BYTES, &written));
     if (status == EC_OK) {
         require(written <= frame.bytes && written < bytes);
@@ -210,7 +220,7 @@ static void make_frame(input *in, const uint8_t *packet, size_t bytes) {
 static void pack(input *in, const ec_context *context, uint32_t rate, bool coded, bool encoded, buffer indices,
                  const ec_remarks *remarks) {
     const uint16_t sequence = (uint16_t)take(in, 2);
-    const size_t enough = (coded ? ec_coded_packet_size(rate) : ec_packet_size(rate)) + ec_remarks_size(remarks);
+    const size_t enough = (coded ? ec_coded_packet_size(context, rate) : ec_packet_size(rate)) + ec_remarks_size(remarks);
     const uint32_t drawn = take(in, 1);
     const buffer packet = lend(drawn < 128 ? drawn : enough, 0, 0xee);
     size_t written = 12345;
@@ -220,14 +230,14 @@ static void pack(input *in, const ec_context *context, uint32_t rate, bool coded
     const ec_status status =
         coded ? ec_pack_coded(unless_missing(in, CONTEXT, (void *)(uintptr_t)context), rate, sequence, source, remarks,
                               target, packet.bytes, bytes)
-              : ec_pack(rate, sequence, source, remarks, target, packet.bytes, bytes);
+              : ec_pack(unless_missing(in, CONTEXT, (void *)(uintptr_t)context), rate, sequence, source, remarks, target, packet.bytes, bytes);
     if (status == EC_OK) {
         require(is_rate(rate) && written <= packet.bytes && (written <= enough || (coded && in->damaged)));
         require(coded || written == enough);
         require(packet.at[0] == (remarks != NULL ? 0x80u : 0u) + (coded ? 0x20u : 0x10u) + rate - 1);
         require((packet.at[5] | packet.at[6] << 8) == sequence);
         require(is_filled_with(packet.at + written, packet.bytes - written, 0xee));
-        make_frame(in, packet.at, written);
+        make_frame(in, context, packet.at, written);
     } else {
         require(is_filled_with(packet.at, packet.bytes, 0xee) ||
                 (coded && (status == EC_ERROR_CAPACITY || status == EC_ERROR_INDEX)));
@@ -237,7 +247,7 @@ static void pack(input *in, const ec_context *context, uint32_t rate, bool coded
     free(packet.block);
 }
 
-static void pack_exact(input *in) {
+static void pack_exact(input *in, const ec_context *context) {
     const buffer counts = lend(sizeof(int32_t) * EC_SAMPLES * EC_CHANNELS, take_misplacement(in), 0);
     const uint32_t bytes_of_count = take(in, 1) % 5;
     for (size_t i = 0; i < counts.bytes; i += sizeof(int32_t)) {
@@ -250,6 +260,7 @@ static void pack_exact(input *in) {
     const buffer packet = take_room(in, most);
     size_t written = 12345;
     const ec_status status = ec_pack_exact(
+        unless_missing(in, CONTEXT, (void *)(uintptr_t)context),
         unless_missing(in, WINDOW, counts.at), unit, (uint16_t)take(in, 2), unless_missing(in, INDICES, scratch.at),
         unless_missing(in, PACKET, packet.at), packet.bytes, unless_missing(in, BYTES, &written));
     if (status == EC_OK) {
@@ -359,7 +370,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     for (uint32_t window = 0; window < 2; window++) {
         encode_and_pack(&in, &context, ready);
     }
-    pack_exact(&in);
+    pack_exact(&in, &context);
     free(codebooks.block);
     free(weights.block);
     free(arena.block);

@@ -29,7 +29,7 @@ from edgecodec.packets.network import ExportedCodec
 
 LINKS = (Link.RADIO, Link.CHECKED)
 NAMES = ("OK", "NULL", "ALIGNMENT", "ARENA", "MODEL", "CONTEXT", "TEAM", "RATE", "WINDOW", "OVERFLOW", "INDEX",
-         "CAPACITY", "CODED", "REMARKS", "BOUND", "INTAKE", "PACKET")
+         "CAPACITY", "CODED", "REMARKS", "BOUND", "INTAKE", "PACKET", "SHAPE", "SIZE")
 
 
 class Context(Structure):
@@ -42,7 +42,7 @@ class Team(Structure):
 
 
 class Model(Structure):
-    _fields_ = (("codec", c_char_p), ("model_hash", c_char_p), ("samples", c_uint32), ("channels", c_uint32),
+    _fields_ = (("codec", c_char_p), ("shape_hash", c_char_p), ("samples", c_uint32), ("channels", c_uint32),
                 ("tokens", c_uint32), ("regimes", c_uint32), ("stages", c_uint32), ("rates", c_uint32),
                 ("stages_of_rate", POINTER(c_uint16)), ("layers", c_uint32), ("coded_words", c_uint32),
                 ("makes_remarks", c_bool))
@@ -79,6 +79,7 @@ class Library:
         mark = codec.model_hash[:16]
         self.weights = ctypes.addressof(c_uint8.in_dll(self.functions, f"codec_weights_{mark}"))
         self.codebooks = ctypes.addressof(c_uint8.in_dll(self.functions, f"codec_codebooks_{mark}"))
+        self.sizes = tuple(c_uint32.from_address(blob + 4).value for blob in (self.weights, self.codebooks))
         self.arena_bytes: int = self.functions.ec_arena_size()
         self._arena = np.zeros(self.arena_bytes + 2 * ALIGNMENT, np.uint8)
         self.arena = -(-self._arena.ctypes.data // ALIGNMENT) * ALIGNMENT
@@ -92,15 +93,20 @@ class Library:
         return self.functions.ec_serial_team()
 
     def init(self, context: Context | None, arena: int | None, arena_bytes: int, weights: int | None,
-             codebooks: int | None, checked: bool = True) -> str:
+             codebooks: int | None, checked: bool = True, sizes: tuple[int, int] | None = None) -> str:
         function = self.functions.ec_init if checked else self.functions.ec_init_unchecked
+        weights_bytes, codebooks_bytes = self.sizes if sizes is None else sizes
         return NAMES[function(context and ctypes.byref(context), c_void_p(arena), c_size_t(arena_bytes),
-                              c_void_p(weights), c_void_p(codebooks))]
+                              c_void_p(weights), c_size_t(weights_bytes), c_void_p(codebooks),
+                              c_size_t(codebooks_bytes))]
 
     def ready(self) -> Context:
         context = Context()
         assert self.init(context, self.arena, self.arena_bytes, self.weights, self.codebooks) == "OK"
         return context
+
+    def coded_packet_size(self, rate: int) -> int:
+        return int(self.functions.ec_coded_packet_size(ctypes.byref(self.ready()), c_uint32(rate)))
 
     def encode(self, context: Context | None, team: Team | None, window: NDArray[np.float32] | None, rate: int,
                indices: NDArray[np.uint16] | None, coded: bool = False, remarks: RemarksOnNode | None = None) -> str:
@@ -144,12 +150,12 @@ class Library:
         return status, within.value
 
     def pack(self, rate: int, sequence: int, indices: NDArray[np.uint16] | None, capacity: int,
-             remarks: RemarksOnNode | None = None) -> tuple[str, bytes]:
+             remarks: RemarksOnNode | None = None, context: Context | None = None) -> tuple[str, bytes]:
         packet = np.full(capacity + 8, 0xEE, np.uint8)
         size = c_size_t(12345)
-        status = NAMES[self.functions.ec_pack(c_uint32(rate), c_uint16(sequence), _pointer(indices, c_uint16),
-                                              remarks and ctypes.byref(remarks), _pointer(packet, c_uint8),
-                                              c_size_t(capacity), ctypes.byref(size))]
+        status = NAMES[self.functions.ec_pack(
+            ctypes.byref(context or self.ready()), c_uint32(rate), c_uint16(sequence), _pointer(indices, c_uint16),
+            remarks and ctypes.byref(remarks), _pointer(packet, c_uint8), c_size_t(capacity), ctypes.byref(size))]
         assert (packet[capacity:] == 0xEE).all()
         return status, packet[: size.value].tobytes()
 
@@ -158,8 +164,8 @@ class Library:
         frame = source if in_place else np.full(capacity + 8, 0xEE, np.uint8)
         size = c_size_t(12345)
         status = NAMES[self.functions.ec_frame(
-            c_uint32(LINKS.index(link)), _pointer(source, c_uint8), c_size_t(len(packet)), _pointer(frame, c_uint8),
-            c_size_t(capacity), ctypes.byref(size))]
+            ctypes.byref(self.ready()), c_uint32(LINKS.index(link)), _pointer(source, c_uint8), c_size_t(len(packet)),
+            _pointer(frame, c_uint8), c_size_t(capacity), ctypes.byref(size))]
         assert in_place or (frame[capacity:] == 0xEE).all()
         return status, frame[: size.value].tobytes()
 
@@ -190,8 +196,8 @@ class Library:
         packet, scratch = np.full(capacity + 8, 0xEE, np.uint8), np.full(self.codec.channels + 1, 0xEE, np.uint16)
         size = c_size_t(0)
         status = NAMES[self.functions.ec_pack_exact(
-            _pointer(counts, c_int32), c_float(unit), c_uint16(sequence), _pointer(scratch, c_uint16),
-            _pointer(packet, c_uint8), c_size_t(capacity), ctypes.byref(size))]
+            ctypes.byref(self.ready()), _pointer(counts, c_int32), c_float(unit), c_uint16(sequence),
+            _pointer(scratch, c_uint16), _pointer(packet, c_uint8), c_size_t(capacity), ctypes.byref(size))]
         assert (packet[capacity:] == 0xEE).all()
         assert scratch[-1] == 0xEE
         return status, packet[: size.value].tobytes()

@@ -33,9 +33,10 @@ int main() {
     ec_team team = ec_serial_team();
     size_t bytes = 0;
     if (fread(window, sizeof window, 1, stdin) != 1 ||
-        ec_init(&context, arena, sizeof arena, &codec_weights, &codec_codebooks) != EC_OK ||
+        ec_init(&context, arena, sizeof arena, &codec_weights, sizeof codec_weights, &codec_codebooks,
+                sizeof codec_codebooks) != EC_OK ||
         ec_encode(&context, &team, &window[0][0], EC_RATES, indices, nullptr) != EC_OK ||
-        ec_pack(EC_RATES, 7, indices, nullptr, packet, sizeof packet, &bytes) != EC_OK) {
+        ec_pack(&context, EC_RATES, 7, indices, nullptr, packet, sizeof packet, &bytes) != EC_OK) {
         return 1;
     }
     return fwrite(packet, 1, bytes, stdout) == bytes ? 0 : 1;

@@ -270,6 +270,20 @@ def test_a_gateway_decodes_with_what_was_exported(
     assert "every file as listed; signed by ada@ground" in checked.out
 
 
+def test_a_model_for_the_air_says_which_code_runs_it(signed: Releases, edgecodec: Command, keys: Path) -> None:  # noqa: F811
+    done = edgecodec("releases", "export", "champion", "--for", "ota", "-o", "out", "--key", keys / "ada")
+    assert "out: edgecodec version 2 for ota, exported by " in done.out, done.err
+    manifest = read_json(Path("out/manifest.json"))
+    blobs = {path: (Path("out") / path).read_bytes() for path in manifest["files"]}
+    assert set(blobs) == {"firmware/ota/codebooks.bin", "firmware/ota/weights.bin"}
+    assert manifest["bytes"] == {path: len(blob) for path, blob in blobs.items()}
+    for blob in blobs.values():
+        assert blob[12:76].hex() == manifest["shape_hash"] + manifest["model_hash"]
+    assert edgecodec("releases", "check", "out").status == 0
+    Path("out/firmware/ota/weights.bin").write_bytes(bytes(4))
+    assert "changed: firmware/ota/weights.bin" in edgecodec("releases", "check", "out").err
+
+
 def reseal(folder: Path) -> None:
     """Change a file, and the manifest with it, as anyone can."""
     next(folder.glob("*/codec.json"), folder / "firmware" / "README.md").write_text("other")

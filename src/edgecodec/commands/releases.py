@@ -214,8 +214,9 @@ def key(
 @app.command()
 def export(
     version: Version,
-    use: Annotated[Literal["firmware", "gateway"], typer.Option(
-        "--for", help="firmware: the C package; gateway: all that decoding takes.")],
+    use: Annotated[Literal["firmware", "gateway", "ota"], typer.Option(
+        "--for", help="firmware: the C package; gateway: all that decoding takes; ota: the model alone, for nodes that "
+                       "have the code.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="A new folder.")],
     by: Who = None, key: Key = None,
 ) -> None:

@@ -5,6 +5,7 @@ What the C says of layers, stages and sizes is in firmware/templates; here are t
 
 from __future__ import annotations
 
+import hashlib
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from edgecodec.deploy.memory import (
     even_count,
     history_samples,
     panels_block_bytes,
+    payload_bytes,
     scalar_tables_bytes,
     scratch_name,
     stage_name,
@@ -55,22 +57,43 @@ def generated_sources(codec: ExportedCodec, plan: MemoryPlan, alone: MemoryPlan)
         alone: for a single one.
     """
     form = PacketFormat.of(codec)
-    blobs = {"weights": _weight_members(codec), "codebooks": _codebook_members(codec)}
+    members_of = _blob_members(codec)
     sizes = {"weights": plan.weights_bytes, "codebooks": plan.codebooks_bytes}
+    shape = shape_hash(codec, plan, alone)
     return {
         "include/codec_model.h": filled(
-            "codec_model.h", codec=codec, plan=plan, alone=alone, blobs=blobs, indices=index_count(codec),
+            "codec_model.h", codec=codec, plan=plan, alone=alone, blobs=members_of, indices=index_count(codec),
             coded_words=0 if codec.coded is None else codec.coded.tokens,
             packet_bytes=max(map(form.packet_bytes_max, form.rates)), remarks_bytes=form.remarks_bytes_max,
-            escape_bytes=form.escape_bytes_max,
-            string_literal=_string_literal),
+            escape_bytes=form.escape_bytes_max, shape_hash=shape, string_literal=_string_literal),
         "src/arithmetic.h": arithmetic_header(codec.arithmetic),
         "src/codec_memory.h": memory_header(codec, plan, alone),
-        "src/codec_network.c": network_source(codec, plan),
+        "src/codec_network.c": network_source(codec, plan, shape),
         **{f"src/codec_{blob}.c": filled(
-            "codec_blob.c", codec=codec, blob=blob, members=members, bytes=sizes[blob], hash_bytes=_hash_bytes(codec),
-            checksums=_checksums(members)) for blob, members in blobs.items()},
+            "codec_blob.c", codec=codec, blob=blob, members=members, bytes=sizes[blob], hash_bytes=_hash_bytes,
+            shape_hash=shape, checksums=_checksums(members, shape + codec.model_hash))
+            for blob, members in members_of.items()},
     }
+
+
+def shape_hash(codec: ExportedCodec, plan: MemoryPlan, alone: MemoryPlan) -> str:
+    """sha256 of all that the code has of the codec, and of how weights and codebooks are laid out: no value that a
+    training finds. The code runs any model of its shape."""
+    blobs = "".join(f"{member.declaration}\n" for members in _blob_members(codec).values() for member in members)
+    code = arithmetic_header(codec.arithmetic) + memory_header(codec, plan, alone) + network_source(codec, plan, "")
+    return hashlib.sha256((code + blobs).encode()).hexdigest()
+
+
+def blobs(codec: ExportedCodec, plan: MemoryPlan, alone: MemoryPlan) -> dict[str, bytes]:
+    """Weights and codebooks as a little-endian node has them in memory."""
+    shape = shape_hash(codec, plan, alone)
+    sizes = {"weights": plan.weights_bytes, "codebooks": plan.codebooks_bytes}
+    whole = {}
+    for blob, members in _blob_members(codec).items():
+        hashes = shape + codec.model_hash
+        numbers = np.array([KINDS[blob], sizes[blob], _checksums(members, hashes)[0]], "<u4")
+        whole[blob] = b"".join([numbers.tobytes(), bytes.fromhex(hashes), *(member.data["<"] for member in members)])
+    return whole
 
 
 def arithmetic_header(arithmetic: Arithmetic) -> str:
@@ -84,13 +107,11 @@ def memory_header(codec: ExportedCodec, plan: MemoryPlan, alone: MemoryPlan) -> 
                   history_samples=history_samples, panels_block_bytes=panels_block_bytes)
 
 
-def network_source(codec: ExportedCodec, plan: MemoryPlan) -> str:
+def network_source(codec: ExportedCodec, plan: MemoryPlan, shape_hash: str) -> str:
     """Layers and stages; no values."""
     return filled(
-        "codec_network.c", codec=codec, plan=plan, hash_bytes=_hash_bytes(codec), kinds=PacketKind,
+        "codec_network.c", codec=codec, plan=plan, hash_bytes=_hash_bytes, shape_hash=shape_hash, kinds=PacketKind,
         coded_tables_bytes=0 if codec.coded is None else scalar_tables_bytes(codec.coded),
-        coded_payload_bytes=[] if codec.coded is None else map(codec.coded.scalars.payload_bytes,
-                                                               codec.coded.stages_of_rate),
         place=_place, macro=_macro, at=_at, view=_view, kind=_kind, float32=_float, choice_bytes=CHOICE_BYTES,
         coordinates_bytes=coordinates_bytes, first_with_coordinates=_first_with_coordinates,
         error_edges=[_float(edge) for edge in error_edges().tolist()],
@@ -163,6 +184,7 @@ def _c_type(values: NDArray[Any]) -> str:
     return "float" if values.dtype == np.float32 else "uint16_t"
 
 
+KINDS = {"weights": 0x54574345, "codebooks": 0x42434345}  # EC_WEIGHTS, EC_CODEBOOKS
 ByteOrder = Literal["<", ">"]
 _BYTE_ORDERS: tuple[ByteOrder, ...] = get_args(ByteOrder)
 
@@ -220,6 +242,8 @@ def _layer_members(layer: Layer) -> Iterator[_Member]:
                        "[channels]")
     elif isinstance(layer, Convolution):
         yield _panels(f"{layer.name}_weight", Panels.of_convolution(layer), "bias", "weight")
+        if layer.slope is not None:
+            yield _flat(f"{layer.name}_slope", np.array([layer.slope], np.float32), "of the PReLU")
 
 
 def _weight_members(codec: ExportedCodec) -> list[_Member]:
@@ -266,7 +290,8 @@ def _scalar_members(quantizer: ScalarQuantizer) -> list[_Member]:
             _flat("coded_class_of", scalars.classes.ravel(), "[rates][regimes][coordinates]"),
             _flat("coded_costs", even_count(scalars.costs), "of every class's entries, in 256ths of a bit"),
             _flat("coded_regime_costs", even_count(scalars.regime_costs), "[regimes]"),
-            _flat("coded_cumulative", quantizer.cumulative_frequencies, "tables of regimes, then of classes")]
+            _flat("coded_cumulative", quantizer.cumulative_frequencies, "tables of regimes, then of classes"),
+            _flat("coded_payload_bytes", even_count(payload_bytes(quantizer)), "[rates], enough for any window")]
 
 
 def _estimate_members(name: str, estimate: Estimate) -> list[_Member]:
@@ -277,17 +302,23 @@ def _estimate_members(name: str, estimate: Estimate) -> list[_Member]:
             _records(f"{name}_familiar", familiar, "[regimes]")]
 
 
-def _checksums(members: Sequence[_Member]) -> list[int]:
-    """CRC-32 of everything after the header of weights or codebooks, for little-endian and for big-endian machines.
+def _blob_members(codec: ExportedCodec) -> dict[str, list[_Member]]:
+    return {"weights": _weight_members(codec), "codebooks": _codebook_members(codec)}
+
+
+def _checksums(members: Sequence[_Member], hashes: str) -> list[int]:
+    """CRC-32 of the hashes in the header and all that follows, of weights or codebooks, for little-endian and for
+    big-endian machines.
 
     These read it word by word, so that a word of two float16 has another value on each.
     """
-    contents = [b"".join(member.data[order] for member in members) for order in _BYTE_ORDERS]
+    contents = [b"".join([bytes.fromhex(hashes), *(member.data[order] for member in members)])
+                for order in _BYTE_ORDERS]
     return [zlib.crc32(np.frombuffer(content, f"{order}u4").astype("<u4").tobytes())
             for content, order in zip(contents, _BYTE_ORDERS, strict=True)]
 
 
-def _hash_bytes(codec: ExportedCodec) -> str:
-    digest = bytes.fromhex(codec.model_hash)
+def _hash_bytes(hexadecimal: str) -> str:
+    digest = bytes.fromhex(hexadecimal)
     rows = (", ".join(f"0x{byte:02x}" for byte in digest[first : first + 16]) for first in (0, 16))
     return "{\n        " + ",\n        ".join(rows) + ",\n    }"

@@ -8,6 +8,7 @@
     ports/      teams of workers: serial, pthreads, pulp
     verify/     prints hashes of every layer; the host's main
     examples/   a node's main loop
+    ota/        weights.bin, codebooks.bin: the model alone, for nodes that have the code
     golden/     windows.bin, transcript.txt (what the host must print), packets.json
     zephyr/     module.yml, Kconfig, CMakeLists.txt
     arduino/    library.properties
@@ -23,7 +24,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from edgecodec.deploy.c_source import generated_sources
+from edgecodec.deploy.c_source import blobs, generated_sources, shape_hash
 from edgecodec.deploy.checks import check_codec
 from edgecodec.deploy.golden import expected_transcript, packets
 from edgecodec.deploy.memory import MemoryPlan, plan_for_one_worker, plan_memory
@@ -63,6 +64,7 @@ def write_firmware(codec: ExportedCodec, golden_windows: Single, l1_bytes: int, 
                            **_manifests(codec, alone, temporary, version),
                            "README.md": readme(codec, plan, alone, header, l1_stack_bytes)})
         write_json(temporary / "memory_map.json", memory_map(codec, plan, alone))
+        _write_blobs(blobs(codec, plan, alone), temporary / "ota")
         _write_golden(codec, golden_windows, temporary / "golden")
     return plan
 
@@ -123,6 +125,7 @@ def memory_map(codec: ExportedCodec, plan: MemoryPlan, alone: MemoryPlan) -> dic
     return {
         "codec": codec.codec,
         "model_hash": codec.model_hash,
+        "shape_hash": shape_hash(codec, plan, alone),
         "arena_bytes": plan.arena_bytes,
         "weights_bytes": plan.weights_bytes,
         "codebooks_bytes": plan.codebooks_bytes,
@@ -145,6 +148,12 @@ def _copy_sources(folder: Path) -> None:
     shutil.copytree(firmware / "kernels", folder / "src")
     for part in ("ports", "verify", "examples"):
         shutil.copytree(firmware / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def _write_blobs(models: dict[str, bytes], folder: Path) -> None:
+    folder.mkdir()
+    for name, content in models.items():
+        (folder / f"{name}.bin").write_bytes(content)
 
 
 def _write_golden(codec: ExportedCodec, windows: Single, folder: Path) -> None:

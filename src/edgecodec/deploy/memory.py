@@ -40,7 +40,7 @@ WORKERS_MAX = 16  # EC_WORKERS_MAX
 VERDICT_BYTES = 4  # of ec_control, for each worker
 REGIMES_MAX = 16  # EC_REGIMES_MAX
 CHOICE_BYTES = 4 * (1 + REGIMES_MAX)  # ec_choice
-BLOB_HEADER_BYTES = 44  # ec_blob
+BLOB_HEADER_BYTES = 76  # ec_blob
 SCREENED_BYTES = 16  # ec_screened
 CODE_BYTES = 40_000  # of L2, about what code and constants take beside the codec
 # What is fetched comes in blocks of at most so many bytes: of these, the most that fit.
@@ -265,18 +265,24 @@ def scalar_tables_bytes(quantizer: ScalarQuantizer) -> int:
     return sum(array.nbytes for array in arrays)
 
 
+def payload_bytes(quantizer: ScalarQuantizer) -> NDArray[np.uint16]:
+    """That are enough for any window [rates]; they hang on a training's frequencies."""
+    return np.array([*map(quantizer.scalars.payload_bytes, quantizer.stages_of_rate)], np.uint16)
+
+
 def _codebooks_bytes(quantizer: AnyQuantizer) -> int:
     """All that the quantizer has in memory."""
     estimate = 0 if quantizer.estimate is None else sum(array.nbytes for array in quantizer.estimate.arrays().values())
     if isinstance(quantizer, ScalarQuantizer):
-        return scalar_tables_bytes(quantizer) + quantizer.cumulative_frequencies.nbytes + estimate
+        sizes = even_count(payload_bytes(quantizer))
+        return scalar_tables_bytes(quantizer) + quantizer.cumulative_frequencies.nbytes + sizes.nbytes + estimate
     panels = sum(math.prod(_panels(of_regime)) for stage in quantizer.stages for of_regime in stage.codewords)
     return coordinates_bytes(quantizer) + panels + estimate
 
 
 def _parameter_bytes(layer: Layer) -> int:
     if isinstance(layer, Convolution):
-        return math.prod(_panels(layer.weight))
+        return math.prod(_panels(layer.weight)) + (0 if layer.slope is None else 4)
     if isinstance(layer, Normalize | Filter):
         return layer.offset.nbytes + layer.scale.nbytes + (layer.weight.nbytes if isinstance(layer, Filter) else 0)
     return 0

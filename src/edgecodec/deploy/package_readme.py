@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from edgecodec.deploy.c_source import index_count
+from edgecodec.deploy.c_source import index_count, shape_hash
 from edgecodec.deploy.memory import MemoryPlan, core_stack_bytes
 from edgecodec.deploy.templates import filled
 from edgecodec.packets.frame import frame_bytes
@@ -27,6 +27,7 @@ def readme(codec: ExportedCodec, plan: MemoryPlan, alone: MemoryPlan, header: st
     form = PacketFormat.of(codec)
     return filled(
         "README.md", codec=codec, coded=codec.coded, plan=plan, alone=alone,
+        shape_hash=shape_hash(codec, plan, alone),
         form=form, packet_bytes=max(map(form.packet_bytes_max, form.rates)), frame_bytes=frame_bytes, links=Link,
         compression_ratios=compression_ratios,
         index_count=index_count, number="{:,}".format, channel_names=_channels_text(codec.channel_names),

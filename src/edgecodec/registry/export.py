@@ -8,6 +8,7 @@ import tempfile
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.registry.examination import open_sealed
@@ -17,10 +18,11 @@ from edgecodec.registry.registered import fetch_model, find_version
 from edgecodec.registry.releases import Releases
 from edgecodec.registry.signatures import SigningKey
 from edgecodec.registry.store import reporting_failure
-from edgecodec.storage import replacing_directory, write_json
+from edgecodec.storage import read_json, replacing_directory, write_json
 
 TAKEN: dict[Use, tuple[str, ...]] = {  # of the bundle
-    "firmware": ("firmware",), "gateway": ("encoder", "receiver", "python", "requirements.txt")}
+    "firmware": ("firmware",), "gateway": ("encoder", "receiver", "python", "requirements.txt"),
+    "ota": ("firmware/ota",)}
 
 
 def export_version(releases: Releases, wanted: str, use: Use, folder: Path, who: str,
@@ -39,12 +41,24 @@ def export_version(releases: Releases, wanted: str, use: Use, folder: Path, who:
     with reporting_failure(), tempfile.TemporaryDirectory() as work, replacing_directory(folder) as new:
         version = find_version(releases.store, releases.name, wanted)
         bundle = open_sealed(version, fetch_model(releases.store, version, Path(work))).bundle
+        model = _model_for_nodes(bundle.folder) if use == "ota" else {}
         for part in TAKEN[use]:
             copy = shutil.copytree if (bundle.folder / part).is_dir() else shutil.copyfile
             copy(bundle.folder / part, new / part)
         export = Export(version.name, version.number, bundle.sha256, use, who,
                         datetime.now(UTC).isoformat(timespec="seconds"))
-        write_manifest(new, bundle.model_hash, export=asdict(export))
+        write_manifest(new, bundle.model_hash, export=asdict(export), **model)
         if key is not None:
             write_json(new / SIGNATURE, asdict(key.sign((new / MANIFEST).read_bytes())))
     return export
+
+
+def _model_for_nodes(bundle: Path) -> dict[str, Any]:
+    """What a manifest tells of a model that goes over the air: the shape of the code that runs it, and its bytes by
+    file."""
+    files = sorted((bundle / "firmware/ota").glob("*.bin"))
+    if not files:
+        raise EdgeCodecError("this version has no model for nodes that are in the field: it was registered by an older "
+                             "edgecodec; run `dvc repro` and register it again")
+    return {"shape_hash": read_json(bundle / "firmware/memory_map.json")["shape_hash"],
+            "bytes": {file.relative_to(bundle).as_posix(): file.stat().st_size for file in files}}

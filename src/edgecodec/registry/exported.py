@@ -13,7 +13,7 @@ from edgecodec.registry.manifest import MANIFEST, SIGNATURE, verify_bundle
 from edgecodec.registry.signatures import Signature, TrustedKeys
 from edgecodec.storage import read_json
 
-Use = Literal["firmware", "gateway"]
+Use = Literal["firmware", "gateway", "ota"]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ ec_status ec_node_begin(ec_node *node, void *arena, size_t arena_bytes) {
     node->counts = NULL;
     node->kept = 0;
     node->unit = 0.0f;
-    const ec_status status = ec_init(&node->context, arena, arena_bytes, &codec_weights, &codec_codebooks);
+    const ec_status status = ec_init(&node->context, arena, arena_bytes, &codec_weights, sizeof codec_weights,
+                                     &codec_codebooks, sizeof codec_codebooks);
     return status != EC_OK ? status
                            : ec_begin_intake(&node->intake, &node->context, node->intake_memory,
                                              sizeof node->intake_memory);
@@ -96,8 +97,8 @@ static bool make_exact(const ec_node *node, const ec_node_board *board, uint16_t
     uint16_t scratch[EC_CHANNELS];
     made->at = board->escape;
     return board->escape != NULL && node->kept == EC_SAMPLES &&
-           ec_pack_exact(node->counts, node->unit, number, scratch, board->escape, capacity_of(board),
-                         &made->bytes) == EC_OK;
+           ec_pack_exact(&node->context, node->counts, node->unit, number, scratch, board->escape,
+                         capacity_of(board), &made->bytes) == EC_OK;
 }
 
 /* Of the longest packet whose frame the radio takes. */
@@ -151,14 +152,14 @@ static ec_status make_packet(ec_node *node, const ec_node_board *board, uint16_t
     if (coded) {
         return pack_coded(node, board, number, rate, made);
     }
-    return ec_pack(rate, number, indices, remarks, node->packet, sizeof node->packet, &made->bytes);
+    return ec_pack(&node->context, rate, number, indices, remarks, node->packet, sizeof node->packet, &made->bytes);
 }
 
 /* In its own place, if the board sends frames. */
-static ec_status make_frame(const ec_node_board *board, packet *made) {
+static ec_status make_frame(const ec_node *node, const ec_node_board *board, packet *made) {
     return board->link == NULL
                ? EC_OK
-               : ec_frame(*board->link, made->at, made->bytes, made->at, made->bytes, &made->bytes);
+               : ec_frame(&node->context, *board->link, made->at, made->bytes, made->at, made->bytes, &made->bytes);
 }
 
 /* Of a fixed-length packet or its frame, whatever channels are faulty. */
@@ -173,9 +174,10 @@ static void send_window(ec_node *node, const ec_node_board *board) {
     while (rate > 1 && longest_bytes(board, rate) > board->frame_bytes) {
         rate--;
     }
-    const bool coded = board->any_length && ec_coded_packet_size(rate) > 0; /* 0 if the model has no coded packets */
+    /* The size is 0 if the model has no coded packets. */
+    const bool coded = board->any_length && ec_coded_packet_size(&node->context, rate) > 0;
     packet made;
-    if (make_packet(node, board, number, rate, coded, &made) == EC_OK && make_frame(board, &made) == EC_OK &&
+    if (make_packet(node, board, number, rate, coded, &made) == EC_OK && make_frame(node, board, &made) == EC_OK &&
         made.bytes <= board->frame_bytes) {
         board->send(board->user, made.at, made.bytes);
     } else {

@@ -7,10 +7,11 @@
  *     ec_context context;
  *     ec_team team = ec_serial_team();
  *     size_t bytes;
- *     ec_init(&context, arena, sizeof arena, &codec_weights, &codec_codebooks);
+ *     ec_init(&context, arena, sizeof arena, &codec_weights, sizeof codec_weights, &codec_codebooks,
+ *             sizeof codec_codebooks);
  *     ec_remarks remarks;
  *     ec_encode(&context, &team, window, rate, indices, &remarks);
- *     ec_pack(rate, sequence, indices, &remarks, packet, sizeof packet, &bytes);
+ *     ec_pack(&context, rate, sequence, indices, &remarks, packet, sizeof packet, &bytes);
  *
  * Or, for a coded packet, which is shorter where the window is likely: ec_encode_coded and ec_pack_coded. Or sample by
  * sample, for a node with little memory: ec_push, then ec_encode_intake.
@@ -37,10 +38,10 @@ extern "C" {
 #define EC_VERSION_MAJOR 0
 #define EC_VERSION_MINOR 1
 #define EC_VERSION ((uint32_t)EC_VERSION_MAJOR << 16 | EC_VERSION_MINOR)
-#define EC_ABI_VERSION 1 /* another one: an object that was compiled with this header does not go with that library */
+#define EC_ABI_VERSION 2 /* another one: an object that was compiled with this header does not go with that library */
 
 #define EC_ARENA_ALIGNMENT 16
-#define EC_MODEL_HASH_BYTES 32
+#define EC_HASH_BYTES 32
 #ifndef EC_WORKERS_MAX
 #define EC_WORKERS_MAX 16 /* 1, for all sources: the codec takes a fifth of the memory, and serves a single worker */
 #endif
@@ -53,7 +54,7 @@ typedef enum ec_status {
     EC_ERROR_NULL = 1,       /* a pointer is NULL */
     EC_ERROR_ALIGNMENT = 2,  /* the arena is not aligned to EC_ARENA_ALIGNMENT, or other data not to their type */
     EC_ERROR_ARENA = 3,      /* the arena is smaller than ec_arena_size() */
-    EC_ERROR_MODEL = 4,      /* weights or codebooks belong to another model, or are damaged */
+    EC_ERROR_MODEL = 4,      /* weights or codebooks are damaged, or not of one model */
     EC_ERROR_CONTEXT = 5,    /* the context has not been through ec_init */
     EC_ERROR_TEAM = 6,       /* no workers, more than EC_WORKERS_MAX, or a worker's number out of range */
     EC_ERROR_RATE = 7,       /* rate 0, or above the model's rates */
@@ -66,6 +67,8 @@ typedef enum ec_status {
     EC_ERROR_BOUND = 14,     /* no rate keeps the bound */
     EC_ERROR_INTAKE = 15,    /* a sample more than a window has, or an intake that is to be encoded has fewer */
     EC_ERROR_PACKET = 16,    /* no packet of this model, or without the remarks that its frames have */
+    EC_ERROR_SHAPE = 17,     /* weights or codebooks are of another shape than the code */
+    EC_ERROR_SIZE = 18,      /* weights or codebooks are cut off */
 } ec_status;
 
 /* One worker's view of the team that computes together. Every worker calls ec_encode with the same arguments and its
@@ -116,8 +119,9 @@ typedef struct ec_observer {
 typedef struct ec_blob {
     uint32_t kind;   /* EC_WEIGHTS or EC_CODEBOOKS */
     uint32_t bytes;  /* of the whole, this header included */
-    uint8_t model_hash[EC_MODEL_HASH_BYTES];
     uint32_t checksum; /* CRC-32 (IEEE 802.3) of the 32-bit words that follow, each from its lowest byte on */
+    uint8_t shape_hash[EC_HASH_BYTES]; /* of the code that it is for */
+    uint8_t model_hash[EC_HASH_BYTES];
 } ec_blob;
 
 #define EC_WEIGHTS 0x54574345u   /* "ECWT" in memory, little-endian */
@@ -133,7 +137,7 @@ typedef struct ec_context {
 
 typedef struct ec_model {
     const char *codec;      /* "edge", "paper" */
-    const char *model_hash; /* 64 hex digits */
+    const char *shape_hash; /* 64 hex digits: the code runs all models that carry it */
     uint32_t samples;       /* of a window */
     uint32_t channels;
     uint32_t tokens; /* words per stage */
@@ -159,9 +163,9 @@ size_t ec_arena_size(void);
 /* Bytes of a fixed-length packet at `rate` without remarks, 0 if there is no such rate. */
 size_t ec_packet_size(uint32_t rate);
 
-/* Bytes that are enough for any coded packet at `rate` without remarks, 0 if there is no such rate or the model has no
- * coded packets. */
-size_t ec_coded_packet_size(uint32_t rate);
+/* Bytes that are enough for any coded packet at `rate` without remarks, 0 if there is no such rate, or if the model, or
+ * the context, has none. */
+size_t ec_coded_packet_size(const ec_context *context, uint32_t rate);
 
 /* Bytes that are enough for the escape of any window, 0 if the model makes no remarks. */
 size_t ec_escape_packet_size(void);
@@ -172,14 +176,21 @@ size_t ec_exact_packet_size(void);
 /* Bytes that remarks add to a packet. */
 size_t ec_remarks_size(const ec_remarks *remarks);
 
-/* Reads weights and codebooks through: a bit that has changed gives EC_ERROR_MODEL. They stay where they are and must
- * outlive the context. */
-ec_status ec_init(ec_context *context, void *arena, size_t arena_bytes, const void *weights, const void *codebooks);
+/* Takes weights and codebooks of any one model of this code's shape, as compiled in or as received, and reads them
+ * through: EC_ERROR_SHAPE, EC_ERROR_SIZE, or EC_ERROR_MODEL where a bit has changed. They stay where they are and must
+ * outlive the context. Contexts may run different models. */
+ec_status ec_init(ec_context *context, void *arena, size_t arena_bytes, const void *weights, size_t weights_bytes,
+                  const void *codebooks, size_t codebooks_bytes);
 
 /* The same without the checksums, for those who check the memory by other means; a model that is damaged all the same
  * gives wrong packets. */
 ec_status ec_init_unchecked(ec_context *context, void *arena, size_t arena_bytes, const void *weights,
-                            const void *codebooks);
+                            size_t weights_bytes, const void *codebooks, size_t codebooks_bytes);
+
+/* [EC_HASH_BYTES], of weights or codebooks: which model they are of. */
+static inline const uint8_t *ec_model_hash(const void *blob) {
+    return ((const ec_blob *)blob)->model_hash;
+}
 
 /* Encodes `window`, float [samples][channels], into indices: its regime, then [stages of the rate][tokens] words of the
  * regime's codebooks. Fills `remarks`, unless it is NULL: EC_ERROR_REMARKS if the model makes none. Collective: see
@@ -232,8 +243,8 @@ ec_status ec_rate_within(const ec_remarks *remarks, float bound_percent, uint32_
 
 /* Writes the fixed-length packet of `indices`, from ec_encode, and its length. Indices of a higher rate may be packed at
  * a lower one. `remarks` go into the packet unless they are NULL. */
-ec_status ec_pack(uint32_t rate, uint16_t sequence, const uint16_t *indices, const ec_remarks *remarks,
-                  uint8_t *packet, size_t capacity, size_t *bytes);
+ec_status ec_pack(const ec_context *context, uint32_t rate, uint16_t sequence, const uint16_t *indices,
+                  const ec_remarks *remarks, uint8_t *packet, size_t capacity, size_t *bytes);
 
 /* The same for a coded packet and indices from ec_encode_coded. Its length depends on the indices. The tables are in
  * the context's codebooks. Of a packet that does not fit, a part is written. */
@@ -251,8 +262,8 @@ ec_status ec_pack_escape(const ec_context *context, float bound_percent, uint16_
  * in magnitude; one count is `unit` of what windows are in. For windows that are wanted as they are, as for a training.
  * Needs no encoder; `scratch` is for as many values as there are channels.
  * EC_ERROR_WINDOW: a count has more bits, or `unit` is no positive number. */
-ec_status ec_pack_exact(const int32_t *counts, float unit, uint16_t sequence, uint16_t *scratch, uint8_t *packet,
-                        size_t capacity, size_t *bytes);
+ec_status ec_pack_exact(const ec_context *context, const int32_t *counts, float unit, uint16_t sequence,
+                        uint16_t *scratch, uint8_t *packet, size_t capacity, size_t *bytes);
 
 /* What brings frames. */
 typedef enum ec_link {
@@ -268,8 +279,8 @@ size_t ec_frame_size(ec_link link, uint32_t rate);
 /* Writes the frame of a packet, and its length: the same window in 7 to 11 bytes less, for a receiver that knows the node's
  * model. `frame` may be where the packet is. The packet is any that was made with remarks, if the model makes them, or an
  * exact one. */
-ec_status ec_frame(ec_link link, const uint8_t *packet, size_t packet_bytes, uint8_t *frame, size_t capacity,
-                   size_t *bytes);
+ec_status ec_frame(const ec_context *context, ec_link link, const uint8_t *packet, size_t packet_bytes, uint8_t *frame,
+                   size_t capacity, size_t *bytes);
 
 #ifdef __cplusplus
 }

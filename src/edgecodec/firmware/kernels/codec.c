@@ -28,23 +28,40 @@ size_t ec_arena_size(void) {
     return ec_codec_network.arena_bytes;
 }
 
-static ec_status check_blob(const void *data, uint32_t kind, uint32_t bytes) {
+static bool is_same_hash(const uint8_t *one, const uint8_t *other) {
+    bool same = true;
+    for (uint32_t i = 0; i < EC_HASH_BYTES; i++) {
+        same = same && one[i] == other[i];
+    }
+    return same;
+}
+
+/* `bytes` are those of the kind, of which there are `held`. */
+static ec_status check_blob(const void *data, size_t held, uint32_t kind, uint32_t bytes) {
     if (!is_aligned(data, _Alignof(ec_blob))) {
         return EC_ERROR_ALIGNMENT;
     }
-    const ec_blob *blob = data;
-    bool same = blob->kind == kind && blob->bytes == bytes;
-    for (uint32_t i = 0; i < EC_MODEL_HASH_BYTES; i++) {
-        same = same && blob->model_hash[i] == ec_codec_network.model_hash[i];
+    if (held < sizeof(ec_blob)) {
+        return EC_ERROR_SIZE;
     }
-    return same ? EC_OK : EC_ERROR_MODEL;
+    const ec_blob *blob = data;
+    if (blob->kind != kind) {
+        return EC_ERROR_MODEL;
+    }
+    if (!is_same_hash(blob->shape_hash, ec_codec_network.shape_hash)) {
+        return EC_ERROR_SHAPE;
+    }
+    if (blob->bytes != bytes) {
+        return EC_ERROR_MODEL;
+    }
+    return held < bytes ? EC_ERROR_SIZE : EC_OK;
 }
 
 /* Of weights or codebooks whose header is as it should be. */
 static bool is_intact(const void *data) {
     const ec_blob *blob = data;
-    const uint32_t words = (blob->bytes - (uint32_t)sizeof *blob) / 4;
-    return ec_checksum_of_words((const uint8_t *)data + sizeof *blob, words) == blob->checksum;
+    const uint32_t before = offsetof(ec_blob, shape_hash);
+    return ec_checksum_of_words((const uint8_t *)data + before, (blob->bytes - before) / 4) == blob->checksum;
 }
 
 /* A stage reads and writes a token's values at its coordinates: one out of range would reach beyond the latent. */
@@ -59,9 +76,9 @@ static bool coordinates_are_inside(const uint8_t *codebooks, const ec_quantizer 
     return inside;
 }
 
-static ec_status check_codebooks(const void *codebooks) {
+static ec_status check_codebooks(const void *codebooks, size_t held) {
     const ec_scalars *coded = ec_codec_network.coded;
-    const ec_status status = check_blob(codebooks, EC_CODEBOOKS, ec_codec_network.codebooks_bytes);
+    const ec_status status = check_blob(codebooks, held, EC_CODEBOOKS, ec_codec_network.codebooks_bytes);
     if (status != EC_OK) {
         return status;
     }
@@ -73,7 +90,7 @@ static ec_status check_codebooks(const void *codebooks) {
 static const ec_context blank = {NULL, NULL, NULL, NULL};
 
 ec_status ec_init_unchecked(ec_context *context, void *arena, size_t arena_bytes, const void *weights,
-                            const void *codebooks) {
+                            size_t weights_bytes, const void *codebooks, size_t codebooks_bytes) {
     if (context == NULL || arena == NULL || weights == NULL || codebooks == NULL) {
         return EC_ERROR_NULL;
     }
@@ -84,9 +101,12 @@ ec_status ec_init_unchecked(ec_context *context, void *arena, size_t arena_bytes
     if (arena_bytes < ec_arena_size()) {
         return EC_ERROR_ARENA;
     }
-    ec_status status = check_blob(weights, EC_WEIGHTS, ec_codec_network.weights_bytes);
+    ec_status status = check_blob(weights, weights_bytes, EC_WEIGHTS, ec_codec_network.weights_bytes);
     if (status == EC_OK) {
-        status = check_codebooks(codebooks);
+        status = check_codebooks(codebooks, codebooks_bytes);
+    }
+    if (status == EC_OK && !is_same_hash(ec_model_hash(weights), ec_model_hash(codebooks))) {
+        status = EC_ERROR_MODEL;
     }
     if (status == EC_OK) {
         context->arena = arena;
@@ -96,8 +116,10 @@ ec_status ec_init_unchecked(ec_context *context, void *arena, size_t arena_bytes
     return status;
 }
 
-ec_status ec_init(ec_context *context, void *arena, size_t arena_bytes, const void *weights, const void *codebooks) {
-    const ec_status status = ec_init_unchecked(context, arena, arena_bytes, weights, codebooks);
+ec_status ec_init(ec_context *context, void *arena, size_t arena_bytes, const void *weights, size_t weights_bytes,
+                  const void *codebooks, size_t codebooks_bytes) {
+    const ec_status status =
+        ec_init_unchecked(context, arena, arena_bytes, weights, weights_bytes, codebooks, codebooks_bytes);
     if (status == EC_OK && !(is_intact(weights) && is_intact(codebooks))) {
         *context = blank;
         return EC_ERROR_MODEL;

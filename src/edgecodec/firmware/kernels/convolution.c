@@ -20,7 +20,13 @@ typedef struct channel_panel {
     const ec_panel *data;
     uint32_t first_channel;
     bool whole; /* channels are even: of a panel, there are two or four */
+    float slope;
 } channel_panel;
+
+/* 1 is no PReLU. */
+static float slope_of(const ec_worker *worker, const ec_convolution *layer) {
+    return layer->slope == EC_NONE ? 1.0f : *(const float *)(const void *)(worker->weights + layer->slope);
+}
 
 /* What some of a tile's taps read of the input; outside it, zeros: they add nothing to a sum. */
 static void find_segments(const ec_worker *worker, const ec_convolution *layer, const row_tile *tile,
@@ -90,7 +96,7 @@ static void run_tile(const ec_worker *worker, const ec_convolution *layer, const
     add_taps(worker, layer, tile, panel, sums);
     ec_half *output = ec_halves(worker, layer->output.at) + place_in_output(layer, tile, panel);
     for (uint32_t row = 0; row < tile->rows; row++) {
-        activate(sums[row], layer->slope, panel->whole, output);
+        activate(sums[row], panel->slope, panel->whole, output);
         output += layer->output.channels;
     }
 }
@@ -107,7 +113,7 @@ static void run_tiles(const ec_worker *worker, const ec_convolution *layer, ec_r
 #ifdef EC_FUSED
 
 /* Of `tiles`, the whole ones whose taps all read rows of the input. */
-static ec_range inner_tiles(const ec_convolution *layer, ec_range tiles) {
+static ec_range inner_tiles(const ec_convolution *layer, ec_range tiles, float slope) {
     const uint32_t rows_of_tile = EC_TILE_ROWS * layer->stride;
     const uint32_t reach = (EC_TILE_ROWS - 1) * layer->stride + (layer->taps - 1) * layer->dilation;
     const uint32_t before = (layer->pad_left + rows_of_tile - 1) / rows_of_tile;
@@ -115,7 +121,7 @@ static ec_range inner_tiles(const ec_convolution *layer, ec_range tiles) {
     const uint32_t end = rows > reach ? (rows - reach - 1) / rows_of_tile + 1 : 0;
     ec_range inner = {ec_larger(tiles.first, before),
                       ec_smaller(tiles.end, ec_smaller(end, layer->output.rows / EC_TILE_ROWS))};
-    if (layer->slope > 1.0f || inner.first >= inner.end) {
+    if (slope > 1.0f || inner.first >= inner.end) {
         inner.first = inner.end = tiles.end;
     }
     return inner;
@@ -142,7 +148,7 @@ static void run_inner_tiles(const ec_worker *worker, const ec_convolution *layer
         .residual = layer->residual == EC_NONE ? NULL : ec_halves(worker, layer->residual) + at,
         .output_step = layer->output.channels * (uint32_t)sizeof(ec_half),
         .whole = panel->whole,
-        .slope = layer->slope,
+        .slope = panel->slope,
         .tiles = tiles.end - tiles.first,
     };
     ec_pulp_convolve_4_rows(&convolution);
@@ -150,7 +156,7 @@ static void run_inner_tiles(const ec_worker *worker, const ec_convolution *layer
 
 static void run_panel(const ec_worker *worker, const ec_convolution *layer, ec_range tiles,
                       const channel_panel *panel) {
-    const ec_range inner = inner_tiles(layer, tiles);
+    const ec_range inner = inner_tiles(layer, tiles, panel->slope);
     const ec_range before = {tiles.first, inner.first}, behind = {inner.end, tiles.end};
     run_tiles(worker, layer, before, panel);
     if (inner.first < inner.end) {
@@ -173,6 +179,7 @@ void ec_run_convolution(const ec_worker *worker, const ec_convolution *layer) {
     const uint32_t tiles = (layer->output.rows + EC_TILE_ROWS - 1) / EC_TILE_ROWS;
     ec_stream stream = ec_open_stream(worker, &layer->blocks, worker->weights + layer->weight,
                                       ec_panels(layer->output.channels));
+    const float slope = slope_of(worker, layer);
     ec_block block;
     do {
         block = ec_next_block(worker, &stream);
@@ -181,7 +188,7 @@ void ec_run_convolution(const ec_worker *worker, const ec_convolution *layer) {
             const uint32_t number = next / tiles, begin = number * tiles;
             const uint32_t channel = (block.first + number) * EC_TILE_COLUMNS;
             const channel_panel panel = {ec_panel_at(block.data, number, pairs), channel,
-                                         layer->output.channels - channel > EC_TILE_COLUMNS / 2};
+                                         layer->output.channels - channel > EC_TILE_COLUMNS / 2, slope};
             const ec_range own = {next - begin, ec_smaller(share.end - begin, tiles)};
             run_panel(worker, layer, own, &panel);
             next = begin + own.end;

@@ -30,8 +30,8 @@ static void finish(bits *to) {
     }
 }
 
-static uint32_t checksum(const uint8_t *data, size_t bytes) {
-    uint32_t sum = (uint32_t)ec_codec_network.model_hash[0] | (uint32_t)ec_codec_network.model_hash[1] << 8;
+static uint32_t checksum(const uint8_t *model_hash, const uint8_t *data, size_t bytes) {
+    uint32_t sum = (uint32_t)model_hash[0] | (uint32_t)model_hash[1] << 8;
     for (size_t i = 0; i < bytes; i++) {
         sum ^= data[i];
         for (uint32_t bit = 0; bit < 8; bit++) {
@@ -73,18 +73,18 @@ static bool has_expected_remarks(const parts *found) {
     return found->is_remarked == expected;
 }
 
-static bool is_of_this_model(const uint8_t *packet) {
+static bool is_of_model(const uint8_t *model_hash, const uint8_t *packet) {
     bool same = true;
     for (uint32_t i = 0; i < 4; i++) {
-        same = same && packet[1 + i] == ec_codec_network.model_hash[i];
+        same = same && packet[1 + i] == model_hash[i];
     }
     return same;
 }
 
 /* Whether `packet` can be one of this model. */
-static bool read_parts(const uint8_t *packet, size_t bytes, parts *found) {
+static bool read_parts(const uint8_t *model_hash, const uint8_t *packet, size_t bytes, parts *found) {
     const ec_model *model = &ec_codec_network.model;
-    if (bytes <= EC_PACKET_HEADER_BYTES + EC_PACKET_CHECKSUM_BYTES || !is_of_this_model(packet)) {
+    if (bytes <= EC_PACKET_HEADER_BYTES + EC_PACKET_CHECKSUM_BYTES || !is_of_model(model_hash, packet)) {
         return false;
     }
     found->kind = packet[0] >> 4 & 7u;
@@ -128,14 +128,18 @@ static void write_content(ec_link link, const uint8_t *packet, const parts *foun
     finish(&to);
 }
 
-ec_status ec_frame(ec_link link, const uint8_t *packet, size_t packet_bytes, uint8_t *frame, size_t capacity,
-                   size_t *bytes) {
-    if (packet == NULL || frame == NULL || bytes == NULL) {
+ec_status ec_frame(const ec_context *context, ec_link link, const uint8_t *packet, size_t packet_bytes, uint8_t *frame,
+                   size_t capacity, size_t *bytes) {
+    if (context == NULL || packet == NULL || frame == NULL || bytes == NULL) {
         return EC_ERROR_NULL;
     }
     *bytes = 0;
+    if (context->weights == NULL) {
+        return EC_ERROR_CONTEXT;
+    }
+    const uint8_t *model_hash = ec_model_hash(context->weights);
     parts found;
-    if (!read_parts(packet, packet_bytes, &found)) {
+    if (!read_parts(model_hash, packet, packet_bytes, &found)) {
         return EC_ERROR_PACKET;
     }
     const size_t content = (header_bits(link, found.is_remarked) + found.mask_bits + found.payload_bits + 7u) / 8u;
@@ -145,7 +149,7 @@ ec_status ec_frame(ec_link link, const uint8_t *packet, size_t packet_bytes, uin
     }
     write_content(link, packet, &found, frame);
     if (link == EC_LINK_RADIO) {
-        const uint32_t sum = checksum(frame, content);
+        const uint32_t sum = checksum(model_hash, frame, content);
         frame[content] = (uint8_t)sum;
         frame[content + 1] = (uint8_t)(sum >> 8);
     }

@@ -67,7 +67,7 @@ typedef struct ec_convolution {
     uint32_t stride;
     uint32_t dilation;
     uint32_t pad_left;
-    float slope; /* of the PReLU; 1: there is none */
+    uint32_t slope; /* in the weights: float, of the PReLU; EC_NONE: there is none */
     ec_blocks blocks;
 } ec_convolution;
 
@@ -213,13 +213,13 @@ typedef struct ec_scalars {
     uint32_t scratch;     /* for the tables */
     uint32_t choice;      /* scratch: ec_choice */
     uint32_t first_step;
-    const uint16_t *payload_bytes; /* [rates], enough for any window */
+    uint32_t payload_bytes; /* in the codebooks: uint16_t [rates], enough for any window */
     ec_evidence evidence;
 } ec_scalars;
 
 typedef struct ec_network {
     ec_model model;
-    uint8_t model_hash[EC_MODEL_HASH_BYTES];
+    uint8_t shape_hash[EC_HASH_BYTES];
     uint32_t arena_bytes;
     uint32_t weights_bytes;
     uint32_t codebooks_bytes;

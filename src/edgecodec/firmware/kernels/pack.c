@@ -35,12 +35,14 @@ size_t ec_packet_size(uint32_t rate) {
     return EC_PACKET_HEADER_BYTES + (bits + 7u) / 8u + EC_PACKET_CHECKSUM_BYTES;
 }
 
-size_t ec_coded_packet_size(uint32_t rate) {
-    const ec_model *model = &ec_codec_network.model;
-    if (ec_codec_network.coded == NULL || rate < 1 || rate > model->rates) {
+size_t ec_coded_packet_size(const ec_context *context, uint32_t rate) {
+    const ec_scalars *coded = ec_codec_network.coded;
+    if (coded == NULL || context == NULL || context->codebooks == NULL || rate < 1 ||
+        rate > ec_codec_network.model.rates) {
         return 0;
     }
-    return EC_PACKET_HEADER_BYTES + ec_codec_network.coded->payload_bytes[rate - 1] + EC_PACKET_CHECKSUM_BYTES;
+    const uint16_t *payload_bytes = (const uint16_t *)(const void *)(context->codebooks + coded->payload_bytes);
+    return EC_PACKET_HEADER_BYTES + payload_bytes[rate - 1] + EC_PACKET_CHECKSUM_BYTES;
 }
 
 static void write_little_endian(uint8_t *to, uint32_t value, uint32_t bytes) {
@@ -75,17 +77,18 @@ static void write_remarks(const ec_remarks *remarks, float error_percent, uint8_
     }
 }
 
-static void write_beginning(uint8_t *packet, uint32_t first, uint16_t sequence) {
+static void write_beginning(const ec_context *context, uint8_t *packet, uint32_t first, uint16_t sequence) {
     packet[0] = (uint8_t)first;
     for (uint32_t i = 0; i < 4; i++) {
-        packet[1 + i] = ec_codec_network.model_hash[i];
+        packet[1 + i] = ec_model_hash(context->weights)[i];
     }
     write_little_endian(packet + 5, sequence, 2);
 }
 
 /* And the remarks, if there are any. */
-static void write_header(uint8_t *packet, uint32_t kind, uint32_t rate, uint16_t sequence, const ec_remarks *remarks) {
-    write_beginning(packet, (remarks != NULL ? EC_PACKET_HAS_REMARKS : 0u) | kind << 4 | (rate - 1), sequence);
+static void write_header(const ec_context *context, uint8_t *packet, uint32_t kind, uint32_t rate, uint16_t sequence,
+                         const ec_remarks *remarks) {
+    write_beginning(context, packet, (remarks != NULL ? EC_PACKET_HAS_REMARKS : 0u) | kind << 4 | (rate - 1), sequence);
     if (remarks != NULL) {
         write_remarks(remarks, remarks->error_percent[rate - 1], packet + EC_PACKET_HEADER_BYTES);
     }
@@ -138,15 +141,18 @@ static void write_payload(const ec_quantizer *quantizer, uint32_t stages, const 
     }
 }
 
-ec_status ec_pack(uint32_t rate, uint16_t sequence, const uint16_t *indices, const ec_remarks *remarks,
-                  uint8_t *packet, size_t capacity, size_t *bytes) {
-    if (indices == NULL || packet == NULL || bytes == NULL) {
+ec_status ec_pack(const ec_context *context, uint32_t rate, uint16_t sequence, const uint16_t *indices,
+                  const ec_remarks *remarks, uint8_t *packet, size_t capacity, size_t *bytes) {
+    if (context == NULL || indices == NULL || packet == NULL || bytes == NULL) {
         return EC_ERROR_NULL;
     }
     *bytes = 0;
     ec_status status = check_arguments(rate, indices, remarks);
     if (status != EC_OK) {
         return status;
+    }
+    if (context->weights == NULL) {
+        return EC_ERROR_CONTEXT;
     }
     const size_t size = ec_packet_size(rate) + ec_remarks_size(remarks);
     if (capacity < size) {
@@ -158,7 +164,7 @@ ec_status ec_pack(uint32_t rate, uint16_t sequence, const uint16_t *indices, con
     if (status != EC_OK) {
         return status;
     }
-    write_header(packet, EC_PACKET_FIXED_LENGTH, rate, sequence, remarks);
+    write_header(context, packet, EC_PACKET_FIXED_LENGTH, rate, sequence, remarks);
     write_payload(quantizer, stages, indices, packet + EC_PACKET_HEADER_BYTES + ec_remarks_size(remarks));
     write_checksum(packet, size);
     *bytes = size;
@@ -192,7 +198,7 @@ ec_status ec_pack_coded(const ec_context *context, uint32_t rate, uint16_t seque
     if (status != EC_OK) {
         return status;
     }
-    write_header(packet, EC_PACKET_CODED, rate, sequence, remarks);
+    write_header(context, packet, EC_PACKET_CODED, rate, sequence, remarks);
     *bytes = before + payload_bytes + EC_PACKET_CHECKSUM_BYTES;
     write_checksum(packet, *bytes);
     return EC_OK;
@@ -242,7 +248,7 @@ ec_status ec_pack_escape(const ec_context *context, float bound_percent, uint16_
     if (status != EC_OK) {
         return status;
     }
-    write_beginning(packet, EC_PACKET_HAS_REMARKS | EC_PACKET_ESCAPE << 4, sequence);
+    write_beginning(context, packet, EC_PACKET_HAS_REMARKS | EC_PACKET_ESCAPE << 4, sequence);
     write_remarks(remarks, bound, packet + EC_PACKET_HEADER_BYTES);
     *bytes = before + payload_bytes + EC_PACKET_CHECKSUM_BYTES;
     write_checksum(packet, *bytes);
@@ -254,15 +260,18 @@ size_t ec_exact_packet_size(void) {
     return EC_PACKET_HEADER_BYTES + UNIT_BYTES + ec_counts_size(model->samples, model->channels) + EC_PACKET_CHECKSUM_BYTES;
 }
 
-ec_status ec_pack_exact(const int32_t *counts, float unit, uint16_t sequence, uint16_t *scratch, uint8_t *packet,
-                        size_t capacity, size_t *bytes) {
+ec_status ec_pack_exact(const ec_context *context, const int32_t *counts, float unit, uint16_t sequence,
+                        uint16_t *scratch, uint8_t *packet, size_t capacity, size_t *bytes) {
     const ec_model *model = &ec_codec_network.model;
-    if (counts == NULL || scratch == NULL || packet == NULL || bytes == NULL) {
+    if (context == NULL || counts == NULL || scratch == NULL || packet == NULL || bytes == NULL) {
         return EC_ERROR_NULL;
     }
     *bytes = 0;
     if ((uintptr_t)counts % _Alignof(int32_t) != 0 || (uintptr_t)scratch % _Alignof(uint16_t) != 0) {
         return EC_ERROR_ALIGNMENT;
+    }
+    if (context->weights == NULL) {
+        return EC_ERROR_CONTEXT;
     }
     if (!(unit > 0.0f && unit <= FLT_MAX)) {
         return EC_ERROR_WINDOW;
@@ -281,7 +290,7 @@ ec_status ec_pack_exact(const int32_t *counts, float unit, uint16_t sequence, ui
         float value;
         uint32_t bits;
     } of_count = {.value = unit};
-    write_beginning(packet, EC_PACKET_EXACT << 4, sequence);
+    write_beginning(context, packet, EC_PACKET_EXACT << 4, sequence);
     write_little_endian(packet + EC_PACKET_HEADER_BYTES, of_count.bits, UNIT_BYTES);
     *bytes = before + payload_bytes + EC_PACKET_CHECKSUM_BYTES;
     write_checksum(packet, *bytes);

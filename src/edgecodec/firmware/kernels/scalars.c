@@ -135,9 +135,12 @@ bool ec_scalars_are_inside(const uint8_t *codebooks, const ec_scalars *scalars) 
     for (uint32_t i = 0; i < scalars->evidence.rates * scalars->regimes * scalars->latent.channels; i++) {
         inside = inside && tables.class_of[i] < scalars->classes_count;
     }
+    for (uint32_t i = 0; i < scalars->evidence.rates * scalars->regimes; i++) {
+        inside = inside && tables.steps[i].inverse >= 0.0f;
+    }
     for (uint32_t i = 0; i < scalars->classes_count; i++) {
-        const ec_class *class = &tables.classes[i];
-        inside = inside && class->fine_bits < 12 && 2u * class->reach >> class->fine_bits < class->entries &&
+        const ec_class *class = &tables.classes[i]; /* an index is never negative */
+        inside = inside && class->rounding > -1.0f && class->fine_bits < 12 && 2u * class->reach >> class->fine_bits < class->entries &&
                  (uint32_t)class->first + class->entries <= scalars->entries;
     }
     return inside;

@@ -14,7 +14,8 @@ _Noreturn void program(void) {
     ec_intake intake = {.memory = NULL};
     ec_team team = ec_serial_team();
     size_t bytes = 0;
-    ec_status status = ec_init(&context, arena, sizeof arena, &codec_weights, &codec_codebooks);
+    ec_status status = ec_init(&context, arena, sizeof arena, &codec_weights, sizeof codec_weights, &codec_codebooks,
+                               sizeof codec_codebooks);
     if (status == EC_OK) {
         status = ec_begin_intake(&intake, &context, memory, sizeof memory);
     }
@@ -25,7 +26,7 @@ _Noreturn void program(void) {
         status = ec_encode_intake(&context, &team, &intake, EC_RATES, indices, NULL);
     }
     if (status == EC_OK) {
-        status = ec_pack(EC_RATES, 0, indices, NULL, packet, sizeof packet, &bytes);
+        status = ec_pack(&context, EC_RATES, 0, indices, NULL, packet, sizeof packet, &bytes);
     }
     qemu_exit((uint32_t)status);
 }

@@ -5,7 +5,7 @@ static const char *const status_texts[] = {
     [EC_ERROR_NULL] = "a pointer is NULL",
     [EC_ERROR_ALIGNMENT] = "misaligned data",
     [EC_ERROR_ARENA] = "arena too small",
-    [EC_ERROR_MODEL] = "weights or codebooks damaged or of another model",
+    [EC_ERROR_MODEL] = "weights or codebooks damaged or not of one model",
     [EC_ERROR_CONTEXT] = "context not initialized",
     [EC_ERROR_TEAM] = "no such team",
     [EC_ERROR_RATE] = "no such rate",
@@ -18,6 +18,8 @@ static const char *const status_texts[] = {
     [EC_ERROR_BOUND] = "no rate keeps the bound",
     [EC_ERROR_INTAKE] = "intake full, or not full yet",
     [EC_ERROR_PACKET] = "no packet that frames can take",
+    [EC_ERROR_SHAPE] = "weights or codebooks of another shape",
+    [EC_ERROR_SIZE] = "weights or codebooks cut off",
 };
 
 #define ESCAPE_BOUND_PERCENT 3.0f
@@ -123,9 +125,10 @@ static void step_done(void *user, uint32_t step, const void *data, size_t bytes)
 }
 
 static void begin(ec_verification *verification, uint32_t workers) {
+    const uint8_t *model_hash = ec_model_hash(verification->weights);
     char beginning[17] = {'\0'};
     for (uint32_t i = 0; i + 1 < sizeof beginning; i++) {
-        beginning[i] = ec_model_info()->model_hash[i];
+        beginning[i] = "0123456789abcdef"[model_hash[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
     }
     say(verification, "model ");
     say(verification, beginning);
@@ -133,7 +136,8 @@ static void begin(ec_verification *verification, uint32_t workers) {
     say(verification, "\n");
 
     verification->status = ec_init(&verification->context, verification->arena, verification->arena_bytes,
-                                   verification->weights, verification->codebooks);
+                                   verification->weights, verification->weights_bytes, verification->codebooks,
+                                   verification->codebooks_bytes);
     if (verification->status == EC_OK) {
         verification->status = ec_begin_intake(&verification->intake, &verification->context,
                                                verification->intake_memory, verification->intake_bytes);
@@ -183,7 +187,7 @@ static ec_status pack(ec_verification *verification, const char *what, uint32_t 
     const ec_status status =
         verification->coded
             ? ec_pack_coded(&verification->context, rate, sequence, indices, remarks, packet, capacity, &bytes)
-            : ec_pack(rate, sequence, indices, remarks, packet, capacity, &bytes);
+            : ec_pack(&verification->context, rate, sequence, indices, remarks, packet, capacity, &bytes);
     const uint32_t cycles = cycles_now(verification) - since;
     if (status == EC_OK) {
         say_of_packets(verification, what, rate);

@@ -38,7 +38,9 @@ typedef struct ec_verification {
     void *arena;
     size_t arena_bytes;
     const void *weights;
+    size_t weights_bytes;
     const void *codebooks;
+    size_t codebooks_bytes;
     const float *windows; /* [count][samples][channels] */
     uint32_t count;
     uint16_t *indices; /* [EC_INDICES] */
