@@ -63,13 +63,13 @@ def flip(array: str, position: int, bit: int) -> Callable[[str], str]:
     return edit
 
 
-def negate(array: str, position: int) -> Callable[[str], str]:
-    """The same for the sign of a float."""
+def double(array: str, position: int) -> Callable[[str], str]:
+    """The same: twice a float."""
 
     def edit(text: str) -> str:
         start = text.index(f".{array} = {{")
         number = list(re.finditer(r"0x[0-9a-f.]+p[-+]\d+f", text[start:]))[position]
-        return text[: start + number.start()] + "-" + text[start + number.start() :]
+        return text[: start + number.start()] + "2.0f * " + text[start + number.start() :]
 
     return edit
 
@@ -149,10 +149,10 @@ def test_a_faulty_choice_for_coded_packets_is_reported_as_that(run_edited: RunEd
     assert differences(EXPECTED, damaged) == dict.fromkeys(range(len(WINDOWS)), "choice of the coded regime")
 
 
-def test_a_negated_step_is_reported_by_the_rate_that_has_it(run_edited: RunEdited) -> None:
-    """Of the highest rate, in regime 0: every word of its windows changes."""
+def test_a_doubled_step_is_reported_by_the_rate_that_has_it(run_edited: RunEdited) -> None:
+    """Of the highest rate, in regime 0: words of all its windows change."""
     place = 2 * (2 * CODEC.coded.regimes) + 1  # size and inverse, by rate and regime
-    damaged = run_edited("codec_codebooks.c", negate("coded_steps", place))
+    damaged = run_edited("codec_codebooks.c", double("coded_steps", place))
     of_regime = np.flatnonzero(CODED_INDICES.regime == 0).tolist()
     assert differences(EXPECTED, damaged) == dict.fromkeys(of_regime, "coded stage 2")
 
