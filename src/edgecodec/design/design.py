@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgecodec import chosen
 from edgecodec.contradictions import AUTO, is_open
@@ -36,10 +35,10 @@ class Chosen:
     layout: Layout
     cost: Cost
     tried: int  # layouts that were estimated
-    trials: Mapping[int, NDArray[np.float64]]  # error of every rate on windows held out, by regimes
+    trials: Mapping[int, trial.Trial]  # by regimes
 
     @property
-    def trial(self) -> NDArray[np.float64] | None:
+    def trial(self) -> trial.Trial | None:
         return self.trials.get(getattr(self.layout.sizes, "regimes", 1))
 
 
@@ -51,19 +50,17 @@ class Design:
     pinned: Mapping[str, Sequence[str]]
     estimator: Estimator
     proposal: str
-    klt_dct: NDArray[np.float64] | None  # its error at the bits of every rate, on windows held out; None: not tried
+    klt_dct: trial.Points | None  # on windows held out; None: nothing was tried
 
     @property
     def beside_klt_dct(self) -> str | None:
         """A line that says how far the codec's start is from KLT + DCT, whose bits follow the window."""
-        trial = self.kinds[self.codec].trial if self.codec in self.kinds else None
-        if trial is None or self.klt_dct is None:
+        tried = self.kinds[self.codec].trial if self.codec in self.kinds else None
+        if tried is None or self.klt_dct is None:
             return None
-        ratios = trial / self.klt_dct
+        ratios = trial.beside(tried, self.klt_dct)
         times = " to ".join(f"{ratio:.2f}" for ratio in (ratios.min(), ratios.max()))
-        verdict = "at no rate better" if ratios.max() <= 1 else "better at some rates"
-        return (f"KLT + DCT, whose bits follow the window, is {verdict}: of its error, the start with packets of equal "
-                f"length has {times} times as much")
+        return f"the start has {times} times the error of KLT + DCT at equal bits, on training windows held out"
 
     def sizes_json(self) -> dict[str, Any]:
         """What the design chose, as :func:`edgecodec.designed.designed` takes it."""
@@ -76,13 +73,13 @@ class Design:
             "codec": self.codec,
             "proposal": self.proposal,
             "bits_per_window": [rounded(bits) for bits in self.bits],
-            "klt_dct_error": None if self.klt_dct is None else [rounded(float(error)) for error in self.klt_dct],
+            "klt_dct": None if self.klt_dct is None else _points_json(self.klt_dct),
             "kinds": {name: {
                 "pinned": list(self.pinned[name]),
                 "layouts_estimated": kind.tried,
                 "estimated_errors": [rounded(float(error)) for error in kind.layout.errors],
-                "held_out_error": {str(regimes): [rounded(float(error)) for error in found]
-                                           for regimes, found in kind.trials.items()},
+                "held_out": {str(regimes): {packets.label: _points_json(points) for packets, points in found.items()}
+                             for regimes, found in kind.trials.items()},
                 "encoder_macs": kind.cost.macs, "quantizer_macs": kind.cost.quantizer_macs,
                 "estimated_milliseconds": rounded(kind.cost.milliseconds, 4),
                 "l1_bytes": kind.cost.l1_bytes, "l2_bytes": kind.cost.l2_bytes,
@@ -135,7 +132,7 @@ def make_design(params: Params, train: WindowSet, artifacts: Path) -> Design:
     target = Target(params, artifacts, train.channels, train.samples)
     split = trial.split(train, params.seed)
     wanted = [name for name in KINDS if params.codec in (AUTO, name) or is_open(getattr(params.codecs, name))]
-    kinds, misfits = {}, {}
+    kinds, misfits, klt_dct = {}, {}, None
     for name in wanted:
         pins = getattr(params.codecs, name)
         layouts = KINDS[name].layouts(estimator, pins, bits)
@@ -146,20 +143,20 @@ def make_design(params: Params, train: WindowSet, artifacts: Path) -> Design:
                 raise
             misfits[name] = misfit
             continue
-        measured: dict[int, NDArray[np.float64]] = {}
+        measured: dict[int, trial.Trial] = {}
         options = [each for each in KINDS[name].regimes(layout, pins) if target.cost(name, each.sizes).fits]
         if split is not None and (params.codec == AUTO or len(options) > 1):
-            layout, measured = _try(params, name, options, split)
+            klt_dct = klt_dct or trial.measure_klt_dct(params, bits, *split)
+            layout, measured = _try(params, name, options, split, klt_dct)
             cost = target.cost(name, layout.sizes)
         kinds[name] = Chosen(layout, cost, len(layouts), measured)
     if not kinds:
         raise misfits[wanted[0]]
-    codec, proposal = _propose(params, kinds, misfits)
+    codec, proposal = _propose(params, kinds, misfits, klt_dct)
     if codec in kinds and not kinds[codec].cost.fits:
         raise EdgeCodecError(f"design: codec {codec}: {kinds[codec].cost.misfits[0]}")
-    is_tried = split is not None and codec in kinds and kinds[codec].trial is not None
     return Design(codec, bits, kinds, {name: pinned(getattr(params.codecs, name)) for name in kinds}, estimator,
-                  proposal, trial.measure_klt_dct(params, bits, *split) if split is not None and is_tried else None)
+                  proposal, klt_dct)
 
 
 class MisfitError(EdgeCodecError):
@@ -211,10 +208,10 @@ def choose(codec: str, layouts: Sequence[Layout], target: Target, tolerance: flo
     return best
 
 
-def _try(params: Params, codec: str, options: Sequence[Layout],
-         split: tuple[WindowSet, WindowSet]) -> tuple[Layout, dict[int, NDArray[np.float64]]]:
-    """The option whose classical start has the least error on windows held out, and the errors of all by regimes."""
-    found: dict[int, NDArray[np.float64]] = {}
+def _try(params: Params, codec: str, options: Sequence[Layout], split: tuple[WindowSet, WindowSet],
+         klt_dct: trial.Points) -> tuple[Layout, dict[int, trial.Trial]]:
+    """The option whose classical start has the least error on windows held out, and the trials of all by regimes."""
+    found: dict[int, trial.Trial] = {}
     best, least = options[-1], np.inf
     for option in progress(options, f"Trying codec {codec}"):
         sizes = {codec: option.sizes.model_dump(mode="json")}
@@ -222,23 +219,29 @@ def _try(params: Params, codec: str, options: Sequence[Layout],
         if measured is None:  # too few windows for so many regimes
             continue
         found[getattr(option.sizes, "regimes", 1)] = measured
-        if (error := float(np.log(measured).mean())) < least:
+        if (error := _mean_logarithm(measured, klt_dct)) < least:
             best, least = option, error
     return best, found
 
 
-def _propose(params: Params, kinds: Mapping[str, Chosen], misfits: Mapping[str, MisfitError]) -> tuple[str, str]:
+def _mean_logarithm(measured: trial.Trial, klt_dct: trial.Points) -> float:
+    """Of the error beside KLT + DCT."""
+    return float(np.log(trial.beside(measured, klt_dct)).mean())
+
+
+def _propose(params: Params, kinds: Mapping[str, Chosen], misfits: Mapping[str, MisfitError],
+             klt_dct: trial.Points | None) -> tuple[str, str]:
     """The codec, and a line that says why."""
     if misfits:
         codec, = kinds
         return codec, f"codec {codec}: the other does not fit ({next(iter(misfits.values()))})"
     trials = {name: kind.trial for name, kind in kinds.items()}
     learned, classical = trials.get("edge"), trials.get("transform")
-    if learned is None or classical is None:
+    if learned is None or classical is None or klt_dct is None:
         codec = "edge" if params.codec == AUTO else params.codec
         return codec, f"codec {codec}: as pinned" if params.codec != AUTO else (
             "codec edge: there are too few training windows to hold some out and compare it with codec transform")
-    gain = 1 - float(np.exp((np.log(learned) - np.log(classical)).mean()))
+    gain = 1 - float(np.exp(_mean_logarithm(learned, klt_dct) - _mean_logarithm(classical, klt_dct)))
     if gain >= WORTH_LEARNING:
         found = "edge", (f"codec edge: its classical start has {gain:.1%} less error than codec transform on training "
                          "windows held out")
@@ -252,3 +255,7 @@ def closed_params(params: Params, design: Design) -> Params:
     """``params`` with the design's sizes."""
     return closed(params, design.codec, {name: kind.layout.sizes.model_dump(mode="json")
                                          for name, kind in design.kinds.items()})
+
+
+def _points_json(points: trial.Points) -> dict[str, list[float]]:
+    return {name: [rounded(float(value)) for value in values] for name, values in vars(points).items()}

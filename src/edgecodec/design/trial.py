@@ -1,14 +1,15 @@
-"""What codecs are worth before they are trained: classical starts and codebooks, measured on windows they never saw.
+"""What codecs are worth before they are trained: classical starts, measured on windows they never saw.
 
-On the twin, training takes 0.2 % more off the error of such a start; so what wins here is what to train. Beside them
-stands KLT + DCT, whose bits follow the window: the best that linear transforms give, without firmware here.
+On the twin, training takes 0.2 % more off the error of such a start; so what wins here is what to train. What starts
+are measured against is KLT + DCT, whose bits follow the window: the best that linear transforms give, without firmware
+here. So coded packets stand for a codec that has them. Codebooks of few windows, besides, tell less of those of many.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +23,38 @@ from edgecodec.evaluation.rate_distortion import budgets_around
 from edgecodec.evaluation.rivals.lineup import fit_rivals_to
 from edgecodec.evaluation.rivals.transform_codec import KLT_DCT
 from edgecodec.metrics import errors
+from edgecodec.packets.kind import PacketKind
 from edgecodec.params import Params
-from edgecodec.training.loop import Trainer
+from edgecodec.training.loop import NO_STEPS, Trainer
 
 HELD_OUT = 0.25  # of the training rows
 RECORDINGS = 8  # from so many on, whole recordings are held out, else the end of each
 MEASURED = 256  # windows
 CODEBOOK_WINDOWS = 8000
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Bits that windows held out took on average, and their error by the project's metric: [rates] each.
+
+    For metric snr it is the error that the decibels are of: less is better.
+    """
+
+    bits: NDArray[np.float64]
+    errors: NDArray[np.float64]
+
+    def errors_at(self, bits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Read off the line through the points, both by their logarithms."""
+        return np.asarray(np.exp(np.interp(np.log(bits), np.log(self.bits), np.log(self.errors))))
+
+
+Trial = Mapping[PacketKind, Points]
+
+
+def beside(trial: Trial, klt_dct: Points) -> NDArray[np.float64]:
+    """How many times the error of KLT + DCT a codec has at equal bits [rates]; with coded packets, if it has any."""
+    points = trial.get(PacketKind.CODED, trial[PacketKind.FIXED_LENGTH])
+    return np.asarray(points.errors / klt_dct.errors_at(points.bits))
 
 
 def split(train: WindowSet, seed: int) -> tuple[WindowSet, WindowSet] | None:
@@ -71,44 +97,40 @@ def _of_segments(windows: WindowSet, segments: tuple[Segment, ...]) -> WindowSet
         recording=np.array([segment.recording for segment in segments])[which])
 
 
-def measure(params: Params, fitted: WindowSet, held: WindowSet) -> NDArray[np.float64] | None:
-    """The error of every rate on ``held``, by the project's metric; None if the codec cannot be fitted.
-
-    For metric snr it is the error that the decibels are of: less is better.
+def measure(params: Params, fitted: WindowSet, held: WindowSet) -> Trial | None:
+    """What a start fitted to ``fitted`` gives on ``held``; None if the codec cannot be fitted.
 
     Args:
         params: with nothing left open.
     """
     schedule = getattr(params.train, params.codec)
-    update = {"warmup_steps": 0, "joint_steps": 0, "decoder_steps": 0,
-              "codebook_windows": min(CODEBOOK_WINDOWS, schedule.codebook_windows)}
+    update = {**NO_STEPS, "codebook_windows": min(CODEBOOK_WINDOWS, schedule.codebook_windows)}
     sections = {params.codec: schedule.model_copy(update=update), "profile": "full"}
     tried = params.model_copy(update={"train": params.train.model_copy(update=sections)})
     with tempfile.TemporaryDirectory() as folder:
         try:
-            trainer = Trainer(tried, fitted, held, Path(folder))
-            trainer.initialize_codebooks()
+            codec = Trainer(tried, fitted, held, Path(folder)).run().codec
         except EdgeCodecError:
             return None
-    codec = trainer.codec
-    codec.eval()
     which = spread(held, MEASURED)
-    targets = held.targets(which)
-    indices = codec.encode(held.inputs(which))
-    return np.array([_error(params, codec.decode(indices, rate), targets)
-                     for rate in range(1, chosen.sizes(tried).rates + 1)])
+    inputs, targets = held.inputs(which), held.targets(which)
+    found = {}
+    for kind in codec.quantizers:
+        indices = codec.encode(inputs, kind)
+        found[kind] = Points(
+            np.array([codec.payload_bits(indices, rate, kind).mean() for rate in codec.rates]),
+            np.array([_error(params, codec.decode(indices, rate, kind), targets) for rate in codec.rates]))
+    return found
 
 
-def measure_klt_dct(params: Params, bits: Sequence[float], fitted: WindowSet, held: WindowSet) -> NDArray[np.float64]:
-    """The error of KLT + DCT on ``held`` with ``bits`` a window on average. It is read off the line through what its
-    budgets give, both by their logarithms. Errors are those of :func:`measure`."""
+def measure_klt_dct(params: Params, bits: Sequence[float], fitted: WindowSet, held: WindowSet) -> Points:
+    """What KLT + DCT, fitted to ``fitted``, gives on ``held`` with budgets around ``bits`` a window."""
     budgets = budgets_around([round(each) for each in bits])
     rival, = fit_rivals_to(fitted, (KLT_DCT,), budgets, params.seed, chosen.measure(params))
     targets = held.targets(spread(held, MEASURED))
-    points = sorted((found.bits_per_window, _error(params, found.reconstruction, targets))
-                    for found in rival.compress(targets))
-    found_bits, found_errors = np.log(np.array(points)).T
-    return np.asarray(np.exp(np.interp(np.log(bits), found_bits, found_errors)))
+    found = sorted((each.bits_per_window, _error(params, each.reconstruction, targets))
+                   for each in rival.compress(targets))
+    return Points(*np.array(found).T)
 
 
 def _error(params: Params, rebuilt: NDArray[np.float32], targets: NDArray[np.float32]) -> float:
