@@ -204,6 +204,21 @@ def test_a_callback_that_calls_back_is_counted_once(link) -> None:  # type: igno
     assert analysis.bound("print", observed=False).chain == ("print", "put")
 
 
+@pytest.mark.parametrize(("name", "deepest"), [("codec_weights", "plain"), ("other", "deep")])
+def test_a_number_of_the_model_is_no_address(link, name: str, deepest: str) -> None:  # type: ignore[no-untyped-def]
+    program = link("""
+        void plain(uint32_t n);
+        __attribute__((noinline)) void plain(uint32_t n) { volatile uint32_t room[10]; room[n] = n; sink[n] = room[0]; }
+        void deep(uint32_t n);
+        __attribute__((noinline)) void deep(uint32_t n) { volatile uint32_t room[90]; room[n] = n; sink[n] = room[0]; }
+        void (*volatile pointer)(uint32_t) = plain;
+        extern const uintptr_t NAME[2];
+        __attribute__((used)) const uintptr_t NAME[2] = {3, (uintptr_t)deep};
+        static __attribute__((noinline)) void work(uint32_t n) { sink[0] = (uint32_t)NAME[n]; pointer(n); sink[n] = 1; }
+    """.replace("NAME", name))
+    assert check_code(program, 4096, api=()).stack.chain == ("cluster_main", "work", deepest)
+
+
 @pytest.mark.parametrize(("work", "said"), [
     ("""static uint32_t fold(uint32_t n);
         static __attribute__((noinline)) uint32_t other(uint32_t n) { return sink[n] + fold(n - 1); }
