@@ -186,6 +186,30 @@ def _packet_of(form: PacketFormat, content: bytes, link: Link, expected: int) ->
         None if mask is None else mask.astype(bool), payload))
 
 
+def frame_all(form: PacketFormat, packets: Iterable[bytes], link: Link, together: int = 1) -> Iterator[bytes]:
+    """The frames of packets in order. Up to ``together`` coded packets that a series can have share one.
+
+    Raises:
+        EdgeCodecError: as of :func:`frame`.
+    """
+    def ends(parts: PacketParts, before: PacketParts) -> bool:
+        return (parts.kind, parts.rate, parts.sequence) != (
+            PacketKind.CODED, before.rate, (before.sequence + 1) & 0xFFFF) or before.kind is not PacketKind.CODED
+
+    waiting: list[bytes] = []
+    for packet in packets:
+        if waiting and (len(waiting) == together or ends(parts_of(form, packet), parts_of(form, waiting[-1]))):
+            yield _frame_of(form, waiting, link)
+            waiting = []
+        waiting.append(packet)
+    if waiting:
+        yield _frame_of(form, waiting, link)
+
+
+def _frame_of(form: PacketFormat, packets: Sequence[bytes], link: Link) -> bytes:
+    return frame(form, packets[0], link) if len(packets) == 1 else series(form, packets, link)
+
+
 def windows_in(data: bytes | None) -> int:
     """Of a sound frame."""
     return 1 + ((data[0] & _COUNT) >> 2) if data and data[0] & ~_COUNT == _SERIES else 1
