@@ -2,13 +2,13 @@
 
 import pytest
 from packets.test_series import CODEC, windows_in_a_row
-from small_project import small_params
 
 from edgecodec.deploy.series_lengths import lengths, series_json
 from edgecodec.packets.airtime import lora_seconds
 from edgecodec.packets.frame import series
 from edgecodec.packets.link import Link
 from edgecodec.packets.packet import PacketFormat
+from edgecodec.params import Params
 
 
 def test_lengths_are_those_of_whole_frames() -> None:
@@ -24,7 +24,6 @@ def test_lengths_are_those_of_whole_frames() -> None:
         sum(lora_seconds(size, 7) for size in sizes) / 4 / seconds, rel=1e-4)
 
 
-def test_of_another_array_nothing_is_told() -> None:
-    params = small_params()
-    array = params.data.model_copy(update={"source": "array"})
-    assert series_json(CODEC, params.model_copy(update={"data": array})) == {}
+def test_of_another_array_nothing_is_told(small_params: Params) -> None:
+    array = small_params.data.model_copy(update={"source": "array"})
+    assert series_json(CODEC, small_params.model_copy(update={"data": array})) == {}
