@@ -142,6 +142,9 @@ def test_what_is_no_series_is_refused() -> None:
     refused([*sent, sent[0]], "of 17 packets")
     refused([sent[0], sent[2]], "packet 1 has number 65530, which does not follow")
     refused([sent[0], windows_in_a_row(CODEC, 2, rate=2)[1]], "packet 1 is not a coded one of rate 1")
+    told = SeriesWindow(0, [0] * form.series.scalars.coordinates, faulty=(False,) * CODEC.channels)
+    with pytest.raises(EdgeCodecError, match="no 1 windows have these"):
+        form.series.decode(form.series.encode(1, [told]), 1)
     bare = PacketFormat.of(paper_like(Sizes(seed=4, rates=3, regimes=2)))
     with pytest.raises(EdgeCodecError, match="coded, but the model has no such packets"):
         unframe(bare, b"\xc2\x00", Link.CHECKED)
