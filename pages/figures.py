@@ -67,6 +67,7 @@ FIGURES = {
     "drift_false_alarms": Figure(("drift.json",), fleet.false_alarms),
     "drift_delays": Figure(("drift.json",), fleet.delays),
     "frames": Figure(("frames.json",), frames.on_air),
+    "series": Figure(("frames.json",), frames.series),
     "damaged_frames": Figure(("frames.json",), frames.damage),
     "gallery": Figure(("gallery.json",), gallery.summary),
     **{f"gallery_{name}": Figure(("gallery.json",), partial(gallery.of_set, name)) for name in gallery.NAMES},

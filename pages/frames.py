@@ -23,6 +23,21 @@ def on_air(measured: Any) -> Iterator[str]:
     return table(*rows)
 
 
+def series(measured: Any) -> Iterator[str]:
+    """What frames of several windows take."""
+    rates = measured["series"]
+    rows: list[tuple[str, ...]] = [("windows", "latency", "bytes at rate 1", "of a window", "compression",
+                                    "share of time, SF7 to SF10",
+                                    f"bytes of a window at rates 2 to {len(rates)}")]
+    for count in sorted(rates["1"], key=int):
+        one, *others = (rates[rate][count] for rate in sorted(rates, key=int))
+        shares = [one["lora_duty_cycle"][factor] for factor in sorted(one["lora_duty_cycle"], key=int)]
+        rows.append((count, f"{one['latency_seconds']:.0f} s", f"{one['bytes']:.1f}", f"{one['bytes_of_window']:.1f}",
+                     f"{one['ratio_on_air']:.0f}", " to ".join(f"{100 * share:.1f} %" for share in shares),
+                     ", ".join(f"{other['bytes_of_window']:.1f}" for other in others)))
+    return table(*rows)
+
+
 def damage(measured: Any) -> Iterator[str]:
     """What passes, and the odds of a wrong window."""
     passed = measured["damaged"]["passed"]

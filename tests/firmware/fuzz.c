@@ -217,6 +217,31 @@ static void make_frame(input *in, const ec_context *context, const uint8_t *pack
     free(source.block);
 }
 
+/* Window after window, mostly as the one before, until there is no room. */
+static void fill_series(input *in, const ec_context *context, uint32_t rate, buffer indices, const ec_remarks *remarks) {
+    const uint32_t drawn = take(in, 1), spare = take(in, 1);
+    const buffer memory = lend(spare == 1 ? ec_series_size() - 1 : ec_series_size(), take_misplacement(in), 0xee);
+    const buffer frame = lend(2u * drawn, 0, 0xee);
+    ec_series series = {.memory = NULL};
+    const ec_status begun = ec_begin_series(
+        unless_missing(in, ARGUMENTS, &series), unless_missing(in, CONTEXT, (void *)(uintptr_t)context),
+        drawn % 2 == 0 ? EC_LINK_RADIO : EC_LINK_CHECKED, rate, (uint16_t)drawn, memory.at, memory.bytes,
+        unless_missing(in, PACKET, frame.at), frame.bytes);
+    require(begun != EC_OK || (is_rate(rate) && spare != 1));
+    size_t written = 12345, held = 0;
+    for (uint32_t window = 0; window < EC_SERIES_WINDOWS_MAX + 1; window++) {
+        const ec_status status = ec_add_to_series(&series, unless_missing(in, INDICES, indices.at), remarks,
+                                                  unless_missing(in, BYTES, &written));
+        require(status != EC_OK || (begun == EC_OK && written <= frame.bytes));
+        require(status != EC_ERROR_CAPACITY || written == held);
+        held = status == EC_OK ? written : held;
+        require(series.windows <= EC_SERIES_WINDOWS_MAX && (held == 0) == (series.windows == 0));
+        indices.at[take(in, 2) % indices.bytes] ^= (uint8_t)(take(in, 1) % 4);
+    }
+    free(frame.block);
+    free(memory.block);
+}
+
 static void pack(input *in, const ec_context *context, uint32_t rate, bool coded, bool encoded, buffer indices,
                  const ec_remarks *remarks) {
     const uint16_t sequence = (uint16_t)take(in, 2);
@@ -349,6 +374,9 @@ static void encode_and_pack(input *in, const ec_context *context, bool ready) {
         indices.at[i] = (uint8_t)take(in, 1);
     }
     pack(in, context, rate, coded, !replaced && !in->damaged, indices, status == EC_OK ? remarks : NULL);
+    if (coded && indices.bytes > 0) {
+        fill_series(in, context, rate, indices, status == EC_OK ? remarks : NULL);
+    }
     if (remarks != NULL) {
         pack_escape(in, context, remarks);
     }

@@ -53,6 +53,12 @@ class Intake(Structure):
                 ("outputs", c_uint32), ("finite", c_bool))
 
 
+class Series(Structure):
+    _fields_ = (("weights", c_void_p), ("codebooks", c_void_p), ("memory", c_void_p), ("frame", c_void_p),
+                ("capacity", c_size_t), ("link", c_uint32), ("rate", c_uint32), ("sequence", c_uint16),
+                ("windows", c_uint32))
+
+
 class RemarksOnNode(Structure):
     _fields_ = (("error_percent", c_float * RATES_MAX), ("nmse_percent", c_float * RATES_MAX), ("margin", c_float),
                 ("unlike", c_float),
@@ -70,6 +76,7 @@ class Library:
         self.functions.ec_escape_packet_size.restype = c_size_t
         self.functions.ec_exact_packet_size.restype = c_size_t
         self.functions.ec_frame_size.restype = c_size_t
+        self.functions.ec_series_size.restype = c_size_t
         self.functions.ec_intake_size.restype = c_size_t
         self.functions.ec_intake_is_full.restype = c_bool
         self.functions.ec_model_info.restype = POINTER(Model)
@@ -168,6 +175,24 @@ class Library:
             _pointer(frame, c_uint8), c_size_t(capacity), ctypes.byref(size))]
         assert in_place or (frame[capacity:] == 0xEE).all()
         return status, frame[: size.value].tobytes()
+
+    def begin_series(self, series: Series | None, link: Link, rate: int, sequence: int,
+                     memory: NDArray[np.uint64] | None, frame: NDArray[np.uint8] | None, capacity: int,
+                     memory_bytes: int | None = None, misplaced: int = 0) -> str:
+        size = self.functions.ec_series_size() if memory_bytes is None else memory_bytes
+        at = None if memory is None else memory.ctypes.data + misplaced
+        return NAMES[self.functions.ec_begin_series(
+            series and ctypes.byref(series), ctypes.byref(self.ready()), c_uint32(LINKS.index(link)),
+            c_uint32(rate), c_uint16(sequence), c_void_p(at), c_size_t(size), _pointer(frame, c_uint8),
+            c_size_t(capacity))]
+
+    def add_to_series(self, series: Series | None, indices: NDArray[np.uint16] | None,
+                      remarks: RemarksOnNode | None) -> tuple[str, int]:
+        size = c_size_t(12345)
+        status = NAMES[self.functions.ec_add_to_series(
+            series and ctypes.byref(series), _pointer(indices, c_uint16), remarks and ctypes.byref(remarks),
+            ctypes.byref(size))]
+        return status, size.value
 
     def pack_coded(self, context: Context | None, rate: int, sequence: int, indices: NDArray[np.uint16] | None,
                    capacity: int, remarks: RemarksOnNode | None = None) -> tuple[str, bytes]:

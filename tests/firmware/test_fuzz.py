@@ -32,6 +32,7 @@ MISSING_CHECKS = {
     "index": ("entropy.c", "if (words[i] > 2u * class->reach) {", "if (words[i] > 0xffffu) {"),
     "escape": ("escape.c", "if (size > capacity && as_they_are > capacity) {", "if (capacity == 0) {"),
     "frame": ("frame.c", "if (capacity < size) {", "if (capacity == 0) {"),
+    "series": ("series.c", "content + checksum_bytes(series) > series->capacity", "series->capacity == 0"),
     "alignment": ("pack.c", "indices % _Alignof(uint16_t) != 0", "indices % _Alignof(uint16_t) > 1"),
 }
 

@@ -4,6 +4,7 @@ import re
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +27,11 @@ from edgecodec.deploy.oracle import encode
 from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import Codec
 from edgecodec.packets.decoder import PacketDecoder
-from edgecodec.packets.frame import frame, frame_bytes, unframe_all
+from edgecodec.packets.frame import frame, frame_bytes, unframe_all, windows_in
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.link import Link
 from edgecodec.packets.network import ExportedCodec, save_codec
-from edgecodec.packets.packet import PacketFormat, open_packet, pack, unpack
+from edgecodec.packets.packet import PacketFormat, open_packet, pack, read_header, unpack
 from edgecodec.packets.packet_file import packets_in, write_packets
 from edgecodec.simulators.bare_metal import build_bare_metal
 from edgecodec.simulators.firmware import Firmware
@@ -185,6 +186,48 @@ def test_by_radio_it_sends_the_frames_of_its_packets(
     frames = list(packets_in(a_node.packets))
     assert frames == [frame(form, packet, Link.RADIO) for packet in sent]
     assert list(unframe_all(form, frames, Link.RADIO)) == sent
+
+
+SHARING = ("--radio", "--together")
+
+
+@pytest.mark.parametrize("windows_of_frame", ["1", "2", "6", "40"])
+def test_windows_share_frames(node: Callable[[ExportedCodec], Node], windows_of_frame: str) -> None:
+    """Until there are as many as wanted, the rate changes, a window is refused, or goes as an escape."""
+    codec = edge_like(Sizes(seed=5, rates=2, stages_per_rate=2, channels=12, monitored=True, coded_classes=4))
+    a_node, form, windows = node(codec), PacketFormat.of(codec), random_windows(codec, 30)
+    windows[11, :, :6] = np.nan  # more channels than a monitor calls faulty
+    a_node.run(windows, PERFECT, "--coded")
+    sent = [packet for packet in packets_in(a_node.packets) if packet is not None]
+    assert len(sent) == 29
+    a_node.run(windows, PERFECT, "--coded", *SHARING, windows_of_frame)
+    frames = list(packets_in(a_node.packets))
+    assert list(unframe_all(form, frames, Link.RADIO)) == sent
+    kinds = [(unpack(form, packet).rate, number > 10) for number, packet in enumerate(sent)]
+    runs = [len(list(run)) for _, run in groupby(kinds)]
+    most = min(int(windows_of_frame), 16)
+    assert [windows_in(each) for each in frames] == [
+        each for run in runs for each in [most] * (run // most) + [run % most] * (run % most > 0)]
+    a_node.run(windows, PERFECT, "--coded", "--within", "2", *SHARING, windows_of_frame, "--escape")
+    in_order = [number_of(packet) for packet in unframe_all(form, packets_in(a_node.packets), Link.RADIO)]
+    assert in_order == [number for number in range(30) if number != 11]
+
+
+def test_a_short_frame_has_fewer_windows(node: Callable[[ExportedCodec], Node]) -> None:
+    """One that needs more than a frame goes at a lower rate, or not at all."""
+    a_node, form, windows = node(CODEC), PacketFormat.of(CODEC), random_windows(CODEC, 12)
+    limit = 24
+    a_node.run(windows, PERFECT, "--coded", "--frame", str(limit), *SHARING, "16")
+    frames = [each for each in packets_in(a_node.packets) if each is not None]
+    assert max(map(len, frames)) <= limit
+    assert max(map(windows_in, frames)) > 1
+    numbers = [number_of(packet) for packet in unframe_all(form, frames, Link.RADIO)]
+    assert numbers == sorted(set(numbers))
+    assert len(numbers) > 6
+
+
+def number_of(packet: bytes) -> int:
+    return read_header(packet).sequence
 
 
 def test_a_model_without_coded_packets_sends_the_others(node: Callable[[ExportedCodec], Node]) -> None:

@@ -120,6 +120,23 @@ def test_frames_decode_to_the_windows_of_their_packets(edgecodec: Command, link:
             np.testing.assert_array_equal(one[name], other[name])
 
 
+@pytest.mark.parametrize("link", Link)
+def test_windows_share_a_frame(edgecodec: Command, link: Link) -> None:
+    numbers = ("--first-sequence", 65534)
+    edgecodec("encode", "windows.npz", "packets.ecp", *numbers, "--coded")
+    told = edgecodec("encode", "windows.npz", "frames.ecp", *numbers, "--coded", "--link", link, "--together", 3)
+    assert "frames.ecp: 2 frames of" in told.out
+    for kind in ("npz", "parquet"):
+        assert f"of_frames.{kind}: 5 windows" in edgecodec(
+            "decode", "frames.ecp", f"of_frames.{kind}", *numbers, "--link", link).out
+    assert edgecodec("decode", "packets.ecp", "of_packets.npz").status == 0
+    with np.load("of_frames.npz") as one, np.load("of_packets.npz") as other:
+        for name in ("x", "sequence", "rate"):
+            np.testing.assert_array_equal(one[name], other[name])
+    alone = edgecodec("encode", "windows.npz", "frames.ecp", "--link", link, "--together", 3)
+    assert "--together: only coded packets share a frame; give --coded and --link, too" in alone.err
+
+
 def test_frames_of_another_link_or_none_are_refused(edgecodec: Command) -> None:
     edgecodec("encode", "windows.npz", "frames.ecp", "--link", "radio")
     for link, told in ((("--link", "checked"), "frames.ecp: frame 0: "), ((), "frames.ecp: packet 0: ")):

@@ -29,6 +29,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from packets.test_series import windows_in_a_row
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 from small_project import save_results, small_params
@@ -47,7 +48,7 @@ from edgecodec.gateway.opening import Opening, Undecoded
 from edgecodec.gateway.sinks import SINKS
 from edgecodec.gateway.tables import files_of, newest_number, windows_of
 from edgecodec.model.codec import load_model
-from edgecodec.packets.frame import frame
+from edgecodec.packets.frame import frame, series
 from edgecodec.packets.link import Link
 from edgecodec.packets.network import load_codec
 from edgecodec.packets.packet import PacketFormat, packet_of_parts, parts_of
@@ -449,7 +450,7 @@ def received(packets: Sequence[bytes]) -> list[Received]:
 
 
 def decoded(messages: Sequence[Received], opening: Opening) -> list[Decoded | Undecoded]:
-    return decode([opening.open(each) for each in messages])
+    return decode([window for each in messages for window in opening.open(each)])
 
 
 def opening() -> Opening:
@@ -537,6 +538,23 @@ def test_frames_become_windows(registered: Path, broker: Broker, mixed: list[byt
     assert windows[windows["node"].isna()]["start_from"].tolist() == ["arrival"]
     assert kept("undecoded")["packet"].tolist() == [flipped]
     assert "damaged, or of another model" in kept("undecoded")["reason"].iloc[0]
+
+
+def test_a_series_becomes_its_windows(registered: Path) -> None:
+    """Each began when its number says, though all arrive together; one that is late or comes twice is known again."""
+    codec = load_codec(Path("artifacts/float16"))
+    form, sent = PacketFormat.of(codec), windows_in_a_row(codec, 4 * 16, sequence=0)
+    frames = [series(form, sent[first : first + 16], Link.RADIO) for first in (0, 32, 16, 16, 48)]
+    arrivals = [datetime(2030, 1, 1, tzinfo=UTC) + timedelta(seconds=8 * windows) for windows in (16, 48, 49, 50, 64)]
+    opened = Opening(opening().decoders, NodeTable(nodes={"turbine-7": NODE}),
+                     Followed(Path("received/00000001.journal")))
+    results = decoded([Received(NODE.topic, arrival, data) for arrival, data in zip(arrivals, frames, strict=True)],
+                      opened)
+    assert [each.packet for each in results] == [*sent[:16], *sent[32:48], *sent[16:32], *sent[16:32], *sent[48:]]
+    assert sum(place.missing for place in opened.places) == sum(place.is_late for place in opened.places) == 16
+    length = timedelta(seconds=codec.samples / codec.sample_rate_hz)
+    for each in results:
+        assert each.start == arrivals[-1] - length - timedelta(seconds=8 * (63 - each.sequence))
 
 
 def test_a_journal_that_is_converted_twice_gives_the_same_files(registered: Path, mixed: list[bytes]) -> None:

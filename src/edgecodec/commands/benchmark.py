@@ -95,6 +95,7 @@ def sizes(output: JsonFile = None, artifacts: Artifacts = ARTIFACTS) -> None:
 def frames(output: JsonFile = None, artifacts: Artifacts = ARTIFACTS) -> None:
     """Sizes of packets and frames, their times on a LoRa radio, and how many of 10^6 damaged frames pass."""
     from edgecodec.console import standard_output, table
+    from edgecodec.deploy.series_lengths import series_json
     from edgecodec.evaluation.damaged_frames import frames_json
     from edgecodec.packets.network import load_codec
     from edgecodec.packets.packet import PacketFormat
@@ -104,10 +105,14 @@ def frames(output: JsonFile = None, artifacts: Artifacts = ARTIFACTS) -> None:
     codec, params = load_codec(artifacts / "float16"), load_params()
     found = frames_json(PacketFormat.of(codec), 32 * codec.channels * codec.samples,
                         codec.samples / codec.sample_rate_hz, 1_000_000, params.seed)
+    found["series"] = series_json(codec, params)
     console = standard_output()
     console.print(table("Bytes on air, and milliseconds at spreading factor 7", ("rate", "what", "bytes", "ms"), [
         (rate, name, str(one["bytes"]), f"{one['lora_milliseconds']['7']:.1f}")
         for rate, sizes in found["rates"].items() for name, one in sizes.items()]))
+    console.print(table("Mean bytes of frames with several windows", ("rate", "windows", "bytes", "of a window"), [
+        (rate, count, f"{one['bytes']:.1f}", f"{one['bytes_of_window']:.1f}")
+        for rate, lengths in found["series"].items() for count, one in lengths.items()]))
     console.print(table("Frames that pass, of a million", ("damage", "passed"), [
         (damage, str(count)) for damage, count in found["damaged"]["passed"].items()]))
     if output is not None:

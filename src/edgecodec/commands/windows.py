@@ -76,6 +76,9 @@ def encode(
     coded: Annotated[bool, typer.Option("--coded", help="Packets of variable length, if the codec has them.")] = False,
     first_sequence: Annotated[int, typer.Option(help="Sequence number of the first packet.")] = 0,
     link: Annotated[Link | None, typer.Option(help=FRAMES)] = None,
+    together: Annotated[int, typer.Option(
+        min=1, max=16, help="With --coded and --link: windows in a row that share a frame. The first waits for the "
+                            "last: latency is as many windows.")] = 1,
     artifacts: Artifacts = ARTIFACTS,
 ) -> None:
     """Compress windows to packets, bit for bit as the firmware does."""
@@ -83,7 +86,7 @@ def encode(
 
     from edgecodec.data.window_reader import Trained, read_windows
     from edgecodec.deploy import oracle
-    from edgecodec.packets.frame import frame
+    from edgecodec.packets.frame import frame_all
     from edgecodec.packets.kind import PacketKind
     from edgecodec.packets.network import load_codec
     from edgecodec.packets.packet import PacketFormat
@@ -102,6 +105,8 @@ def encode(
         raise EdgeCodecError("--escape: of which error? Give --within PERCENT, too")
     if exact is not None and (rate is not None or within is not None or coded):
         raise EdgeCodecError("--exact: loses nothing, so that there is no --rate, --within or --coded to choose")
+    if together > 1 and not (coded and link):
+        raise EdgeCodecError("--together: only coded packets share a frame; give --coded and --link, too")
     bound = None if within is None else _Bound(within, escape)
     form.payloads(kind).stages(chosen)  # refuses a rate or kind that the codec does not have, before any work
     write = writer_of(packets)
@@ -109,7 +114,7 @@ def encode(
     if exact is not None:
         sealed = [_pack_exact(form, f"{windows}: window {number}", (first_sequence + number) % 0x10000, window, exact)
                   for number, window in enumerate(progress(read.windows, "Encoding"))]
-        sealed = [frame(form, packet, link) for packet in sealed] if link else sealed
+        sealed = list(frame_all(form, sealed, link)) if link else sealed
         write(packets, sealed)
         typer.echo(f"{packets}: {len(sealed)} exact {'frames' if link else 'packets'} of "
                    f"{sum(map(len, sealed)) / max(1, len(sealed)):.0f} bytes on average")
@@ -123,9 +128,10 @@ def encode(
             raise EdgeCodecError(f"{windows}: window {number}: its values exceed float16 in the encoder; "
                                  "check their unit") from None
         packet, is_held = _pack(form, kind, encoding, (first_sequence + number) % 0x10000, chosen, bound)
-        sealed.append(frame(form, packet, link) if link else packet)
+        sealed.append(packet)
         if not is_held:
             over.append(number)
+    sealed = list(frame_all(form, sealed, link, together)) if link else sealed
     write(packets, sealed)
     mean = sum(map(len, sealed)) / max(1, len(sealed))
     at = f"at rate {chosen}" if within is None else f"at rates up to {chosen}, for errors up to {within:g} %"
@@ -135,7 +141,7 @@ def encode(
     if over:
         became = "are escapes, for no rate holds them" if escape else (
             "are over the bound at every rate, and their packets say so")
-        _warn([f"{len(over)} of {len(sealed)} windows {became}: "
+        _warn([f"{len(over)} of {len(read.windows)} windows {became}: "
                f"{', '.join(map(str, over[:10]))}{' ...' if over[10:] else ''}"])
 
 
@@ -198,7 +204,7 @@ def decode(
 ) -> None:
     """Rebuild the windows of a packet file. Rates may mix; a damaged packet is refused, never guessed."""
     from edgecodec.packets.decoder import PacketDecoder
-    from edgecodec.packets.frame import unframe_all
+    from edgecodec.packets.frame import unframe_all, windows_in
     from edgecodec.packets.packet_file import packets_in
     from edgecodec.packets.window_files import kind_of_windows, write_npz, write_parquet
     from edgecodec.progress import progress
@@ -213,7 +219,7 @@ def decode(
         if kind == "parquet":
             count = write_parquet(windows, decoded, names)
         else:
-            total = sum(1 for _ in packets_in(packets))
+            total = sum(windows_in(each) if link else 1 for each in packets_in(packets))
             count = write_npz(windows, decoded, names, total, decoder.codec.samples)
     except EdgeCodecError as error:
         raise EdgeCodecError(f"{packets}: {str(error).removeprefix(f'{packets}: ')}") from None

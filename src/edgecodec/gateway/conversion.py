@@ -83,7 +83,7 @@ def convert(journal: Path, decoders: Decoders, table: NodeTable = NO_NODES,
     """
     decoders.refresh()
     opening = Opening(decoders, table, Followed(journal))
-    opened = [opening.open(each) for each in read_journal(journal)]
+    opened = [window for each in read_journal(journal) for window in opening.open(each)]
     sink = sink or ParquetSink(journal.parent)
     parts: list[Part] = []
     undecoded: list[Undecoded] = []

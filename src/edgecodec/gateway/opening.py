@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from edgecodec.errors import EdgeCodecError
@@ -52,8 +52,9 @@ class Opening:
     channels: dict[str, tuple[str, ...]] = field(default_factory=dict)  # names by version
     unexpected: set[tuple[str, str]] = field(default_factory=set)  # nodes, and versions that the table does not give
 
-    def open(self, received: Received) -> Opened | Undecoded:
-        """
+    def open(self, received: Received) -> list[Opened | Undecoded]:
+        """The windows of a message: one, or those of a series.
+
         Raises:
             EdgeCodecError: the registry cannot be reached.
         """
@@ -61,23 +62,25 @@ class Opening:
         node = None if name is None else self.table.nodes[name]
         forms = self._forms(node) if node is not None and node.sends == "frames" else None
         try:
-            packet = received.packet if forms is None else \
+            packets = [received.packet] if forms is None else \
                 _unframed(received.packet, forms, topic.sequence.least_of_frames)
-            header = read_header(packet)
+            headers = [read_header(packet) for packet in packets]
         except EdgeCodecError as error:
-            return Undecoded(received, str(error))
-        place = topic.sequence.follow(header.sequence)
-        self.places.append(place)
-        if place.is_restart:
+            return [Undecoded(received, str(error))]
+        places = [topic.sequence.follow(header.sequence) for header in headers]
+        self.places += places
+        if any(place.is_restart for place in places):
             topic.starts = Starts()
-        decoder = self.decoders.of(header.model_id)
+        decoder = self.decoders.of(headers[0].model_id)
         if isinstance(decoder, str):
-            return Undecoded(received, decoder)
+            return [Undecoded(received, decoder)]
         self.channels[decoder.version] = decoder.packets.codec.channel_names
         if name is not None and node is not None:
             self._compare(name, node, received, decoder)
-        start, start_from = _start(received, place, decoder, node, topic.starts)
-        return Opened(received, name, start, start_from, packet, decoder)
+        start, start_from = _start(received, places[-1], decoder, node, topic.starts)
+        apart = timedelta(seconds=_seconds_apart(decoder, node))
+        return [Opened(received, name, start and start - apart * before, start_from, packet, decoder)
+                for before, packet in zip(reversed(range(len(packets))), packets, strict=True)]
 
     def _forms(self, node: NodeParams) -> list[PacketFormat]:
         """What its frames may be of, the newest first."""
@@ -91,8 +94,8 @@ class Opening:
             self.unexpected.add((name, decoder.version))
 
 
-def _unframed(frame: bytes, forms: Sequence[PacketFormat], least: int) -> bytes:
-    """The packet of a frame of one of ``forms``, with the first sequence number from ``least`` on that fits.
+def _unframed(frame: bytes, forms: Sequence[PacketFormat], least: int) -> list[bytes]:
+    """The packets of a frame of one of ``forms``, with the first sequence number from ``least`` on that fits.
 
     Raises:
         EdgeCodecError: it is of none.
@@ -108,12 +111,22 @@ def _unframed(frame: bytes, forms: Sequence[PacketFormat], least: int) -> bytes:
 
 def _start(received: Received, place: Place, decoder: VersionDecoder, node: NodeParams | None,
            starts: Starts) -> tuple[datetime | None, StartFrom | None]:
-    """When the window began, and what tells. Nothing tells when a retained packet was sent."""
+    """When the last window of the message began, and what tells. Nothing tells when a retained packet was sent."""
     if received.retained:
         return None, None
-    codec, arrival = decoder.packets.codec, received.time.timestamp()
-    length = codec.samples / codec.sample_rate_hz
+    length, arrival = _window_seconds(decoder), received.time.timestamp()
     if node is None or node.interval_seconds is None:
         return datetime.fromtimestamp(arrival - length, UTC), "arrival"
     began = starts.follow(place.number, arrival, node.interval_seconds, length)
     return datetime.fromtimestamp(began, UTC), "numbers"
+
+
+def _seconds_apart(decoder: VersionDecoder, node: NodeParams | None) -> float:
+    """Of the beginnings of windows in a series: a node that does not tell takes them end to end."""
+    interval = None if node is None else node.interval_seconds
+    return _window_seconds(decoder) if interval is None else interval
+
+
+def _window_seconds(decoder: VersionDecoder) -> float:
+    codec = decoder.packets.codec
+    return codec.samples / codec.sample_rate_hz

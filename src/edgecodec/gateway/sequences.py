@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 TURN = 65536
 HALF = TURN // 2  # numbers ahead; as many are behind (serial number arithmetic, RFC 1982)
-BEHIND = 16  # a frame has eight bits of its number: so far behind the newest one or 239 ahead
+BEHIND = 48  # a frame has eight bits of its number: among three of the longest series up to the newest, or 208 ahead
 
 
 @dataclass(frozen=True)

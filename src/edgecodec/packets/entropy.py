@@ -13,7 +13,7 @@ As long as the width is below 2**24, the highest byte of low goes out, and both 
 goes into the bytes that are out. The only word of a table is no symbol: it changes nothing. In the end the payload is
 the shortest string of bytes that, with zeros behind them, names a number of the interval; the least of equal length.
 
-G. N. N. Martin, "Range encoding" (1979), as :mod:`.integers` has it for single bits. A unit is rounded down, which
+G. N. N. Martin, "Range encoding" (1979), as :mod:`.range_coder` has it for one window. A unit is rounded down, which
 takes less than 2**12 from a width of 2**24 or more: **no payload is longer than its bits, the sum of log2(4096 / f),
 and 1/2800 bit per symbol, rounded up to whole bytes**.
 

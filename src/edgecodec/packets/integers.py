@@ -11,9 +11,8 @@ unary; the bits below the leading one; a sign. So all is binary decisions. These
 The other bits cost a bit each. Every chance moves by 1/32 towards what it sees. Those on lengths begin with what the
 mean suggests: as much as a magnitude below 2**n is likelier than one from 2**n on when it decays by that mean.
 
-The decisions go through a binary range coder that carries (G. N. N. Martin, "Range encoding", 1979). The payload is a
-first byte, which is the caller's, then the shortest string of bytes that names a number of the array's interval once
-zeros stand behind it. A payload that decodes is the very one that encodes what it decodes to.
+The decisions go through a range coder (:mod:`.range_coder`), whose bytes follow a first one, which is the caller's. A
+payload that decodes is the very one that encodes what it decodes to.
 """
 
 from __future__ import annotations
@@ -23,6 +22,8 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edgecodec.packets.range_coder import RangeReader, RangeWriter
 
 VALUE_BITS = 26  # of the largest magnitude
 _LENGTH_MAX = VALUE_BITS + 1  # bits of a distance, as no prediction is beyond 2**22
@@ -35,8 +36,6 @@ _WEIGHT_MAX = 2 << _WEIGHT_BITS
 _LEFT_MAX = 1 << 20  # what a value on the left counts at most
 _DISTANCE_MAX = 0xFFFF  # what a distance about counts at most: the node keeps a row of them
 _MEAN_UNIT = 6
-_RANGE = 0xFFFFFFFF
-_LEAST_RANGE = 1 << 24
 
 
 class _Chance:
@@ -64,68 +63,30 @@ def _split(width: int, chance: _Chance | None) -> int:
 
 
 class _Writer:
-    def __init__(self, first: int) -> None:
-        self._payload = bytearray()
-        self._low, self._width = 0, _RANGE
-        self._held, self._full = first, 0  # a byte that a carry may still raise, and the bytes 0xff behind it
+    def __init__(self) -> None:
+        self._range = RangeWriter()
 
     def code(self, bit: int, chance: _Chance | None = None) -> int:
-        split = _split(self._width, chance)
-        if bit:
-            self._low += split
-            self._width -= split
-        else:
-            self._width = split
+        split, width = _split(self._range.width, chance), self._range.width
+        self._range.narrow(split, width - split) if bit else self._range.narrow(0, split)
         if chance is not None:
             chance.learn(bit)
-        while self._width < _LEAST_RANGE:
-            self._width <<= 8
-            self._shift()
         return bit
 
-    def _shift(self) -> None:
-        carry, top = self._low >> 32, self._low >> 24 & 0xFF
-        if carry or top != 0xFF:
-            self._payload.append(self._held + carry)
-            self._payload.extend([0xFF + carry & 0xFF] * self._full)
-            self._held, self._full = top, 0
-        else:
-            self._full += 1
-        self._low = (self._low & 0xFFFFFF) << 8
-
     def finish(self) -> bytes:
-        """The number of the interval with the most zero bytes at its end, without those."""
-        whole = -self._low & 0xFFFFFFFF
-        self._low += whole if whole < self._width else -self._low & 0xFFFFFF
-        for _ in range(5):
-            self._shift()
-        return bytes(self._payload[:1]) + bytes(self._payload[1:]).rstrip(b"\0")
+        return self._range.finish()
 
 
 class _Reader:
     def __init__(self, payload: bytes) -> None:
-        self._bytes = iter(payload[1:])
-        self._width = _RANGE
-        self._above_low = 0
-        for _ in range(4):
-            self._next_byte()
-
-    def _next_byte(self) -> None:
-        self._above_low = self._above_low << 8 & 0xFFFFFFFF | next(self._bytes, 0)
+        self._range = RangeReader(payload)
 
     def code(self, bit: int, chance: _Chance | None = None) -> int:
-        split = _split(self._width, chance)
-        bit = int(self._above_low >= split)
-        if bit:
-            self._above_low -= split
-            self._width -= split
-        else:
-            self._width = split
+        split, width = _split(self._range.width, chance), self._range.width
+        bit = int(self._range.above >= split)
+        self._range.narrow(split, width - split) if bit else self._range.narrow(0, split)
         if chance is not None:
             chance.learn(bit)
-        while self._width < _LEAST_RANGE:
-            self._width <<= 8
-            self._next_byte()
         return bit
 
 
@@ -198,17 +159,17 @@ def _sign(value: int) -> int:
 
 def encode_integers(first: int, values: NDArray[np.int32]) -> bytes:
     """The payload of ``values`` [rows, columns], magnitudes below 2**26, behind the byte ``first``."""
-    coder = _Writer(first)
+    coder = _Writer()
     model = _Model(coder, values.shape[1])
     for row in values.tolist():
         for _ in model.code_row(row):
             pass
-    return coder.finish()
+    return bytes([first]) + coder.finish()
 
 
 def decode_integers(payload: bytes, rows: int, columns: int) -> NDArray[np.int32] | None:
     """The values [rows, columns] behind the payload's first byte; None if no values have such a payload."""
-    model = _Model(_Reader(payload), columns)
+    model = _Model(_Reader(payload[1:]), columns)
     values = np.array([list(model.code_row([0] * columns)) for _ in range(rows)], np.int64)
     if np.abs(values).max() >= 1 << VALUE_BITS:
         return None

@@ -33,6 +33,7 @@ import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,8 @@ from edgecodec.packets.indices import Indices
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.monitor import Remarks, allowed_error, error_code, error_edges
 from edgecodec.packets.network import ExportedCodec, Half, Single
-from edgecodec.packets.payloads import PAYLOADS, FixedLengthPayloads, Payloads
+from edgecodec.packets.payloads import PAYLOADS, CodedPayloads, FixedLengthPayloads, Payloads
+from edgecodec.packets.series import SeriesFormat
 
 _HEADER = struct.Struct("<B4sH")
 _CHECKSUM = struct.Struct("<I")
@@ -95,6 +97,16 @@ class PacketFormat:
         if kind not in self.kinds:
             raise EdgeCodecError(f"packet: {kind.label}, but the model has no such packets; send fixed-length ones")
         return self.kinds[kind]
+
+    @cached_property
+    def series(self) -> SeriesFormat:
+        """
+        Raises:
+            EdgeCodecError: the model has no coded packets.
+        """
+        payloads = self.payloads(PacketKind.CODED)
+        assert isinstance(payloads, CodedPayloads)
+        return SeriesFormat(payloads.scalars, self.channels, self.makes_remarks)
 
     def payload_bits(self, rate: int) -> int:
         """Of a fixed-length packet."""

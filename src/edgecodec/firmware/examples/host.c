@@ -1,4 +1,5 @@
-/* The node on a PC: node [--coded] [--frame BYTES] [--within PERCENT] [--radio] [--escape] STATES < SAMPLES > PACKETS
+/* The node on a PC: node [--coded] [--frame BYTES] [--within PERCENT] [--radio] [--together WINDOWS] [--escape] STATES
+ *                       < SAMPLES > PACKETS
  *
  *     SAMPLES   float32 [n][EC_CHANNELS], as they come from the sensors
  *     STATES    a text: "<link margin, dB> <battery, %>" for every window; the last line holds for the rest
@@ -46,6 +47,7 @@ static int run(ec_node *node, const ec_node_board *board) {
         ec_node_put(node, sample);
         ec_node_serve(node, board);
     }
+    ec_node_flush(node, board);
     fprintf(stderr, "node: %" PRIu32 " windows, %" PRIu32 " refused\n", node->windows, node->refused);
     if (board->bound_percent > 0.0f) {
         fprintf(stderr, "node: %" PRIu32 " over the bound, %" PRIu32 " escapes\n", node->over_bound, node->escapes);
@@ -58,7 +60,10 @@ int main(int argc, char **argv) {
     stand_in radio = {NULL, {0, 0}};
     static uint8_t escape[EC_LONGEST_PACKET_BYTES];
     static const ec_link by_radio = EC_LINK_RADIO;
-    ec_node_board board = {read_state, send_packet, &radio, EC_LONGEST_PACKET_BYTES, false, 0.0f, NULL, 0, NULL};
+    static uint64_t memory[EC_SERIES_BYTES / sizeof(uint64_t)];
+    static uint8_t shared[EC_LONGEST_PACKET_BYTES];
+    ec_node_sharing sharing = {0, memory, sizeof memory, shared, sizeof shared};
+    ec_node_board board = {read_state, send_packet, &radio, EC_LONGEST_PACKET_BYTES, false, 0.0f, NULL, 0, NULL, NULL};
     int next = 1;
     if (next < argc && strcmp(argv[next], "--coded") == 0) {
         board.any_length = true;
@@ -76,6 +81,11 @@ int main(int argc, char **argv) {
         board.link = &by_radio;
         next++;
     }
+    if (next + 1 < argc && strcmp(argv[next], "--together") == 0) { /* latency is as many windows */
+        sharing.windows = (uint32_t)strtoul(argv[next + 1], NULL, 10);
+        board.sharing = &sharing;
+        next += 2;
+    }
     if (next < argc && strcmp(argv[next], "--escape") == 0) {
         board.escape = escape;
         board.escape_bytes = sizeof escape;
@@ -83,7 +93,8 @@ int main(int argc, char **argv) {
     }
     radio.states = next + 1 == argc ? fopen(argv[next], "r") : NULL;
     if (radio.states == NULL) {
-        fputs("use: node [--coded] [--frame BYTES] [--within PERCENT] [--radio] [--escape] STATES < SAMPLES > PACKETS\n", stderr);
+        fputs("use: node [--coded] [--frame BYTES] [--within PERCENT] [--radio] [--together WINDOWS] [--escape] STATES "
+              "< SAMPLES > PACKETS\n", stderr);
         return EXIT_FAILURE;
     }
     const int status = run(&node, &board);

@@ -16,6 +16,8 @@ ec_status ec_node_begin(ec_node *node, void *arena, size_t arena_bytes) {
     node->counts = NULL;
     node->kept = 0;
     node->unit = 0.0f;
+    const ec_series none = {.memory = NULL};
+    node->series = none;
     const ec_status status = ec_init(&node->context, arena, arena_bytes, &codec_weights, sizeof codec_weights,
                                      &codec_codebooks, sizeof codec_codebooks);
     return status != EC_OK ? status
@@ -119,6 +121,45 @@ static ec_status pack_coded(ec_node *node, const ec_node_board *board, uint16_t 
     return status;
 }
 
+void ec_node_flush(ec_node *node, const ec_node_board *board) {
+    if (node->series.windows > 0) {
+        board->send(board->user, node->series.frame, node->series_bytes);
+        node->series.windows = 0;
+    }
+}
+
+static ec_status begin_series(ec_node *node, const ec_node_board *board, uint16_t number, uint32_t rate) {
+    const ec_node_sharing *sharing = board->sharing;
+    const size_t longest = sharing->frame_bytes < board->frame_bytes ? sharing->frame_bytes : board->frame_bytes;
+    return ec_begin_series(&node->series, &node->context, *board->link, rate, number, sharing->memory,
+                           sharing->memory_bytes, sharing->frame, longest);
+}
+
+/* Adds the window to a frame that others share, at once or once that one is sent. False if it needs more than a frame. */
+static bool share(ec_node *node, const ec_node_board *board, uint16_t number, uint32_t rate) {
+    const ec_remarks *remarks = ec_model_info()->makes_remarks ? &node->remarks : NULL;
+    ec_series *series = &node->series;
+    if (rate != series->rate || number != (uint16_t)(series->sequence + series->windows)) {
+        ec_node_flush(node, board);
+    }
+    ec_status status = EC_ERROR_CAPACITY;
+    if (series->windows > 0) {
+        status = ec_add_to_series(series, node->indices, remarks, &node->series_bytes);
+    }
+    if (status != EC_OK) {
+        ec_node_flush(node, board);
+        status = begin_series(node, board, number, rate);
+        if (status == EC_OK) {
+            status = ec_add_to_series(series, node->indices, remarks, &node->series_bytes);
+        }
+    }
+    if (series->windows >= board->sharing->windows) {
+        ec_node_flush(node, board);
+    }
+    return status == EC_OK;
+}
+
+/* Nothing is made of a window that shares a frame. */
 static ec_status make_packet(ec_node *node, const ec_node_board *board, uint16_t number, uint32_t most, bool coded,
                              packet *made) {
     ec_team team = ec_serial_team(); /* on several cores: see ports/ */
@@ -149,6 +190,10 @@ static ec_status make_packet(ec_node *node, const ec_node_board *board, uint16_t
         node->over_bound++; /* it is sent all the same, and its remarks say so */
     }
     made->at = node->packet;
+    if (coded && board->link != NULL && board->sharing != NULL && share(node, board, number, rate)) {
+        made->bytes = 0;
+        return EC_OK;
+    }
     if (coded) {
         return pack_coded(node, board, number, rate, made);
     }
@@ -157,7 +202,7 @@ static ec_status make_packet(ec_node *node, const ec_node_board *board, uint16_t
 
 /* In its own place, if the board sends frames. */
 static ec_status make_frame(const ec_node *node, const ec_node_board *board, packet *made) {
-    return board->link == NULL
+    return board->link == NULL || made->bytes == 0
                ? EC_OK
                : ec_frame(&node->context, *board->link, made->at, made->bytes, made->at, made->bytes, &made->bytes);
 }
@@ -179,7 +224,10 @@ static void send_window(ec_node *node, const ec_node_board *board) {
     packet made;
     if (make_packet(node, board, number, rate, coded, &made) == EC_OK && make_frame(node, board, &made) == EC_OK &&
         made.bytes <= board->frame_bytes) {
-        board->send(board->user, made.at, made.bytes);
+        if (made.bytes > 0) {
+            ec_node_flush(node, board); /* what came before goes before */
+            board->send(board->user, made.at, made.bytes);
+        }
     } else {
         node->refused++;
     }

@@ -25,6 +25,16 @@
 extern "C" {
 #endif
 
+/* Room for frames that hold several windows. */
+typedef struct ec_node_sharing {
+    /* Of a frame, up to EC_SERIES_WINDOWS_MAX, if they fit. **The first waits for the last: latency is as many windows.** */
+    uint32_t windows;
+    void *memory; /* EC_SERIES_BYTES, aligned to 8 */
+    size_t memory_bytes;
+    uint8_t *frame; /* as long as any that the radio is to send */
+    size_t frame_bytes;
+} ec_node_sharing;
+
 /* What the board lends. */
 typedef struct ec_node_board {
     ec_node_state (*state)(void *user);
@@ -41,6 +51,7 @@ typedef struct ec_node_board {
     uint8_t *escape;
     size_t escape_bytes;
     const ec_link *link; /* frames go out, for a gateway that knows the node's model; NULL: packets, which tell it */
+    const ec_node_sharing *sharing; /* coded windows in a row share a frame, if frames go out; NULL: each has its own */
 } ec_node_board;
 
 typedef struct ec_node {
@@ -59,6 +70,8 @@ typedef struct ec_node {
     int32_t *counts;    /* of the window that fills up, or is full; NULL: they are not kept */
     uint32_t kept;      /* samples of that window whose counts are there */
     float unit;         /* of its counts */
+    ec_series series;    /* that fills up, if it has windows */
+    size_t series_bytes; /* of its frame */
     ec_remarks remarks;
     uint16_t indices[EC_INDICES];
     uint8_t packet[EC_PACKET_BYTES];
@@ -84,6 +97,9 @@ bool ec_node_request(ec_node *node, const uint8_t *message, size_t bytes);
 /* Encodes and sends a window if one is full. To be called before the next sample comes, or that one is lost. A window's
  * number is its packet's sequence number, so that the receiver sees a gap where one was refused. */
 void ec_node_serve(ec_node *node, const ec_node_board *board);
+
+/* Sends windows that wait for others to share their frame, as before the node sleeps for long. */
+void ec_node_flush(ec_node *node, const ec_node_board *board);
 
 #ifdef __cplusplus
 }

@@ -282,6 +282,37 @@ size_t ec_frame_size(ec_link link, uint32_t rate);
 ec_status ec_frame(const ec_context *context, ec_link link, const uint8_t *packet, size_t packet_bytes, uint8_t *frame,
                    size_t capacity, size_t *bytes);
 
+#define EC_SERIES_WINDOWS_MAX 16
+#define EC_SERIES_SIZE(words) (224u + 8u * (words)) /* bytes; codec_model.h has EC_SERIES_BYTES */
+
+/* A frame that fills up with coded windows in a row, at one rate: what stays from window to window costs little. The
+ * receiver gets the packets that ec_pack_coded would make. The first window waits for the last one: **latency is as many
+ * windows as the frame has**. A frame that is lost takes its windows along, and nothing else. */
+typedef struct ec_series {
+    const uint8_t *weights;
+    const uint8_t *codebooks;
+    void *memory;
+    uint8_t *frame;
+    size_t capacity;
+    ec_link link;
+    uint32_t rate;
+    uint16_t sequence; /* of the first window */
+    uint32_t windows;  /* so far */
+} ec_series;
+
+/* Bytes of a series' memory: EC_SERIES_BYTES; 0 if the model has no coded packets. */
+size_t ec_series_size(void);
+
+/* Lends an empty series its memory, aligned to 8 bytes, and the frame. `sequence` is the number of its first window; each
+ * further one has the next number. It reads the weights and codebooks of `context`, which has been through ec_init. */
+ec_status ec_begin_series(ec_series *series, const ec_context *context, ec_link link, uint32_t rate, uint16_t sequence,
+                          void *memory, size_t memory_bytes, uint8_t *frame, size_t capacity);
+
+/* Adds a window's indices, of ec_encode_coded at the series' rate or a higher one, and its remarks, if the model makes them.
+ * The frame is whole after every window, and `bytes` long: send it when you like. EC_ERROR_CAPACITY: this window has no room,
+ * or would be the 17th; the frame is as it was. Send it, and begin another one. */
+ec_status ec_add_to_series(ec_series *series, const uint16_t *indices, const ec_remarks *remarks, size_t *bytes);
+
 #ifdef __cplusplus
 }
 #endif

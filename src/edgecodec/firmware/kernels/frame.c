@@ -30,7 +30,7 @@ static void finish(bits *to) {
     }
 }
 
-static uint32_t checksum(const uint8_t *model_hash, const uint8_t *data, size_t bytes) {
+uint32_t ec_frame_checksum(const uint8_t *model_hash, const uint8_t *data, size_t bytes) {
     uint32_t sum = (uint32_t)model_hash[0] | (uint32_t)model_hash[1] << 8;
     for (size_t i = 0; i < bytes; i++) {
         sum ^= data[i];
@@ -149,7 +149,7 @@ ec_status ec_frame(const ec_context *context, ec_link link, const uint8_t *packe
     }
     write_content(link, packet, &found, frame);
     if (link == EC_LINK_RADIO) {
-        const uint32_t sum = checksum(model_hash, frame, content);
+        const uint32_t sum = ec_frame_checksum(model_hash, frame, content);
         frame[content] = (uint8_t)sum;
         frame[content + 1] = (uint8_t)(sum >> 8);
     }

@@ -59,8 +59,8 @@ size_t ec_remarks_size(const ec_remarks *remarks) {
     return remarks == NULL ? 0 : remarks->faulty_channels == 0 ? 1 : 1 + mask_bytes();
 }
 
-/* The least code whose errors reach up to this one; the last stands for all that is larger, or is no number. */
-static uint32_t error_code(const float *edges, float percent) {
+uint32_t ec_error_code(float percent) {
+    const float *edges = ec_codec_network.monitor->error_edges;
     uint32_t code = 0;
     while (code < EC_ERROR_CODES - 1 && !(percent <= edges[code])) {
         code++;
@@ -70,7 +70,7 @@ static uint32_t error_code(const float *edges, float percent) {
 
 static void write_remarks(const ec_remarks *remarks, float error_percent, uint8_t *to) {
     const bool faulty = remarks->faulty_channels > 0;
-    const uint32_t code = error_code(ec_codec_network.monitor->error_edges, error_percent);
+    const uint32_t code = ec_error_code(error_percent);
     *to++ = (uint8_t)(code << 2 | (remarks->unlike > 1.0f ? EC_PACKET_UNLIKE : 0u) | (faulty ? EC_PACKET_FAULTY : 0u));
     for (uint32_t i = 0; faulty && i < mask_bytes(); i++) {
         *to++ = remarks->faulty[i];

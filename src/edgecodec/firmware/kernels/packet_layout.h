@@ -1,4 +1,4 @@
-/* What pack.c writes, and frame.c reads. */
+/* What packets and frames have in common: pack.c, frame.c and series.c write them. */
 #ifndef EC_PACKET_LAYOUT_H
 #define EC_PACKET_LAYOUT_H
 
@@ -13,6 +13,13 @@
 #define EC_PACKET_HAS_REMARKS 0x80u
 #define EC_PACKET_UNLIKE 2u /* in the first byte of the remarks, as the next one */
 #define EC_PACKET_FAULTY 1u
+
+/* The least code whose errors reach up to this one; the last stands for all that is larger, or is no number. For models
+ * that make remarks. */
+uint32_t ec_error_code(float percent);
+
+/* Of a frame that begins with `data`. */
+uint32_t ec_frame_checksum(const uint8_t *model_hash, const uint8_t *data, size_t bytes);
 
 /* Of the numbers of `stages` stages. */
 static inline uint32_t ec_payload_bits(const ec_quantizer *quantizer, uint32_t stages) {
