@@ -22,7 +22,7 @@ from edgecodec.settings import write_settings
 from studies import story
 
 PLAN = story.Plan(nodes=12, in_new_wind=3, canaries=3, windows_a_day=2, changes=1, alarmed=2, retrained=4,
-                  everywhere=6, end=8, old_margin_percent=10.0)
+                  everywhere=6, end=8, margin_percent=20.0)
 SETTINGS = {"gates.error": 50.0, "analyze.rivals": ["means"], "fleet.period_minutes": 60, "codecs.edge.rates": 1,
             **{f"train.edge.{name}": 0 for name in ("warmup_steps", "joint_steps", "decoder_steps")}}
 STAGES = ("acquire", "validate", "window", "train", "analyze_codebooks", "classify_damage", "calibrate",
