@@ -7,12 +7,10 @@ or what a user sees matters, else in this process.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 import zlib
@@ -34,6 +32,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 from small_project import save_results, small_params
 
+import studies.broker
 from edgecodec.errors import EdgeCodecError
 from edgecodec.gateway.conversion import Decoded, convert, decode
 from edgecodec.gateway.decoders import RegisteredDecoders
@@ -54,13 +53,11 @@ from edgecodec.packets.network import load_codec
 from edgecodec.packets.packet import PacketFormat, packet_of_parts, parts_of
 from edgecodec.packets.packet_file import packets_in
 from edgecodec.registry.register import register
+from studies.broker import AMQTT, AMQTT_SETTINGS, MOSQUITTO, wait_until
 
 TOPIC = "edgecodec/{node}/packets"
-MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
-MOSQUITTO_SETTINGS = """
-listener {port} 127.0.0.1
-allow_anonymous true
-"""
+
+
 def mosquitto(test: Callable[..., None]) -> Callable[..., None]:
     """Of what amqtt, a package of Python, does not do."""
     absent = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt shares no subscription, "
@@ -68,49 +65,7 @@ def mosquitto(test: Callable[..., None]) -> Callable[..., None]:
     return pytest.mark.tools(absent(test))
 
 
-AMQTT = (sys.executable, "-m", "amqtt.scripts.broker_script")
-AMQTT_SETTINGS = """
-listeners: {{default: {{type: tcp, bind: "127.0.0.1:{port}"}}}}
-plugins:
-  amqtt.plugins.authentication.AnonymousAuthPlugin: {{allow_anonymous: true}}
-"""
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.1)
-
-
-class Broker:
-    """A broker that can be stopped, and started again on the same port."""
-
-    command = AMQTT if MOSQUITTO is None else (MOSQUITTO,)
-    settings = AMQTT_SETTINGS if MOSQUITTO is None else MOSQUITTO_SETTINGS
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-
-    def start(self) -> None:
-        settings = self.folder / "broker.yaml"
-        settings.write_text(self.settings.format(port=self.port))
-        self.process = subprocess.Popen([*self.command, "-c", str(settings)], stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL)
-        wait_until(self._answers)
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait()
-
-    def _answers(self) -> bool:
-        assert self.process.poll() is None, "the broker does not start"
-        with socket.socket() as asking:
-            return asking.connect_ex(("127.0.0.1", self.port)) == 0
-
+class Broker(studies.broker.Broker):
     def publish(self, node: str, packets: Sequence[bytes], retain: bool = False) -> None:
         """Until the broker has them."""
         client = Client(CallbackAPIVersion.VERSION2)
