@@ -10,14 +10,14 @@ from itertools import pairwise
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import Section, Symbol, SymbolTableSection
+from elftools.elf.sections import Section, SymbolTableSection
 
 from edgecodec.errors import EdgeCodecError
 from edgecodec.simulators.instruction_set import EXTENSIONS, Instruction, decode, is_compressed
 
 _CODE = ".text"
 _ALLOCATED = 2  # SHF_ALLOC
-_NUMBERS = ("codec_weights", "codec_codebooks", "linked_windows")  # a word of these is an address by chance alone
+_NUMBERS = (".model", ".windows")  # a word of these is an address by chance alone
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,11 @@ class Program:
 
 def _function_symbols(elf: ELFFile, code: Section) -> dict[int, str]:
     """Names by address: functions of C, labels of assembly; not the compiler's labels and marks, as .LBB0 and $x."""
+    table = elf.get_section_by_name(".symtab")
+    if not isinstance(table, SymbolTableSection):
+        raise EdgeCodecError("the program has no table of symbols: link it without --strip-all")
     (number,) = (number for number, section in enumerate(elf.iter_sections()) if section.name == code.name)
-    return {symbol["st_value"]: symbol.name for symbol in _symbols(elf)
+    return {symbol["st_value"]: symbol.name for symbol in table.iter_symbols()
             if symbol["st_shndx"] == number and symbol["st_info"]["type"] in ("STT_FUNC", "STT_NOTYPE")
             and not symbol.name.startswith(("$", ".L"))}
 
@@ -87,18 +90,9 @@ def _disassembled(name: str, address: int, content: bytes) -> Iterator[Instructi
 
 
 def _words(elf: ELFFile) -> Iterator[int]:
-    numbers = [range(symbol["st_value"], symbol["st_value"] + symbol["st_size"]) for symbol in _symbols(elf)
-               if symbol.name in _NUMBERS]
     for section in elf.iter_sections():
-        if section["sh_flags"] & _ALLOCATED and section.name != _CODE and section["sh_type"] != "SHT_NOBITS":
-            content, address = section.data(), section["sh_addr"]
-            for at in range(-address % 4, len(content) - 3, 4):
-                if not any(address + at in each for each in numbers):
-                    yield int.from_bytes(content[at : at + 4], "little")
-
-
-def _symbols(elf: ELFFile) -> Iterator[Symbol]:
-    table = elf.get_section_by_name(".symtab")
-    if not isinstance(table, SymbolTableSection):
-        raise EdgeCodecError("the program has no table of symbols: link it without --strip-all")
-    yield from table.iter_symbols()
+        if (section["sh_flags"] & _ALLOCATED and section.name not in (_CODE, *_NUMBERS)
+                and section["sh_type"] != "SHT_NOBITS"):
+            content = section.data()
+            first = -section["sh_addr"] % 4
+            yield from memoryview(content[first : len(content) - (len(content) - first) % 4]).cast("I")

@@ -4,8 +4,6 @@
     .balign 4
     .globl linked_windows
     .globl linked_windows_end
-    .type linked_windows, %object
 linked_windows:
     .incbin "windows.bin"
 linked_windows_end:
-    .size linked_windows, linked_windows_end - linked_windows
