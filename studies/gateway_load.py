@@ -15,9 +15,7 @@ from __future__ import annotations
 
 import argparse
 import resource
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -37,22 +35,13 @@ from edgecodec.gateway.tables import windows_of
 from edgecodec.packets.packet_file import packets_in
 from edgecodec.progress import progress
 from edgecodec.storage import rounded, write_json
+from studies.broker import MOSQUITTO, MOSQUITTO_SETTINGS, Broker
 
 RESULTS = METRICS / "gateway_load.json"
 NODES = 50
 STEPS = 10  # of the load, after each of which the gateway's size is taken
 IN_FLIGHT = 1000  # packets that the publisher sends before the broker answers
 PATIENCE_SECONDS = 600  # without a further window
-SETTINGS = """
-listener {port} 127.0.0.1
-allow_anonymous true
-persistence true
-persistence_location {folder}/
-max_queued_messages 0
-max_inflight_messages 0
-"""
-
-
 Message = tuple[int, bytes]  # a node's number, and its packet
 
 
@@ -82,9 +71,14 @@ def main() -> None:
     options = arguments.parse_args()
     packets = [packet for path in options.packets for packet in packets_in(path) if packet]
     messages = [(node, packet) for packet in packets for node in range(NODES)]
-    with tempfile.TemporaryDirectory() as work, broker(Path(work)) as port:
-        load = measure_load(Gateway(port, Path(work) / "load", options.models), messages)
-        kills = measure_kills(Gateway(port, Path(work) / "kills", options.models), messages, options.kills)
+    with tempfile.TemporaryDirectory() as work:
+        broker = PatientBroker(Path(work))
+        broker.start()
+        try:
+            load = measure_load(Gateway(broker.port, Path(work) / "load", options.models), messages)
+            kills = measure_kills(Gateway(broker.port, Path(work) / "kills", options.models), messages, options.kills)
+        finally:
+            broker.stop()
     write_json(RESULTS, {"nodes": NODES, "load": asdict(load), "kills": asdict(kills)})
     print(f"{load.packets_per_second:.0f} packets a second; of {kills.packets}, with {kills.kills} kills on the way, "
           f"{kills.lost} are lost, and {kills.twice} are there twice")
@@ -184,24 +178,15 @@ def connections(log: Path) -> int:
     return log.read_text().count("connected to") if log.is_file() else 0
 
 
-@contextmanager
-def broker(folder: Path) -> Iterator[int]:
-    """Mosquitto, which forgets nothing while it runs; its port."""
-    mosquitto = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
-    if mosquitto is None:
-        raise EdgeCodecError("mosquitto: not found; install it, with Debian by `apt install mosquitto`")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    settings = folder / "mosquitto.conf"
-    settings.write_text(SETTINGS.format(port=port, folder=folder))
-    with subprocess.Popen([mosquitto, "-c", str(settings)], stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL) as process:
-        try:
-            time.sleep(1)
-            yield port
-        finally:
-            process.terminate()
+class PatientBroker(Broker):
+    """Forgets nothing while a gateway is away."""
+
+    settings = MOSQUITTO_SETTINGS + "max_queued_messages 0\nmax_inflight_messages 0\n"
+
+    def start(self) -> None:
+        if MOSQUITTO is None:
+            raise EdgeCodecError("mosquitto: not found; install it, with Debian by `apt install mosquitto`")
+        super().start()
 
 
 if __name__ == "__main__":
