@@ -24,3 +24,17 @@ def delays(measured: Any) -> Iterator[str]:
         (drift["description"], f"{drift['deviations']:.2f}", f"{100 * drift['found']:.0f} %",
          *("-" if drift[name] is None else f"{drift[name]:.1f}" for name in ("median_hours", "p95_hours")))
         for drift in measured["drifts"].values()))
+
+
+def load(measured: Any) -> Iterator[str]:
+    """Rate and size of a gateway, and what kills cost."""
+    found, kills = measured["load"], measured["kills"]
+    sizes = list(found["resident_megabytes"].values())
+    return table(
+        ("measured", ""),
+        ("packets", f"{found['packets']:,}, from {measured['nodes']} nodes"),
+        ("from the first publication to the last file", f"{found['seconds']:.0f} s, {found['packets_per_second']:,.0f} "
+                                                        "packets a second"),
+        ("memory of the gateway, at a tenth of them and at the end", f"{sizes[0]:.0f} and {sizes[-1]:.0f} MB"),
+        (f"of {kills['packets']:,} packets with {kills['kills']} `kill -9` of the gateway among them",
+         f"{kills['lost']} lost, {kills['twice']} twice"))
