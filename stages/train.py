@@ -38,6 +38,7 @@ def main() -> None:
         },
         "linear_fit": trained.linear_fit,
         "reseed_rate": trained.reseed_rate,
+        "undone": trained.undone,
         "history": trained.history,
         "final": trained.history[-1] if trained.history else {},
     })

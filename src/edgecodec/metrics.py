@@ -126,6 +126,11 @@ class Measure:
     metric: Metric = RELATIVE
     tolerance: Tolerance = 1.0
 
+    def error(self, reconstruction: NDArray[np.float32], target: NDArray[np.float32]) -> float:
+        """By the metric, less is better: for snr it is the share of the variance that the decibels are of."""
+        found = errors(reconstruction, target, tolerance=self.tolerance)
+        return found.variance_percent if self.metric.more_is_better else self.metric.of(found)
+
 
 BY_RELATIVE = Measure()
 

@@ -49,6 +49,32 @@ def test_edge_beats_the_window_means(trained: Trained, validation: WindowSet) ->
     assert by_rate == sorted(by_rate, reverse=True)
 
 
+def test_phases_that_make_windows_worse_are_undone(small_params: Params, sets: Sets, tmp_path: Path) -> None:
+    untrained = Trainer(with_codec(small_params, "edge", joint_steps=0, decoder_steps=0), *sets, tmp_path).run()
+    wild = Trainer(with_codec(small_params, "edge", learning_rate=0.3), *sets, tmp_path).run()
+    assert wild.undone == ["joint", "decoder"]
+    weights = wild.codec.state_dict()
+    assert all(torch.equal(weights[name], value) for name, value in untrained.codec.state_dict().items())
+    last, start = wild.history[-1], untrained.history[-1]
+    assert {name: last[name] for name in start if name != "step"} == {
+        name: value for name, value in start.items() if name != "step"}
+
+
+def test_the_decoder_learns_from_packets_of_all_kinds(small_params: Params, sets: Sets, tmp_path: Path) -> None:
+    steps = {"learning_rate": 3e-4, "joint_steps": 0}
+    before, after = (Trainer(with_codec(small_params, "edge", decoder_steps=count, **steps), *sets, tmp_path).run()
+                     for count in (0, 40))
+    assert after.undone == []
+    inputs, targets = sets[0].inputs(), sets[0].targets()
+    for kind in before.codec.quantizers:
+        indices = before.codec.encode(inputs, kind)
+        assert_same(after.codec.encode(inputs, kind), indices)
+        for rate in before.codec.rates:
+            was, now = (errors(each.codec.decode(indices, rate, kind), targets).error_percent
+                        for each in (before, after))
+            assert now < was, (kind, rate)
+
+
 def test_nothing_is_quantized_before_there_are_codebooks(small_params: Params, sets: Sets,
                                                          tmp_path: Path) -> None:
     params = with_codec(small_params, "edge", warmup_steps=4, evaluate_every=4)

@@ -1,6 +1,6 @@
 """What codecs are worth before they are trained: classical starts, measured on windows they never saw.
 
-On the twin, training takes 0.2 % more off the error of such a start; so what wins here is what to train. What starts
+Training takes little more off the error of such a start, or nothing; so what wins here is what to train. What starts
 are measured against is KLT + DCT, whose bits follow the window: the best that linear transforms give, without firmware
 here. So coded packets stand for a codec that has them. There is another reason: on the gallery's circuit, codebooks
 that were fitted to the few windows of a trial misjudged the number of regimes.
@@ -23,7 +23,6 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.rate_distortion import budgets_around
 from edgecodec.evaluation.rivals.lineup import fit_rivals_to
 from edgecodec.evaluation.rivals.transform_codec import KLT_DCT
-from edgecodec.metrics import errors
 from edgecodec.packets.kind import PacketKind
 from edgecodec.params import Params
 from edgecodec.training.loop import NO_STEPS, Trainer
@@ -115,12 +114,12 @@ def measure(params: Params, fitted: WindowSet, held: WindowSet) -> Trial | None:
             return None
     which = spread(held, MEASURED)
     inputs, targets = held.inputs(which), held.targets(which)
-    found = {}
+    by, found = chosen.measure(params), {}
     for kind in codec.quantizers:
         indices = codec.encode(inputs, kind)
         found[kind] = Points(
             np.array([codec.payload_bits(indices, rate, kind).mean() for rate in codec.rates]),
-            np.array([_error(params, codec.decode(indices, rate, kind), targets) for rate in codec.rates]))
+            np.array([by.error(codec.decode(indices, rate, kind), targets) for rate in codec.rates]))
     return found
 
 
@@ -129,12 +128,6 @@ def measure_klt_dct(params: Params, bits: Sequence[float], fitted: WindowSet, he
     budgets = budgets_around([round(each) for each in bits])
     rival, = fit_rivals_to(fitted, (KLT_DCT,), budgets, params.seed, chosen.measure(params))
     targets = held.targets(spread(held, MEASURED))
-    found = sorted((each.bits_per_window, _error(params, each.reconstruction, targets))
+    found = sorted((each.bits_per_window, chosen.measure(params).error(each.reconstruction, targets))
                    for each in rival.compress(targets))
     return Points(*np.array(found).T)
-
-
-def _error(params: Params, rebuilt: NDArray[np.float32], targets: NDArray[np.float32]) -> float:
-    by = chosen.measure(params)
-    field = "variance_percent" if by.metric.more_is_better else by.metric.field
-    return float(getattr(errors(rebuilt, targets, tolerance=by.tolerance), field))

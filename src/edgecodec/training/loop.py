@@ -4,8 +4,11 @@
     warm-up    encoder and decoder without quantizer and discriminator
     codebooks  k-means, stage after stage, on latents of many windows
     joint      everything, every item with a random number of stages
-    decoder    encoder and codebooks stand still
-    coded      codebooks and tables for coded packets, if the codec has any
+    coded      steps and tables for coded packets, if the codec has any
+    decoder    encoder and quantizers stand still; packets of all kinds in turn
+
+Training may lose to its start: where squared errors count, a classical solution is next to the optimum. So the phases
+joint and decoder are each undone if training windows have a larger error after it than before.
 
 A schedule may take no steps at all: a classical codec is done where others begin to learn. And so is one whose
 codebooks are refitted: its networks are those of a trained codec, and stay as they are.
@@ -30,17 +33,20 @@ from typing import Literal, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import gmean
 from torch import Tensor, nn
 
 from edgecodec import chosen
 from edgecodec.data.offsets import ProfileExchange
+from edgecodec.data.selection import spread
 from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
 from edgecodec.metrics import RELATIVE, errors
-from edgecodec.model.codec import BATCH, Codec, codec_from_params
+from edgecodec.model.codec import BATCH, Codec, Rebuilt, codec_from_params
 from edgecodec.model.kind import Floats, WindowFormat
 from edgecodec.model.kinds import KINDS
 from edgecodec.model.paper import Discriminator
+from edgecodec.packets.kind import PacketKind
 from edgecodec.params import Params
 from edgecodec.progress import progress
 from edgecodec.storage import rounded
@@ -52,6 +58,7 @@ from edgecodec.training.processes import Processes
 
 FIT_WINDOWS = 2000  # for normalisation and linear fit
 LATENT_BATCH = 500
+JUDGED_WINDOWS = 1000  # training windows by which a phase is kept or undone
 NO_STEPS = {"warmup_steps": 0, "joint_steps": 0, "decoder_steps": 0}
 PROGRESS_WINDOWS = 96  # validation windows behind a point of the learning curve
 
@@ -68,6 +75,14 @@ class Phase:
     end: int
 
 
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Of a phase, to which it is undone if it ends worse."""
+
+    error: float  # as Trainer.error tells it
+    codec: dict[str, Tensor]
+
+
 @dataclass(frozen=True)
 class NormalizedBatch:
     inputs: Tensor  # [n, channels, samples], unfiltered
@@ -80,6 +95,7 @@ class Trained:
     history: list[dict[str, float]]  # a row per evaluation: step, loss parts, validation error per rate
     reseed_rate: list[float]  # per stage, mean share of codewords drawn anew per joint step
     linear_fit: dict[str, float]  # energy that the linear solution keeps, where training starts from one
+    undone: list[str]  # phases that ended worse than they began
 
 
 class Trainer:
@@ -120,12 +136,13 @@ class Trainer:
         self.discriminator = Discriminator(train.channels) if self.schedule.loss.adversarial else None
         self.linear_fit = self._fit() if networks is None else self._take(networks)
         self.loss = CodecLoss(self._worth() if self.recipe.loss == "metric" else None, self.measure.metric.power)
-        self.optimizers = {name: torch.optim.Adam(module.parameters(), betas=(0.9, 0.99))
-                           for name, module in self._modules().items()}
+        self.optimizers = {name: _optimizer(module) for name, module in self._modules().items()}
         self.checkpoint = checkpoints / f"{self._digest()[:16]}.pt"
         self.step = 0
         self.history: list[dict[str, float]] = []
         self.reseeded = torch.zeros(self.codec.quantizer.stages_of_rate[-1])
+        self.before: Start | None = None  # of the phase that is taken
+        self.undone: list[str] = []
 
     # -- the schedule --------------------------------------------------------------------------------------------
 
@@ -158,10 +175,8 @@ class Trainer:
                                  "the folder among all machines, or delete it on all")
         self.processes.share(self.codec)
         for phase in self.phases:
-            if phase.name == "joint" and self.step == phase.start:
-                if self.processes.is_first:
-                    self.initialize_codebooks()
-                self.processes.share(self.codec)
+            if self.step == phase.start:
+                self._begin(phase)
             for _ in self.processes.progress(range(self.step, phase.end), phase.name):
                 parts = self._take_step()
                 self.step += 1
@@ -169,16 +184,53 @@ class Trainer:
                     self._evaluate(vars(parts))
                 if self.step % self.schedule.checkpoint_every == 0 and self.processes.is_first:
                     self._save()
+            if self.step == phase.end and self.before is not None:
+                self._end(phase, self.before)
         if self.end == 0:  # no step was taken, and none has evaluated the codec
             self._evaluate({})
-        if self.codec.coded is not None and self.processes.is_first:
-            fit_coded(self.codec, self._batches(), self._worth(), self.measure.metric.power)
         self.codec.eval()
         return Trained(
             self.codec, self.history,
             [rounded(float(rate), 4) for rate in self.reseeded / max(1, self.schedule.joint_steps)],
             self.linear_fit,
+            self.undone,
         )
+
+    def _begin(self, phase: Phase) -> None:
+        """Set what the phase takes as it is from what was trained before."""
+        if phase.name == "warm-up":
+            return
+        if self.processes.is_first:
+            if phase.name == "joint":
+                self.initialize_codebooks()
+            elif self.codec.coded is not None:
+                fit_coded(self.codec, self._batches(), self._worth(), self.measure.metric.power)
+        self.processes.share(self.codec)
+        if phase.start < phase.end and self.recipe.start == "linear":
+            codec = {name: value.clone() for name, value in self.codec.state_dict().items()}
+            self.before = Start(self.error(phase), codec)
+
+    def _end(self, phase: Phase, before: Start) -> None:
+        """Undo the phase, if training windows are worse off: in all processes, since they have the same codec."""
+        self.before = None
+        if self.error(phase) > before.error:
+            self.codec.load_state_dict(before.codec)
+            self.optimizers["codec"] = _optimizer(self.codec)
+            self.undone.append(phase.name)
+            self._evaluate({})
+
+    def error(self, phase: Phase) -> float:
+        """Geometric mean of the errors at all rates of all packets that ``phase`` trains for, on training windows."""
+        which = spread(self.train, JUDGED_WINDOWS)
+        inputs, targets = self.train.inputs(which), self.train.targets(which)
+        rebuilt = [self.codec.decode(indices, rate, kind)
+                   for kind, indices in ((kind, self.codec.encode(inputs, kind)) for kind in self._kinds(phase))
+                   for rate in self.codec.rates]
+        return float(gmean([self.measure.error(each, targets) for each in rebuilt]))
+
+    def _kinds(self, phase: Phase) -> list[PacketKind]:
+        """Of packets that ``phase`` trains for: coded ones have nothing to be quantized by before the decoder phase."""
+        return list(self.codec.quantizers) if phase.name == "decoder" else [PacketKind.FIXED_LENGTH]
 
     def learning_rate(self, step: int) -> float:
         """Along a cosine from the full rate to the recipe's final share of it."""
@@ -197,7 +249,11 @@ class Trainer:
         self._set_modes(decoder_alone=phase == "decoder")
         own = self.processes.part(self.schedule.batch)
         targets, stages_sent = batch.targets[own], self._stages_sent(generator, self.schedule.batch)[own]
-        rebuilt = self.codec(batch.inputs[own], stages_sent, quantize=phase != "warm-up")
+        kinds = self._kinds(self.phase)
+        if kinds[self.step % len(kinds)] is PacketKind.CODED:
+            rebuilt = self._from_coded(batch.inputs[own], self.codec.rates[self.step // 2 % len(self.codec.rates)])
+        else:
+            rebuilt = self.codec(batch.inputs[own], stages_sent, quantize=phase != "warm-up")
         # A discriminator costs twice the codec's time: it has nothing to say before there are codewords.
         discriminator = None if phase == "warm-up" else self.discriminator
         parts = self.loss(rebuilt, targets, discriminator)
@@ -208,6 +264,13 @@ class Trainer:
         if phase == "joint" and rebuilt.quantized is not None:
             self.reseeded += rebuilt.quantized.reseeded
         return parts
+
+    def _from_coded(self, inputs: Tensor, rate: int) -> Rebuilt:
+        """What a receiver of coded packets makes of normalised ``inputs`` [n, channels, samples]."""
+        with torch.no_grad():
+            indices = self.codec.quantizers[PacketKind.CODED].encode(self.codec.encoder(inputs))
+            latent = self.codec.quantized_latents(indices, rate, PacketKind.CODED)
+        return Rebuilt(self.codec.decoder(latent), None)
 
     def _set_modes(self, decoder_alone: bool) -> None:
         """In the decoder phase the codebooks stop following and the encoder stands still."""
@@ -334,12 +397,15 @@ class Trainer:
         return {**self._modules(), **{f"{name}_optimizer": each for name, each in self.optimizers.items()}}
 
     def _save(self) -> None:
-        progress = {"step": self.step, "history": self.history, "reseeded": self.reseeded}
+        progress = {"step": self.step, "history": self.history, "reseeded": self.reseeded, "undone": self.undone,
+                    "before": None if self.before is None else vars(self.before)}
         save_checkpoint(self.checkpoint, self._digest(), progress, self._parts())
 
     def _resume(self) -> None:
         progress = load_checkpoint(self.checkpoint, self._digest(), self._parts())
         self.step, self.history, self.reseeded = progress["step"], progress["history"], progress["reseeded"]
+        self.undone, before = progress["undone"], progress["before"]
+        self.before = None if before is None else Start(**before)
 
     def _digest(self) -> str:
         """Of everything that a training depends on: parameters, and the data by what was fitted to it."""
@@ -348,6 +414,10 @@ class Trainer:
         digest.update(f"{self.params.codecs} {self.codec.window} {len(self.train)}".encode())
         digest.update(self.codec.offset.numpy().tobytes() + self.codec.scale.numpy().tobytes())
         return digest.hexdigest()
+
+
+def _optimizer(module: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.Adam(module.parameters(), betas=(0.9, 0.99))
 
 
 @torch.no_grad()
