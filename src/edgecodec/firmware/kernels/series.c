@@ -309,7 +309,6 @@ ec_status ec_add_to_series(ec_series *series, const uint16_t *indices, const ec_
     if ((uintptr_t)indices % _Alignof(uint16_t) != 0 || (uintptr_t)remarks % _Alignof(ec_remarks) != 0) {
         return EC_ERROR_ALIGNMENT;
     }
-    *bytes = 0;
     if (series->memory == NULL) {
         return EC_ERROR_CONTEXT;
     }
@@ -330,7 +329,6 @@ ec_status ec_add_to_series(ec_series *series, const uint16_t *indices, const ec_
     ec_range_coder coder = so_far->coder;
     take_row(series, so_far, &coder, &window);
     if (series->windows == EC_SERIES_WINDOWS_MAX || !finish(series, coder, series->windows + 1, bytes)) {
-        *bytes = 0;
         if (series->windows > 0) {
             (void)finish(series, so_far->coder, series->windows, bytes); /* as it was */
         }
