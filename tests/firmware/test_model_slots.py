@@ -200,7 +200,8 @@ def test_what_is_no_model_is_refused_and_the_node_goes_on(
     of_weights = int.from_bytes(good[4:8], "little")
     flipped = bytearray(good)
     flipped[len(good) // 3] ^= 0x10
-    wrong = {"cut": lambda: good[:-16], "flipped": lambda: bytes(flipped), "mixed": lambda: good[:of_weights] + other[of_weights:],
+    wrong = {"cut": lambda: good[:-16], "flipped": lambda: bytes(flipped),
+             "mixed": lambda: good[:of_weights] + other[of_weights:],
              "shape": lambda: model(edge_like(replace(SIZES, channels=3))),
              "larger shape": lambda: model(edge_like(replace(SIZES, channels=9)))}[damage]()
     for running in (0, 1):  # what is linked, and what came over the air

@@ -340,7 +340,8 @@ def test_it_compiles_for_nodes_without_heap_or_globals(
 @pytest.mark.tools
 def test_on_a_cortex_m4_it_makes_frames_of_counts(
         codec: Codec, toolchain: Toolchain, real_windows: Path, tmp_path: Path) -> None:
-    """From the converter's counts of real windows to frames of the oracle's packets, which the gateway decodes."""
+    """From the converter's counts of real windows to frames of the oracle's packets, which the gateway decodes; while a
+    model comes in over the air."""
     try:
         board = QemuSimulator.find(toolchain, "cortex-m4")
     except EdgeCodecError as absence:
