@@ -13,9 +13,11 @@ from typing import Any
 
 import hypothesis
 import pytest
+from fuzzing import fuzzing_compiler
 
 from edgecodec.data.acquisition import acquire
 from edgecodec.data.windows import WindowSet, write_windows
+from edgecodec.errors import EdgeCodecError
 from edgecodec.model.codec import Codec
 from edgecodec.params import Params, load_params
 from edgecodec.simulators.toolchain import DEFAULT, Toolchain, choose_toolchain
@@ -43,6 +45,15 @@ def repository() -> Path:
 def toolchain() -> Toolchain:
     """The default compiler, or what EDGECODEC_COMPILER names."""
     return replace(choose_toolchain(DEFAULT), warnings_are_errors=True)
+
+
+@pytest.fixture(scope="session")
+def fuzzing(tmp_path_factory: pytest.TempPathFactory) -> Toolchain:
+    """A compiler that comes with libFuzzer."""
+    try:
+        return fuzzing_compiler(tmp_path_factory.mktemp("fuzzing"))
+    except EdgeCodecError as absence:
+        pytest.skip(str(absence))
 
 
 @pytest.fixture(scope="session")

@@ -228,13 +228,12 @@ static void fill_series(input *in, const ec_context *context, uint32_t rate, buf
         drawn % 2 == 0 ? EC_LINK_RADIO : EC_LINK_CHECKED, rate, (uint16_t)drawn, memory.at, memory.bytes,
         unless_missing(in, PACKET, frame.at), frame.bytes);
     require(begun != EC_OK || (is_rate(rate) && spare != 1));
-    size_t written = 12345, held = 0;
+    size_t written = 0, held = 0;
     for (uint32_t window = 0; window < EC_SERIES_WINDOWS_MAX + 1; window++) {
         const ec_status status = ec_add_to_series(&series, unless_missing(in, INDICES, indices.at), remarks,
                                                   unless_missing(in, BYTES, &written));
-        require(status != EC_OK || (begun == EC_OK && written <= frame.bytes));
-        require(status != EC_ERROR_CAPACITY || written == held);
-        held = status == EC_OK ? written : held;
+        require(status == EC_OK ? begun == EC_OK && written <= frame.bytes : written == held);
+        held = written;
         require(series.windows <= EC_SERIES_WINDOWS_MAX && (held == 0) == (series.windows == 0));
         indices.at[take(in, 2) % indices.bytes] ^= (uint8_t)(take(in, 1) % 4);
     }

@@ -187,8 +187,9 @@ class Library:
             c_size_t(capacity))]
 
     def add_to_series(self, series: Series | None, indices: NDArray[np.uint16] | None,
-                      remarks: RemarksOnNode | None) -> tuple[str, int]:
-        size = c_size_t(12345)
+                      remarks: RemarksOnNode | None, held: int) -> tuple[str, int]:
+        """Of a frame of ``held`` bytes."""
+        size = c_size_t(held)
         status = NAMES[self.functions.ec_add_to_series(
             series and ctypes.byref(series), _pointer(indices, c_uint16), remarks and ctypes.byref(remarks),
             ctypes.byref(size))]

@@ -72,7 +72,7 @@ def answer(generate: Generate, toolchain: Toolchain, tmp_path: Path) -> Answer:
         firmware, program = Firmware.open(folder), folder / "asked"
         if not program.exists():
             source.write_text(ASKED_NODE)
-            examples = [folder / "examples" / name for name in ("node.c", "rate_policy.c", "request.c")]
+            examples = [path for path in sorted((folder / "examples").glob("*.c")) if path.name != "host.c"]
             toolchain.build("host", [*[path for path in firmware.sources("serial") if path.name != "verify.c"], source,
                                      *examples], program, includes=[*firmware.includes("serial"), folder / "examples"],
                             options=("-O1", "-fsanitize=undefined", "-fsanitize-trap=undefined"))

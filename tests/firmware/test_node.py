@@ -40,6 +40,7 @@ from edgecodec.simulators.simulator import Image
 from edgecodec.simulators.toolchain import CortexM, Machine, Toolchain
 
 CODEC = edge_like(Sizes(seed=5, regimes=2, rates=4, stages_per_rate=2, coded_classes=4))
+EXAMPLES = ("model_slots.c", "node.c", "rate_policy.c", "request.c")  # all but main
 UNDEFINED_TRAPS = ("-O1", "-fsanitize=undefined", "-fsanitize-trap=undefined")
 PERFECT = "60 100"
 CLIMBING = (1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 4)  # after three calm windows one more, up to four
@@ -263,7 +264,7 @@ def test_samples_that_come_too_late_are_lost_and_leave_a_gap(
     source = tmp_path / "late.c"
     source.write_text(LATE_NODE)
     toolchain.build("host", [*[path for path in firmware.sources("serial") if path.name != "verify.c"], source,
-                             *(folder / "examples" / name for name in ("node.c", "rate_policy.c", "request.c"))],
+                             *(folder / "examples" / name for name in EXAMPLES)],
                     tmp_path / "late", includes=[*firmware.includes("serial"), folder / "examples"],
                     options=UNDEFINED_TRAPS)
     said = subprocess.run([tmp_path / "late"], input=windows.astype("<f4").tobytes(), check=True, capture_output=True,
@@ -322,9 +323,9 @@ def test_fences_order_the_samples_and_what_is_full(generate: Generate, toolchain
 def test_it_compiles_for_nodes_without_heap_or_globals(
         generate: Generate, toolchain: Toolchain, tmp_path: Path, machine: Machine | CortexM) -> None:
     firmware, options = Firmware.open(generate(CODEC)), ("-O2", "-c", "-Wno-unused-command-line-argument")
-    for name in ("node", "rate_policy", "request"):
+    for name in EXAMPLES:
         built = tmp_path / f"{name}.o"
-        toolchain.build(machine, [firmware.folder / "examples" / f"{name}.c"], built,
+        toolchain.build(machine, [firmware.folder / "examples" / name], built,
                         includes=firmware.includes("serial"), options=options)
         with built.open("rb") as file:
             elf = ELFFile(file)
@@ -339,7 +340,8 @@ def test_it_compiles_for_nodes_without_heap_or_globals(
 @pytest.mark.tools
 def test_on_a_cortex_m4_it_makes_frames_of_counts(
         codec: Codec, toolchain: Toolchain, real_windows: Path, tmp_path: Path) -> None:
-    """From the converter's counts of real windows to frames of the oracle's packets, which the gateway decodes."""
+    """From the converter's counts of real windows to frames of the oracle's packets, which the gateway decodes; while a
+    model comes in over the air."""
     try:
         board = QemuSimulator.find(toolchain, "cortex-m4")
     except EdgeCodecError as absence:
@@ -350,7 +352,7 @@ def test_on_a_cortex_m4_it_makes_frames_of_counts(
     write_firmware(exported, recorded[:1], 1 << 20, tmp_path / "firmware", L1_STACK_BYTES)
     firmware, script = tmp_path / "firmware", tmp_path / "board.ld"
     script.write_text(linker_script(board.board, firmware / "ports"))
-    examples = [firmware / "examples" / name for name in ("node.c", "rate_policy.c", "request.c")]
+    examples = [firmware / "examples" / name for name in EXAMPLES]
     executable = build_bare_metal(
         board.toolchain, firmware, tmp_path / "node", counts.view(np.float32),
         main=["qemu_node.c", *map(str, examples)],

@@ -57,14 +57,15 @@ class OnNode:
         self._library, self._capacity, self.series = library, capacity, Series()
         self._memory = np.full(library.functions.ec_series_size() // 8 + 2, 0xEE, np.uint64)
         self._frame = np.full(capacity + 8, 0xEE, np.uint8)
+        self._size = 0
         assert library.begin_series(self.series, link, rate, sequence, self._memory, self._frame, capacity) == "OK"
 
     def add(self, indices: NDArray[np.uint16], remarks: RemarksOnNode | None) -> tuple[str, bytes]:
         """And the frame, which is whole after every window."""
-        status, size = self._library.add_to_series(self.series, indices, remarks)
+        status, self._size = self._library.add_to_series(self.series, indices, remarks, self._size)
         assert (self._frame[self._capacity :] == 0xEE).all()
         assert (self._memory[-1] == 0xEE).all()
-        return status, self._frame[:size].tobytes()
+        return status, self._frame[: self._size].tobytes()
 
 
 @pytest.mark.parametrize("link", Link)
@@ -98,6 +99,21 @@ def test_a_window_without_room_leaves_the_frame_as_it_was(
         assert node.series.windows == held
 
 
+def test_a_window_that_is_none_leaves_the_series_as_it_was(library: Library, codec: ExportedCodec) -> None:
+    form, packets = PacketFormat.of(codec), windows_in_a_row(codec, 4)
+    frames = [b"", *(series(form, packets[:count], Link.RADIO) for count in range(1, 5))]
+    node = OnNode(library, Link.RADIO, 1, 0xFFF8)
+    for count, (indices, remarks) in enumerate(added(codec, packets)):
+        no_regime, beyond = indices.copy(), indices.copy()
+        no_regime[0] = 0xFFFF
+        beyond[-1] = 0xFFFF
+        assert node.add(no_regime, remarks) == ("INDEX", frames[count])
+        assert node.add(beyond, remarks) == ("INDEX", frames[count])
+        assert node.add(indices, None if remarks else RemarksOnNode()) == ("REMARKS", frames[count])
+        assert node.series.windows == count
+        assert node.add(indices, remarks) == ("OK", frames[count + 1])
+
+
 def test_wrong_arguments_are_refused(library: Library, codec: ExportedCodec) -> None:
     memory, frame = np.zeros(library.functions.ec_series_size() // 8 + 2, np.uint64), np.zeros(ROOM, np.uint8)
     rates = PacketFormat.of(codec).rates
@@ -111,13 +127,4 @@ def test_wrong_arguments_are_refused(library: Library, codec: ExportedCodec) -> 
     size = library.functions.ec_series_size()
     assert begin(unbegun, Link.RADIO, 1, 0, memory, frame, ROOM, memory_bytes=size - 1) == "ARENA"
     ((indices, remarks),) = added(codec, windows_in_a_row(codec, 1))
-    assert library.add_to_series(unbegun, indices, remarks) == ("CONTEXT", 0)
-    node = OnNode(library, Link.RADIO, 1, 0)
-    assert node.add(indices, None if remarks else RemarksOnNode())[0] == "REMARKS"
-    beyond = indices.copy()
-    beyond[1:] = 0xFFFF
-    assert node.add(beyond, remarks)[0] == "INDEX"
-    no_regime = indices.copy()
-    no_regime[0] = 0xFFFF
-    assert node.add(no_regime, remarks)[0] == "INDEX"
-    assert node.series.windows == 0
+    assert library.add_to_series(unbegun, indices, remarks, 7) == ("CONTEXT", 7)

@@ -16,8 +16,8 @@ def decoder_c(
 ) -> None:
     """Write the decoder as C for gateways and hosts: sources, a program, and the present model as a file.
 
-    It decodes fixed-length and coded packets to what `edgecodec decode` gives, but for the last bits of float32. Build
-    it with `make` in the folder.
+    It decodes fixed-length and coded packets, and frames that several windows share, to what `edgecodec decode` gives,
+    but for the last bits of float32. Build it with `make` in the folder.
     """
     from edgecodec.deploy.decoder_package import MODEL, write_decoder
     from edgecodec.packets.receiver import Receiver

@@ -71,6 +71,11 @@ static bool is_faulty(const uint8_t *mask, uint32_t channel) {
     return mask != NULL && (mask[channel / 8] >> channel % 8 & 1u) != 0;
 }
 
+float ec_estimated_error(const ec_decoder *decoder, uint32_t code) {
+    const float *edges = ec_at(decoder, ec_header(decoder)->error_edges_at);
+    return code < ERROR_EDGES ? edges[code] : INFINITY;
+}
+
 /* Moves `parts`, whose payload is what follows the header, behind the remarks. */
 static ec_decode_status read_remarks(const ec_decoder *decoder, ec_parts *parts) {
     const ec_model_header *header = ec_header(decoder);
@@ -94,9 +99,7 @@ static ec_decode_status read_remarks(const ec_decoder *decoder, ec_parts *parts)
             return EC_DECODE_REMARKS;
         }
     }
-    const float *edges = ec_at(decoder, header->error_edges_at);
-    const uint32_t code = first >> 2;
-    parts->decoded.estimated_error = code < ERROR_EDGES ? edges[code] : INFINITY;
+    parts->decoded.estimated_error = ec_estimated_error(decoder, first >> 2);
     parts->decoded.unlike_training = (first & UNLIKE) != 0;
     parts->payload += remarks_bytes;
     parts->payload_bytes -= remarks_bytes;
@@ -202,7 +205,7 @@ static ec_decode_status read_coded(const ec_decoder *decoder, const ec_parts *pa
         latent[i] = ec_read_coordinate(&reader, parts->decoded.rate, i);
     }
     *regime = reader.regime;
-    return ec_finish_coded(&reader) ? EC_DECODED : EC_DECODE_PAYLOAD;
+    return ec_finish_range_reader(&reader.range) ? EC_DECODED : EC_DECODE_PAYLOAD;
 }
 
 /* No invention in place of what a sensor did not measure: a faulty channel is NaN. */
@@ -215,37 +218,53 @@ static void write_window(const ec_model_header *header, const float *made, const
     }
 }
 
+void ec_make_window(const ec_decoder *decoder, uint32_t regime, const uint8_t *faulty, void *workspace, float *window) {
+    const ec_model_header *header = ec_header(decoder);
+    float *memory = workspace;
+    ec_run_network(decoder, regime, memory);
+    write_window(header, memory + header->window_at, faulty, window);
+}
+
+float *ec_begin_sums(const ec_decoder *decoder, void *workspace) {
+    const ec_model_header *header = ec_header(decoder);
+    float *sums = (float *)workspace + header->sums_at;
+    for (size_t i = 0; i < (size_t)header->tokens * header->dimension; i++) {
+        sums[i] = 0.0f;
+    }
+    return sums;
+}
+
+ec_decode_status ec_check_room(const ec_decoder *decoder, const void *workspace, size_t workspace_bytes,
+                               const float *window) {
+    if (!is_aligned(workspace) || !is_aligned(window)) {
+        return EC_DECODE_ALIGNMENT;
+    }
+    return workspace_bytes < ec_decoder_workspace(decoder) ? EC_DECODE_WORKSPACE : EC_DECODED;
+}
+
 ec_decode_status ec_decode(const ec_decoder *decoder, const uint8_t *packet, size_t bytes, void *workspace,
                            size_t workspace_bytes, float *window, ec_decoded *decoded) {
     if (decoder == NULL || packet == NULL || workspace == NULL || window == NULL || decoded == NULL) {
         return EC_DECODE_NULL;
     }
-    if (!is_aligned(workspace) || !is_aligned(window)) {
-        return EC_DECODE_ALIGNMENT;
-    }
-    if (workspace_bytes < ec_decoder_workspace(decoder)) {
-        return EC_DECODE_WORKSPACE;
-    }
-    const ec_model_header *header = ec_header(decoder);
-    ec_parts parts;
-    memset(&parts, 0, sizeof parts);
-    ec_decode_status status = open_packet(decoder, packet, bytes, &parts);
+    ec_decode_status status = ec_check_room(decoder, workspace, workspace_bytes, window);
     if (status != EC_DECODED) {
         return status;
     }
-    float *memory = workspace;
-    float *sums = memory + header->sums_at;
-    for (size_t i = 0; i < (size_t)header->tokens * header->dimension; i++) {
-        sums[i] = 0.0f;
+    ec_parts parts;
+    memset(&parts, 0, sizeof parts);
+    status = open_packet(decoder, packet, bytes, &parts);
+    if (status != EC_DECODED) {
+        return status;
     }
+    float *sums = ec_begin_sums(decoder, workspace);
     uint32_t regime = 0;
     status = parts.kind == CODED ? read_coded(decoder, &parts, sums, &regime)
                                  : sum_fixed_length(decoder, &parts, sums, &regime);
     if (status != EC_DECODED) {
         return status;
     }
-    ec_run_network(decoder, regime, memory);
-    write_window(header, memory + header->window_at, parts.faulty, window);
+    ec_make_window(decoder, regime, parts.faulty, workspace, window);
     *decoded = parts.decoded;
     return EC_DECODED;
 }

@@ -3,9 +3,10 @@
 #define EC_MODEL_FILE_H
 
 #include "edgecodec_decoder.h"
+#include "range_reader.h"
 
 #define EC_MODEL_MAGIC 0x52444345u /* "ECDR" in memory */
-#define EC_MODEL_VERSION 2u
+#define EC_MODEL_VERSION 3u
 #define EC_MODEL_HEADER_BYTES 160u
 #define EC_MODEL_CHECKED_FROM 16u /* the first byte that the checksum is of */
 
@@ -59,6 +60,7 @@ typedef struct ec_model_header {
     uint32_t window_at;     /* in the workspace: float [channels][samples], which they end with */
     ec_codebooks fixed_length;
     ec_coded coded;
+    uint32_t makes_remarks; /* 1: all of its frames have them */
 } ec_model_header;
 
 static inline const ec_model_header *ec_header(const ec_decoder *decoder) {
@@ -72,13 +74,8 @@ static inline const void *ec_at(const ec_decoder *decoder, uint32_t word) {
 /* What of a coded packet's payload is read: the regime at once, then coordinate by coordinate. */
 typedef struct ec_coded_reader {
     const ec_decoder *decoder;
-    const uint8_t *payload;
-    size_t bytes;
-    size_t read;    /* bytes, the zeros behind the payload included */
-    uint32_t above; /* of the payload's number, above where the window's interval begins */
-    uint32_t width; /* of the interval */
+    ec_range_reader range;
     uint32_t regime;
-    bool is_sound; /* so far a window may have this payload */
 } ec_coded_reader;
 
 void ec_start_coded(ec_coded_reader *reader, const ec_decoder *decoder, const uint8_t *payload, size_t bytes);
@@ -86,8 +83,23 @@ void ec_start_coded(ec_coded_reader *reader, const ec_decoder *decoder, const ui
 /* The next coordinate, at `rate`, from 1 on. */
 float ec_read_coordinate(ec_coded_reader *reader, uint32_t rate, uint32_t coordinate);
 
-/* Whether the payload is that of the window that was read: only one is. */
-bool ec_finish_coded(const ec_coded_reader *reader);
+const ec_class *ec_class_of(const ec_decoder *decoder, uint32_t rate, uint32_t regime, uint32_t coordinate);
+
+/* The coordinate that `word` of its class stands for. */
+float ec_restore(const ec_decoder *decoder, uint32_t rate, uint32_t regime, const ec_class *class, uint32_t word);
+
+/* In per cent, of the code that remarks have; infinite beyond the scale. */
+float ec_estimated_error(const ec_decoder *decoder, uint32_t code);
+
+/* Whether there is room to make a window. */
+ec_decode_status ec_check_room(const ec_decoder *decoder, const void *workspace, size_t workspace_bytes,
+                               const float *window);
+
+/* Where in the workspace the sums of codewords belong, all zero. */
+float *ec_begin_sums(const ec_decoder *decoder, void *workspace);
+
+/* Makes the window of the sums; the channels that `faulty` has, unless it is NULL, are NaN. */
+void ec_make_window(const ec_decoder *decoder, uint32_t regime, const uint8_t *faulty, void *workspace, float *window);
 
 /* Makes the window of the sums of codewords, both in `memory`. */
 void ec_run_network(const ec_decoder *decoder, uint32_t regime, float *memory);

@@ -3,7 +3,7 @@
 ::
 
     edgecodec_decoder.h                       the API
-    decoder.c network.c coded.c ...           and what they need of the node's kernels
+    decoder.c network.c coded.c series.c ...  and what they need of the node's kernels
     examples/decode.c  Makefile  README.md    a program, and how to build it
     receiver.ecd                              the model
 
@@ -31,8 +31,8 @@ from edgecodec.packets.network import ExportedCodec, Quantizer, ScalarQuantizer
 from edgecodec.storage import replacing_directory
 
 MODEL = "receiver.ecd"
-MAGIC, VERSION = b"ECDR", 2
-_KERNELS = ("checksum.c", "checksum.h")
+MAGIC, VERSION = b"ECDR", 3
+_KERNELS = ("checksum.c", "checksum.h", "series_numbers.c", "series_numbers.h")
 _CHECKED_FROM = 4  # words: magic, version, bytes and checksum are before
 _HEADER_WORDS = 40
 _IN_FILE, _IN_MEMORY = 0, 1
@@ -93,7 +93,7 @@ def model_file(codec: ExportedCodec, network: Network) -> bytes:
     header = [codec.channels, codec.samples, quantizer.tokens, quantizer.latent.channels, quantizer.regimes,
               len(quantizer.stages_of_rate), words.add(error_edges()), len(network.steps), words.add(steps), memory,
               places[id(network.sums.root)], places[id(network.windows.root)] + network.windows.start,
-              *_codebooks(words, quantizer), *_coded(words, codec.coded)]
+              *_codebooks(words, quantizer), *_coded(words, codec.coded), codec.monitor is not None]
     body = b"".join([bytes.fromhex(codec.model_hash), np.array(header, "<u4").tobytes()])
     assert len(body) + 4 * _CHECKED_FROM <= 4 * _HEADER_WORDS
     checked = body.ljust(4 * (_HEADER_WORDS - _CHECKED_FROM), b"\0") + b"".join(words.parts[1:])

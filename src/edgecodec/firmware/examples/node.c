@@ -1,6 +1,12 @@
 #include "node.h"
 
+#include <stdatomic.h>
+
 #include "serial.h"
+
+static ec_status begin_intake(ec_node *node, const ec_context *context) {
+    return ec_begin_intake(&node->intake, context, node->intake_memory, sizeof node->intake_memory);
+}
 
 ec_status ec_node_begin(ec_node *node, void *arena, size_t arena_bytes) {
     node->policy = ec_rate_policy_begin();
@@ -16,14 +22,48 @@ ec_status ec_node_begin(ec_node *node, void *arena, size_t arena_bytes) {
     node->counts = NULL;
     node->kept = 0;
     node->unit = 0.0f;
+    node->slots.memory = NULL;
+    node->is_waiting = false;
     node->series.windows = 0;
     node->series.rate = 0;
     node->series.sequence = 0;
     const ec_status status = ec_init(&node->context, arena, arena_bytes, &codec_weights, sizeof codec_weights,
                                      &codec_codebooks, sizeof codec_codebooks);
-    return status != EC_OK ? status
-                           : ec_begin_intake(&node->intake, &node->context, node->intake_memory,
-                                             sizeof node->intake_memory);
+    return status != EC_OK ? status : begin_intake(node, &node->context);
+}
+
+ec_status ec_node_use_slots(ec_node *node, const ec_slot_memory *memory) {
+    const ec_status status =
+        ec_open_slots(&node->slots, memory, &node->context, node->context.arena, ec_arena_size());
+    return status != EC_OK ? status : begin_intake(node, &node->context);
+}
+
+/* Whose slot is therefore taken. */
+static bool has_model_to_come(const ec_node *node) {
+    return node->is_waiting || node->intake.weights != node->context.weights;
+}
+
+ec_status ec_node_receive(ec_node *node, size_t at, const void *piece, size_t bytes) {
+    if (node->slots.memory == NULL || piece == NULL) {
+        return EC_ERROR_NULL;
+    }
+    return has_model_to_come(node) ? EC_ERROR_CONTEXT : ec_receive_piece(&node->slots, at, piece, bytes);
+}
+
+ec_status ec_node_take_model(ec_node *node) {
+    if (node->slots.memory == NULL) {
+        return EC_ERROR_NULL;
+    }
+    if (has_model_to_come(node)) {
+        return EC_ERROR_CONTEXT;
+    }
+    const ec_status status = ec_finish_model(&node->slots, &node->next, node->context.arena, ec_arena_size());
+    if (status == EC_OK) {
+        node->next.observer = node->context.observer;
+        atomic_thread_fence(memory_order_release); /* all of it is written before it waits */
+        node->is_waiting = true;
+    }
+    return status;
 }
 
 void ec_node_keep_counts(ec_node *node, int32_t *counts) {
@@ -40,8 +80,14 @@ bool ec_node_request(ec_node *node, const uint8_t *message, size_t bytes) {
     return true;
 }
 
+/* A window is of one model from its first sample on. */
 static void begin_sample(ec_node *node) {
     if (node->intake.samples == 0) {
+        if (node->is_waiting) {
+            atomic_thread_fence(memory_order_acquire);
+            (void)begin_intake(node, &node->next); /* whose arguments were right before */
+            node->is_waiting = false;
+        }
         node->number = (uint16_t)(node->samples / EC_SAMPLES);
         node->kept = 0;
     }
@@ -234,8 +280,19 @@ static void send_window(ec_node *node, const ec_node_board *board) {
     }
 }
 
+/* Encodes with the model that the window began with. */
+static void follow_intake(ec_node *node, const ec_node_board *board) {
+    if (node->intake.weights != node->context.weights) {
+        ec_node_flush(node, board); /* a frame is of one model */
+        node->context = node->next;
+        node->slots.running = ec_incoming_slot(&node->slots);
+        node->slots.received = 0;
+    }
+}
+
 void ec_node_serve(ec_node *node, const ec_node_board *board) {
     if (ec_intake_is_full(&node->intake)) {
+        follow_intake(node, board);
         node->windows++;
         send_window(node, board);
         node->request.windows -= node->request.windows > 0;

@@ -18,6 +18,7 @@
 
 #include "codec_model.h"
 #include "edgecodec.h"
+#include "model_slots.h"
 #include "rate_policy.h"
 #include "request.h"
 
@@ -70,6 +71,9 @@ typedef struct ec_node {
     int32_t *counts;    /* of the window that fills up, or is full; NULL: they are not kept */
     uint32_t kept;      /* samples of that window whose counts are there */
     float unit;         /* of its counts */
+    ec_model_slots slots;
+    ec_context next;          /* of the model that came in */
+    volatile bool is_waiting; /* the next window begins with that one */
     ec_series series;    /* that fills up, if it has windows */
     size_t series_bytes; /* of its frame */
     ec_remarks remarks;
@@ -93,6 +97,18 @@ void ec_node_keep_counts(ec_node *node, int32_t *counts);
  * included. A window that does not fit the board's room or frame is sent as ever. False, and all stays as it is: the
  * message is damaged, or the node cannot send such windows. Not while ec_node_serve is at work. */
 bool ec_node_request(ec_node *node, const uint8_t *message, size_t bytes);
+
+/* Lends slots for models that come over the air, and goes on with the newest one of them. To be called before the first
+ * sample comes. */
+ec_status ec_node_use_slots(ec_node *node, const ec_slot_memory *memory);
+
+/* Takes a piece of a model (model_slots.h), from its byte `at` on. The windows go on meanwhile. EC_ERROR_NULL: there are no
+ * slots. EC_ERROR_CONTEXT: the model before waits for its first window, or that one is not served yet. */
+ec_status ec_node_receive(ec_node *node, size_t at, const void *piece, size_t bytes);
+
+/* Once all pieces are there: checks the model, and has it make the windows from the next one on that begins. One that is cut
+ * off, damaged, or of another shape is refused, and the node stays with what it runs. Not while ec_node_serve is at work. */
+ec_status ec_node_take_model(ec_node *node);
 
 /* Encodes and sends a window if one is full. To be called before the next sample comes, or that one is lost. A window's
  * number is its packet's sequence number, so that the receiver sees a gap where one was refused. */

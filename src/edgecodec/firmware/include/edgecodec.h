@@ -309,8 +309,8 @@ ec_status ec_begin_series(ec_series *series, const ec_context *context, ec_link 
                           void *memory, size_t memory_bytes, uint8_t *frame, size_t capacity);
 
 /* Adds a window's indices, of ec_encode_coded at the series' rate or a higher one, and its remarks, if the model makes them.
- * The frame is whole after every window, and `bytes` long: send it when you like. EC_ERROR_CAPACITY: this window has no room,
- * or would be the 17th; the frame is as it was. Send it, and begin another one. */
+ * The frame is whole after every window, and `bytes` long: send it when you like. A window that is refused leaves frame and
+ * `bytes` as they were. EC_ERROR_CAPACITY: it has no room, or would be the 17th. Send the frame, and begin another one. */
 ec_status ec_add_to_series(ec_series *series, const uint16_t *indices, const ec_remarks *remarks, size_t *bytes);
 
 #ifdef __cplusplus

@@ -1,57 +1,24 @@
-/* Coded windows in a row to one frame. packets/series.py of the generator has the numbers, packets/frame.py the frame.
- *
- * Each number of a window has a place, which learns from window to window: a table and two guesses, near and very near
- * the mean of those before, share its chance by their weights. */
+/* Coded windows in a row to one frame. packets/series.py has the numbers, packets/frame.py the frame. */
 #include "edgecodec.h"
 
-#include "entropy.h"
 #include "packet_layout.h"
 #include "range_coder.h"
 #include "scalars.h"
-
-#define WHOLE 65536u
-#define WHOLE_BITS 16u
-#define SLOTS_BITS 12u
-#define WEIGHTS 256u
-#define GUESSES 2u
-#define ERROR_BITS 6u
-#define RATE_BITS 4u
-#define FIRST_BYTE 0xc2u /* a frame of an exact packet that is unlike the training, which there is not */
-
-typedef struct guess {
-    uint32_t bits;   /* each step from the mean is worth */
-    uint32_t tail;   /* 65536 / (1 + 2^-bits) */
-    uint32_t weight; /* at first */
-} guess;
-
-static const guess guesses[GUESSES] = {{2, 52428, 16}, {5, 63550, 32}};
-
-/* How likely the numbers of a place are. */
-typedef struct alphabet {
-    const uint16_t *cumulative; /* of 4096 */
-    uint32_t numbers;
-    uint32_t fine_bits; /* of a number, that the table does not tell */
-} alphabet;
-
-typedef struct place {
-    uint32_t sum; /* of the numbers so far */
-    uint8_t seen; /* how many they are */
-    uint8_t weights[GUESSES];
-} place;
+#include "series_numbers.h"
 
 typedef struct progress {
     ec_range_coder coder;
     uint32_t regime;  /* of the last window */
     bool has_told;    /* which channels are faulty */
     uint8_t told[EC_CHANNELS_MAX / 8];
-    place error;
-    place unlike;
-    place faulty;
-    place regimes;
-    place coordinates[];
+    ec_place error;
+    ec_place unlike;
+    ec_place faulty;
+    ec_place regimes;
+    ec_place coordinates[];
 } progress;
 
-_Static_assert(sizeof(progress) <= EC_SERIES_SIZE(0) && sizeof(place) == 8, "EC_SERIES_SIZE");
+_Static_assert(sizeof(progress) <= EC_SERIES_SIZE(0) && sizeof(ec_place) == 8, "EC_SERIES_SIZE");
 
 /* What is sent of a window. */
 typedef struct row {
@@ -62,91 +29,16 @@ typedef struct row {
     const uint16_t *words;
 } row;
 
-enum { FAULTY_NONE, FAULTY_AS_TOLD, FAULTY_OTHERS };
-
-static const uint16_t even[] = {0, 4096};
-static const uint16_t unlike[] = {0, 3968, 4096};
-static const uint16_t faulty[] = {0, 3968, 4032, 4096};
-static const alphabet of_rates = {even, 1u << RATE_BITS, RATE_BITS};
-static const alphabet of_errors = {even, 1u << ERROR_BITS, ERROR_BITS};
-static const alphabet of_bits = {even, 2, 1};
-static const alphabet of_unlike = {unlike, 2, 0};
-static const alphabet of_faulty = {faulty, 3, 0};
-static const place nothing = {0, 0, {0, 0}};
-
-static uint32_t table_below(const alphabet *of, uint32_t number) {
-    const uint16_t *at = of->cumulative + (number >> of->fine_bits);
-    const uint32_t first = (uint32_t)at[0] << (WHOLE_BITS - SLOTS_BITS);
-    const uint32_t share = ((uint32_t)at[1] << (WHOLE_BITS - SLOTS_BITS)) - first;
-    return first + (share * (number & ((1u << of->fine_bits) - 1u)) >> of->fine_bits);
-}
-
-static uint32_t guess_below(const guess *by, int32_t distance) {
-    const uint32_t steps = (uint32_t)(distance > 0 ? distance : 1 - distance);
-    const uint32_t shift = steps > WHOLE_BITS ? WHOLE_BITS + 1u : by->bits * steps;
-    const uint32_t left = shift > WHOLE_BITS ? 0u : by->tail >> shift;
-    return distance > 0 ? WHOLE - left : left;
-}
-
-/* What belongs to numbers below `number`, in 65536ths: by the table, and by every guess. */
-static void each_below(const alphabet *of, const place *at, uint32_t number, uint32_t shares[1 + GUESSES]) {
-    const bool inside = number > 0 && number < of->numbers;
-    const uint32_t outside = number > 0 ? WHOLE : 0;
-    const uint32_t mean = at->seen > 0 ? (2u * at->sum + at->seen) / (2u * at->seen) : 0;
-    shares[0] = inside ? table_below(of, number) : outside;
-    for (uint32_t i = 0; i < GUESSES; i++) {
-        shares[1 + i] = inside ? guess_below(&guesses[i], (int32_t)number - (int32_t)mean) : outside;
-    }
-}
-
-static uint32_t weight_of_table(const place *at) {
-    return WEIGHTS - at->weights[0] - at->weights[1];
-}
-
-static uint32_t below(const alphabet *of, const place *at, uint32_t number) {
-    if (number == of->numbers) {
-        return WHOLE;
-    }
-    uint32_t shares[1 + GUESSES];
-    each_below(of, at, number, shares);
-    const uint32_t sum = weight_of_table(at) * shares[0] + at->weights[0] * shares[1] + at->weights[1] * shares[2];
-    return (sum / WEIGHTS * (WHOLE - of->numbers) >> WHOLE_BITS) + number;
-}
-
-static void code(ec_range_coder *coder, const alphabet *of, const place *at, uint32_t number) {
-    const uint32_t unit = coder->width >> WHOLE_BITS;
-    const uint32_t first = below(of, at, number);
-    ec_narrow(coder, unit * first, unit * (below(of, at, number + 1) - first));
-}
-
-static void learn(const alphabet *of, place *at, uint32_t number) {
-    if (at->seen == 0) {
-        for (uint32_t i = 0; i < GUESSES; i++) {
-            at->weights[i] = (uint8_t)guesses[i].weight;
-        }
-    } else {
-        uint32_t first[1 + GUESSES];
-        uint32_t end[1 + GUESSES];
-        each_below(of, at, number, first);
-        each_below(of, at, number + 1, end);
-        uint32_t total = weight_of_table(at) * (end[0] - first[0]);
-        uint32_t likely[GUESSES];
-        for (uint32_t i = 0; i < GUESSES; i++) {
-            likely[i] = at->weights[i] * (end[1 + i] - first[1 + i]);
-            total += likely[i];
-        }
-        for (uint32_t i = 0; i < GUESSES; i++) {
-            at->weights[i] = (uint8_t)(1u + (WEIGHTS - 1u - GUESSES) * likely[i] / (total > 0 ? total : 1u));
-        }
-    }
-    at->sum += number;
-    at->seen++;
+static void code(ec_range_coder *coder, const ec_alphabet *of, const ec_place *at, uint32_t number) {
+    const uint32_t unit = coder->width >> EC_WHOLE_BITS;
+    const uint32_t first = ec_below(of, at, number);
+    ec_narrow(coder, unit * first, unit * (ec_below(of, at, number + 1) - first));
 }
 
 /* The only number of an alphabet is not coded. */
-static void take(ec_range_coder *coder, const alphabet *of, place *at, uint32_t number) {
+static void take(ec_range_coder *coder, const ec_alphabet *of, ec_place *at, uint32_t number) {
     if (coder == NULL) {
-        learn(of, at, number);
+        ec_learn(of, at, number);
     } else if (of->numbers > 1) {
         code(coder, of, at, number);
     }
@@ -162,7 +54,7 @@ static bool is_told(const progress *so_far, const uint8_t *mask, uint32_t channe
 
 static void tell(progress *so_far, ec_range_coder *coder, const uint8_t *mask, uint32_t channels) {
     for (uint32_t channel = 0; coder != NULL && channel < channels; channel++) {
-        code(coder, &of_bits, &nothing, (uint32_t)mask[channel / 8] >> channel % 8 & 1u);
+        code(coder, &ec_series_bits, &ec_series_nothing, (uint32_t)mask[channel / 8] >> channel % 8 & 1u);
     }
     for (uint32_t i = 0; coder == NULL && i < (channels + 7u) / 8u; i++) {
         so_far->told[i] = mask[i];
@@ -172,13 +64,13 @@ static void tell(progress *so_far, ec_range_coder *coder, const uint8_t *mask, u
 
 static void take_remarks(progress *so_far, ec_range_coder *coder, const row *window) {
     const uint32_t channels = ec_codec_network.model.channels;
-    take(coder, &of_errors, &so_far->error, window->error_code);
-    take(coder, &of_unlike, &so_far->unlike, window->unlike);
-    const uint32_t which = window->faulty == NULL                          ? FAULTY_NONE
-                           : is_told(so_far, window->faulty, channels) ? FAULTY_AS_TOLD
-                                                                           : FAULTY_OTHERS;
-    take(coder, &of_faulty, &so_far->faulty, which);
-    if (which == FAULTY_OTHERS) {
+    take(coder, &ec_series_errors, &so_far->error, window->error_code);
+    take(coder, &ec_series_unlike, &so_far->unlike, window->unlike);
+    const uint32_t which = window->faulty == NULL                      ? EC_FAULTY_NONE
+                           : is_told(so_far, window->faulty, channels) ? EC_FAULTY_AS_TOLD
+                                                                       : EC_FAULTY_OTHERS;
+    take(coder, &ec_series_faulty, &so_far->faulty, which);
+    if (which == EC_FAULTY_OTHERS) {
         tell(so_far, coder, window->faulty, channels);
     }
 }
@@ -207,13 +99,13 @@ static void take_row(const ec_series *series, progress *so_far, ec_range_coder *
     if (ec_codec_network.model.makes_remarks) {
         take_remarks(so_far, coder, window);
     }
-    const alphabet regimes = {of_regimes, scalars->regimes, 0};
+    const ec_alphabet regimes = {of_regimes, scalars->regimes, 0};
     take(coder, &regimes, &so_far->regimes, window->regime);
     const bool anew = series->windows == 0 || window->regime != so_far->regime;
     for (uint32_t i = 0; i < scalars->latent.channels; i++) {
         const ec_class *class = &classes_of(series)[class_of[i]];
-        const alphabet words = {of_classes + class->first + class_of[i], 2u * class->reach + 1u, class->fine_bits};
-        place fresh = nothing;
+        const ec_alphabet words = {of_classes + class->first + class_of[i], 2u * class->reach + 1u, class->fine_bits};
+        ec_place fresh = ec_series_nothing;
         take(coder, &words, anew ? &fresh : &so_far->coordinates[i], window->words[i]);
         if (anew && coder == NULL) {
             so_far->coordinates[i] = fresh;
@@ -264,7 +156,7 @@ ec_status ec_begin_series(ec_series *series, const ec_context *context, ec_link 
     const progress start = {.regime = 0, .has_told = false};
     *so_far = start;
     ec_start_range_coder(&so_far->coder, frame + beginning(series), capacity > around ? capacity - around : 0);
-    code(&so_far->coder, &of_rates, &nothing, rate - 1);
+    code(&so_far->coder, &ec_series_rates, &ec_series_nothing, rate - 1);
     return EC_OK;
 }
 
@@ -275,7 +167,7 @@ static bool finish(const ec_series *series, ec_range_coder coder, uint32_t windo
     if (content + checksum_bytes(series) > series->capacity) {
         return false;
     }
-    series->frame[0] = (uint8_t)(FIRST_BYTE | (windows - 1u) << 2);
+    series->frame[0] = (uint8_t)(EC_SERIES_FIRST_BYTE | (windows - 1u) << EC_SERIES_COUNT_SHIFT);
     if (series->link == EC_LINK_RADIO) {
         series->frame[1] = (uint8_t)series->sequence;
         const uint32_t sum = ec_frame_checksum(ec_model_hash(series->weights), series->frame, content);
@@ -309,7 +201,6 @@ ec_status ec_add_to_series(ec_series *series, const uint16_t *indices, const ec_
     if ((uintptr_t)indices % _Alignof(uint16_t) != 0 || (uintptr_t)remarks % _Alignof(ec_remarks) != 0) {
         return EC_ERROR_ALIGNMENT;
     }
-    *bytes = 0;
     if (series->memory == NULL) {
         return EC_ERROR_CONTEXT;
     }
@@ -330,7 +221,6 @@ ec_status ec_add_to_series(ec_series *series, const uint16_t *indices, const ec_
     ec_range_coder coder = so_far->coder;
     take_row(series, so_far, &coder, &window);
     if (series->windows == EC_SERIES_WINDOWS_MAX || !finish(series, coder, series->windows + 1, bytes)) {
-        *bytes = 0;
         if (series->windows > 0) {
             (void)finish(series, so_far->coder, series->windows, bytes); /* as it was */
         }
