@@ -53,10 +53,10 @@ static void run_own_stage(const ec_worker *worker, const ec_quantizer *quantizer
             (size_t)regime * stage.samples;
         ec_half *query = ec_halves(worker, quantizer->queries) + (size_t)own * stage.samples;
         ec_half *residual = ec_residual_of(worker, quantizer, regime);
-        ec_gather(residual, of_regime, stage.samples, query);
+        ec_gather(&stage, residual, of_regime, query);
         const uint32_t word = ec_search_regime(&stage, abreast->panels, query);
         const ec_panel *panel = ec_panel_at(abreast->panels, word / EC_TILE_COLUMNS, stage.samples / 2);
-        ec_subtract(panel, word % EC_TILE_COLUMNS, stage.samples, query, residual, of_regime);
+        ec_subtract(&stage, panel, word % EC_TILE_COLUMNS, query, residual, of_regime);
         words[own] = (uint16_t)word;
     }
 }

@@ -199,7 +199,8 @@ void ec_run_convolution(const ec_worker *worker, const ec_convolution *layer) {
     ec_stream stream = ec_open_stream(worker, &layer->blocks, worker->weights + layer->weight,
                                       ec_panels(layer->output.channels));
     const float slope = slope_of(worker, layer);
-    const bool dense = layer->output.rows == 1 && layer->taps == 1 && layer->residual == EC_NONE;
+    const bool dense =
+        EC_WORKERS_MAX > 1 && layer->output.rows == 1 && layer->taps == 1 && layer->residual == EC_NONE;
     ec_block block;
     do {
         block = ec_next_block(worker, &stream);

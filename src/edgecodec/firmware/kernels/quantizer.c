@@ -26,7 +26,7 @@ static const uint16_t *coordinates_of(const stage_run *run, uint32_t row) {
 
 static void gather_query(const stage_run *run, uint32_t row) {
     if (run->stage->coordinates != EC_NONE) {
-        ec_gather(ec_residual_of(run->worker, run->quantizer, row), coordinates_of(run, row), run->stage->samples,
+        ec_gather(run->stage, ec_residual_of(run->worker, run->quantizer, row), coordinates_of(run, row),
                   ec_query_of(run->worker, run->quantizer, run->stage, row));
     }
 }
@@ -48,7 +48,7 @@ static void take_codeword(const stage_run *run, const ec_codewords *codewords, u
     const ec_stage *stage = run->stage;
     const uint32_t number = ec_regime_of(run->quantizer, row) * ec_panels_of_regime(stage) + word / EC_TILE_COLUMNS;
     const ec_panel *panel = ec_panel_at(codewords->panels, number - codewords->numbers.first, stage->samples / 2);
-    ec_subtract(panel, word % EC_TILE_COLUMNS, stage->samples, ec_query_of(run->worker, run->quantizer, stage, row),
+    ec_subtract(stage, panel, word % EC_TILE_COLUMNS, ec_query_of(run->worker, run->quantizer, stage, row),
                 ec_residual_of(run->worker, run->quantizer, row),
                 stage->coordinates == EC_NONE ? NULL : coordinates_of(run, row));
 }
@@ -156,7 +156,7 @@ void ec_run_quantizer(const ec_worker *worker, const ec_quantizer *quantizer, ui
         indices[0] = (uint16_t)regimes.first;
     }
     words += (size_t)quantizer->contested * quantizer->tokens;
-    if (ec_smaller(quantizer->abreast, worker->team->workers) > 1) {
+    if (EC_WORKERS_MAX > 1 && ec_smaller(quantizer->abreast, worker->team->workers) > 1) {
         ec_run_abreast(worker, quantizer, coordinates, alone, regimes.first, words);
     } else {
         run_stages(worker, quantizer, coordinates, alone, regimes, words);

@@ -72,17 +72,18 @@ static inline ec_choice *ec_choice_of(const ec_worker *worker, const ec_quantize
     return (ec_choice *)(void *)(worker->arena + quantizer->choice);
 }
 
-static inline void ec_gather(const ec_half *residual, const uint16_t *coordinates, uint32_t samples, ec_half *query) {
-    for (uint32_t sample = 0; sample < samples; sample++) {
+static inline void ec_gather(const ec_stage *stage, const ec_half *residual, const uint16_t *coordinates,
+                             ec_half *query) {
+    for (uint32_t sample = 0; sample < stage->samples; sample++) {
         query[sample] = residual[coordinates[sample]];
     }
 }
 
 /* Subtracts a codeword from a query; the rest goes to the residual, unless the query is in its place: `coordinates` is
  * NULL. */
-static inline void ec_subtract(const ec_panel *panel, uint32_t column, uint32_t samples, ec_half *query,
+static inline void ec_subtract(const ec_stage *stage, const ec_panel *panel, uint32_t column, ec_half *query,
                                ec_half *residual, const uint16_t *coordinates) {
-    for (uint32_t sample = 0; sample < samples; sample += 2) {
+    for (uint32_t sample = 0; sample < stage->samples; sample += 2) {
         const ec_pair codeword = ec_load_pair(panel->pairs[sample / 2][column]);
         ec_store_pair(query + sample, ec_subtract_pairs(ec_load_pair(query + sample), codeword));
         if (coordinates != NULL) {
