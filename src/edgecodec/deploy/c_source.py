@@ -23,6 +23,7 @@ from edgecodec.deploy.memory import (
     history_samples,
     panels_block_bytes,
     payload_bytes,
+    runs_abreast,
     scalar_tables_bytes,
     scratch_name,
     stage_name,
@@ -113,7 +114,8 @@ def network_source(codec: ExportedCodec, plan: MemoryPlan, shape_hash: str) -> s
         "codec_network.c", codec=codec, plan=plan, hash_bytes=_hash_bytes, shape_hash=shape_hash, kinds=PacketKind,
         coded_tables_bytes=0 if codec.coded is None else scalar_tables_bytes(codec.coded),
         place=_place, macro=_macro, at=_at, view=_view, kind=_kind, float32=_float, choice_bytes=CHOICE_BYTES,
-        coordinates_bytes=coordinates_bytes, first_with_coordinates=_first_with_coordinates,
+        coordinates_bytes=coordinates_bytes, runs_abreast=runs_abreast,
+        first_with_coordinates=_first_with_coordinates,
         error_edges=[_float(edge) for edge in error_edges().tolist()],
         escape_factor=escape_factor, index_bits=_index_bits, scratch_name=scratch_name, stage_name=stage_name,
         zeros_halfwords=zeros_halfwords)

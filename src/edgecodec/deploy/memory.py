@@ -70,6 +70,7 @@ NARROWING: Mapping[str, Mapping[str, str]] = {
         "decimate": "fewer {section}.filter_taps",
     },
 }
+ABREAST = "quantizer_abreast"  # the fetch of stages that run side by side
 CLUSTER_CORES = 8  # where it can be, a block has a multiple of so many items: no core is idle
 
 
@@ -87,7 +88,7 @@ def core_stack_bytes(l1_stack_bytes: int, cores: int = CLUSTER_CORES) -> int:
 class Fetch:
     """Data that arrive in blocks of whole items, one block while another is worked on."""
 
-    rows: int  # per block: window rows, or panels of weights or codewords
+    rows: int  # per block: window rows, panels of weights or codewords, or codebooks of a regime
     row_bytes: int
     blocks: int
     copied: bool = True  # to the arena
@@ -241,6 +242,13 @@ def intake_bytes(layer: Layer) -> int:
     return 2 * layer.output.rows * layer.output.channels
 
 
+def runs_abreast(quantizer: Quantizer) -> bool:
+    """Whether stages of the chosen regime may have no coordinate in common: then none waits for another."""
+    alone = quantizer.stages[quantizer.contested_stages :]
+    return (quantizer.contested_stages > 0 and quantizer.tokens == 1 and len(alone) > 0
+            and all(stage.coordinates is not None for stage in alone))
+
+
 def coordinates_bytes(quantizer: Quantizer) -> int:
     """Of all stages."""
     return sum(int(stage.coordinates.nbytes) for stage in quantizer.stages if stage.coordinates is not None)
@@ -305,6 +313,11 @@ def _fetches(codec: ExportedCodec, limits: Mapping[str, int]) -> dict[str, Fetch
         regimes = codec.quantizer.regimes if number < codec.quantizer.contested_stages else 1
         panels, row_bytes = _panels(stage.codewords[0])
         fetches[stage_name(number)] = fetch_in_blocks(regimes * panels, row_bytes, limits["quantizer"], CLUSTER_CORES)
+    if runs_abreast(codec.quantizer):
+        alone = codec.quantizer.stages[codec.quantizer.contested_stages :]
+        largest = max(math.prod(_panels(stage.codewords[0])) for stage in alone)
+        abreast = min(CLUSTER_CORES, len(alone), limits["quantizer"] // largest)
+        fetches[ABREAST] = Fetch(abreast, largest, -(-len(alone) // max(1, abreast)))
     return fetches
 
 
@@ -358,7 +371,8 @@ def _lives(codec: ExportedCodec, fetches: Mapping[str, Fetch], workers: int) -> 
         yield Block(name, 0, 2 * halfwords, min(used[name]), max(used[name]))
     yield Block("control", 0, VERDICT_BYTES * workers, 0, quantizer_step)
     yield Block("zeros", 0, 2 * zeros_halfwords(codec), 0, quantizer_step)
-    scratch = _quantizer_scratch(codec.quantizer, workers) | {
+    abreast = fetches[ABREAST].rows if copied and ABREAST in fetches else 0
+    scratch = _quantizer_scratch(codec.quantizer, workers, abreast) | {
         "quantizer_panels": 2 * panels_block_bytes(codec.quantizer, fetches) if copied else 0,
         "quantizer_coordinates": coordinates_bytes(codec.quantizer) if copied else 0}
     coded = {} if codec.coded is None else {
@@ -369,17 +383,18 @@ def _lives(codec: ExportedCodec, fetches: Mapping[str, Fetch], workers: int) -> 
 
 def panels_block_bytes(quantizer: Quantizer, fetches: Mapping[str, Fetch]) -> int:
     """Room for one block of panels of any stage."""
-    blocks = (fetches[stage_name(number)] for number in range(len(quantizer.stages)))
+    names = [*map(stage_name, range(len(quantizer.stages))), *([ABREAST] if runs_abreast(quantizer) else [])]
+    blocks = (fetches[name] for name in names)
     return max(fetch.rows * fetch.row_bytes for fetch in blocks)
 
 
-def _quantizer_scratch(quantizer: Quantizer, workers: int) -> dict[str, int]:
-    """Bytes of what the stages, and the regimes if they compete, write down."""
+def _quantizer_scratch(quantizer: Quantizer, workers: int, abreast: int) -> dict[str, int]:
+    """Bytes of what the stages, ``abreast`` of them at once, and the regimes if they compete, write down."""
     rows = quantizer.rows
     scratch = {"quantizer_nearest": 8 * rows * workers}
     if coordinates_bytes(quantizer):
         samples = max(stage.codewords.shape[2] for stage in quantizer.stages if stage.coordinates is not None)
-        scratch["quantizer_queries"] = 2 * rows * samples
+        scratch["quantizer_queries"] = 2 * max(rows, abreast) * samples
     if quantizer.estimate is not None:
         scratch["quantizer_left"] = 4 * len(quantizer.stages_of_rate)
     if quantizer.contested_stages:

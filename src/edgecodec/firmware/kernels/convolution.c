@@ -174,16 +174,41 @@ static void run_panel(const ec_worker *worker, const ec_convolution *layer, ec_r
 
 #endif
 
+/* One row and one tap: panels of `block` come one after the other, with nothing to find out between them. */
+static void run_dense(const ec_worker *worker, const ec_convolution *layer, const ec_block *block, ec_range panels,
+                      float slope) {
+    const ec_half *input = ec_halves(worker, layer->input.at);
+    ec_half *output = ec_halves(worker, layer->output.at);
+    const uint32_t pairs = layer->input.channels / 2, channels = layer->output.channels;
+    for (uint32_t number = panels.first; number < panels.end; number++) {
+        const ec_panel *panel = ec_panel_at(block->data, number, pairs);
+        const uint32_t channel = (block->first + number) * EC_TILE_COLUMNS;
+        const ec_tile factors = {&input, panel->pairs[0][0], 1, 1, pairs};
+        float sums[1][EC_TILE_COLUMNS];
+        for (uint32_t column = 0; column < EC_TILE_COLUMNS; column++) {
+            sums[0][column] = panel->of_column[column];
+        }
+        ec_add_tile(sums, &factors);
+        activate(sums[0], slope, channels - channel > EC_TILE_COLUMNS / 2, output + channel);
+    }
+}
+
 void ec_run_convolution(const ec_worker *worker, const ec_convolution *layer) {
     const uint32_t pairs = layer->taps * layer->input.channels / 2;
     const uint32_t tiles = (layer->output.rows + EC_TILE_ROWS - 1) / EC_TILE_ROWS;
     ec_stream stream = ec_open_stream(worker, &layer->blocks, worker->weights + layer->weight,
                                       ec_panels(layer->output.channels));
     const float slope = slope_of(worker, layer);
+    const bool dense =
+        EC_WORKERS_MAX > 1 && layer->output.rows == 1 && layer->taps == 1 && layer->residual == EC_NONE;
     ec_block block;
     do {
         block = ec_next_block(worker, &stream);
         const ec_range share = ec_share(worker, tiles * block.items);
+        if (dense) {
+            run_dense(worker, layer, &block, share, slope);
+            continue;
+        }
         for (uint32_t next = share.first; next < share.end;) {
             const uint32_t number = next / tiles, begin = number * tiles;
             const uint32_t channel = (block.first + number) * EC_TILE_COLUMNS;

@@ -45,12 +45,14 @@ ec_status ec_entropy_encode(const ec_scalars *scalars, const uint8_t *codebooks,
     for (uint32_t i = 0; i < coordinates; i++) {
         const uint32_t number_of_class = class_of[i];
         const ec_class *class = &classes[number_of_class];
-        if (words[i] > 2u * class->reach) {
+        const uint32_t reach = class->reach, word = words[i];
+        if (word > 2u * reach) {
             return EC_ERROR_INDEX;
         }
-        if (class->reach > 0) { /* each table before has one number more than entries */
-            code_symbol(&coder, of_classes + class->first + number_of_class, words[i] >> class->fine_bits);
-            code_fine_bits(&coder, words[i], class->fine_bits);
+        if (reach > 0) { /* each table before has one number more than entries */
+            const uint32_t fine_bits = class->fine_bits;
+            code_symbol(&coder, of_classes + class->first + number_of_class, word >> fine_bits);
+            code_fine_bits(&coder, word, fine_bits);
         }
     }
     const size_t size = ec_finish_range_coder(&coder);

@@ -90,8 +90,9 @@ static void fill(ec_half *at, uint32_t count) {
 
 /* Keeps the last samples of the block before: both counts are even. */
 static void keep_history(const ec_filter *layer, ec_half *history) {
-    for (uint32_t i = 0; i < layer->taps; i += 2) {
-        ec_store_pair(history + i, ec_load_pair(history + layer->blocks.size + i));
+    const ec_half *last = history + layer->blocks.size;
+    for (uint32_t i = 0, taps = layer->taps; i < taps; i += 2) {
+        ec_store_pair(history + i, ec_load_pair(last + i));
     }
 }
 

@@ -119,12 +119,13 @@ typedef struct ec_quantizer {
     uint32_t coordinates;       /* of all stages together; EC_NONE: every stage quantizes all values of a token */
     uint32_t coordinates_bytes;
     uint32_t coordinates_scratch;
-    uint32_t queries;           /* scratch: float16 [regimes * tokens][samples], if there are coordinates */
+    uint32_t queries;           /* scratch: float16 [regimes * tokens, or abreast][samples], if there are coordinates */
     uint32_t nearest;           /* scratch: ec_nearest [EC_WORKERS_MAX][regimes * tokens] */
     uint32_t candidates;        /* scratch: uint16_t [contested][regimes * tokens] */
     uint32_t choice;            /* scratch: ec_choice */
     uint32_t panels;            /* scratch for two blocks of panels */
     uint32_t block_bytes;       /* room for one of them */
+    uint32_t abreast;           /* stages of one regime that there is room for at once; 0: they run one by one */
     uint32_t first_step;        /* number of the first stage as a step; the choice of the regime follows the last stage */
     uint32_t count;             /* of the stages */
     const ec_stage *stages;

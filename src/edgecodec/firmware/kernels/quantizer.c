@@ -1,4 +1,5 @@
 /* The residual vector quantizer: regimes compete over the contested stages, the chosen one runs the others alone.
+ * Stages in a row with no coordinate in common then run side by side: see abreast.c.
  *
  * On one worker a stage is Algorithm 1 of the EdgeCodec paper (arXiv 2507.06040), on several it is Algorithm 2: the
  * codewords are shared out, then what the workers found is compared. Among equal distances the lowest codeword wins,
@@ -25,12 +26,8 @@ static const uint16_t *coordinates_of(const stage_run *run, uint32_t row) {
 
 static void gather_query(const stage_run *run, uint32_t row) {
     if (run->stage->coordinates != EC_NONE) {
-        const uint16_t *coordinates = coordinates_of(run, row);
-        const ec_half *residual = ec_residual_of(run->worker, run->quantizer, row);
-        ec_half *query = ec_query_of(run->worker, run->quantizer, run->stage, row);
-        for (uint32_t sample = 0; sample < run->stage->samples; sample++) {
-            query[sample] = residual[coordinates[sample]];
-        }
+        ec_gather(run->stage, ec_residual_of(run->worker, run->quantizer, row), coordinates_of(run, row),
+                  ec_query_of(run->worker, run->quantizer, run->stage, row));
     }
 }
 
@@ -51,18 +48,9 @@ static void take_codeword(const stage_run *run, const ec_codewords *codewords, u
     const ec_stage *stage = run->stage;
     const uint32_t number = ec_regime_of(run->quantizer, row) * ec_panels_of_regime(stage) + word / EC_TILE_COLUMNS;
     const ec_panel *panel = ec_panel_at(codewords->panels, number - codewords->numbers.first, stage->samples / 2);
-    const uint32_t column = word % EC_TILE_COLUMNS;
-    const uint16_t *coordinates = stage->coordinates == EC_NONE ? NULL : coordinates_of(run, row);
-    ec_half *residual = ec_residual_of(run->worker, run->quantizer, row);
-    ec_half *query = ec_query_of(run->worker, run->quantizer, stage, row);
-    for (uint32_t sample = 0; sample < stage->samples; sample += 2) {
-        const ec_pair codeword = ec_load_pair(panel->pairs[sample / 2][column]);
-        ec_store_pair(query + sample, ec_subtract_pairs(ec_load_pair(query + sample), codeword));
-        if (coordinates != NULL) {
-            residual[coordinates[sample]] = query[sample];
-            residual[coordinates[sample + 1]] = query[sample + 1];
-        }
-    }
+    ec_subtract(stage, panel, word % EC_TILE_COLUMNS, ec_query_of(run->worker, run->quantizer, stage, row),
+                ec_residual_of(run->worker, run->quantizer, row),
+                stage->coordinates == EC_NONE ? NULL : coordinates_of(run, row));
 }
 
 static ec_range panels_of(const ec_stage *stage, ec_range regimes) {
@@ -70,25 +58,12 @@ static ec_range panels_of(const ec_stage *stage, ec_range regimes) {
     return panels;
 }
 
-static const uint8_t *codebooks_of(const ec_worker *worker, const ec_stage *stage) {
-    return worker->codebooks + stage->codebooks;
-}
-
 /* Asks for the first codewords of a stage, while those of the stage before may still be in use. */
 static void stream_stage(const ec_worker *worker, const ec_stage *stage, ec_range regimes, ec_stream *stream) {
     const ec_range panels = panels_of(stage, regimes);
     const uint32_t bytes = ec_panel_bytes(stage->samples / 2);
-    ec_redirect_stream(worker, stream, codebooks_of(worker, stage) + (size_t)panels.first * bytes,
+    ec_redirect_stream(worker, stream, ec_codebooks_of(worker, stage) + (size_t)panels.first * bytes,
                        panels.end - panels.first, bytes, stage->block);
-}
-
-/* The number of the lowest rate with more stages than these. */
-static uint32_t next_rate(const ec_quantizer *quantizer, uint32_t stages) {
-    uint32_t rate = 0;
-    while (rate < quantizer->evidence.rates && quantizer->stages_of_rate[rate] <= stages) {
-        rate++;
-    }
-    return rate;
 }
 
 /* Runs a stage whose first codewords are on their way; asks for those of the stage `next`, if there is one. */
@@ -120,7 +95,7 @@ static void run_stage(const stage_run *run, ec_stream *stream, const ec_stage *n
     } while (!block.last);
     ec_wait_for_all(worker);
     if (block.first != 0) { /* the scratch has only the last of them */
-        codewords.panels = codebooks_of(worker, run->stage);
+        codewords.panels = ec_codebooks_of(worker, run->stage);
         codewords.numbers.first = 0;
     }
     for (uint32_t row = run->own_rows.first; row < run->own_rows.end; row++) {
@@ -139,7 +114,7 @@ static void run_stages(const ec_worker *worker, const ec_quantizer *quantizer, c
     /* Only of one token, and of one regime: whoever subtracted the codeword has the whole residual. */
     const bool notes_energy = quantizer->evidence.left != EC_NONE && regimes.end - regimes.first == 1 &&
                               own_rows.first < own_rows.end;
-    uint32_t rate = notes_energy ? next_rate(quantizer, stages.first) : quantizer->evidence.rates;
+    uint32_t rate = notes_energy ? ec_next_rate(quantizer, stages.first) : quantizer->evidence.rates;
     ec_stage next = quantizer->stages[0]; /* copied out of what may be slow memory */
     if (stages.first < stages.end) {
         next = quantizer->stages[stages.first];
@@ -180,6 +155,10 @@ void ec_run_quantizer(const ec_worker *worker, const ec_quantizer *quantizer, ui
     if (worker->team->worker == 0) {
         indices[0] = (uint16_t)regimes.first;
     }
-    run_stages(worker, quantizer, coordinates, alone, regimes,
-               words + (size_t)quantizer->contested * quantizer->tokens);
+    words += (size_t)quantizer->contested * quantizer->tokens;
+    if (EC_WORKERS_MAX > 1 && ec_smaller(quantizer->abreast, worker->team->workers) > 1) {
+        ec_run_abreast(worker, quantizer, coordinates, alone, regimes.first, words);
+    } else {
+        run_stages(worker, quantizer, coordinates, alone, regimes, words);
+    }
 }

@@ -72,13 +72,54 @@ static inline ec_choice *ec_choice_of(const ec_worker *worker, const ec_quantize
     return (ec_choice *)(void *)(worker->arena + quantizer->choice);
 }
 
+static inline void ec_gather(const ec_stage *stage, const ec_half *residual, const uint16_t *coordinates,
+                             ec_half *query) {
+    for (uint32_t sample = 0; sample < stage->samples; sample++) {
+        query[sample] = residual[coordinates[sample]];
+    }
+}
+
+/* Subtracts a codeword from a query; the rest goes to the residual, unless the query is in its place: `coordinates` is
+ * NULL. */
+static inline void ec_subtract(const ec_stage *stage, const ec_panel *panel, uint32_t column, ec_half *query,
+                               ec_half *residual, const uint16_t *coordinates) {
+    for (uint32_t sample = 0; sample < stage->samples; sample += 2) {
+        const ec_pair codeword = ec_load_pair(panel->pairs[sample / 2][column]);
+        ec_store_pair(query + sample, ec_subtract_pairs(ec_load_pair(query + sample), codeword));
+        if (coordinates != NULL) {
+            residual[coordinates[sample]] = query[sample];
+            residual[coordinates[sample + 1]] = query[sample + 1];
+        }
+    }
+}
+
+static inline const uint8_t *ec_codebooks_of(const ec_worker *worker, const ec_stage *stage) {
+    return worker->codebooks + stage->codebooks;
+}
+
+/* The number of the lowest rate with more stages than these. */
+static inline uint32_t ec_next_rate(const ec_quantizer *quantizer, uint32_t stages) {
+    uint32_t rate = 0;
+    while (rate < quantizer->evidence.rates && quantizer->stages_of_rate[rate] <= stages) {
+        rate++;
+    }
+    return rate;
+}
+
 /* The kernel of the quantizer, like those of layers: indices [stages][tokens] of the latent, which it overwrites. */
 void ec_run_quantizer(const ec_worker *worker, const ec_quantizer *quantizer, uint32_t stages, uint16_t *indices);
+
+/* Runs stages that all have coordinates, for one regime and one token, and notes the energy that each rate leaves. */
+void ec_run_abreast(const ec_worker *worker, const ec_quantizer *quantizer, const uint8_t *coordinates, ec_range stages,
+                    uint32_t regime, uint16_t *words);
 
 /* Looks among the worker's share of `codewords` for ones that are nearer to the queries of their regime, one of
  * `regimes`, than those in `nearest` [row]. */
 void ec_search(const ec_worker *worker, const ec_quantizer *quantizer, const ec_codewords *codewords, ec_range regimes,
                ec_nearest *nearest);
+
+/* The codeword of one regime's `panels` that is nearest to `query`. */
+uint32_t ec_search_regime(const ec_stage *stage, const uint8_t *panels, const ec_half *query);
 
 /* Chooses the regime that left the least energy, and copies what it found in the contested stages to `words`. */
 uint32_t ec_choose_regime(const ec_worker *worker, const ec_quantizer *quantizer, uint16_t *words);

@@ -64,6 +64,14 @@ static void search_rows(const ec_worker *worker, const ec_quantizer *quantizer, 
     run_search(&search);
 }
 
+uint32_t ec_search_regime(const ec_stage *stage, const uint8_t *panels, const ec_half *query) {
+    ec_nearest nearest = ec_no_codeword();
+    const codeword_search search = {.queries = {query}, .rows = 1, .pairs = stage->samples / 2, .panels = panels,
+                                    .numbers = {0, ec_panels_of_regime(stage)}, .nearest = &nearest};
+    run_search(&search);
+    return nearest.word;
+}
+
 void ec_search(const ec_worker *worker, const ec_quantizer *quantizer, const ec_codewords *codewords, ec_range regimes,
                ec_nearest *nearest) {
     const ec_stage *stage = codewords->stage;
