@@ -49,15 +49,15 @@ def test_edge_beats_the_window_means(trained: Trained, validation: WindowSet) ->
     assert by_rate == sorted(by_rate, reverse=True)
 
 
-def test_phases_that_make_windows_worse_are_undone(small_params: Params, sets: Sets, tmp_path: Path) -> None:
-    untrained = Trainer(with_codec(small_params, "edge", joint_steps=0, decoder_steps=0), *sets, tmp_path).run()
-    wild = Trainer(with_codec(small_params, "edge", learning_rate=0.3), *sets, tmp_path).run()
-    assert wild.undone == ["joint", "decoder"]
+def test_a_phase_that_makes_windows_worse_is_undone(small_params: Params, sets: Sets, tmp_path: Path) -> None:
+    untrained, wild = (
+        Trainer(with_codec(small_params, "edge", warmup_steps=0, joint_steps=0, learning_rate=0.3,
+                           decoder_steps=steps), *sets, tmp_path).run() for steps in (0, 4))
+    assert wild.undone == ["decoder"]
     weights = wild.codec.state_dict()
     assert all(torch.equal(weights[name], value) for name, value in untrained.codec.state_dict().items())
-    last, start = wild.history[-1], untrained.history[-1]
-    assert {name: last[name] for name in start if name != "step"} == {
-        name: value for name, value in start.items() if name != "step"}
+    start, last = untrained.history[-1], wild.history[-1]
+    assert last == {**start, "step": 4}
 
 
 def test_the_decoder_learns_from_packets_of_all_kinds(small_params: Params, sets: Sets, tmp_path: Path) -> None:
