@@ -42,7 +42,7 @@ Condition = Literal["usual", "new wind", "dead sensors"]
 DEAD = (1, 4)  # channels
 RATE = 1
 UNIT = 2.0**-12  # of an exact window's count
-DRAWN = 288  # windows that are sent at a rate, since to encode them takes time; whole, each window is sent once
+DRAWN = 192  # windows that are sent at a rate, since to encode them takes time; whole, each window is sent once
 TURN = 4  # periods after which the gateway makes files, and requests; its clock would make it wait for months
 
 

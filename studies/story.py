@@ -57,7 +57,7 @@ PROJECT = Path(".cache/story")
 RESULTS = METRICS / "story.json"
 RECEIVED, FIELD, OVER_THE_AIR = Path(".cache/received"), Path(".cache/field"), Path(".cache/ota")
 QUICKER = {"analyze.rivals": ["means", "klt_dct"], "verify.simulator": "host"}  # the others take minutes
-SECONDS = 60  # of a recording of the twin that nodes measure
+SECONDS = 45  # of a recording of the twin that nodes measure
 CANARIES = "canary"
 WHO = "the story"
 
