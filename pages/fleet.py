@@ -38,14 +38,14 @@ def story(measured: Any) -> Iterator[str]:
 def _acts(measured: Any, plan: Any, recovered: Any) -> Iterator[tuple[str, str, str]]:
     masked, alarmed, asked = (measured[name] for name in ("sensors_die", "drift_is_found", "windows_come"))
     moved = f"{plan['in_new_wind']} nodes"
-    yield (f"1 to {plan['changes']}", "Nothing.", f"The fleet estimates its error as "
+    yield (f"1 to {plan['changes']}", "Nothing.", f"The error of the fleet is "
            f"{measured['quiet_week']['error_percent']:.1f} %.")
     yield (f"{plan['changes'] + 1}", f"Two sensors of {masked['node']} die.", f"Its next window has the mask of "
            f"{' and '.join(masked['channels'])}, and so have {masked['windows'] - masked['without_mask']} of "
            f"{masked['windows']} that day.")
     yield ("", f"The wind of {moved} gets 1.2 times as fast.", f"Their error is {alarmed['error_percent']:.1f} %. "
            f"Alarms come after {alarmed['median_hours']:.0f} hours (median), {alarmed['longest_hours']:.0f} at most; "
-           f"stated for 19 of 20 are {alarmed['stated_hours']:.0f}. {alarmed['false']} alarms where nothing changed.")
+           f"stated for 19 of 20 are {alarmed['stated_hours']:.0f}. {alarmed['false']} came so far where nothing changed.")
     yield (f"{plan['alarmed'] + 1} to {plan['retrained']}", "Nodes with an alarm are asked for windows.",
            f"{asked['answered']} windows of {asked['nodes']} nodes come, {asked['bytes_of_a_window'] / 1000:.0f} kB "
            "each.")
@@ -61,5 +61,6 @@ def _acts(measured: Any, plan: Any, recovered: Any) -> Iterator[tuple[str, str, 
            f"Their error has changed by {judged['worse_percent']:+.1f} % against the others'.")
     error = recovered["moved_percent"]
     yield (f"{plan['everywhere'] + 1} to {plan['end']}", "All run it.", f"The error of the {moved} is "
-           f"{error['after']:.1f} %, as {error['before']:.1f} % before. {recovered['alarms_that_go_on']} of their "
-           "alarms go on.")
+           f"{error['after']:.1f} %; before the change it was {error['before']:.1f} %. "
+           f"{recovered['alarms_that_go_on']} of their alarms go on, of either signal. In the whole month "
+           f"{recovered['false']} came where nothing changed.")

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -30,7 +30,7 @@ import pyarrow.dataset
 
 from edgecodec.artifacts import METRICS
 from edgecodec.errors import EdgeCodecError
-from edgecodec.fleet.drift import FLEET, Watched, typical_error, watch
+from edgecodec.fleet.drift import FLEET, Alarm, Watched, typical_error, watch
 from edgecodec.fleet.received import FieldWindows, read_folder
 from edgecodec.fleet.references import load_references
 from edgecodec.fleet.retraining import Retraining, retrain
@@ -111,6 +111,11 @@ class Story:
         references = load_references(self.params.registry.model_name, windows["version"].unique())
         return watch(windows, references, self.params.fleet)
 
+    def false(self, alarms: Iterable[Alarm]) -> int:
+        """How many are of nodes where nothing changed, or of the time before."""
+        changed = {FLEET, self.broken.name, *names(self.moved)}
+        return sum(alarm.found <= self.change or alarm.node not in changed for alarm in alarms)
+
     def releases(self) -> Releases:
         return Releases.open(self.params, Path())
 
@@ -137,7 +142,7 @@ class Alarmed:
     longest_hours: float
     stated_hours: float
     fleet_hours: float | None  # the same, of the mean over all nodes
-    false: int  # alarms where nothing changed
+    false: int  # alarms until now, where nothing changed
     error_percent: float  # of the nodes in the new wind
 
 
@@ -178,6 +183,7 @@ class Recovered:
     fleet_percent: Mapping[str, float]  # the error before, in the new wind, and after
     moved_percent: Mapping[str, float]  # of the nodes in the new wind
     alarms_that_go_on: int  # of these
+    false: int  # alarms of the month, where nothing changed
 
 
 def quiet_week(story: Story) -> Quiet:
@@ -212,9 +218,7 @@ def drift_is_found(story: Story) -> Alarmed:
     median = float(np.median(delays))
     demand(median <= story.stated_hours, f"alarms came after {median:g} hours (median), {story.stated_hours:g} are "
            "stated for 19 of 20")
-    changed = moved | {FLEET, story.broken.name}
-    false = [alarm for alarm in alarms if alarm.found <= story.change or alarm.node not in changed]
-    return Alarmed(len(moved), median, max(delays), story.stated_hours, hours.get(FLEET), len(false),
+    return Alarmed(len(moved), median, max(delays), story.stated_hours, hours.get(FLEET), story.false(alarms),
                    typical(windows[windows["node"].isin(moved) & windows["start"].ge(story.change)]))
 
 
@@ -287,11 +291,11 @@ def everyone_follows(story: Story) -> Recovered:
         return {span: typical(own[own["start"].between(story.day(begin), story.day(end))])
                 for span, (begin, end) in spans.items()}
 
-    moved = errors(story.moved)
+    moved, watched = errors(story.moved), story.watched()
     demand(moved["after"] < (moved["before"] + moved["in_new_wind"]) / 2, f"the error in the new wind is "
            f"{moved['after']:g} % with the new version, after {moved['in_new_wind']:g} %")
     return Recovered(len(windows), errors(fleet.nodes), moved,
-                     sum(alarm.node in names(story.moved) for alarm in story.watched().going_on))
+                     sum(alarm.node in names(story.moved) for alarm in watched.going_on), story.false(watched.alarms))
 
 
 ACTS = (quiet_week, sensors_die, drift_is_found, windows_come, codebooks_are_refitted, candidate_is_promoted,
