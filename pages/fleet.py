@@ -26,6 +26,20 @@ def delays(measured: Any) -> Iterator[str]:
         for drift in measured["drifts"].values()))
 
 
+def load(measured: Any) -> Iterator[str]:
+    """Rate and size of a gateway, and what kills cost."""
+    found, kills = measured["load"], measured["kills"]
+    sizes = list(found["resident_megabytes"].values())
+    return table(
+        ("measured", ""),
+        ("packets", f"{found['packets']:,}, from {measured['nodes']} nodes"),
+        ("from the first publication to the last file", f"{found['seconds']:.0f} s, {found['packets_per_second']:,.0f} "
+                                                        "packets a second"),
+        ("memory of the gateway, at a tenth of them and at the end", f"{sizes[0]:.0f} and {sizes[-1]:.0f} MB"),
+        (f"of {kills['packets']:,} packets with {kills['kills']} `kill -9` of the gateway among them",
+         f"{kills['lost']} lost, {kills['twice']} twice"))
+
+
 def story(measured: Any) -> Iterator[str]:
     """What was seen, act by act."""
     plan, recovered = measured["plan"], measured["everyone_follows"]
@@ -45,7 +59,8 @@ def _acts(measured: Any, plan: Any, recovered: Any) -> Iterator[tuple[str, str, 
            f"{masked['windows']} that day.")
     yield ("", f"The wind of {moved} gets 1.2 times as fast.", f"Their error is {alarmed['error_percent']:.1f} %. "
            f"Alarms come after {alarmed['median_hours']:.0f} hours (median), {alarmed['longest_hours']:.0f} at most; "
-           f"stated for 19 of 20 are {alarmed['stated_hours']:.0f}. {alarmed['false']} came so far where nothing changed.")
+           f"stated for 19 of 20 are {alarmed['stated_hours']:.0f}. {alarmed['false']} came so far where nothing "
+           "changed.")
     yield (f"{plan['alarmed'] + 1} to {plan['retrained']}", "Nodes with an alarm are asked for windows.",
            f"{asked['answered']} windows of {asked['nodes']} nodes come, {asked['bytes_of_a_window'] / 1000:.0f} kB "
            "each.")

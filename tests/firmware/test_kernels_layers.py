@@ -17,6 +17,7 @@ LAYERS = (
     ("intake.c", "regimes.c", "search.c"),
     ("monitor.c", "quantizer.c"),
     ("codec.c", "frame.c", "pack.c"),
+    ("series.c",),
 )
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 DEFINITION = re.compile(r"^\w[\w *]*\b(ec_\w+)\([^;{}]*\) \{$", re.MULTILINE)

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from conftest import enter
-from small_project import REPOSITORY, git
+from small_project import REPOSITORY, enter, git
 
 from edgecodec.artifacts import METRICS
 from edgecodec.params import load_params

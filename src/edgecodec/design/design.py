@@ -243,8 +243,8 @@ def _propose(params: Params, kinds: Mapping[str, Chosen], misfits: Mapping[str, 
             "codec edge: there are too few training windows to hold some out and compare it with codec transform")
     gain = 1 - float(np.exp(_mean_logarithm(learned, klt_dct) - _mean_logarithm(classical, klt_dct)))
     if gain >= WORTH_LEARNING:
-        found = "edge", (f"codec edge: its classical start has {gain:.1%} less error than codec transform on training "
-                         "windows held out")
+        found = "edge", (f"codec edge: its classical start has {gain:.1%} less error than codec transform at equal "
+                         "bits, on training windows held out")
     else:
         found = "transform", (f"codec transform: nothing is left to learn; codec edge would have {-gain:+.1%} error "
                               "on training windows held out")

@@ -2,7 +2,8 @@
 
 On the twin, training takes 0.2 % more off the error of such a start; so what wins here is what to train. What starts
 are measured against is KLT + DCT, whose bits follow the window: the best that linear transforms give, without firmware
-here. So coded packets stand for a codec that has them. Codebooks of few windows, besides, tell less of those of many.
+here. So coded packets stand for a codec that has them. There is another reason: on the gallery's circuit, codebooks
+that were fitted to the few windows of a trial misjudged the number of regimes.
 """
 
 from __future__ import annotations

@@ -16,8 +16,9 @@ ec_status ec_node_begin(ec_node *node, void *arena, size_t arena_bytes) {
     node->counts = NULL;
     node->kept = 0;
     node->unit = 0.0f;
-    const ec_series none = {.memory = NULL};
-    node->series = none;
+    node->series.windows = 0;
+    node->series.rate = 0;
+    node->series.sequence = 0;
     const ec_status status = ec_init(&node->context, arena, arena_bytes, &codec_weights, sizeof codec_weights,
                                      &codec_codebooks, sizeof codec_codebooks);
     return status != EC_OK ? status
