@@ -173,12 +173,11 @@ class SimulatedFleet:
         """A window of every node in every period before ``end``, which is whole turns ahead. All are in the gateway's
         files when this returns."""
         while self.now < end:
-            begun, self.now = self.now, self.now + self.period / 2
+            self.now += self.period
             for node, window in zip(self.nodes, self.scene.of_period(len(self.nodes)), strict=True):
                 self._client.publish(self.table.nodes[node.name].topic, node.packet(self.scene, int(window)), qos=1)
             of_turn = self.sent % (TURN * len(self.nodes))
             wait_until(self._have_come if of_turn else self._are_converted, every=0.005)
-            self.now = begun + self.period
 
     @property
     def sent(self) -> int:
@@ -204,7 +203,7 @@ class SimulatedFleet:
     def _start_gateway(self) -> None:
         rotation = Rotation(TURN * len(self.nodes), math.inf)
         gateway = Gateway(self._address, self.folder, self.decoders, rotation, self.table, self._observe,
-                          clock=lambda: self.now)
+                          clock=lambda: self.now - self.period / 2)
         self.gateways.append(gateway)
         self._run = self._threads.submit(gateway.run)
         wait_until(lambda: self._goes_on() and gateway.is_connected)
