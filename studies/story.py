@@ -29,6 +29,7 @@ import pandas as pd
 import pyarrow.dataset
 
 from edgecodec.artifacts import METRICS
+from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
 from edgecodec.fleet.drift import FLEET, Alarm, Watched, typical_error, watch
 from edgecodec.fleet.received import FieldWindows, read_folder
@@ -371,21 +372,16 @@ def table_of(nodes: Collection[Node], canaries: Collection[str]) -> NodeTable:
 
 
 def scenes_of(plan: Plan, params: Params, generator: np.random.Generator) -> tuple[Scene, Scene]:
-    """Windows of another twin than the training's, in two halves that have no recording in common."""
+    """Of another twin than the training's, in two parts that have no recording in common."""
     twin = params.data.twin.model_copy(update={"seconds": plan.seconds, "repeats": 2})
-    sets = of_another_twin(params.model_copy(update={"data": params.data.model_copy(update={"twin": twin})}),
-                           params.seed + 1)
-    segments = [pd.DataFrame(map(vars, each.description.segments)) for each in sets]
-    halves = [(of_set.groupby("condition").cumcount() % 2).to_numpy() for of_set in segments]
+    other = params.model_copy(update={"data": params.data.model_copy(update={"twin": twin})})
+    train, validation = of_another_twin(other, params.seed + 1)
+    return scene_of(train, generator), scene_of(validation, generator)
 
-    def half(number: int) -> Scene:
-        which = [np.flatnonzero(of_segment[each.segment_numbers] == number)
-                 for each, of_segment in zip(sets, halves, strict=True)]
-        return Scene(np.concatenate([each.inputs(some) for each, some in zip(sets, which, strict=True)]),
-                     np.concatenate([of_set["wind"].to_numpy()[each.segment_numbers[some]]
-                                     for each, of_set, some in zip(sets, segments, which, strict=True)]), generator)
 
-    return half(0), half(1)
+def scene_of(windows: WindowSet, generator: np.random.Generator) -> Scene:
+    winds = np.array([segment.wind for segment in windows.description.segments])
+    return Scene(windows.inputs(), winds[windows.segment_numbers], generator)
 
 
 def copy_project(folder: Path) -> None:
