@@ -8,7 +8,7 @@ for the gateway's clock.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from edgecodec.data.windows import WindowSet
 from edgecodec.deploy.oracle import Encoding, encode
 from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.slow_drifts import FASTER
@@ -29,16 +30,19 @@ from edgecodec.gateway.conversion import Decoded
 from edgecodec.gateway.gateway import Broker as Address
 from edgecodec.gateway.gateway import Gateway, Rotation
 from edgecodec.gateway.journal import journals
-from edgecodec.gateway.nodes import NodeTable
+from edgecodec.gateway.nodes import NodeParams, NodeTable
 from edgecodec.gateway.versions import Decoders
 from edgecodec.packets.kind import PacketKind
 from edgecodec.packets.network import ExportedCodec
 from edgecodec.packets.packet import PacketFormat, pack, pack_exact
 from edgecodec.packets.request import WindowRequest
+from edgecodec.params import Params
+from stages.measure_drift import of_another_twin
 from studies.broker import Broker, wait_until
 
 Windows = NDArray[np.float32]  # [n, channels, samples]
 Condition = Literal["usual", "new wind", "dead sensors"]
+CANARIES = "canary"  # their group in the table of nodes
 DEAD = (1, 4)  # channels
 RATE = 1
 UNIT = 2.0**-12  # of an exact window's count
@@ -169,6 +173,12 @@ class SimulatedFleet:
         self.table = table
         self._start_gateway()
 
+    def update(self, which: Collection[str], model: Model) -> None:
+        """Nodes of these names run ``model`` from now on."""
+        for node in self.nodes:
+            if node.name in which:
+                node.model = model
+
     def send_until(self, end: datetime) -> None:
         """A window of every node in every period before ``end``, which is whole turns ahead. All are in the gateway's
         files when this returns."""
@@ -232,3 +242,31 @@ class SimulatedFleet:
         finally:
             client.disconnect()
             client.loop_stop()
+
+
+def names(nodes: Iterable[Node]) -> set[str]:
+    return {node.name for node in nodes}
+
+
+def table_of(nodes: Iterable[Node], canaries: Collection[str], begin: datetime) -> NodeTable:
+    return NodeTable(nodes={node.name: NodeParams(
+        topic=f"edgecodec/{node.name}/packets", sends="packets", versions=(), interval_seconds=None,
+        installed=begin.date(), array="simulated", group=CANARIES if node.name in canaries else None)
+        for node in nodes})
+
+
+def scenes_of(params: Params, seconds: float, generator: np.random.Generator) -> tuple[Scene, Scene]:
+    """Of another twin than the training's, in two parts that have no recording in common.
+
+    Args:
+        seconds: of a recording.
+    """
+    twin = params.data.twin.model_copy(update={"seconds": seconds, "repeats": 2})
+    other = params.model_copy(update={"data": params.data.model_copy(update={"twin": twin})})
+    train, validation = of_another_twin(other, params.seed + 1)
+    return _scene_of(train, generator), _scene_of(validation, generator)
+
+
+def _scene_of(windows: WindowSet, generator: np.random.Generator) -> Scene:
+    winds = np.array([segment.wind for segment in windows.description.segments])
+    return Scene(windows.inputs(), winds[windows.segment_numbers], generator)

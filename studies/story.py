@@ -29,7 +29,6 @@ import pandas as pd
 import pyarrow.dataset
 
 from edgecodec.artifacts import METRICS
-from edgecodec.data.windows import WindowSet
 from edgecodec.errors import EdgeCodecError
 from edgecodec.fleet.drift import FLEET, Alarm, Watched, typical_error, watch
 from edgecodec.fleet.received import FieldWindows, read_folder
@@ -39,7 +38,7 @@ from edgecodec.fleet.rollout import judge
 from edgecodec.fleet.versions import running
 from edgecodec.gateway.decoders import RegisteredDecoders
 from edgecodec.gateway.field import write_recordings
-from edgecodec.gateway.nodes import AskParams, NodeParams, NodeTable
+from edgecodec.gateway.nodes import AskParams, NodeTable
 from edgecodec.gateway.tables import windows_of
 from edgecodec.params import Params, load_params
 from edgecodec.registry.examination import open_sealed
@@ -50,15 +49,13 @@ from edgecodec.registry.releases import Releases, Request
 from edgecodec.registry.versions import CANDIDATE, CHAMPION
 from edgecodec.settings import write_settings
 from edgecodec.storage import read_json, rounded, write_json
-from stages.measure_drift import of_another_twin
-from studies.simulated_fleet import DEAD, Model, Node, Scene, SimulatedFleet
+from studies.simulated_fleet import CANARIES, DEAD, Model, Node, Scene, SimulatedFleet, names, scenes_of, table_of
 
 BEGIN = datetime(2025, 1, 6, tzinfo=UTC)
 PROJECT = Path(".cache/story")
 RESULTS = METRICS / "story.json"
 RECEIVED, FIELD, OVER_THE_AIR = Path(".cache/received"), Path(".cache/field"), Path(".cache/ota")
 QUICKER = {"analyze.rivals": ["means", "klt_dct"], "verify.simulator": "host"}  # the others take minutes
-CANARIES = "canary"
 WHO = "the story"
 
 
@@ -270,7 +267,7 @@ def canaries_go_first(story: Story) -> Judged:
     fleet, model = story.fleet, champion(story.releases())
     canaries = {name for name, node in fleet.table.nodes.items() if node.group == CANARIES}
     fleet.scene = story.after
-    update(fleet, canaries, model)
+    fleet.update(canaries, model)
     fleet.send_until(story.day(story.plan.everywhere))
     windows = story.windows().windows
     verdict = judge(windows, running(windows, fleet.table), canaries, model.version, story.plan.margin_percent)
@@ -280,7 +277,7 @@ def canaries_go_first(story: Story) -> Judged:
 
 def everyone_follows(story: Story) -> Recovered:
     fleet, plan = story.fleet, story.plan
-    update(fleet, names(fleet.nodes), champion(story.releases()))
+    fleet.update(names(fleet.nodes), champion(story.releases()))
     fleet.send_until(story.day(plan.end))
     windows, undecoded = story.windows().windows, fleet.total("undecoded")
     demand(len(windows) == fleet.sent and not undecoded, f"{fleet.sent} windows were sent, {len(windows)} came")
@@ -316,16 +313,6 @@ def typical(windows: pd.DataFrame) -> float:
     return rounded(typical_error(windows.loc[windows["rate"] > 0, "estimated_error"]), 4)
 
 
-def names(nodes: Collection[Node]) -> set[str]:
-    return {node.name for node in nodes}
-
-
-def update(fleet: SimulatedFleet, which: Collection[str], model: Model) -> None:
-    for node in fleet.nodes:
-        if node.name in which:
-            node.model = model
-
-
 def champion(releases: Releases) -> Model:
     """As nodes run it: the registered encoder."""
     with tempfile.TemporaryDirectory() as work:
@@ -347,8 +334,9 @@ def tell(plan: Plan, scenes: tuple[Scene, Scene], stated_hours: float,
     model = champion(Releases.open(params, Path()))
     nodes = [Node(f"node-{number:02d}", model) for number in range(plan.nodes)]
     canaries = set(generator.choice([node.name for node in nodes], plan.canaries, replace=False))
-    fleet = SimulatedFleet(nodes, table_of(nodes, canaries), scenes[0], RegisteredDecoders(params.registry.model_name),
-                           RECEIVED, BEGIN, timedelta(minutes=params.fleet.period_minutes))
+    fleet = SimulatedFleet(nodes, table_of(nodes, canaries, BEGIN), scenes[0],
+                           RegisteredDecoders(params.registry.model_name), RECEIVED, BEGIN,
+                           timedelta(minutes=params.fleet.period_minutes))
     story, told = Story(plan, params, fleet, scenes[1], stated_hours), {}
     with fleet.running():
         for act in ACTS:
@@ -362,26 +350,6 @@ def tell(plan: Plan, scenes: tuple[Scene, Scene], stated_hours: float,
 def processor_seconds() -> float:
     """Of this process and those that it waited for."""
     return sum(os.times()[:4])
-
-
-def table_of(nodes: Collection[Node], canaries: Collection[str]) -> NodeTable:
-    return NodeTable(nodes={node.name: NodeParams(
-        topic=f"edgecodec/{node.name}/packets", sends="packets", versions=(), interval_seconds=None,
-        installed=BEGIN.date(), array="simulated", group=CANARIES if node.name in canaries else None)
-        for node in nodes})
-
-
-def scenes_of(plan: Plan, params: Params, generator: np.random.Generator) -> tuple[Scene, Scene]:
-    """Of another twin than the training's, in two parts that have no recording in common."""
-    twin = params.data.twin.model_copy(update={"seconds": plan.seconds, "repeats": 2})
-    other = params.model_copy(update={"data": params.data.model_copy(update={"twin": twin})})
-    train, validation = of_another_twin(other, params.seed + 1)
-    return scene_of(train, generator), scene_of(validation, generator)
-
-
-def scene_of(windows: WindowSet, generator: np.random.Generator) -> Scene:
-    winds = np.array([segment.wind for segment in windows.description.segments])
-    return Scene(windows.inputs(), winds[windows.segment_numbers], generator)
 
 
 def copy_project(folder: Path) -> None:
@@ -412,7 +380,7 @@ def main() -> None:
     if releases.state().champion is None:
         releases.promote(CANDIDATE, Request(WHO, "the first", "a simulated fleet"))
     plan = Plan()
-    told = tell(plan, scenes_of(plan, params, generator), stated, generator)
+    told = tell(plan, scenes_of(params, plan.seconds, generator), stated, generator)
     write_json(home / RESULTS, told | {"minutes": rounded((time.monotonic() - begun) / 60, 3),
                                        "processor_minutes": rounded(processor_seconds() / 60, 3)})
 

@@ -18,6 +18,7 @@ from edgecodec.registry.register import register
 from edgecodec.registry.releases import Releases, Request
 from edgecodec.settings import write_settings
 from studies import story
+from studies.simulated_fleet import scenes_of
 
 PLAN = story.Plan(nodes=12, in_new_wind=3, canaries=3, windows_a_day=4, seconds=20, changes=1, alarmed=2, retrained=3,
                   everywhere=5, end=6, margin_percent=50.0)
@@ -56,7 +57,7 @@ def project(new_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_loop_closes(project: Path) -> None:
     generator = np.random.default_rng(1)
-    scenes = story.scenes_of(PLAN, load_params(), generator)
+    scenes = scenes_of(load_params(), PLAN.seconds, generator)
     told = story.tell(PLAN, scenes, 24.0, generator)
     assert told["sensors_die"]["without_mask"] == 0
     assert told["windows_come"]["nodes"] >= PLAN.in_new_wind
