@@ -83,7 +83,7 @@ class Story:
     plan: Plan
     params: Params
     fleet: SimulatedFleet
-    after: Scene  # what nodes measure from the retraining on: it has seen none of these windows
+    after: Scene  # what nodes measure from the rollout on: the retraining has seen none of it
     stated_hours: float  # from the change to the alarm, of 19 of 20 nodes
 
     @property
