@@ -44,8 +44,8 @@ def story(measured: Any) -> Iterator[str]:
     """What was seen, act by act."""
     plan, recovered = measured["plan"], measured["everyone_follows"]
     yield (f"{plan['nodes']} nodes send {measured['windows_a_day']} windows a day for {plan['end']} days, "
-           f"{recovered['windows']:,} in all, and all came. It took {measured['minutes']:.0f} minutes, and "
-           f"{measured['processor_minutes']:.0f} minutes of a core.")
+           f"{recovered['windows']:,} in all, and all came. It took {measured['minutes']:.0f} minutes, with "
+           f"{measured['processor_minutes']:.0f} minutes of one core.")
     yield ""
     yield from table(("day", "what happens", "what was seen"), *_acts(measured, plan, recovered))
 
