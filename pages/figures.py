@@ -67,6 +67,7 @@ FIGURES = {
     "drift_false_alarms": Figure(("drift.json",), fleet.false_alarms),
     "drift_delays": Figure(("drift.json",), fleet.delays),
     "gateway_load": Figure(("gateway_load.json",), fleet.load),
+    "story": Figure(("story.json",), fleet.story),
     "frames": Figure(("frames.json",), frames.on_air),
     "series": Figure(("frames.json",), frames.series),
     "damaged_frames": Figure(("frames.json",), frames.damage),

@@ -32,7 +32,7 @@ hypothesis.settings.load_profile("no deadlines")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The files that take longest come first, lest one process runs them alone at the end."""
-    longest = ("test_end_to_end.py", "test_releases.py", "test_same_bits.py", "test_loop.py")
+    longest = ("test_end_to_end.py", "test_story.py", "test_releases.py", "test_same_bits.py", "test_loop.py")
     items.sort(key=lambda item: item.path.name not in longest)
 
 

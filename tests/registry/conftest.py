@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_project import VARIANTS, random_windows, register_variant, write_project
+from small_project import VARIANTS, enter, random_windows, register_variant, write_project
 
 from edgecodec.deploy.oracle import encode
 from edgecodec.model.codec import load_model
@@ -33,13 +33,6 @@ def new_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         open_store()
     return folder / "mlflow.db"
-
-
-def enter(folder: Path, patch: pytest.MonkeyPatch) -> None:
-    """Make ``folder`` the working directory, whose own store is the one in use."""
-    patch.chdir(folder)
-    for name in ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI"):
-        patch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")

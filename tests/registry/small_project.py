@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow
 import pyarrow.parquet
+import pytest
 import torch
 import yaml
 from numpy.typing import NDArray
@@ -161,6 +162,13 @@ def commit_results(folder: Path) -> None:
     }}))
     git(folder, "add", ".")
     git(folder, "commit", "-q", "--allow-empty", "-m", "Record results")
+
+
+def enter(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Make ``folder`` the working directory, whose own store is the one in use."""
+    patch.chdir(folder)
+    for name in ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI"):
+        patch.delenv(name, raising=False)
 
 
 def git(folder: Path, *command: str) -> None:

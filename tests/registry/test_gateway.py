@@ -50,9 +50,11 @@ from edgecodec.model.codec import load_model
 from edgecodec.packets.frame import frame, series
 from edgecodec.packets.link import Link
 from edgecodec.packets.network import load_codec
-from edgecodec.packets.packet import PacketFormat, packet_of_parts, parts_of
+from edgecodec.packets.packet import PacketFormat, packet_of_parts, parts_of, read_header
 from edgecodec.packets.packet_file import packets_in
 from edgecodec.registry.register import register
+from edgecodec.registry.store import open_store
+from edgecodec.registry.versions import PREVIOUS_CHAMPION
 from studies.broker import AMQTT, AMQTT_SETTINGS, MOSQUITTO, wait_until
 
 TOPIC = "edgecodec/{node}/packets"
@@ -189,6 +191,16 @@ def test_packets_become_windows(registered: Path, broker: Broker, mixed: list[by
     assert list(packets_in(Path("received/undecoded"))) == [damaged, unknown]
     assert "25 packets, 1 repeated" in gateway.log.read_text()
     assert journals(Path("received")) == []
+
+
+def test_nodes_that_are_not_updated_yet_keep_their_version(registered: Path, mixed: list[bytes]) -> None:
+    """Versions 1 and 2 have the same model id."""
+    open_store().client.set_registered_model_alias("edgecodec", PREVIOUS_CHAMPION, "1")
+    decoders = RegisteredDecoders("edgecodec")
+    decoders.refresh()
+    found = decoders.of(read_header(mixed[0]).model_id)
+    assert not isinstance(found, str)
+    assert found.version == "1"
 
 
 @mosquitto

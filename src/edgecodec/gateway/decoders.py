@@ -9,14 +9,14 @@ import pandas as pd
 from edgecodec.errors import EdgeCodecError
 from edgecodec.gateway.versions import VersionDecoder
 from edgecodec.registry.store import open_store, reporting_failure
-from edgecodec.registry.versions import CHAMPION
+from edgecodec.registry.versions import CHAMPION, PREVIOUS_CHAMPION
 
 HASH = "model_hash"  # the tag of a version whose first eight digits are the model id in its packets
 
 
 class RegisteredDecoders:
     """Where several versions have a packet's model id (the same encoder and codebooks with another decoder), the
-    champion decodes, or else the newest."""
+    champion decodes, or else the one before it, which nodes run that are not updated yet, or else the newest."""
 
     def __init__(self, model_name: str) -> None:
         self.model_name = model_name
@@ -30,9 +30,10 @@ class RegisteredDecoders:
             mlflow.set_tracking_uri(store.uri)
             found = store.client.search_model_versions(f"name = '{self.model_name}'")
             aliases = store.client.get_registered_model(self.model_name).aliases if found else {}
-        champion = str(aliases.get(CHAMPION, ""))
-        oldest_first = sorted(found, key=lambda version: (str(version.version) == champion, int(version.version)))
-        self._model_ids = {str(version.version): bytes.fromhex(version.tags[HASH][:8]) for version in oldest_first
+        champion, previous = (str(aliases.get(alias, "")) for alias in (CHAMPION, PREVIOUS_CHAMPION))
+        last_wins = sorted(found, key=lambda version: (str(version.version) == champion,
+                                                       str(version.version) == previous, int(version.version)))
+        self._model_ids = {str(version.version): bytes.fromhex(version.tags[HASH][:8]) for version in last_wins
                            if HASH in version.tags}
         self._versions = {model_id: version for version, model_id in self._model_ids.items()}
 

@@ -90,6 +90,9 @@ def _stopping_on_failure(callback: Callable[..., None]) -> Callable[..., None]:
 class Gateway:
     """Receives packets from ``broker`` into files in ``folder``, which it owns until :meth:`run` ends.
 
+    Args:
+        clock: tells when packets arrive and what day it is; journals age by the machine's.
+
     Raises:
         EdgeCodecError: another gateway owns ``folder``, what it remembers is damaged, or ``table`` has nodes asked by
             a gateway that shares its subscription.
@@ -97,7 +100,7 @@ class Gateway:
 
     def __init__(self, broker: Broker, folder: Path, decoders: Decoders, rotation: Rotation,
                  table: NodeTable = NO_NODES, show: Callable[[Decoded], None] = lambda decoded: None,
-                 kind: str = "parquet") -> None:
+                 kind: str = "parquet", clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         if broker.topic.startswith(SHARED) and any(node.ask for node in table.nodes.values()):
             raise EdgeCodecError(f"table of nodes: has nodes that are asked for windows, but by {broker.topic} the "
                                  "answers come to others, too; ask by one gateway with a topic that is not shared")
@@ -107,6 +110,7 @@ class Gateway:
         self._rotation = rotation
         self._table = table
         self._show = show
+        self._clock = clock
         self._lock = threading.Lock()  # the broker's thread appends while this one rotates
         self._arrived: SimpleQueue[Arrival] = SimpleQueue()  # not kept yet, so not acknowledged
         self._stop = threading.Event()
@@ -286,7 +290,7 @@ class Gateway:
         log.warning("connection lost (%s); trying again", reason)
 
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
-        received = Received(message.topic, datetime.now(UTC), bytes(message.payload), retained=message.retain,
+        received = Received(message.topic, self._clock(), bytes(message.payload), retained=message.retain,
                             session=self._memory.session, message=message.mid)
         self._arrived.put(Arrival(received, message.dup, message.qos))
 
@@ -309,7 +313,7 @@ class Gateway:
     def _ask(self, client: Client) -> None:
         """Send nodes the requests that are due. One that is lost on the way is repeated, as one without an answer."""
         if self.is_connected:
-            due = list(self._asking.requests(datetime.now(UTC)))
+            due = list(self._asking.requests(self._clock()))
             self._asking.save()
             for topic, message in due:
                 client.publish(topic, message, QOS)
