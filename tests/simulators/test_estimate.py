@@ -20,7 +20,8 @@ from edgecodec.simulators.drawn_codecs import SHAPES, noise
 from edgecodec.simulators.estimate import CYCLE_TABLE, CycleTable, Miss, Price, Prices, estimate, miss, prices_of
 
 PRICES: Prices = {
-    "layer": Price(2800, 0.13, 1.9, 0.09), "stage": Price(1900, 0.12, 70, 0.17), "choice": Price(2100, 0, 0, 0),
+    "layer": Price(2800, 0.13, 1.9, 0.09), "stage": Price(1900, 0.12, 70, 0.17),
+    "abreast": Price(900, 0.1, 60, 0.1), "choice": Price(2100, 0, 0, 0),
     "packet": Price(2300, 0, 150, 0), "coded_packet": Price(2300, 0, 40, 0),
     "scalars": Price(1500, 0, 4, 0)}
 TABLE = CycleTable("gap9_like", "dotpex", "gvsoc 0123", PRICES, {

@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 from scipy.optimize import nnls
 
+from edgecodec.deploy.memory import runs_abreast
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.network import (
     AnyQuantizer,
@@ -32,7 +33,7 @@ from edgecodec.simulators.cycles import Cycles, KindCycles
 from edgecodec.storage import read_json, rounded, write_json
 
 CYCLE_TABLE = Path("metrics/cycle_estimate.json")  # below artifacts/
-Kind = Literal["layer", "stage", "choice", "packet", "scalars", "coded_packet"]
+Kind = Literal["layer", "stage", "abreast", "choice", "packet", "scalars", "coded_packet"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Work:
 
     kind: Kind
     macs: int = 0
-    values: int = 0  # layer: normalized or written; stage: tokens; else words
+    values: int = 0  # layer: normalized or written; stage or abreast: tokens; else words
     bytes: int = 0  # of weights or codewords that are fetched
 
 
@@ -139,7 +140,14 @@ def miss(prices: Prices, codec: ExportedCodec, counted: Cycles) -> Miss:
 def _counted_steps(codec: ExportedCodec, cycles: Cycles) -> Iterator[tuple[Work, int]]:
     yield from zip((_layer(layer, codec) for layer in codec.layers), cycles.layers, strict=True)
     for kind, counted in cycles.kinds.items():
-        yield from zip(chain(*_works(codec.quantizers[kind])), counted.steps, strict=True)
+        yield from _evened(list(zip(chain(*_works(codec.quantizers[kind])), counted.steps, strict=True)))
+
+
+def _evened(steps: list[tuple[Work, int]]) -> Iterator[tuple[Work, int]]:
+    """With the mean for stages side by side: the first of them is counted with the time of all."""
+    abreast = [taken for work, taken in steps if work.kind == "abreast"]
+    for work, taken in steps:
+        yield work, round(statistics.mean(abreast)) if work.kind == "abreast" else taken
 
 
 def _works(quantizer: AnyQuantizer) -> tuple[list[Work], ...]:
@@ -163,10 +171,13 @@ def _layer(layer: Layer, codec: ExportedCodec) -> Work:
 
 def _stages(quantizer: Quantizer) -> list[Work]:
     """All regimes run the first stages, one of them the others."""
-    searched = [stage.codewords[: quantizer.regimes if number < quantizer.contested_stages else 1]
+    contested = quantizer.contested_stages
+    alone: Kind = "abreast" if runs_abreast(quantizer) else "stage"
+    searched = [stage.codewords[: quantizer.regimes if number < contested else 1]
                 for number, stage in enumerate(quantizer.stages)]
-    return [Work("stage", quantizer.tokens * words.size, quantizer.tokens * len(words), words.nbytes)
-            for words in searched]
+    return [Work("stage" if number < contested else alone,
+                 quantizer.tokens * words.size, quantizer.tokens * len(words), words.nbytes)
+            for number, words in enumerate(searched)]
 
 
 def _choice(quantizer: Quantizer) -> list[Work]:
