@@ -14,16 +14,16 @@ PACKETS = {"edgecodec": "fixed length", "edgecodec_coded": "coded"}
 
 def summary(gallery: Any) -> Iterator[str]:
     """One row per set: what was chosen, how it compares, and its firmware."""
-    rows = [("set", "channels, rate", "codec chosen", "error, fixed length", "beside the best rival at equal bits",
+    rows = [("set", "channels, rate", "codec chosen", "error, coded", "beside the best rival, coded", "fixed length",
              "firmware", "bit-exact")]
     for name in NAMES:
-        found, fixed = gallery[name], _points(gallery[name], "edgecodec")
+        found, fixed, coded = gallery[name], *(_points(gallery[name], packets) for packets in PACKETS)
         shown = ERROR_METRICS[found["metric"]].shown
         times = found["firmware"]["milliseconds"]
         rows.append((
             name, f"{found['channels']}, {found['sample_rate_hz']:g} Hz", found["design"]["codec"],
-            " / ".join(f"{shown(point['error'])} at {point['bits']:.0f}" for point in (fixed[0], fixed[-1])),
-            " / ".join("-" if point["ratio"] is None else f"{point['ratio']:.2f}" for point in fixed),
+            " / ".join(f"{shown(point['error'])} at {point['bits']:.0f}" for point in (coded[0], coded[-1])),
+            _ratios(coded), _ratios(fixed),
             f"{min(times.values()):.2f} to {max(times.values()):.2f} ms, "
             f"{found['firmware']['l1_bytes'] / 1000:.0f} kB of L1",
             "yes" if found["firmware"]["bit_exact"] else "no"))
@@ -61,6 +61,10 @@ def of_set(name: str, gallery: Any) -> Iterator[str]:
            f"{'bit-exact' if firmware['bit_exact'] else '**not bit-exact**'}. "
            + (f"Not registered: {'; '.join(found['failed_gates'])}." if found["failed_gates"] else
               "It passed the gates and was registered."))
+
+
+def _ratios(points: list[Any]) -> str:
+    return " / ".join("-" if point["ratio"] is None else f"{point['ratio']:.2f}" for point in points)
 
 
 def _points(found: Any, packets: str) -> list[Any]:
