@@ -15,7 +15,8 @@ LAYERS = (
     ("filter.h", "fused.h", "intake.h", "layers.h", "monitor.h", "stream.h"),
     ("convolution.c", "filter.c", "normalize.c", "quantizer.h", "transpose.c"),
     ("intake.c", "regimes.c", "search.c"),
-    ("monitor.c", "quantizer.c"),
+    ("abreast.c", "monitor.c"),
+    ("quantizer.c",),
     ("codec.c", "frame.c", "pack.c"),
     ("series.c",),
 )
