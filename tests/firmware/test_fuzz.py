@@ -26,7 +26,7 @@ MISSING_CHECKS = {
     "full": ("intake.c", "if (samples == ec_codec_network.model.samples) {", "if (samples == UINT32_MAX) {"),
     "checksum": ("codec.c", "== blob->checksum", "!= 0"),
     "coordinate": ("codec.c", "coordinates[i] < quantizer->latent.channels", "coordinates[i] < 0xffffu"),
-    "index": ("entropy.c", "if (words[i] > 2u * class->reach) {", "if (words[i] > 0xffffu) {"),
+    "index": ("entropy.c", "if (word > 2u * reach) {", "if (word > 0xffffu) {"),
     "escape": ("escape.c", "if (size > capacity && as_they_are > capacity) {", "if (capacity == 0) {"),
     "frame": ("frame.c", "if (capacity < size) {", "if (capacity == 0) {"),
     "series": ("series.c", "content + checksum_bytes(series) > series->capacity", "series->capacity == 0"),
