@@ -60,11 +60,20 @@ def test_a_phase_that_makes_windows_worse_is_undone(small_params: Params, sets: 
     assert last == {**start, "step": 4}
 
 
-def test_the_decoder_learns_from_packets_of_all_kinds(small_params: Params, sets: Sets, tmp_path: Path) -> None:
+def test_the_decoder_learns_from_packets_of_all_kinds(small_params: Params, sets: Sets, tmp_path: Path,
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    taught, from_coded = [], Trainer._from_coded
+
+    def noting_rates(self: Trainer, inputs: torch.Tensor, rate: int):  # type: ignore[no-untyped-def]
+        taught.append(rate)
+        return from_coded(self, inputs, rate)
+
+    monkeypatch.setattr(Trainer, "_from_coded", noting_rates)
     steps = {"learning_rate": 3e-4, "joint_steps": 0}
     before, after = (Trainer(with_codec(small_params, "edge", decoder_steps=count, **steps), *sets, tmp_path).run()
                      for count in (0, 40))
     assert after.undone == []
+    assert sorted(taught) == sorted(5 * before.codec.rates)  # every other step, at all rates by turns
     inputs, targets = sets[0].inputs(), sets[0].targets()
     for kind in before.codec.quantizers:
         indices = before.codec.encode(inputs, kind)
