@@ -87,7 +87,7 @@ def examine(params: Params, codec: Codec, exported: ExportedCodec, pictures: Pat
         "within": {kind.label: bound_json(found, bound) for kind, found in by_kind.items()},
         "disturbed_windows": len(few),
         "disturbances": disturbed,
-        "reference": Reference.of(said.error_percent, said.unlike > 1).to_json(),
+        "reference": Reference.of(said.error_percent, said.unlike > 1, len(np.unique(validation.recording))).to_json(),
         **({"refused": refused} if refused else {}),
     }
 

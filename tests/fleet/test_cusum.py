@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,30 +11,51 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgecodec.evaluation.reference import Reference, told
+from edgecodec.evaluation.reference import Reference, Signal, told
 from edgecodec.fleet.cusum import ALLOWANCE, MINUTES_OF_YEAR, Drift, alarm_level, drifts, stability_index
 
-HOUR = 60.0
+HOUR, HALF_A_DAY = 60.0, 720.0
 
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
     generator = np.random.default_rng(1)
-    return Reference.of(2 * np.exp(0.5 * generator.standard_normal((2000, 1))), generator.random(2000) < 0.01)
+    return Reference.of(*undisturbed(generator, 2000), 2000)
+
+
+def undisturbed(generator: np.random.Generator, count: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Errors in per cent, [count, 1], and what is unlike."""
+    return 2 * np.exp(0.5 * generator.standard_normal((count, 1))), generator.random(count) < 0.01
 
 
 @pytest.mark.parametrize("signal", ["error", "unlike"])
-def test_false_alarms_are_as_rare_as_was_asked_for(signal: str, reference: Reference) -> None:
-    level = alarm_level(partial(reference.drawn, signal), HOUR, 1.0)
+def test_false_alarms_are_as_rare_as_was_asked_for(signal: Signal, reference: Reference) -> None:
+    exact = replace(reference, recordings=None)
+    level = alarm_level(partial(exact.drawn, signal), HOUR, 1.0)
     generator = np.random.default_rng(7)
     years = 100
-    other = reference.drawn(signal, generator.random(round(years * MINUTES_OF_YEAR / HOUR)))
+    other = exact.drawn(signal, generator, round(years * MINUTES_OF_YEAR / HOUR))
     assert 0.6 < len(list(drifts(other, level))) / years < 1.5
+
+
+def test_false_alarms_stay_rare_where_few_recordings_are_known() -> None:
+    """In a hundred projects, each of which knows a sample of its own."""
+    generator = np.random.default_rng(8)
+    alarmed = {"aware": 0, "unaware": 0}
+    for _ in range(100):
+        aware = Reference.of(*undisturbed(generator, 100), 100)
+        percent, unlike = undisturbed(generator, round(MINUTES_OF_YEAR / HALF_A_DAY))
+        year = aware.standardized(np.ones(len(unlike), int), told(percent[:, 0]), unlike)["error"].to_numpy()
+        for name, reference in {"aware": aware, "unaware": replace(aware, recordings=None)}.items():
+            level = alarm_level(partial(reference.drawn, "error"), HALF_A_DAY, 0.2)
+            alarmed[name] += any(drifts(year, level))
+    assert alarmed["aware"] < 33  # 18 are asked for
+    assert alarmed["unaware"] > 37
 
 
 def test_a_drift_is_found_with_its_beginning_and_its_end(reference: Reference) -> None:
     level = alarm_level(partial(reference.drawn, "error"), HOUR, 0.1)
-    observations = reference.drawn("error", np.random.default_rng(3).random(3000))
+    observations = reference.drawn("error", np.random.default_rng(3), 3000)
     observations[1000:1500] += 1.5  # standard deviations
     (found,) = drifts(observations, level)
     assert abs(found.start - 1000) < 100
@@ -69,7 +91,7 @@ def test_the_stability_index_tells_other_distributions(reference: Reference) -> 
 def test_signals_are_standardized_as_packets_tell_them() -> None:
     generator = np.random.default_rng(5)
     percent = np.exp(generator.standard_normal((500, 2))) * (3, 2)
-    reference = Reference.of(percent, np.zeros(500, bool))
+    reference = Reference.of(percent, np.zeros(500, bool), 500)
     for rate in (1, 2):
         signals = reference.standardized(np.full(500, rate), told(percent[:, rate - 1]), np.zeros(500, bool))
         assert signals["error"].mean() == pytest.approx(0, abs=1e-4)

@@ -30,7 +30,7 @@ SINCE_THE_FIRST_SCHEMA = ["start", "start_from", "sample_rate_hz", "channels"]
 def watched_project(project: Path) -> Path:
     """Version 1 has a reference: errors about 2 %."""
     generator = np.random.default_rng(0)
-    usual = Reference.of(2 * np.exp(0.3 * generator.standard_normal((500, 2))), np.zeros(500, bool))
+    usual = Reference.of(2 * np.exp(0.3 * generator.standard_normal((500, 2))), np.zeros(500, bool), 500)
     remarks = {"makes_remarks": True, "least_correlation": 1.0, "largest_deviation": 0.0, "reference": usual.to_json()}
     register_variant(project, lambda figures: figures.update(remarks=remarks))
     return project

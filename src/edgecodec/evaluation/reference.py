@@ -30,20 +30,22 @@ class Reference:
     deviation: Mapping[str, float]  # the same, standard
     percentiles: tuple[float, ...]  # 0 to 100, of the signal error
     unlike: float  # share of windows
+    recordings: int | None  # that the windows are of; None: whoever registered it did not say
 
     @classmethod
-    def of(cls, error_percent: NDArray[np.floating[Any]], unlike: NDArray[np.bool_]) -> Reference:
+    def of(cls, error_percent: NDArray[np.floating[Any]], unlike: NDArray[np.bool_], recordings: int) -> Reference:
         """
         Args:
             error_percent: [n, rates], as nodes estimate it.
             unlike: [n]
+            recordings: that the n windows are of: those of one recording are alike.
         """
         logarithm = np.log(told(error_percent))
         mean, deviation = logarithm.mean(axis=0), np.maximum(logarithm.std(axis=0), LEAST_DEVIATION)
         share = (unlike.sum() + 1) / (len(unlike) + 2)  # none of n does not mean that there never is one
         return cls(_by_rate(mean), _by_rate(deviation),
                    tuple(rounded(float(each), 4) for each in np.percentile(
-                       (logarithm[:, 0] - mean[0]) / deviation[0], range(101))), rounded(float(share)))
+                       (logarithm[:, 0] - mean[0]) / deviation[0], range(101))), rounded(float(share)), recordings)
 
     def standardized(self, rate: NDArray[np.integer[Any]], error_percent: NDArray[np.floating[Any]],
                      unlike: NDArray[np.bool_]) -> pd.DataFrame:
@@ -58,8 +60,13 @@ class Reference:
         said = np.where(np.isnan(error_percent), np.nan, unlike.astype(float))
         return pd.DataFrame({"error": (logarithm - mean) / deviation, "unlike": self._unlike(said)})
 
-    def drawn(self, signal: Signal, ranks: Floats) -> Floats:
-        """The signal of undisturbed windows by their ``ranks`` [n] from 0 to 1."""
+    def drawn(self, signal: Signal, generator: np.random.Generator, count: int) -> Floats:
+        """The signal of an undisturbed node's windows: [count].
+
+        They are not spread quite as the validation windows, which are a sample: they come from another one, as large.
+        """
+        ranks = generator.random(count) if self.recordings is None else (
+            generator.choice(generator.random(self.recordings), count))
         if signal == "unlike":
             return self._unlike((ranks < self.unlike).astype(float))
         return np.interp(ranks, np.linspace(0, 1, len(self.percentiles)), self.percentiles)
@@ -72,7 +79,8 @@ class Reference:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Reference:
-        return cls(content["mean"], content["deviation"], tuple(content["percentiles"]), content["unlike"])
+        return cls(content["mean"], content["deviation"], tuple(content["percentiles"]), content["unlike"],
+                   content.get("recordings"))
 
 
 def _by_rate(values: Floats) -> dict[str, float]:

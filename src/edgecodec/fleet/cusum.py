@@ -51,16 +51,17 @@ def drifts(observations: Floats, level: float) -> Iterator[Drift]:
         yield Drift(start, found, None)
 
 
-def alarm_level(drawn: Callable[[Floats], Floats], period_minutes: float, false_alarms_per_year: float) -> float:
+def alarm_level(drawn: Callable[[np.random.Generator, int], Floats], period_minutes: float,
+                false_alarms_per_year: float) -> float:
     """The level for so few false alarms, by years of undisturbed observations, one per period.
 
     Args:
-        drawn: turns ranks [n] from 0 to 1 into such observations.
+        drawn: so many such observations, of one node.
     """
     generator = np.random.default_rng(0)
     highest = np.empty(YEARS)
     for year in range(YEARS):
-        course = np.cumsum(drawn(generator.random(round(MINUTES_OF_YEAR / period_minutes))) - ALLOWANCE)
+        course = np.cumsum(drawn(generator, round(MINUTES_OF_YEAR / period_minutes)) - ALLOWANCE)
         highest[year] = (course - np.minimum.accumulate(np.minimum(course, 0))).max()
     return float(np.quantile(highest, np.exp(-false_alarms_per_year)))  # so many years have none
 
