@@ -1,11 +1,11 @@
 /* Windows of one frame. packets/series.py of the generator has the numbers, packets/frame.py the frame. */
 #include <math.h>
 
+#include "checksum.h"
 #include "model.h"
 #include "series_numbers.h"
 
 #define COUNT (15u << EC_SERIES_COUNT_SHIFT)
-#define POLYNOMIAL 0x8408u /* 0x1021, reflected */
 
 typedef struct coordinate {
     ec_place place;
@@ -123,17 +123,6 @@ static bool is_sound(ec_series_reader *series) {
     return ec_finish_range_reader(&so_far->range);
 }
 
-static uint32_t checksum_of(const uint8_t *model_hash, const uint8_t *data, size_t bytes) {
-    uint32_t sum = (uint32_t)model_hash[0] | (uint32_t)model_hash[1] << 8;
-    for (size_t i = 0; i < bytes; i++) {
-        sum ^= data[i];
-        for (uint32_t bit = 0; bit < 8; bit++) {
-            sum = sum >> 1 ^ (sum % 2 == 1 ? POLYNOMIAL : 0u);
-        }
-    }
-    return sum;
-}
-
 /* Fills in what lies before and behind the payload. */
 static ec_decode_status open_frame(ec_series_reader *series, ec_link link, const uint8_t *frame, size_t bytes,
                                    uint16_t expected) {
@@ -144,8 +133,8 @@ static ec_decode_status open_frame(ec_series_reader *series, ec_link link, const
         return EC_DECODE_DAMAGED;
     }
     const size_t content = bytes - behind;
-    if (by_radio && checksum_of(ec_header(series->decoder)->model_hash, frame, content) !=
-                        ((uint32_t)frame[content] | (uint32_t)frame[content + 1] << 8)) {
+    if (by_radio && ec_frame_checksum(ec_header(series->decoder)->model_hash, frame, content) !=
+                       ((uint32_t)frame[content] | (uint32_t)frame[content + 1] << 8)) {
         return EC_DECODE_DAMAGED;
     }
     if ((frame[0] & ~COUNT) != EC_SERIES_FIRST_BYTE) {

@@ -1,6 +1,7 @@
 #include "checksum.h"
 
 #define POLYNOMIAL 0xedb88320u
+#define POLYNOMIAL_OF_FRAMES 0x8408u /* 0x1021, reflected */
 
 /* What dividing four bits leaves, of every four bits. Made on the stack: constants may lie in slow memory. */
 typedef struct nibbles {
@@ -44,4 +45,15 @@ uint32_t ec_checksum_of_words(const uint8_t *data, size_t words) {
         remainder = divide(remainder ^ word, 32, &all);
     }
     return ~remainder;
+}
+
+uint32_t ec_frame_checksum(const uint8_t *model_hash, const uint8_t *data, size_t bytes) {
+    uint32_t sum = (uint32_t)model_hash[0] | (uint32_t)model_hash[1] << 8;
+    for (size_t i = 0; i < bytes; i++) {
+        sum ^= data[i];
+        for (uint32_t bit = 0; bit < 8; bit++) {
+            sum = sum >> 1 ^ (sum % 2 == 1 ? POLYNOMIAL_OF_FRAMES : 0u);
+        }
+    }
+    return sum;
 }

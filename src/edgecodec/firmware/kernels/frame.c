@@ -1,10 +1,9 @@
 /* Packets to frames, without what the link or the receiver knows already. packets/frame.py of the generator has the bits. */
 #include "edgecodec.h"
 
+#include "checksum.h"
 #include "network.h"
 #include "packet_layout.h"
-
-#define POLYNOMIAL 0x8408u /* 0x1021, reflected */
 
 /* Where the next bit goes; the most significant one of a byte comes first. Behind the last one are zeros. */
 typedef struct bits {
@@ -28,17 +27,6 @@ static void finish(bits *to) {
     if (to->held > 0) {
         put(to, 0, 8 - to->held);
     }
-}
-
-uint32_t ec_frame_checksum(const uint8_t *model_hash, const uint8_t *data, size_t bytes) {
-    uint32_t sum = (uint32_t)model_hash[0] | (uint32_t)model_hash[1] << 8;
-    for (size_t i = 0; i < bytes; i++) {
-        sum ^= data[i];
-        for (uint32_t bit = 0; bit < 8; bit++) {
-            sum = sum >> 1 ^ (sum % 2 == 1 ? POLYNOMIAL : 0u);
-        }
-    }
-    return sum;
 }
 
 static uint32_t header_bits(ec_link link, bool is_remarked) {

@@ -18,9 +18,6 @@
  * that make remarks. */
 uint32_t ec_error_code(float percent);
 
-/* Of a frame that begins with `data`. */
-uint32_t ec_frame_checksum(const uint8_t *model_hash, const uint8_t *data, size_t bytes);
-
 /* Of the numbers of `stages` stages. */
 static inline uint32_t ec_payload_bits(const ec_quantizer *quantizer, uint32_t stages) {
     uint32_t bits = 0;

@@ -1,6 +1,7 @@
 /* Coded windows in a row to one frame. packets/series.py has the numbers, packets/frame.py the frame. */
 #include "edgecodec.h"
 
+#include "checksum.h"
 #include "packet_layout.h"
 #include "range_coder.h"
 #include "scalars.h"
