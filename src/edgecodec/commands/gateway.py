@@ -55,9 +55,10 @@ def gateway(
 
     from edgecodec.errors import EdgeCodecError
     from edgecodec.gateway.conversion import Decoded
-    from edgecodec.gateway.gateway import Broker, Gateway, Rotation
+    from edgecodec.gateway.gateway import Gateway, Rotation
     from edgecodec.gateway.logs import log_to_stderr
     from edgecodec.gateway.monitoring import Monitoring
+    from edgecodec.gateway.mqtt import Broker
     from edgecodec.gateway.nodes import NO_NODES, load_nodes
 
     host, _, port = broker.partition(":")
