@@ -23,6 +23,7 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.gateway.asking import Asking
 from edgecodec.gateway.conversion import Decoded, convert
 from edgecodec.gateway.journal import Journal, journals, next_journal, number_of
+from edgecodec.gateway.kafka import Cluster, Kafka
 from edgecodec.gateway.memory import Memory
 from edgecodec.gateway.mqtt import Broker, Mqtt
 from edgecodec.gateway.nodes import NO_NODES, NodeTable
@@ -33,7 +34,7 @@ from edgecodec.gateway.traffic import Traffic
 from edgecodec.gateway.versions import Decoders
 
 TOGETHER = 1024  # packets that are kept at once, at most
-SOURCES: Mapping[type[Address], Callable[[Any, Receiver], Source]] = {Broker: Mqtt}  # by address
+SOURCES: Mapping[type[Address], Callable[[Any, Receiver], Source]] = {Broker: Mqtt, Cluster: Kafka}
 log = logging.getLogger("edgecodec.gateway")
 
 
