@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import confluent_kafka
 import pytest
 from kafka_cluster import KafkaCluster
 from test_cli import Command, edgecodec
@@ -236,6 +237,15 @@ def test_options_that_do_not_fit_kafka_are_refused(options: list[str], said: str
     refused = edgecodec("gateway", str(tmp_path), "--kafka", "localhost:9092,localhost:9093", *options)
     assert (refused.status, refused.err.count("\n")) == (1, 1)
     assert said in refused.err
+
+
+@pytest.mark.parametrize(("tls", "username", "protocol"), [
+    (True, None, "SSL"), (False, "ada", "SASL_PLAINTEXT"), (True, "ada", "SASL_SSL"),
+])
+def test_the_library_takes_the_settings_of_users(tls: bool, username: str | None, protocol: str) -> None:
+    settings = Cluster("127.0.0.1:9", TOPIC, GROUP, tls=tls, username=username, password="secret").settings()
+    confluent_kafka.Consumer(settings).close()  # it refuses a mechanism or protocol that it was not built with
+    assert settings["security.protocol"] == protocol
 
 
 KEPT = Received("a", datetime(2030, 1, 1, tzinfo=UTC), b"1", session="packets@1", message=7, partition=3)
