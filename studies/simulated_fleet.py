@@ -27,9 +27,9 @@ from edgecodec.deploy.oracle import Encoding, encode
 from edgecodec.errors import EdgeCodecError
 from edgecodec.evaluation.slow_drifts import FASTER
 from edgecodec.gateway.conversion import Decoded
-from edgecodec.gateway.gateway import Broker as Address
 from edgecodec.gateway.gateway import Gateway, Rotation
 from edgecodec.gateway.journal import journals
+from edgecodec.gateway.mqtt import Broker as Address
 from edgecodec.gateway.nodes import NodeParams, NodeTable
 from edgecodec.gateway.versions import Decoders
 from edgecodec.packets.kind import PacketKind

@@ -16,8 +16,9 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.gateway.asking import EVENING, FEWEST, NODES_AT_ONCE, TRIES, WINDOWS_TOGETHER, Asking
 from edgecodec.gateway.conversion import Decoded
 from edgecodec.gateway.decoders import RegisteredDecoders
-from edgecodec.gateway.gateway import Broker, Gateway, Rotation
+from edgecodec.gateway.gateway import Gateway, Rotation
 from edgecodec.gateway.journal import Received
+from edgecodec.gateway.mqtt import Broker
 from edgecodec.gateway.nodes import AskParams, NodeParams, NodeTable
 from edgecodec.gateway.ownership import OWN
 from edgecodec.gateway.traffic import Traffic

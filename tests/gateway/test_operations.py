@@ -21,10 +21,11 @@ from edgecodec.cli import app
 from edgecodec.gateway.alarms import ALARMS, write_alarms
 from edgecodec.gateway.conversion import Decoded
 from edgecodec.gateway.decoders import RegisteredDecoders
-from edgecodec.gateway.gateway import Broker, Gateway, Rotation
+from edgecodec.gateway.gateway import Gateway, Rotation
 from edgecodec.gateway.journal import Received
 from edgecodec.gateway.logs import FORMATS
 from edgecodec.gateway.monitoring import Monitoring
+from edgecodec.gateway.mqtt import Broker
 
 DAY = datetime(2026, 11, 28, tzinfo=UTC)
 ALARM = {"node": "turbine-7", "signal": "error", "start": DAY, "found": DAY, "end": None}

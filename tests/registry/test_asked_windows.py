@@ -21,9 +21,9 @@ from test_gateway import TOPIC, Broker, asked, broker, mosquitto, no_stand_in_is
 from edgecodec.gateway.asking import TRIES
 from edgecodec.gateway.decoders import RegisteredDecoders
 from edgecodec.gateway.field import write_recordings
-from edgecodec.gateway.gateway import Broker as Address
 from edgecodec.gateway.gateway import Gateway, Rotation
 from edgecodec.gateway.monitoring import Monitoring
+from edgecodec.gateway.mqtt import Broker as Address
 from edgecodec.gateway.nodes import AskParams, NodeParams, NodeTable
 from edgecodec.gateway.ownership import OWN
 from edgecodec.packets.kind import PacketKind

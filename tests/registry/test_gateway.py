@@ -37,14 +37,16 @@ from edgecodec.errors import EdgeCodecError
 from edgecodec.gateway.conversion import Decoded, convert, decode
 from edgecodec.gateway.decoders import RegisteredDecoders
 from edgecodec.gateway.followed import Followed
-from edgecodec.gateway.gateway import Arrival, Gateway, Rotation
-from edgecodec.gateway.gateway import Broker as Address
+from edgecodec.gateway.gateway import Gateway, Rotation
 from edgecodec.gateway.journal import Journal, Received, journals, next_journal, read_journal
 from edgecodec.gateway.memory import Memory
 from edgecodec.gateway.monitoring import Monitoring
+from edgecodec.gateway.mqtt import Broker as Address
+from edgecodec.gateway.mqtt import Mqtt
 from edgecodec.gateway.nodes import NO_NODES, NodeParams, NodeTable, VersionParams
 from edgecodec.gateway.opening import Opening, Undecoded
 from edgecodec.gateway.sinks import SINKS
+from edgecodec.gateway.source import Arrival
 from edgecodec.gateway.tables import files_of, newest_number, windows_of
 from edgecodec.model.codec import load_model
 from edgecodec.packets.frame import frame, series
@@ -359,26 +361,17 @@ def test_what_was_kept_and_not_acknowledged_is_not_kept_again(registered: Path, 
     assert gateway.traffic.known == before
 
 
-class Acknowledging:
-    """Takes down what is acknowledged to the broker."""
-
-    def __init__(self) -> None:
-        self.messages: list[int] = []
-
-    def ack(self, message: int, quality: int) -> None:
-        assert quality == 1
-        self.messages.append(message)
-
-
-def test_what_came_in_a_session_that_is_over_is_kept_and_not_acknowledged(tmp_path: Path) -> None:
+def test_what_came_in_a_session_that_is_over_is_not_acknowledged(tmp_path: Path,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
     """In the session that follows, the message's id may be that of another packet, which is not kept yet."""
-    gateway = Gateway(Address("127.0.0.1", 1883, TOPIC), tmp_path, RegisteredDecoders("edgecodec"), Rotation(9, 9))
-    client, present = Acknowledging(), Memory.open(tmp_path, None).session
-    arrivals = [Arrival(replace(KEPT, session=session, message=number), False, 1)
-                for number, session in enumerate(("over", present, "over"), 1)]
-    gateway._keep(client, arrivals)
-    assert client.messages == [2]
-    assert gateway.traffic.packets == 3
+    acknowledged = []
+    monkeypatch.setattr(Client, "ack", lambda _, message, quality: acknowledged.append((message, quality)))
+    address = Address("127.0.0.1", 1883, TOPIC)
+    gateway = Gateway(address, tmp_path, RegisteredDecoders("edgecodec"), Rotation(9, 9))
+    Mqtt(address, gateway).acknowledge([
+        Arrival(replace(KEPT, session=session, message=number), False)
+        for number, session in enumerate(("over", gateway.memory.session, "over"), 1)])
+    assert acknowledged == [(2, 1)]
 
 
 @mosquitto

@@ -1,1 +1,1 @@
-"""From packets on MQTT to windows in Parquet."""
+"""From packets on MQTT or Kafka to windows in Parquet."""

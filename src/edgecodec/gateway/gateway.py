@@ -1,71 +1,41 @@
-"""The gateway: subscribes to packets, keeps them in a journal, and turns journals into files.
+"""The gateway: keeps the packets of a source in a journal, and turns journals into files.
 
-A packet is acknowledged to the broker when it is in the journal, not before, and the session with the broker outlives
-a connection: what the gateway has not acknowledged, and what came while it was away, the broker delivers again.
+A packet is acknowledged to its source when it is in the journal, not before: what the gateway has not acknowledged, the
+source delivers again.
 
-Three threads: the network's takes packets in; one keeps them, all that came while the disk was busy at once; and
+Beside the source's threads there are two: one keeps packets, all that came while the disk was busy at once; and
 :meth:`Gateway.run` turns journals into files.
-
-It speaks MQTT 3.1.1, which every broker understands.
 """
 
 from __future__ import annotations
 
 import logging
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import wraps
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
-
 from edgecodec.errors import EdgeCodecError
 from edgecodec.gateway.asking import Asking
 from edgecodec.gateway.conversion import Decoded, convert
-from edgecodec.gateway.journal import Journal, Received, journals, next_journal, number_of
+from edgecodec.gateway.journal import Journal, journals, next_journal, number_of
+from edgecodec.gateway.kafka import Cluster, Kafka
 from edgecodec.gateway.memory import Memory
+from edgecodec.gateway.mqtt import Broker, Mqtt
 from edgecodec.gateway.nodes import NO_NODES, NodeTable
 from edgecodec.gateway.ownership import Ownership
 from edgecodec.gateway.sinks import SINKS
+from edgecodec.gateway.source import Address, Arrival, Receiver, Source
 from edgecodec.gateway.traffic import Traffic
 from edgecodec.gateway.versions import Decoders
 
-QOS = 1  # at least once: what comes twice MQTT marks, and the gateway remembers. Of QoS 2 the client forgets in a crash
-RECONNECT_SECONDS = 30  # at most, between attempts to reach the broker
-BRIEF_SECONDS = 5  # a connection that ends sooner was brief;
-BRIEF_CONNECTIONS = 5  # so many in a row: two clients that drive each other out by the same client id
 TOGETHER = 1024  # packets that are kept at once, at most
-SHARED = "$share/"  # begins the topic of a shared subscription: $share/GROUP/TOPIC
+SOURCES: Mapping[type[Address], Callable[[Any, Receiver], Source]] = {Broker: Mqtt, Cluster: Kafka}
 log = logging.getLogger("edgecodec.gateway")
-
-
-@dataclass(frozen=True)
-class Broker:
-    host: str
-    port: int
-    topic: str  # may have wildcards, and be shared
-    client_id: str | None = None  # by which the broker knows the gateway again; None: the folder's own
-    tls: bool = False
-    username: str | None = None
-    password: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True)
-class Arrival:
-    received: Received
-    delivered_again: bool  # as the broker says
-    quality: int  # of service, by which it waits for an answer
 
 
 @dataclass(frozen=True)
@@ -76,65 +46,51 @@ class Rotation:
     seconds: float
 
 
-def _stopping_on_failure(callback: Callable[..., None]) -> Callable[..., None]:
-    """An exception would end the network's thread, and nobody would hear of it: it stops the gateway instead."""
-    @wraps(callback)
-    def guarded(gateway: Gateway, *arguments: Any) -> None:
-        try:
-            callback(gateway, *arguments)
-        except Exception as failure:
-            gateway._fail(failure)
-    return guarded
-
-
 class Gateway:
-    """Receives packets from ``broker`` into files in ``folder``, which it owns until :meth:`run` ends.
+    """Receives packets from ``address`` into files in ``folder``, which it owns until :meth:`run` ends.
 
     Args:
         clock: tells when packets arrive and what day it is; journals age by the machine's.
 
     Raises:
-        EdgeCodecError: another gateway owns ``folder``, what it remembers is damaged, or ``table`` has nodes asked by
-            a gateway that shares its subscription.
+        EdgeCodecError: another gateway owns ``folder``, what it remembers is damaged, or ``table`` has nodes that this
+            source cannot ask.
     """
 
-    def __init__(self, broker: Broker, folder: Path, decoders: Decoders, rotation: Rotation,
+    def __init__(self, address: Address, folder: Path, decoders: Decoders, rotation: Rotation,
                  table: NodeTable = NO_NODES, show: Callable[[Decoded], None] = lambda decoded: None,
                  kind: str = "parquet", clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        if broker.topic.startswith(SHARED) and any(node.ask for node in table.nodes.values()):
-            raise EdgeCodecError(f"table of nodes: has nodes that are asked for windows, but by {broker.topic} the "
-                                 "answers come to others, too; ask by one gateway with a topic that is not shared")
-        self._broker = broker
+        if address.why_not_to_ask is not None and any(node.ask for node in table.nodes.values()):
+            raise EdgeCodecError(f"table of nodes: has nodes that are asked for windows, but {address.why_not_to_ask}")
+        self._address = address
         self._folder = folder
         self._decoders = decoders
         self._rotation = rotation
         self._table = table
         self._show = show
         self._clock = clock
-        self._lock = threading.Lock()  # the broker's thread appends while this one rotates
+        self.lock = threading.Lock()  # the thread that keeps appends while this one rotates
         self._arrived: SimpleQueue[Arrival] = SimpleQueue()  # not kept yet, so not acknowledged
         self._stop = threading.Event()
-        self._subscribed = threading.Event()
         self._failure: Exception | None = None
-        self._connected_since: float | None = None
-        self._brief_connections = 0
         self.traffic = Traffic()
         self._ownership = Ownership(folder)
-        self._memory = Memory.open(folder, broker.client_id)
-        self._sink = SINKS[kind](folder, self._memory.client_id)
+        self.memory = Memory.open(folder, address.client_id)
+        self._sink = SINKS[kind](folder, self.memory.client_id)
         self._asking = Asking(folder, table, self.traffic)
-        self._ownership.sign(self._memory.client_id)
+        self._ownership.sign(self.memory.client_id)
+        self._source = SOURCES[type(address)](address, self)
         self._journal = self._next_journal()
 
     @property
     def is_subscribed(self) -> bool:
-        """Whether the broker has accepted the topic since the gateway started."""
-        return self._subscribed.is_set()
+        """Whether the source has granted packets since the gateway started."""
+        return self._source.is_subscribed
 
     @property
     def is_connected(self) -> bool:
-        """Whether the broker is there, and has accepted the topic."""
-        return self.is_subscribed and self._connected_since is not None
+        """Whether the source is there, and grants packets."""
+        return self._source.is_connected
 
     @property
     def has_stopped(self) -> bool:
@@ -149,20 +105,20 @@ class Gateway:
         """Receive until :meth:`stop`; then turn into files what was received.
 
         Raises:
-            EdgeCodecError: packets cannot be kept, for instance because the disk is full; the broker refuses the
-                topic; another client has the same client id.
+            EdgeCodecError: packets cannot be kept, for instance because the disk is full; the source refuses
+                them, or has another client with the same client id.
         """
         try:
-            with self._connected() as client, self._keeping(client):
+            with self._connected(), self._keeping():
                 while not self._stop.wait(0.1):
                     age = (datetime.now(UTC) - self._journal.opened).total_seconds()
                     if self._journal.packets >= self._rotation.packets or age >= self._rotation.seconds:
                         self._rotate()
-                        self._ask(client)
+                        self._ask()
             try:
                 self._journal.close()
             except OSError as failure:
-                self._fail(failure)
+                self.fail(failure)
             if isinstance(self._failure, OSError):
                 raise EdgeCodecError(f"{self._folder}: {self._failure.strerror}; the broker keeps what follows, mend "
                                      "this and start the gateway again") from self._failure
@@ -174,24 +130,48 @@ class Gateway:
             self._ownership.release()
 
     def receive(self, arrivals: Sequence[Arrival]) -> None:
-        """Keep packets, but for those of which MQTT proves that they are there already."""
-        with self._lock:
+        """Keep packets, but for those of which the source proves that they are there already."""
+        with self.lock:
             for arrival in arrivals:
                 received = arrival.received
                 self.traffic.packets += 1
-                if self._memory.knows(received, arrival.delivered_again):
+                if self.memory.knows(received, arrival.delivered_again):
                     self.traffic.known += 1
                 else:
-                    received = replace(received, repeated=self._memory.has_equal(received))
+                    received = replace(received, repeated=self.memory.has_equal(received))
                     self._journal.append(received)
                     self.traffic.repeated += received.repeated
-                self._memory.remember(received)
+                self.memory.remember(received)
             self._journal.synchronize()
 
+    def now(self) -> datetime:
+        return self._clock()
+
+    def take(self, arrival: Arrival) -> None:
+        """Keep ``arrival`` soon."""
+        self._arrived.put(arrival)
+
+    def save(self) -> None:
+        """Have the memory on disk; the lock is held."""
+        self.memory.save(self._folder)
+
+    def fail(self, failure: Exception) -> None:
+        """Stop for the first failure; what is not acknowledged stays with the source."""
+        self._failure = self._failure or failure
+        self.stop()
+
     @contextmanager
-    def _keeping(self, client: Client) -> Iterator[None]:
+    def _connected(self) -> Iterator[None]:
+        self._source.start()
+        try:
+            yield
+        finally:
+            self._source.stop()
+
+    @contextmanager
+    def _keeping(self) -> Iterator[None]:
         """A thread keeps what arrives: all that came while it kept what came before, at once."""
-        keeping = threading.Thread(target=self._keep_all, args=(client,), name="keeping")
+        keeping = threading.Thread(target=self._keep_all, name="keeping")
         keeping.start()
         try:
             yield
@@ -199,124 +179,37 @@ class Gateway:
             self.stop()
             keeping.join()
 
-    def _keep_all(self, client: Client) -> None:
-        while not self._stop.is_set():
-            with suppress(Empty):
-                arrivals = [self._arrived.get(timeout=0.1)]
-                while len(arrivals) < TOGETHER and not self._arrived.empty():
-                    arrivals.append(self._arrived.get())
-                self._keep(client, arrivals)
-
-    @_stopping_on_failure
-    def _keep(self, client: Client, arrivals: Sequence[Arrival]) -> None:
-        self.receive(arrivals)
-        with self._lock:
-            for arrival in arrivals:
-                if arrival.received.session == self._memory.session:  # in another one the id is of another message
-                    client.ack(arrival.received.message, arrival.quality)
-
-    @contextmanager
-    def _connected(self) -> Iterator[Client]:
-        client = Client(CallbackAPIVersion.VERSION2, self._memory.client_id, clean_session=False, manual_ack=True)
-        client.on_connect = self._on_connect
-        client.on_connect_fail = self._on_connect_fail
-        client.on_disconnect = self._on_disconnect
-        client.on_subscribe = self._on_subscribe
-        client.on_unsubscribe = self._on_unsubscribe
-        client.on_message = self._on_message
-        client.reconnect_delay_set(1, RECONNECT_SECONDS)
-        if self._broker.username is not None:
-            client.username_pw_set(self._broker.username, self._broker.password)
-        if self._broker.tls:
-            client.tls_set()
-        client.connect_async(self._broker.host, self._broker.port)
-        client.loop_start()
+    def _keep_all(self) -> None:
+        """An exception would end the thread, and nobody would hear of it: it stops the gateway instead."""
         try:
-            yield client
-        finally:
-            client.disconnect()
-            client.loop_stop()
-
-    @_stopping_on_failure
-    def _on_connect(self, client: Client, _userdata: Any, flags: Any, reason: Any, _properties: Any) -> None:
-        if self._failure is not None:
-            return  # what it remembers may not have been kept
-        if reason.is_failure:
-            log.error("%s refuses the gateway: %s", self._broker, reason)
-            return
-        self._connected_since = time.monotonic()
-        if not flags.session_present:
-            with self._lock:
-                self._memory.begin_session()
-                self._memory.save(self._folder)
-        client.subscribe(self._broker.topic, QOS)
-
-    @_stopping_on_failure
-    def _on_subscribe(self, client: Client, _userdata: Any, _mid: Any, reasons: Any, _properties: Any) -> None:
-        """The session may be subscribed to what an earlier start was given; each packet would come by both ways."""
-        if reasons[0].is_failure:
-            raise EdgeCodecError(f"{self._broker} refuses the topic {self._broker.topic} to client id "
-                                 f"{self._memory.client_id}; give another --topic, or permit it in the broker")
-        if self._memory.topic in ("", self._broker.topic):
-            self._on_unsubscribe()
-        else:
-            client.unsubscribe(self._memory.topic)
-
-    @_stopping_on_failure
-    def _on_unsubscribe(self, *_: Any) -> None:
-        """The session subscribes to nothing but the topic."""
-        with self._lock:
-            self._memory.topic = self._broker.topic
-            self._memory.save(self._folder)
-        self._subscribed.set()
-        log.info("connected to %s, topic %s, client id %s", self._broker, self._broker.topic, self._memory.client_id)
-
-    def _on_connect_fail(self, _client: Client, _userdata: Any) -> None:
-        log.warning("cannot connect to %s (%s); trying again", self._broker, sys.exc_info()[1])
-
-    @_stopping_on_failure
-    def _on_disconnect(self, _client: Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        if self._stop.is_set():
-            return
-        if self._connected_since is not None:
-            is_brief = time.monotonic() - self._connected_since < BRIEF_SECONDS
-            self._brief_connections = self._brief_connections + 1 if is_brief else 0
-            self._connected_since = None
-        if self._brief_connections == BRIEF_CONNECTIONS:
-            raise EdgeCodecError(
-                f"client id {self._memory.client_id}: {self._broker} ended {BRIEF_CONNECTIONS} connections in a row "
-                f"within {BRIEF_SECONDS} s; most likely another client has the same id: stop it, or give this gateway "
-                "another by --client-id")
-        log.warning("connection lost (%s); trying again", reason)
-
-    def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
-        received = Received(message.topic, self._clock(), bytes(message.payload), retained=message.retain,
-                            session=self._memory.session, message=message.mid)
-        self._arrived.put(Arrival(received, message.dup, message.qos))
-
-    def _fail(self, failure: Exception) -> None:
-        """Stop for the first failure; what is not acknowledged stays with the broker."""
-        self._failure = self._failure or failure
-        self.stop()
+            while not self._stop.is_set():
+                with suppress(Empty):
+                    arrivals = [self._arrived.get(timeout=0.1)]
+                    while len(arrivals) < TOGETHER and not self._arrived.empty():
+                        arrivals.append(self._arrived.get())
+                    self.receive(arrivals)
+                    self._source.acknowledge(arrivals)
+        except Exception as failure:
+            self.fail(failure)
 
     def _next_journal(self) -> Journal:
-        journal = next_journal(self._folder, self._memory.newest_journal)
-        self._memory.newest_journal = number_of(journal.path)
+        journal = next_journal(self._folder, self.memory.newest_journal)
+        self.memory.newest_journal = number_of(journal.path)
         return journal
 
     def _rotate(self) -> None:
-        with self._lock:
+        with self.lock:
             self._journal.close()
             self._journal = self._next_journal()
         self._convert_all([path for path in journals(self._folder) if path != self._journal.path])
 
-    def _ask(self, client: Client) -> None:
+    def _ask(self) -> None:
         """Send nodes the requests that are due. One that is lost on the way is repeated, as one without an answer."""
         if self.is_connected:
             due = list(self._asking.requests(self._clock()))
             self._asking.save()
             for topic, message in due:
-                client.publish(topic, message, QOS)
+                self._source.send(topic, message)
 
     def _observe(self, decoded: Decoded) -> None:
         self._asking.observe(decoded)
@@ -325,8 +218,8 @@ class Gateway:
     def _convert_all(self, finished: list[Path]) -> None:
         """What cannot be converted now, because the registry is out of reach, is tried again at the next rotation."""
         if finished:
-            with self._lock:
-                self._memory.save(self._folder)
+            with self.lock:
+                self.save()
         for path in finished:
             try:
                 done = convert(path, self._decoders, self._table, self._observe, self._sink)
@@ -334,7 +227,7 @@ class Gateway:
                 log.error("%s stays for later: %s", path.name, error)
                 return
             self._asking.save()
-            if not self._broker.topic.startswith(SHARED):  # else others get their part: what is missing says nothing
+            if not self._address.is_shared:
                 self.traffic.follow(done.places)
             self.traffic.undecoded += len(done.undecoded)
             log.info("%s: %d windows, %d packets not decoded; %s", path.stem, done.windows, len(done.undecoded),

@@ -34,6 +34,7 @@ class Received:
     repeated: bool = False  # equal to a packet that came before on this topic
     session: str = ""  # with the broker; in it ...
     message: int = 0  # ... the message's id; 0 at QoS 0, where nothing is delivered again
+    partition: int | None = None  # of Kafka: session is topic and timestamp then, message the next offset
 
 
 class Journal:

@@ -1,11 +1,12 @@
 """What a gateway remembers beyond its own life, to keep every packet once.
 
 Equal bytes do not make two packets one: a node that starts anew counts from 0 again and may send the very same bytes.
-MQTT proves it in two cases, and only then a message is not kept:
+The source proves it in these cases, and only then a message is not kept:
 
-* The broker delivers it again: it is marked so (DUP), and has the id, in the same session, of a message with the same
-  content that was kept.
-* The broker had kept it for those who subscribe later (RETAIN), and its content was kept from this topic before.
+* A broker of MQTT delivers it again: it is marked so (DUP), and has the id, in the same session, of a message with the
+  same content that was kept.
+* A record of Kafka has topic, partition, offset, timestamp, key and content of one that was kept.
+* A broker of MQTT had kept it for those who subscribe later (RETAIN), and its content was kept from this topic before.
 
 What only looks the same is kept, and marked as repeated.
 """
@@ -26,6 +27,7 @@ from edgecodec.gateway.tables import newest_number
 from edgecodec.storage import read_json
 
 RECENT = 1024  # packets of a topic by which a repetition is marked
+UNCOMMITTED = 1024  # records of Kafka that may come again, at most
 log = logging.getLogger("edgecodec.gateway")
 
 
@@ -37,7 +39,7 @@ class Memory:
     session: str  # with the broker, under the client id
     topic: str = ""  # to which the session subscribes
     newest_journal: int = 0  # files may be moved away: their numbers do not come again
-    deliveries: dict[str, str] = field(default_factory=dict)  # by message id: what was kept last
+    deliveries: dict[str, str] = field(default_factory=dict)  # what was kept last, by message id or offset
     recent: dict[str, list[str]] = field(default_factory=dict)  # by topic: packets, the newest last
     retained: dict[str, str] = field(default_factory=dict)  # by topic: the packet that the broker keeps
 
@@ -81,8 +83,8 @@ class Memory:
         self.session, self.topic = _new_name(), ""
 
     def knows(self, received: Received, delivered_again: bool) -> bool:
-        """Whether MQTT proves that ``received`` was kept before."""
-        if delivered_again and self.deliveries.get(str(received.message)) == _delivery(received):
+        """Whether the source proves that ``received`` was kept before."""
+        if delivered_again and self.deliveries.get(_slot(received)) == _delivery(received):
             return True
         return received.retained and (_content(received) == self.retained.get(received.topic)
                                       or self.has_equal(received))
@@ -102,7 +104,7 @@ class Memory:
         if received.retained:
             self.retained[received.topic] = content
         if received.message:
-            self.deliveries[str(received.message)] = _delivery(received)
+            self.deliveries[_slot(received)] = _delivery(received)
 
 
 def _path(folder: Path) -> Path:
@@ -117,6 +119,14 @@ def _content(received: Received) -> str:
     return hashlib.blake2b(received.packet, digest_size=8).hexdigest()
 
 
+def _slot(received: Received) -> str:
+    """Ids of MQTT are used again. Offsets count on: of each partition as many are known as may come again."""
+    if received.partition is None:
+        return str(received.message)
+    return f"{received.partition}/{received.message % UNCOMMITTED}"
+
+
 def _delivery(received: Received) -> str:
-    content = f"{received.session} {received.topic} ".encode() + received.packet
+    place = received.session if received.partition is None else f"{received.session}/{received.message}"
+    content = f"{place} {received.topic} ".encode() + received.packet
     return hashlib.blake2b(content, digest_size=8).hexdigest()

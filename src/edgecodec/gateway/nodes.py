@@ -90,12 +90,12 @@ class NodeTable(Section):
         return ask.topic if ask is not None and ask.topic is not None else f"edgecodec/{name}/requests"
 
     def name_of(self, topic: str) -> str | None:
-        """The node that sends on ``topic``; None: the table does not say."""
+        """The node that sends on ``topic``, or has this name, as keys of Kafka do; None: the table does not say."""
         return self._names.get(topic)
 
     @cached_property
     def _names(self) -> dict[str, str]:
-        return {node.topic: name for name, node in self.nodes.items()}
+        return {name: name for name in self.nodes} | {node.topic: name for name, node in self.nodes.items()}
 
 
 NO_NODES = NodeTable(nodes={})  # all topics bring packets
