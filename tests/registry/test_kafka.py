@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -189,6 +190,33 @@ def test_brokers_that_come_back_are_found_again(registered: Path, cluster: Kafka
     told = [record.getMessage() for record in caplog.records if "connect" in record.getMessage()]
     assert [line.split()[1] for line in told] == ["to", "lost:", "to"]
     assert re.search(r"\(.*127\.0\.0\.1.*\); trying again", told[1])
+
+
+def test_brokers_that_go_between_keeping_and_committing_are_waited_for(
+        registered: Path, cluster: KafkaCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway, sent = gateway_on(cluster), numbered(0, 3000)
+    receive = gateway.receive
+
+    def receive_and_lose(arrivals: Sequence[Arrival]) -> None:
+        receive(arrivals)
+        cluster.go_away()
+        monkeypatch.setattr(gateway, "receive", receive)
+
+    monkeypatch.setattr(gateway, "receive", receive_and_lose)
+    cluster.produce(TOPIC, "a", sent)
+    with ThreadPoolExecutor() as threads:
+        run = threads.submit(gateway.run)
+        wait_until(lambda: gateway.receive == receive)
+        kept_before = gateway.traffic.packets
+        time.sleep(3)
+        assert gateway.traffic.packets <= UNCOMMITTED
+        assert kept_before > 0
+        assert not gateway.is_connected
+        cluster.come_back()
+        wait_until(lambda: cluster.committed(TOPIC, GROUP, PARTITIONS) == len(sent))
+        gateway.stop()
+        run.result(30)
+    assert sorted(undecoded("received")) == sorted(sent)
 
 
 def test_brokers_that_are_not_there_are_told_once(tmp_path: Path, cluster: KafkaCluster,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from edgecodec.commands.options import AsJson
+from edgecodec.commands.options import AsJson, Key, Who
 
 if TYPE_CHECKING:
     from edgecodec.fleet.drift import Watched
@@ -121,6 +121,44 @@ def rollout(
     verdict = judge(windows, running(windows, table), canaries, version, margin)
     typer.echo(fleet_tables.as_json(verdict) if as_json else fleet_tables.told(verdict))
     raise typer.Exit(STATUS[verdict.answer])
+
+
+@app.command()
+def rollback(
+    folder: Folder,
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="That was stopped.")],
+    nodes: Nodes,
+    output: Annotated[Path | None, typer.Option(
+        "--output", "-o", metavar="FOLDER", show_default=False,
+        help="Write the versions before to this new folder, as `edgecodec releases export --for ota` does.")] = None,
+    by: Who = None, key: Key = None, as_json: AsJson = False,
+) -> None:
+    """List the nodes that run a version, and what they ran before; export that, for an update over the air.
+
+    Windows tell what a node ran before, or else the table of nodes. Exits with 1 if neither does for one of them.
+    """
+    from edgecodec.commands import fleet_tables
+    from edgecodec.commands.releases import open_releases, signing_key, this_user
+    from edgecodec.console import standard_output
+    from edgecodec.errors import EdgeCodecError
+    from edgecodec.fleet.received import read_folder
+    from edgecodec.fleet.rollback import export_returns, returns
+    from edgecodec.gateway.nodes import load_nodes
+
+    if output is not None and output.exists():
+        raise EdgeCodecError(f"{output}: is there already; name a new folder")
+    found = returns(read_folder(folder).windows, load_nodes(nodes), version)
+    if as_json:
+        typer.echo(fleet_tables.as_json(found))
+    else:
+        standard_output().print(fleet_tables.returns_table(found, version))
+    if output is not None:
+        signer = signing_key(key)
+        for number in export_returns(found, open_releases(), output, by or this_user(), signer):
+            typer.echo(f"{output / number}: version {number}, {'not signed' if signer is None else 'signed'}", err=True)
+    unknown = [each.node for each in found if each.before is None]
+    if unknown:
+        raise EdgeCodecError(f"{', '.join(unknown)}: nothing tells what ran before {version}; list it in {nodes}")
 
 
 @app.command()

@@ -14,6 +14,7 @@ from rich.table import Table
 from edgecodec.console import shown, table
 from edgecodec.fleet.drift import Alarm, Watched
 from edgecodec.fleet.received import FieldWindows
+from edgecodec.fleet.rollback import Return
 from edgecodec.fleet.rollout import Verdict
 from edgecodec.fleet.versions import Running
 from edgecodec.registry.gates import reasons
@@ -36,6 +37,12 @@ def versions_table(found: Sequence[Running]) -> Table:
         (each.node, each.group or "-", each.version or "-", _minute(each.since) if each.since else "-",
          _minute(each.last) if each.last else "-", each.listed or "-", "" if each.agrees else "differs")
         for each in found), text_columns=7)
+
+
+def returns_table(found: Sequence[Return], stopped: str) -> Table:
+    return table(f"{len(found)} nodes run version {stopped}", ("node", "group", "since", "before"), (
+        (each.node, each.group or "-", _minute(each.since) if each.since else "-", each.before or "-")
+        for each in found), text_columns=4)
 
 
 def comparison_table(comparison: Comparison) -> Table:
@@ -70,11 +77,11 @@ def told(verdict: Verdict) -> str:
             "are by more than the margin)")
 
 
-def as_json(found: Sequence[Alarm | Running] | Verdict) -> str:
+def as_json(found: Sequence[Alarm | Running | Return] | Verdict) -> str:
     return json.dumps(_fields(found) if isinstance(found, Verdict) else [_fields(each) for each in found], indent=2)
 
 
-def _fields(each: Alarm | Running | Verdict) -> dict[str, object]:
+def _fields(each: Alarm | Running | Return | Verdict) -> dict[str, object]:
     return {name: _plain(value) for name, value in asdict(each).items()}
 
 

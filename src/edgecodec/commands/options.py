@@ -22,3 +22,6 @@ Artifacts = Annotated[Path, typer.Option(metavar="FOLDER", help="Results of the 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 JsonFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures as JSON, too.",
                                                callback=_json_name)]
+Who = Annotated[str | None, typer.Option("--by", help="Who; user@host if not given.")]
+Key = Annotated[Path | None, typer.Option(
+    "--key", envvar="EDGECODEC_SIGNING_KEY", metavar="FILE", help="Sign with this private key.")]

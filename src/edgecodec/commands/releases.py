@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from edgecodec.commands.options import AsJson
+from edgecodec.commands.options import AsJson, Key, Who
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,11 +27,8 @@ app = typer.Typer(
 
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="A number or an alias.")]
 Reason = Annotated[str, typer.Option("--reason", "-m", help="Why; goes into the release log.")]
-Who = Annotated[str | None, typer.Option("--by", help="Who; user@host if not given.")]
 AcceptEstimated = Annotated[str | None, typer.Option(
     metavar="REASON", help="Release although time on the target was only estimated; goes into the release log.")]
-Key = Annotated[Path | None, typer.Option(
-    "--key", envvar="EDGECODEC_SIGNING_KEY", metavar="FILE", help="Sign with this private key.")]
 
 
 @app.command("list")
@@ -40,7 +37,7 @@ def list_(as_json: AsJson = False) -> None:
     from edgecodec.commands import release_tables
     from edgecodec.registry.registered import list_versions
 
-    releases = _releases()
+    releases = open_releases()
     state = releases.state()
     versions = list_versions(releases.store, releases.name)
     _print(release_tables.versions_json(versions) if as_json else release_tables.versions_table(versions))
@@ -53,7 +50,7 @@ def show(version: Version) -> None:
     from edgecodec.commands import release_tables
     from edgecodec.registry.registered import find_version
 
-    releases = _releases()
+    releases = open_releases()
     state = releases.state()
     found = find_version(releases.store, releases.name, version)
     for table in release_tables.version_tables(found, state.history, releases.signers):
@@ -69,8 +66,8 @@ def approve(version: Version, reason: Reason, by: Who = None, key: Key = None) -
     """
     from edgecodec.registry.releases import Request
 
-    releases = _releases()
-    release = releases.approve(version, Request(by or _user(), reason, key=_signing(key)))
+    releases = open_releases()
+    release = releases.approve(version, Request(by or this_user(), reason, key=signing_key(key)))
     entry = release.entry
     typer.echo(f"{releases.name} version {release.version} is approved "
                f"{'by you already; nothing was changed' if entry is None else f'(release log, entry {entry.number})'}")
@@ -82,8 +79,8 @@ def promote(version: Version, reason: Reason, by: Who = None, accept_estimated: 
     """Check a version from its bytes, and make it the champion if it passes."""
     from edgecodec.registry.releases import Request
 
-    releases = _releases()
-    request = Request(by or _user(), reason, accept_estimated, _signing(key))
+    releases = open_releases()
+    request = Request(by or this_user(), reason, accept_estimated, signing_key(key))
     release = _release(lambda: releases.promote(version, request))
     entry = release.entry
     typer.echo(f"{releases.name} version {release.version} is the champion "
@@ -100,8 +97,8 @@ def rollback(
     """Check the champion before the present one, and make it the champion again if it passes."""
     from edgecodec.registry.releases import Request
 
-    releases = _releases()
-    request = Request(by or _user(), reason, accept_estimated, _signing(key))
+    releases = open_releases()
+    request = Request(by or this_user(), reason, accept_estimated, signing_key(key))
     release = _release(lambda: releases.rollback(request, withdrawn))
     entry = release.entry
     typer.echo(f"{releases.name} version {release.version} is the champion again "
@@ -116,7 +113,7 @@ def repair(reason: Reason, by: Who = None, key: Key = None) -> None:
     """
     from edgecodec.registry.releases import Request
 
-    entries = _releases().repair(Request(by or _user(), reason, key=_signing(key)))
+    entries = open_releases().repair(Request(by or this_user(), reason, key=signing_key(key)))
     for entry in entries:
         typer.echo(f"version {entry.version} is out of the line of champions (release log, entry {entry.number}); "
                    f"champion: {entry.after.champion or 'none, promote a version or roll back'}")
@@ -130,7 +127,7 @@ def diff(old: Version, new: Version) -> None:
     from edgecodec.commands import release_tables
     from edgecodec.registry.difference import compare_versions
 
-    releases = _releases()
+    releases = open_releases()
     for table in release_tables.difference_tables(compare_versions(releases, old, new)):
         _print(table)
 
@@ -144,7 +141,7 @@ def verify(
     from edgecodec.errors import EdgeCodecError
     from edgecodec.registry.registered import made_by_hand
 
-    releases = _releases()
+    releases = open_releases()
     state = releases.state()
     trusted = releases.trusted
     failures = [*([state.astray] if state.astray else []), *made_by_hand(releases.store, releases.name)]
@@ -182,7 +179,7 @@ def report(
     from edgecodec.storage import kind_by_name
 
     kind_by_name(output, {".html": "HTML", ".htm": "HTML"}, "reports")
-    written = write_version_report(_releases(), version, output)
+    written = write_version_report(open_releases(), version, output)
     typer.echo(f"{output}: release report of {written}")
 
 
@@ -192,7 +189,7 @@ def history(as_json: AsJson = False) -> None:
     from edgecodec.commands import release_tables
     from edgecodec.errors import EdgeCodecError
 
-    releases = _releases()
+    releases = open_releases()
     state = releases.state()
     _print(release_tables.history_json(state.history) if as_json
            else release_tables.history_table(state.history, releases.signers))
@@ -208,7 +205,7 @@ def key(
     """Make a key to sign releases with, and print its public key: the line to add to `release_keys.pub`."""
     from edgecodec.registry.signatures import create_key
 
-    typer.echo(create_key(file, by or _user()))
+    typer.echo(create_key(file, by or this_user()))
 
 
 @app.command()
@@ -223,7 +220,7 @@ def export(
     """Write what others take of a version into a folder, with a manifest of its origin and of every file's sha256."""
     from edgecodec.registry.export import export_version
 
-    written = export_version(_releases(), version, use, output, by or _user(), _signing(key))
+    written = export_version(open_releases(), version, use, output, by or this_user(), signing_key(key))
     typer.echo(f"{output}: {written}, {'not signed' if key is None else 'signed'}")
 
 
@@ -243,7 +240,7 @@ def check(
                f"{f'signed by {signer}' if signer else 'no release_keys.pub here, so its signature was not checked'}")
 
 
-def _releases() -> Releases:
+def open_releases() -> Releases:
     from edgecodec.params import load_params
     from edgecodec.registry.releases import Releases
 
@@ -286,13 +283,13 @@ def _vouched(trusted: TrustedKeys) -> str:
     return f", each{since} signed by a key in {trusted.path}"
 
 
-def _signing(key: Path | None) -> SigningKey | None:
+def signing_key(key: Path | None) -> SigningKey | None:
     from edgecodec.registry.signatures import SigningKey
 
     return None if key is None else SigningKey.read(key)
 
 
-def _user() -> str:
+def this_user() -> str:
     """Whoever runs the command, as the machine knows them."""
     import getpass
     import socket
