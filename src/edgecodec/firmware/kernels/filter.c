@@ -105,13 +105,19 @@ static void fill(ec_half *at, uint32_t count) {
     }
 }
 
-/* Before the first block there are zeros; before another, the last samples of the one before. Both counts are even. */
-static void begin_history(const ec_filter *layer, ec_half *history, bool first) {
+/* Keeps the last samples of the block before: both counts are even. Four at once, so that no load is waited for. */
+static void keep_history(const ec_filter *layer, ec_half *history) {
     const ec_half *last = history + layer->blocks.size;
-    for (uint32_t taps = layer->taps; taps > 0; taps -= 2) {
-        ec_store_pair(history, first ? 0 : ec_load_pair(last));
-        history += 2;
-        last += 2;
+    uint32_t taps = layer->taps;
+    for (; taps >= 4; taps -= 4) {
+        const ec_pair pairs[2] = {ec_load_pair(last), ec_load_pair(last + 2)};
+        ec_store_pair(history, pairs[0]);
+        ec_store_pair(history + 2, pairs[1]);
+        history += 4;
+        last += 4;
+    }
+    if (taps > 0) {
+        ec_store_pair(history, ec_load_pair(last));
     }
 }
 
@@ -146,7 +152,11 @@ ec_status ec_run_filter(const ec_worker *worker, const ec_filter *layer, const f
         for (uint32_t number = share.first; number < share.end; number++) {
             const ec_channel_filter *own = ec_channel_filter_at(filters, layer, number);
             ec_half *history = ec_halves(worker, layer->history) + (size_t)number * layer->history_samples;
-            begin_history(layer, history, block.first == 0);
+            if (block.first == 0) {
+                fill(history, layer->taps);
+            } else {
+                keep_history(layer, history);
+            }
             normalize_channel(own, (const float *)(const void *)block.data + number,
                               layer->channels * sizeof(float), block.items,
                               history + layer->taps);
