@@ -110,7 +110,8 @@ def test_the_quantizer_of_coded_packets_has_room_for_its_tables() -> None:
     alone = plan_memory(edge_like(sizes), 1 << 20)
     codec = edge_like(replace(sizes, coded_classes=30))
     plan = plan_memory(codec, 1 << 20)
-    assert set(plan.blocks) - set(alone.blocks) == {"scalars_tables", "scalars_choice"}
+    assert set(plan.blocks) - set(alone.blocks) == {"scalars_tables", "scalars_missed", "scalars_found_costs",
+                                                    "scalars_choice"}
     tables = plan.blocks["scalars_tables"].bytes
     assert tables == scalar_tables_bytes(codec.coded)
     assert plan.codebooks_bytes - alone.codebooks_bytes == (

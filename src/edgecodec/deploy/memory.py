@@ -375,8 +375,7 @@ def _lives(codec: ExportedCodec, fetches: Mapping[str, Fetch], workers: int) -> 
     scratch = _quantizer_scratch(codec.quantizer, workers, abreast) | {
         "quantizer_panels": 2 * panels_block_bytes(codec.quantizer, fetches) if copied else 0,
         "quantizer_coordinates": coordinates_bytes(codec.quantizer) if copied else 0}
-    coded = {} if codec.coded is None else {
-        "scalars_tables": scalar_tables_bytes(codec.coded) if copied else 0, "scalars_choice": CHOICE_BYTES}
+    coded = {} if codec.coded is None else _scalars_scratch(codec.coded, workers, copied)
     for name, size in (scratch | coded).items():
         yield Block(name, 0, size, quantizer_step, quantizer_step)
 
@@ -401,6 +400,15 @@ def _quantizer_scratch(quantizer: Quantizer, workers: int, abreast: int) -> dict
         scratch |= {"quantizer_candidates": 2 * rows * quantizer.contested_stages,
                     "quantizer_choice": CHOICE_BYTES}
     return scratch
+
+
+def _scalars_scratch(quantizer: ScalarQuantizer, workers: int, copied: bool) -> dict[str, int]:
+    """Bytes of what the quantizer of coded packets reads, and what its workers tell each other."""
+    trials = max(quantizer.regimes, len(quantizer.stages_of_rate))
+    return {"scalars_tables": scalar_tables_bytes(quantizer) if copied else 0,
+            "scalars_missed": 4 * trials * quantizer.tokens,
+            "scalars_found_costs": 4 * workers * quantizer.regimes,
+            "scalars_choice": CHOICE_BYTES}
 
 
 def _place(blocks: list[Block]) -> dict[str, Block]:

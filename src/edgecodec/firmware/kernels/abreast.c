@@ -11,10 +11,10 @@ typedef struct stages_abreast {
 static bool take_coordinates(uint32_t *taken, const uint16_t *coordinates, uint32_t count) {
     uint32_t met = 0;
     for (uint32_t i = 0; i < count; i++) {
-        met |= taken[coordinates[i] / 32 % 8] & UINT32_C(1) << coordinates[i] % 32;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        taken[coordinates[i] / 32 % 8] |= UINT32_C(1) << coordinates[i] % 32;
+        uint32_t *word = &taken[coordinates[i] / 32 % 8];
+        const uint32_t bit = UINT32_C(1) << coordinates[i] % 32;
+        met |= *word & bit;
+        *word |= bit;
     }
     return met == 0;
 }
@@ -29,7 +29,9 @@ static stages_abreast fetch_abreast(const ec_worker *worker, const ec_quantizer 
         const ec_stage *stage = &quantizer->stages[found.numbers.end];
         const uint32_t samples = stage->samples, bytes = ec_panels_of_regime(stage) * ec_panel_bytes(samples / 2);
         const uint8_t *of_stage = coordinates + (stage->coordinates - quantizer->coordinates);
-        if (!take_coordinates(taken, (const uint16_t *)(const void *)of_stage + (size_t)regime * samples, samples)) {
+        const bool alone = take_coordinates(
+            taken, (const uint16_t *)(const void *)of_stage + (size_t)regime * samples, samples);
+        if (!alone && slot > 0) { /* the first one may only meet itself */
             break;
         }
         const uint8_t *panels = ec_fetch(worker, scratch, ec_codebooks_of(worker, stage) + (size_t)regime * bytes, bytes);

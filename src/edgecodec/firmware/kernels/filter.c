@@ -6,27 +6,44 @@
 #include "layers.h"
 #include "stream.h"
 
+#define AT_ONCE 8u /* samples that are loaded together: none is waited for */
+
+/* The sample at `*at`, which moves on by `step` bytes. */
+static float next_sample(const float **at, size_t step) {
+#ifdef EC_XPULP
+    float sample; /* p.lw */
+    __asm__(".insn r 0x0b, 7, 0x10, %0, %1, %2" : "=r"(sample), "+r"(*at) : "r"(step) : "memory");
+#else
+    const float sample = **at;
+    *at = (const float *)(const void *)((const uint8_t *)*at + step);
+#endif
+    return sample;
+}
+
 static ec_pair normalize_pair(const ec_channel_filter *own, float first, float second) {
     first = first - own->offset;
     second = second - own->offset;
     return ec_to_pair(first * own->scale, second * own->scale);
 }
 
-/* Samples of one channel, `step` floats apart, to `output`, an even number of which has room; the last may be a zero too
- * many. Four at once, so that no load is waited for. */
+/* Samples of one channel, `step` bytes apart, to `output`, an even number of which has room; the last may be a zero too
+ * many. */
 static void normalize_channel(const ec_channel_filter *own, const float *samples, size_t step, uint32_t count,
                               ec_half *output) {
     const ec_channel_filter near = {.offset = own->offset, .scale = own->scale};
-    for (; count >= 4; count -= 4) {
-        const float values[4] = {samples[0], samples[step], samples[2 * step], samples[3 * step]};
-        ec_store_pair(output, normalize_pair(&near, values[0], values[1]));
-        ec_store_pair(output + 2, normalize_pair(&near, values[2], values[3]));
-        samples += 4 * step;
-        output += 4;
+    for (; count >= AT_ONCE; count -= AT_ONCE) {
+        float values[AT_ONCE];
+        for (uint32_t i = 0; i < AT_ONCE; i++) {
+            values[i] = next_sample(&samples, step);
+        }
+        for (uint32_t i = 0; i < AT_ONCE; i += 2) {
+            ec_store_pair(output + i, normalize_pair(&near, values[i], values[i + 1]));
+        }
+        output += AT_ONCE;
     }
     for (; count >= 2; count -= 2) {
-        ec_store_pair(output, normalize_pair(&near, samples[0], samples[step]));
-        samples += 2 * step;
+        const float first = next_sample(&samples, step);
+        ec_store_pair(output, normalize_pair(&near, first, next_sample(&samples, step)));
         output += 2;
     }
     if (count == 1) {
@@ -88,11 +105,19 @@ static void fill(ec_half *at, uint32_t count) {
     }
 }
 
-/* Keeps the last samples of the block before: both counts are even. */
+/* Keeps the last samples of the block before: both counts are even. Four at once, so that no load is waited for. */
 static void keep_history(const ec_filter *layer, ec_half *history) {
     const ec_half *last = history + layer->blocks.size;
-    for (uint32_t i = 0, taps = layer->taps; i < taps; i += 2) {
-        ec_store_pair(history + i, ec_load_pair(last + i));
+    uint32_t taps = layer->taps;
+    for (; taps >= 4; taps -= 4) {
+        const ec_pair pairs[2] = {ec_load_pair(last), ec_load_pair(last + 2)};
+        ec_store_pair(history, pairs[0]);
+        ec_store_pair(history + 2, pairs[1]);
+        history += 4;
+        last += 4;
+    }
+    if (taps > 0) {
+        ec_store_pair(history, ec_load_pair(last));
     }
 }
 
@@ -132,11 +157,13 @@ ec_status ec_run_filter(const ec_worker *worker, const ec_filter *layer, const f
             } else {
                 keep_history(layer, history);
             }
-            normalize_channel(own, (const float *)(const void *)block.data + number, layer->channels, block.items,
+            normalize_channel(own, (const float *)(const void *)block.data + number,
+                              layer->channels * sizeof(float), block.items,
                               history + layer->taps);
             if (block.last) {
                 const uint32_t used = layer->taps + block.items + block.items % 2;
-                fill(history + used, layer->history_samples - used);
+                const uint32_t reached = layer->history_samples - layer->blocks.size + block.items;
+                fill(history + used, ec_larger(used, reached) - used);
             }
             const filtered_channel channel = {own, history, block.first - layer->taps,
                                      ec_halves(worker, layer->output.at) + (size_t)number * layer->output.channels};

@@ -226,18 +226,10 @@ void ec_measure_latent(const ec_worker *worker, const ec_monitor *monitor) {
     }
 }
 
-static float sum_in_order(const float *terms, uint32_t count) {
-    float sum = 0.0f;
-    for (uint32_t i = 0; i < count; i++) {
-        sum = sum + terms[i];
-    }
-    return sum;
-}
-
 static float latent_energy(const ec_worker *worker, const ec_monitor *monitor) {
     const float *energies = energies_of(worker, monitor);
-    const float offered = sum_in_order(energies, monitor->bins.rows);
-    const float left = offered - sum_in_order(energies + monitor->bins.rows, monitor->coefficients.channels);
+    const float offered = ec_add_up(energies, monitor->bins.rows);
+    const float left = offered - ec_add_up(energies + monitor->bins.rows, monitor->coefficients.channels);
     return left > 0.0f ? left : 0.0f;
 }
 

@@ -212,6 +212,8 @@ typedef struct ec_scalars {
     uint32_t classes_count;
     uint32_t entries;     /* of the tables of all classes */
     uint32_t scratch;     /* for the tables */
+    uint32_t missed;      /* scratch: float [regimes or rates][coordinates] */
+    uint32_t found_costs; /* scratch: uint32_t [EC_WORKERS_MAX][regimes] */
     uint32_t choice;      /* scratch: ec_choice */
     uint32_t first_step;
     uint32_t payload_bytes; /* in the codebooks: uint16_t [rates], enough for any window */

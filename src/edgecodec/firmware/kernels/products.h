@@ -125,4 +125,13 @@ static inline float ec_add_products_of_pair(float sum, ec_pair left, ec_pair rig
 #endif
 }
 
+/* In their order. */
+static inline float ec_add_up(const float *terms, uint32_t count) {
+    float sum = 0.0f;
+    for (uint32_t i = 0; i < count; i++) {
+        sum = sum + terms[i];
+    }
+    return sum;
+}
+
 #endif
