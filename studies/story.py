@@ -55,7 +55,7 @@ BEGIN = datetime(2025, 1, 6, tzinfo=UTC)
 PROJECT = Path(".cache/story")
 RESULTS = METRICS / "story.json"
 RECEIVED, FIELD, OVER_THE_AIR = Path(".cache/received"), Path(".cache/field"), Path(".cache/ota")
-QUICKER = {"analyze.rivals": ["means"], "verify.simulator": "host"}  # the others take minutes
+QUICKER = {"analyze.rivals": ["means"], "verify.simulator": "host"}  # the other rivals take minutes
 WHO = "the story"
 
 
