@@ -17,6 +17,7 @@ from edgecodec.params import load_params
 from edgecodec.registry.register import register
 from edgecodec.registry.releases import Releases, Request
 from edgecodec.settings import write_settings
+from edgecodec.storage import read_json
 from studies import story
 from studies.simulated_fleet import scenes_of
 
@@ -57,6 +58,8 @@ def project(new_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_loop_closes(project: Path) -> None:
+    remarks, windows = (read_json(METRICS / f"{name}.json") for name in ("remarks", "windows"))
+    assert remarks["reference"]["recordings"] == windows["splits"]["validation"]["recordings"]
     generator = np.random.default_rng(1)
     scenes = scenes_of(load_params(), PLAN.seconds, generator)
     told = story.tell(PLAN, scenes, 24.0, generator)
