@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecodec.errors import EdgeCodecError
-from pages import codec, fleet, frames, gallery, origin, readme
+from pages import codec, fleet, frames, gallery, node, origin, readme
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ FIGURES = {
     "decoding_times": Figure(("decoding.json",), readme.decoding_times),
     "decoding_speed": Figure(("decoding.json",), readme.decoding_speed),
     "single_cores": Figure(("instructions.json", "sizes.json"), readme.single_cores),
+    "before_and_after": Figure(("node_before.json", *(f"{name}.json" for name in node.COMPARED)),
+                               node.before_and_after),
     "same_bits": Figure(("same_bits.json",), readme.same_bits),
     "rivals": Figure(("rate_distortion.json",), codec.rivals),
     "estimates": Figure(("remarks.json", "calibration.json"), codec.estimates),

@@ -11,6 +11,7 @@ from pages.origin import Origin
 WIDTH = 120  # of a line
 SINGLE_CORES = {"rv32imc_zfinx_zhinx": "RISC-V without Xpulp", "cortex-m4": "Cortex-M4", "cortex-m7": "M7",
                 "cortex-m33": "M33", "cortex-m55": "M55"}
+COMPILERS = ("zig", "arm-none-eabi-gcc")
 SIZED_CORES = {"rv32imc_zfinx_zhinx": "riscv32"}  # what sizes.json calls a core
 
 
@@ -125,17 +126,27 @@ def _milliseconds(timed: Any) -> dict[tuple[int, int], float]:
 
 def single_cores(counted: Any, measured: Any) -> Iterator[str]:
     """What small single cores take, and what the smallest node on them does."""
-    sizes = {(size["core"], size["compiler"].split()[0]): size for size in measured["sizes"]}
-    rows: list[tuple[str, ...]] = [("core", "instructions, window at once", "sample by sample", "RAM", "and stack",
-                                    "code by zig", "by gcc")]
-    for count in counted["cores"]:
-        core = count["core"]
-        of_core = {compiler: size for (name, compiler), size in sizes.items()
-                   if name == SIZED_CORES.get(core, core)}
-        code = (kilobytes(of_core[each]["code"]) if each in of_core else "-" for each in ("zig", "arm-none-eabi-gcc"))
-        rows.append((SINGLE_CORES[core], f"{count['chains'][-1] / 1e6:.2f} M", f"{count['pushed'] / 1e6:.2f} M",
-                     kilobytes(of_core["zig"]["ram"]), kilobytes(count["stack_bytes"]), *code))
+    counts, sizes = by_compiler(counted["cores"]), by_compiler(measured["sizes"])
+    rows: list[tuple[str, ...]] = [("core", "window at once, by zig", "by gcc", "sample by sample, by zig", "by gcc",
+                                    "RAM", "and stack", "code by zig", "by gcc")]
+    for core, name in SINGLE_CORES.items():
+        of_core = [counts.get((core, compiler)) for compiler in COMPILERS]
+        codes = [sizes.get((SIZED_CORES.get(core, core), compiler)) for compiler in COMPILERS]
+        rows.append((name, *(millions(count["chains"][-1]) if count else "-" for count in of_core),
+                     *(millions(count["pushed"]) if count else "-" for count in of_core),
+                     kilobytes(max(size["ram"] for size in codes if size)),
+                     kilobytes(max(count["stack_bytes"] for count in of_core if count)),
+                     *(kilobytes(size["code"]) if size else "-" for size in codes)))
     yield from table(*rows)
+
+
+def by_compiler(measured: Sequence[Any]) -> dict[tuple[str, str], Any]:
+    """What was measured of each core and compiler, whatever its version."""
+    return {(one["core"], one["compiler"].split()[0]): one for one in measured}
+
+
+def millions(count: int) -> str:
+    return f"{count / 1e6:.2f} M"
 
 
 def kilobytes(size: int) -> str:

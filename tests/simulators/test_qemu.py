@@ -154,7 +154,7 @@ class TestInstructionCounts:
         codec = edge_like(Sizes())
         windows = random_windows(codec, 1)
         write_firmware(codec, windows, 1 << 16, tmp_path / "firmware", L1_STACK_BYTES)
-        counts = count_instructions(codec, tmp_path / "firmware", windows[0], toolchain, 120)
+        counts = count_instructions(codec, tmp_path / "firmware", windows[0], [toolchain], 120)
         assert {count.core for count in counts} >= BOARDS.keys() - {"qemu"}
         for count in counts:
             assert codec.multiply_accumulates < count.encoder < count.chains[0] < count.chains[-1]
@@ -167,4 +167,4 @@ class TestInstructionCounts:
         codec = edge_like(Sizes())
         monkeypatch.setenv("PATH", str(tmp_path))
         with pytest.raises(EdgeCodecError, match=r"^qemu-system-riscv32 not found: .*; qemu-system-arm not found: .*$"):
-            count_instructions(codec, tmp_path, random_windows(codec, 1)[0], toolchain, 1)
+            count_instructions(codec, tmp_path, random_windows(codec, 1)[0], [toolchain], 1)

@@ -47,25 +47,27 @@ def decode(
 
 @app.command()
 def instructions(output: JsonFile = None, artifacts: Artifacts = ARTIFACTS) -> None:
-    """Count instructions on QEMU's single cores: RISC-V without Xpulp, and Arm Cortex-M4, M7, M33, M55."""
+    """Count instructions on QEMU's single cores, RISC-V without Xpulp and Arm Cortex-M, by zig, and by gcc if here."""
     from dataclasses import asdict
 
     from edgecodec.console import standard_output, table
     from edgecodec.packets.network import load_codec
     from edgecodec.params import load_params
     from edgecodec.simulators.instruction_counts import count_instructions
-    from edgecodec.simulators.toolchain import choose_toolchain
+    from edgecodec.simulators.sizes import COMPILERS
+    from edgecodec.simulators.toolchain import Toolchain
     from edgecodec.simulators.verifier import golden_windows
     from edgecodec.storage import write_json
 
-    codec, firmware, verify = load_codec(artifacts / "float16"), artifacts / "firmware", load_params().verify
-    counts = count_instructions(codec, firmware, golden_windows(firmware, codec)[0], choose_toolchain(verify.compiler),
-                                verify.time_limit_seconds)
+    codec, firmware = load_codec(artifacts / "float16"), artifacts / "firmware"
+    counts = count_instructions(codec, firmware, golden_windows(firmware, codec)[0],
+                                [Toolchain(name) for name in COMPILERS], load_params().verify.time_limit_seconds)
     rates = (f"rate {rate}" for rate in range(1, len(counts[0].chains) + 1))
     standard_output().print(table(
         "Thousands of instructions: encoder, window to packet by rate, and sample by sample; memory in bytes",
-        ("core", "encoder", *rates, "pushed", "code", "stack"),
-        [(count.core, *(f"{number / 1e3:,.0f}" for number in (count.encoder, *count.chains, count.pushed)),
+        ("core", "compiler", "encoder", *rates, "pushed", "code", "stack"),
+        [(count.core, count.compiler,
+          *(f"{number / 1e3:,.0f}" for number in (count.encoder, *count.chains, count.pushed)),
           f"{count.code_bytes:,}", f"{count.stack_bytes:,}") for count in counts]))
     if output is not None:
         write_json(output, {"model_hash": codec.model_hash, "cores": [asdict(count) for count in counts]})

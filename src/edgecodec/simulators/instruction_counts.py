@@ -5,7 +5,9 @@ Instructions are no cycles, and these cores are not the target: the figures tell
 
 from __future__ import annotations
 
+import itertools
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,9 +30,10 @@ _INSTRUCTION_SETS = {RISCV: "rv32imc_zfinx_zhinx"}  # what a core is called that
 
 @dataclass(frozen=True)
 class InstructionCount:
-    """Of one window on one core, bit for bit as the oracle has it."""
+    """Of one window on one core, built by one compiler, bit for bit as the oracle has it."""
 
     core: str
+    compiler: str  # its version
     simulator: str  # its fingerprint
     encoder: int  # instructions
     chains: tuple[int, ...]  # window to packet, by rate
@@ -39,9 +42,9 @@ class InstructionCount:
     stack_bytes: int  # deepest use, by that program
 
 
-def count_instructions(codec: ExportedCodec, firmware: Path, window: NDArray[np.float32], toolchain: Toolchain,
-                       time_limit_seconds: float) -> tuple[InstructionCount, ...]:
-    """On every core that QEMU and ``toolchain`` have here.
+def count_instructions(codec: ExportedCodec, firmware: Path, window: NDArray[np.float32],
+                       compilers: Sequence[Toolchain], time_limit_seconds: float) -> tuple[InstructionCount, ...]:
+    """On every core that QEMU has here, by each of ``compilers`` that is installed and builds for it.
 
     Args:
         window: float32 [samples, channels].
@@ -49,20 +52,21 @@ def count_instructions(codec: ExportedCodec, firmware: Path, window: NDArray[np.
     Raises:
         EdgeCodecError: there is no such core at all, or a program does not compile or end, or its bits are wrong.
     """
-    found, missing = {}, []
-    for board in BOARDS:
+    found, missing = [], []
+    for board, compiler in itertools.product(BOARDS, compilers):
         try:
-            found[_INSTRUCTION_SETS.get(board, board)] = QemuSimulator.find(toolchain, board)
+            found.append(QemuSimulator.find(compiler, board))
         except EdgeCodecError as absence:
             missing.append(str(absence))
     if not found:
         raise EdgeCodecError("; ".join(dict.fromkeys(missing)))
-    return tuple(_count(core, simulator, codec, firmware, window, time_limit_seconds)
-                 for core, simulator in progress(list(found.items()), "Counting instructions"))
+    return tuple(_count(simulator, codec, firmware, window, time_limit_seconds)
+                 for simulator in progress(found, "Counting instructions"))
 
 
-def _count(core: str, simulator: QemuSimulator, codec: ExportedCodec, firmware: Path, window: NDArray[np.float32],
+def _count(simulator: QemuSimulator, codec: ExportedCodec, firmware: Path, window: NDArray[np.float32],
            time_limit_seconds: float) -> InstructionCount:
+    core = _INSTRUCTION_SETS.get(simulator.name, simulator.name)
     with tempfile.TemporaryDirectory() as work:
         image = simulator.build(firmware, Path(work), core, window[None])
         transcript = simulator.run(image, time_limit_seconds)
@@ -74,7 +78,8 @@ def _count(core: str, simulator: QemuSimulator, codec: ExportedCodec, firmware: 
     (record,) = transcript.windows
     (pushed,) = record.of(PacketKind.FIXED_LENGTH, PushedRecord)
     return InstructionCount(
-        core=core, simulator=simulator.fingerprint, encoder=sum(layer.cycles for layer in record.layers),
+        core=core, compiler=simulator.toolchain.version(simulator.board.core), simulator=simulator.fingerprint,
+        encoder=sum(layer.cycles for layer in record.layers),
         chains=tuple(chain.cycles for chain in record.of(PacketKind.FIXED_LENGTH, ChainRecord)),
         pushed=pushed.cycles,
         code_bytes=size - sizes.weights_bytes - sizes.codebooks_bytes - sizes.window_bytes,
