@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pages.frames import SENT
 from pages.markdown import table
 from pages.readme import COMPILERS, SINGLE_CORES, by_compiler, kilobytes, millions
 
@@ -26,9 +27,9 @@ COMPARED = ("verification", "instructions", "sizes", "frames")
 def _figures(results: Results) -> Iterator[tuple[str, str]]:
     verification = results["verification"]
     for kind, milliseconds in (
-            ("fixed length", verification["total_milliseconds"]),
+            ("fixed-length", verification["total_milliseconds"]),
             ("coded", {rate: one["total_milliseconds"] for rate, one in verification["coded"].items()})):
-        yield (f"window to packet of {kind}, 8 cores, rates 1 to 4, in thousands of cycles",
+        yield (f"{kind} packets, 8 cores, rates 1 to 4, thousands of cycles",
                ", ".join(f"{took * verification['clock_mhz']:.0f}" for took in milliseconds.values()))
     yield "energy at rate 1, compute and air", f"{verification['energy_millijoules']['1']:.3f} mJ"
     counts = by_compiler(results["instructions"]["cores"])
@@ -37,10 +38,10 @@ def _figures(results: Results) -> Iterator[tuple[str, str]]:
         yield (f"instructions of a window on {name}, by zig, gcc",
                ", ".join(millions(count["chains"][-1]) if count else "-" for count in of_core))
     smallest = by_compiler(results["sizes"]["sizes"])["cortex-m4", COMPILERS[-1]]
-    yield ("smallest node on Cortex-M4, by gcc: RAM, flash, code of it",
+    yield ("smallest node on Cortex-M4, by gcc: RAM, flash, of it code",
            ", ".join(kilobytes(smallest[memory]) for memory in ("ram", "flash", "code")))
     sent = results["frames"]["rates"]["1"]
     yield ("bytes on air of a window at rate 1",
-           ", ".join(f"{one['bytes']} ({kind})" for kind, one in sent.items()))
+           ", ".join(f"{sent[kind]['bytes']} ({name})" for kind, name in SENT.items() if kind in sent))
     series = results["frames"].get("series")
     yield ("of six windows, coded", f"{series['1']['6']['bytes']:.0f}" if series else str(6 * sent["packet"]["bytes"]))

@@ -64,7 +64,7 @@ def test_the_snapshot_has_what_pages_show_and_no_more(repository: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("<!-- figures: result -->\n<!-- end -->\n", r"README\.md: figures: result: no such figure; there are bench"),
+    ("<!-- figures: result -->\n<!-- end -->\n", r"README\.md: figures: result: no such figure; there are before"),
     ("<!-- figures: results -->\n1\n\n<!-- figures: damage -->\n<!-- end -->\n",
      r"README\.md: figures: results: the block has no end; add the line <!-- end -->"),
 ])
