@@ -27,6 +27,9 @@ static inline bool ec_half_is_finite(ec_half value) {
 #define EC_MACHINE_HALF _Float16
 #elif defined(__ARM_FP16_FORMAT_IEEE) && defined(__ARM_FP) && (__ARM_FP & 2 || !defined(__clang__))
 #define EC_MACHINE_HALF __fp16
+#if !defined(__ARM_BIG_ENDIAN)
+#define EC_ARM_HALF /* both halves of a word are widened where they are */
+#endif
 #endif
 #endif
 
@@ -128,6 +131,26 @@ static inline float ec_first_of(ec_pair pair) {
 
 static inline float ec_second_of(ec_pair pair) {
     return ec_to_float((ec_half)(pair >> 16));
+}
+
+typedef struct ec_floats {
+    float first;
+    float second;
+} ec_floats;
+
+/* A pair, widened; `at` is a multiple of four bytes. */
+static inline ec_floats ec_load_floats(const ec_half *at) {
+#ifdef EC_ARM_HALF
+    float loaded; /* both halves in one register of the float unit */
+    ec_floats wide;
+    __builtin_memcpy(&loaded, __builtin_assume_aligned(at, sizeof loaded), sizeof loaded);
+    __asm__("vcvtb.f32.f16 %0, %1" : "=t"(wide.first) : "t"(loaded));
+    __asm__("vcvtt.f32.f16 %0, %1" : "=t"(wide.second) : "t"(loaded));
+    return wide;
+#else
+    const ec_floats wide = {ec_to_float(at[0]), ec_to_float(at[1])};
+    return wide;
+#endif
 }
 
 /* Rounding the exact difference, or that of float, gives the same. */

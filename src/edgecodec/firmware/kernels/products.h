@@ -11,6 +11,11 @@
 #include "arithmetic.h"
 #include "half.h"
 
+/* The machine multiplies and adds in one instruction: asked for where it does not, compilers call a function. */
+#if defined(__ARM_FEATURE_FMA) || defined(__riscv_zfinx) || defined(__riscv_flen) || defined(__FP_FAST_FMAF)
+#define EC_FUSES
+#endif
+
 #ifdef EC_LANES
 
 /* The float16 next to left * right + sum, all four values of float16.
@@ -123,6 +128,17 @@ static inline float ec_add_products_of_pair(float sum, ec_pair left, ec_pair rig
     const float pair = ec_to_float((ec_half)(left >> 16)) * ec_to_float((ec_half)(right >> 16)) + first;
     return sum + pair;
 #endif
+}
+
+/* Adds the products of two pairs of float16. These are exact, so that a fused multiply-add rounds what is rounded without. */
+static inline float ec_add_products_of_floats(float sum, ec_floats left, ec_floats right) {
+    const float first = left.first * right.first;
+#ifdef EC_FUSES
+    const float pair = __builtin_fmaf(left.second, right.second, first);
+#else
+    const float pair = left.second * right.second + first;
+#endif
+    return sum + pair;
 }
 
 /* In their order. */
