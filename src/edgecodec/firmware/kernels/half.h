@@ -27,9 +27,7 @@ static inline bool ec_half_is_finite(ec_half value) {
 #define EC_MACHINE_HALF _Float16
 #elif defined(__ARM_FP16_FORMAT_IEEE) && defined(__ARM_FP) && (__ARM_FP & 2 || !defined(__clang__))
 #define EC_MACHINE_HALF __fp16
-#if !defined(__ARM_BIG_ENDIAN)
-#define EC_ARM_HALF /* both halves of a word are widened where they are */
-#endif
+#define EC_ARM_HALF /* a register of the float unit may hold two */
 #endif
 #endif
 
@@ -100,14 +98,26 @@ static inline ec_pair ec_to_pair(float first, float second) {
     ec_pair pair; /* vfcpka.h.s */
     __asm__(".insn r 0x33, 2, 0x58, %0, %1, %2" : "=r"(pair) : "r"(first), "r"(second));
     return pair;
+#elif defined(EC_ARM_HALF)
+    float both;
+    ec_pair pair;
+    __asm__("vcvtb.f16.f32 %0, %1" : "=t"(both) : "t"(first));
+    __asm__("vcvtt.f16.f32 %0, %1" : "+t"(both) : "t"(second));
+    __builtin_memcpy(&pair, &both, sizeof pair);
+    return pair;
 #else
     return ec_to_half(first) | (ec_pair)ec_to_half(second) << 16;
 #endif
 }
 
+/* A pair in memory is a word. */
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define EC_PAIR_IS_WORD
+#endif
+
 /* `at` is a multiple of four bytes. */
 static inline void ec_store_pair(ec_half *at, ec_pair pair) {
-#ifdef EC_XPULP
+#ifdef EC_PAIR_IS_WORD
     __builtin_memcpy(__builtin_assume_aligned(at, sizeof pair), &pair, sizeof pair);
 #else
     at[0] = (ec_half)pair;
@@ -116,9 +126,20 @@ static inline void ec_store_pair(ec_half *at, ec_pair pair) {
 }
 
 static inline ec_pair ec_load_pair(const ec_half *at) {
-#ifdef EC_XPULP
+#ifdef EC_PAIR_IS_WORD
     ec_pair pair;
     __builtin_memcpy(&pair, __builtin_assume_aligned(at, sizeof pair), sizeof pair);
+    return pair;
+#else
+    return at[0] | (ec_pair)at[1] << 16;
+#endif
+}
+
+/* `at` may lie between words. */
+static inline ec_pair ec_load_any_pair(const ec_half *at) {
+#if defined(EC_PAIR_IS_WORD) && defined(__ARM_FEATURE_UNALIGNED)
+    ec_pair pair;
+    __builtin_memcpy(&pair, at, sizeof pair);
     return pair;
 #else
     return at[0] | (ec_pair)at[1] << 16;
@@ -138,17 +159,16 @@ typedef struct ec_floats {
     float second;
 } ec_floats;
 
-/* A pair, widened; `at` is a multiple of four bytes. */
-static inline ec_floats ec_load_floats(const ec_half *at) {
+static inline ec_floats ec_widen(ec_pair pair) {
 #ifdef EC_ARM_HALF
-    float loaded; /* both halves in one register of the float unit */
+    float both;
     ec_floats wide;
-    __builtin_memcpy(&loaded, __builtin_assume_aligned(at, sizeof loaded), sizeof loaded);
-    __asm__("vcvtb.f32.f16 %0, %1" : "=t"(wide.first) : "t"(loaded));
-    __asm__("vcvtt.f32.f16 %0, %1" : "=t"(wide.second) : "t"(loaded));
+    __builtin_memcpy(&both, &pair, sizeof both);
+    __asm__("vcvtb.f32.f16 %0, %1" : "=t"(wide.first) : "t"(both));
+    __asm__("vcvtt.f32.f16 %0, %1" : "=t"(wide.second) : "t"(both));
     return wide;
 #else
-    const ec_floats wide = {ec_to_float(at[0]), ec_to_float(at[1])};
+    const ec_floats wide = {ec_first_of(pair), ec_second_of(pair)};
     return wide;
 #endif
 }

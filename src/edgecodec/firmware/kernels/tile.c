@@ -35,8 +35,8 @@ static inline void store_sums(float *to, row_sums sums) {
 }
 
 static inline column_pairs load_columns(const ec_half *at) {
-    const column_pairs columns = {ec_load_floats(at), ec_load_floats(at + 2), ec_load_floats(at + 4),
-                                  ec_load_floats(at + 6)};
+    const column_pairs columns = {ec_widen(ec_load_pair(at)), ec_widen(ec_load_pair(at + 2)),
+                                  ec_widen(ec_load_pair(at + 4)), ec_widen(ec_load_pair(at + 6))};
     return columns;
 }
 
@@ -63,7 +63,7 @@ static void add_one_row(float *to, const ec_tile *tile, uint32_t number) {
     for (uint32_t segment = 0; segment < tile->count; segment++) {
         const ec_half *row = tile->segments[(size_t)segment * tile->rows + number];
         for (uint32_t pair = 0; pair < tile->pairs; pair++) {
-            sums = add_products(sums, ec_load_floats(row), load_columns(columns));
+            sums = add_products(sums, ec_widen(ec_load_pair(row)), load_columns(columns));
             row += 2;
             columns += 2 * EC_TILE_COLUMNS;
         }
@@ -80,13 +80,13 @@ static void add_four_rows(float (*to)[EC_TILE_COLUMNS], const ec_tile *tile) {
         const ec_half *row[EC_TILE_ROWS] = {rows[0], rows[1], rows[2], rows[3]};
         for (uint32_t at = 0; at < end; at += 2) {
             const column_pairs right = load_columns(columns);
-            first = add_products(first, ec_load_floats(row[0] + at), right);
+            first = add_products(first, ec_widen(ec_load_pair(row[0] + at)), right);
             finish(&first);
-            second = add_products(second, ec_load_floats(row[1] + at), right);
+            second = add_products(second, ec_widen(ec_load_pair(row[1] + at)), right);
             finish(&second);
-            third = add_products(third, ec_load_floats(row[2] + at), right);
+            third = add_products(third, ec_widen(ec_load_pair(row[2] + at)), right);
             finish(&third);
-            fourth = add_products(fourth, ec_load_floats(row[3] + at), right);
+            fourth = add_products(fourth, ec_widen(ec_load_pair(row[3] + at)), right);
             columns += 2 * EC_TILE_COLUMNS;
         }
     }
