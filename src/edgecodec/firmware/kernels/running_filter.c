@@ -5,6 +5,10 @@
 #include "layers.h"
 #include "products.h"
 
+#ifdef EC_HELIUM
+#include "helium.h"
+#endif
+
 #if defined(EC_LANES)
 
 typedef struct running_sum {
@@ -114,39 +118,72 @@ static running_sum add_part(running_sum sum, const ec_filter *layer, const chann
 
 /* A block of EIGHT samples, which are widened once for all outputs. */
 static void add_eight(const ec_filter *layer, const channel_block *block) {
-    const ec_floats first = ec_widen(ec_load_pair(block->samples));
-    const ec_floats second = ec_widen(ec_load_pair(block->samples + 2));
-    const ec_floats third = ec_widen(ec_load_pair(block->samples + 4));
-    const ec_floats fourth = ec_widen(ec_load_pair(block->samples + 6));
+    const ec_four_pairs samples = ec_load_four_pairs(block->samples);
     const ec_half *taps = block->taps + (size_t)block->parts.end * EIGHT;
     float *at = block->sums + (size_t)block->parts.end * layer->channels;
     for (uint32_t part = block->parts.end; part-- > block->parts.first;) {
         taps -= EIGHT;
         at -= layer->channels;
         float sum = part == 0 ? 0.0f : *(at - layer->channels);
-        sum = ec_add_products_of_floats(sum, first, ec_widen(ec_load_pair(taps)));
-        sum = ec_add_products_of_floats(sum, second, ec_widen(ec_load_pair(taps + 2)));
-        sum = ec_add_products_of_floats(sum, third, ec_widen(ec_load_pair(taps + 4)));
-        sum = ec_add_products_of_floats(sum, fourth, ec_widen(ec_load_pair(taps + 6)));
+        const ec_four_pairs factors = ec_load_four_pairs(taps);
+        sum = ec_add_products_of_floats(sum, samples.first, factors.first);
+        sum = ec_add_products_of_floats(sum, samples.second, factors.second);
+        sum = ec_add_products_of_floats(sum, samples.third, factors.third);
+        sum = ec_add_products_of_floats(sum, samples.fourth, factors.fourth);
         *at = sum;
+    }
+}
+
+#ifdef EC_HELIUM
+
+/* Four channels side by side. */
+static void add_eight_of_four(const ec_filter *layer, const channel_block *block) {
+    const uint32x4_t of_samples = ec_places(EIGHT * sizeof(ec_half)), of_taps = ec_places(ec_channel_filter_bytes(layer));
+    const ec_range parts = block->parts;
+    const uint32_t channels = layer->channels;
+    const ec_half *samples = block->samples, *taps = block->taps + (size_t)parts.end * EIGHT;
+    float *at = block->sums + (size_t)parts.end * channels;
+    for (uint32_t part = parts.end; part-- > parts.first;) {
+        taps -= EIGHT;
+        at -= channels;
+        float32x4_t sums = part == 0 ? vdupq_n_f32(0.0f) : vld1q_f32(at - channels);
+        sums = ec_add_products_side_by_side(sums, ec_gather_pairs(samples, of_samples), ec_gather_pairs(taps, of_taps));
+        sums = ec_add_products_side_by_side(sums, ec_gather_pairs(samples + 2, of_samples),
+                                            ec_gather_pairs(taps + 2, of_taps));
+        sums = ec_add_products_side_by_side(sums, ec_gather_pairs(samples + 4, of_samples),
+                                            ec_gather_pairs(taps + 4, of_taps));
+        sums = ec_add_products_side_by_side(sums, ec_gather_pairs(samples + 6, of_samples),
+                                            ec_gather_pairs(taps + 6, of_taps));
+        vst1q_f32(at, sums);
     }
 }
 
 #endif
 
-/* From the earliest output on: each sum moves to where the next block looks for it. */
-static void add_block(const ec_filter *layer, const channel_block *block) {
+#endif
+
+/* From the earliest output on: each sum moves to where the next block looks for it. Gives how many channels that was done
+ * for, of so many. */
+static uint32_t add_block(const ec_filter *layer, const channel_block *block, uint32_t channels) {
 #ifdef EIGHT
     if (layer->stride == EIGHT && layer->taps % EIGHT == 0) {
+#ifdef EC_HELIUM
+        if (channels >= 4) {
+            add_eight_of_four(layer, block);
+            return 4;
+        }
+#endif
         add_eight(layer, block);
-        return;
+        return 1;
     }
 #endif
+    (void)channels;
     running_sum *sum = block->sums + (size_t)block->parts.end * layer->channels;
     for (uint32_t part = block->parts.end; part-- > block->parts.first;) {
         sum -= layer->channels;
         *sum = add_part(part == 0 ? begin_sum() : *(sum - layer->channels), layer, block, part);
     }
+    return 1;
 }
 
 /* Rounds what is whole. */
@@ -165,12 +202,13 @@ static void filter_block(ec_intake *intake, const ec_filter *layer, ec_filtered 
     const uint32_t blocks = blocks_of(layer), number = intake->blocks++;
     const ec_range parts = {number < layer->samples ? 0 : number - layer->samples + 1, ec_smaller(number + 1, blocks)};
     ec_half *samples = samples_of(intake, layer);
-    for (uint32_t channel = 0; channel < layer->channels; channel++) {
+    for (uint32_t channel = 0; channel < layer->channels;) {
         const channel_block block = {sums_of(intake) + channel, samples,
                                      ec_channel_filter_at(filters, layer, channel)->taps, parts};
-        add_block(layer, &block);
+        const uint32_t done = add_block(layer, &block, layer->channels - channel);
         samples[0] = samples[block_samples(layer) - 1]; /* where it is kept */
-        samples += block_samples(layer);
+        samples += (size_t)done * block_samples(layer);
+        channel += done;
     }
     if (parts.end == blocks) {
         give_outputs(intake, layer, number + 1 - blocks, output);
@@ -178,10 +216,39 @@ static void filter_block(ec_intake *intake, const ec_filter *layer, ec_filtered 
     intake->held = 0;
 }
 
+#ifdef EC_HELIUM
+
+/* As many channels as are whole fours; gives their number. */
+static uint32_t normalize_fours(const ec_filter *layer, const uint8_t *filters, const ec_sample *sample, ec_half *at) {
+    const uint32_t filter_bytes = ec_channel_filter_bytes(layer), step = block_samples(layer), end = layer->channels & ~3u;
+    const uint32x4_t of_filters = ec_places(filter_bytes), of_samples = ec_places(step * (uint32_t)sizeof(ec_half));
+    const ec_sample near = *sample;
+    for (uint32_t channel = 0; channel < end; channel += 4) {
+        const float *offsets = (const float *)(const void *)filters;
+        const float32x4_t values = near.values != NULL
+                                       ? vld1q_f32(near.values + channel)
+                                       : vmulq_n_f32(vcvtq_f32_s32(vld1q_s32(near.counts + channel)), near.unit);
+        const float32x4_t centred = vsubq_f32(values, vldrwq_gather_offset_f32(offsets, of_filters));
+        const float32x4_t scales = vldrwq_gather_offset_f32(offsets + 1, of_filters);
+        vstrhq_scatter_offset_u32(at, of_samples, ec_to_halves(vmulq_f32(centred, scales)));
+        filters += 4 * filter_bytes;
+        at += 4 * step;
+    }
+    return end;
+}
+
+#endif
+
 void ec_filter_sample(ec_intake *intake, const ec_filter *layer, const ec_sample *sample, ec_filtered output) {
     const uint8_t *filters = intake->weights + layer->filters;
     ec_half *at = samples_of(intake, layer) + kept_by(layer) + intake->held;
-    for (uint32_t channel = 0; channel < layer->channels; channel++) {
+#ifdef EC_HELIUM
+    uint32_t channel = normalize_fours(layer, filters, sample, at);
+    at += channel * block_samples(layer);
+#else
+    uint32_t channel = 0;
+#endif
+    for (; channel < layer->channels; channel++) {
         const ec_channel_filter *own = ec_channel_filter_at(filters, layer, channel);
         const float value = ec_value_of(sample, channel) - own->offset;
         *at = ec_to_half(value * own->scale); /* what they give is judged */

@@ -4,7 +4,7 @@
  */
 #include "tile.h"
 
-#if !defined(EC_LANES) && !defined(EC_XPULP)
+#if !defined(EC_LANES) && !defined(EC_XPULP) && !defined(EC_HELIUM)
 
 /* Of one row, with each column. */
 typedef struct row_sums {
@@ -13,14 +13,6 @@ typedef struct row_sums {
     float third;
     float fourth;
 } row_sums;
-
-/* A pair of each column. */
-typedef struct column_pairs {
-    ec_floats first;
-    ec_floats second;
-    ec_floats third;
-    ec_floats fourth;
-} column_pairs;
 
 static inline row_sums load_sums(const float *from) {
     const row_sums sums = {from[0], from[1], from[2], from[3]};
@@ -34,13 +26,8 @@ static inline void store_sums(float *to, row_sums sums) {
     to[3] = sums.fourth;
 }
 
-static inline column_pairs load_columns(const ec_half *at) {
-    const column_pairs columns = {ec_widen(ec_load_pair(at)), ec_widen(ec_load_pair(at + 2)),
-                                  ec_widen(ec_load_pair(at + 4)), ec_widen(ec_load_pair(at + 6))};
-    return columns;
-}
-
-static inline row_sums add_products(row_sums sums, ec_floats left, column_pairs right) {
+/* `right` has a pair of each column. */
+static inline row_sums add_products(row_sums sums, ec_floats left, ec_four_pairs right) {
     sums.first = ec_add_products_of_floats(sums.first, left, right.first);
     sums.second = ec_add_products_of_floats(sums.second, left, right.second);
     sums.third = ec_add_products_of_floats(sums.third, left, right.third);
@@ -62,9 +49,16 @@ static void add_one_row(float *to, const ec_tile *tile, uint32_t number) {
     row_sums sums = load_sums(to);
     for (uint32_t segment = 0; segment < tile->count; segment++) {
         const ec_half *row = tile->segments[(size_t)segment * tile->rows + number];
-        for (uint32_t pair = 0; pair < tile->pairs; pair++) {
-            sums = add_products(sums, ec_widen(ec_load_pair(row)), load_columns(columns));
-            row += 2;
+        uint32_t pairs = tile->pairs;
+        for (; pairs >= 2; pairs -= 2) {
+            sums = add_products(sums, ec_widen(ec_load_pair(row)), ec_load_four_pairs(columns));
+            sums = add_products(sums, ec_widen(ec_load_pair(row + 2)),
+                                ec_load_four_pairs(columns + 2 * EC_TILE_COLUMNS));
+            row += 4;
+            columns += 4 * EC_TILE_COLUMNS;
+        }
+        if (pairs > 0) {
+            sums = add_products(sums, ec_widen(ec_load_pair(row)), ec_load_four_pairs(columns));
             columns += 2 * EC_TILE_COLUMNS;
         }
     }
@@ -79,7 +73,7 @@ static void add_four_rows(float (*to)[EC_TILE_COLUMNS], const ec_tile *tile) {
         const ec_half *const *rows = tile->segments + (size_t)segment * EC_TILE_ROWS;
         const ec_half *row[EC_TILE_ROWS] = {rows[0], rows[1], rows[2], rows[3]};
         for (uint32_t at = 0; at < end; at += 2) {
-            const column_pairs right = load_columns(columns);
+            const ec_four_pairs right = ec_load_four_pairs(columns);
             first = add_products(first, ec_widen(ec_load_pair(row[0] + at)), right);
             finish(&first);
             second = add_products(second, ec_widen(ec_load_pair(row[1] + at)), right);
