@@ -1,5 +1,5 @@
-/* The tile of a small core against the definition of its sums, for every number of rows and awkward numbers of pairs and
- * segments. Prints `ok <rows>` or `broken <rows>`.
+/* The tile of a small core against the definition of its sums, for every number of rows and awkward numbers of pairs
+ * and segments. Prints `ok <rows>` or `broken <rows>`.
  *
  * With FLIP defined, the tile sees one bit of its rows flipped.
  */

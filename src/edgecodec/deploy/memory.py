@@ -247,7 +247,9 @@ def intake_bytes(layer: Layer, arithmetic: Arithmetic) -> int:
 def running_filter_bytes(layer: Filter, arithmetic: Arithmetic) -> int:
     """Of what filters keep of samples that come one by one: a sum for each output that has some, and a block."""
     outputs = -(-layer.taps // layer.stride)
-    return len(layer.offset) * (RUNNING_SUM_BYTES[arithmetic] * outputs + 2 * (layer.stride + layer.stride % 2))
+    two_blocks = arithmetic == "dotpex" and layer.stride == 8 and layer.taps % 8 == 0
+    samples = 16 if two_blocks else layer.stride + layer.stride % 2
+    return len(layer.offset) * (RUNNING_SUM_BYTES[arithmetic] * outputs + 2 * samples)
 
 
 def runs_abreast(quantizer: Quantizer) -> bool:

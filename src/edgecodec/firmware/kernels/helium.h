@@ -1,5 +1,5 @@
-/* Four pairs of float16 side by side, for Arm's vector unit Helium. Its sums and products round as those of its float unit;
- * but subnormal floats are zeros to it. Of float16 none comes about: their products are multiples of 2^-48. */
+/* Four pairs of float16 side by side, for Arm's vector unit Helium. Sums and products round as those of the float unit, but
+ * subnormal floats are zeros to it. Products of float16 are none: they are multiples of 2^-48. */
 #ifndef EC_HELIUM_H
 #define EC_HELIUM_H
 
@@ -7,10 +7,13 @@
 
 #include "half.h"
 
-/* An instruction of one vector from another, by its number without their numbers. */
+#ifndef __clang__
+/* GNU's assembler, 2.40 at least, takes other registers than it is told for VCVTB and VCVTT of vectors. So here is the
+ * instruction as a number, to which those of its registers are added. */
 #define EC_VCVT(number) \
     ".irp i, 0, 1, 2, 3, 4, 5, 6, 7\n.equ ec_number_of_q\\i, \\i\n.endr\n" \
     ".inst.w " number " | ec_number_of_%q0 << 13 | ec_number_of_%q1 << 1"
+#endif
 
 /* The first and the second ones of four pairs. */
 typedef struct ec_float_pairs {
@@ -22,7 +25,7 @@ static inline ec_float_pairs ec_widen_pairs(uint32x4_t pairs) {
     const float16x8_t halves = vreinterpretq_f16_u32(pairs);
 #ifdef __clang__
     const ec_float_pairs wide = {vcvtbq_f32_f16(halves), vcvttq_f32_f16(halves)};
-#else /* GNU's assembler, 2.40 at least, takes other registers than it is told for VCVTB and VCVTT */
+#else
     ec_float_pairs wide;
     __asm__(EC_VCVT("0xfe3f0e01") : "=w"(wide.first) : "w"(halves));
     __asm__(EC_VCVT("0xfe3f1e01") : "=w"(wide.second) : "w"(halves));
@@ -43,7 +46,7 @@ static inline uint32x4_t ec_to_halves(float32x4_t values) {
 
 /* `at` is a multiple of four bytes. */
 static inline ec_float_pairs ec_load_pairs(const ec_half *at) {
-    return ec_widen_pairs(vld1q_u32((const uint32_t *)(const void *)at));
+    return ec_widen_pairs(vreinterpretq_u32_u16(vld1q_u16(at)));
 }
 
 /* A macro, since `number` has to be a constant. */

@@ -16,7 +16,7 @@
 #define EC_FUSES
 #endif
 
-/* Adds the products of two pairs of float16. These are exact, so that a fused multiply-add rounds what is rounded without. */
+/* Adds the products of two pairs of float16. They are exact, so that a fused multiply-add gives the same bits. */
 static inline float ec_add_products_of_floats(float sum, ec_floats left, ec_floats right) {
     const float first = left.first * right.first;
 #ifdef EC_FUSES

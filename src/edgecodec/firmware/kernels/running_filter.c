@@ -1,5 +1,6 @@
 /* The memory of an intake begins with the sums of outputs, [blocks of an output][channels]: number n has n + 1 of its
- * blocks, the last one is whole. Then come the samples of the next block, float16 [channels][samples]. */
+ * blocks, the last one is whole. Then come the samples of what is filtered next, float16 [channels][samples]: a block,
+ * or two of EIGHT samples. */
 #include "running_filter.h"
 
 #include "layers.h"
@@ -8,6 +9,9 @@
 #ifdef EC_HELIUM
 #include "helium.h"
 #endif
+
+#define EIGHT 8u
+#define FOUR 4u /* channels side by side */
 
 #if defined(EC_LANES)
 
@@ -58,8 +62,21 @@ static running_sum begin_sum(void) {
 
 #endif
 
+static bool takes_eights(const ec_filter *layer) {
+#if defined(EC_LANES)
+    (void)layer;
+    return false;
+#else
+    return layer->stride == EIGHT && layer->taps % EIGHT == 0;
+#endif
+}
+
 static uint32_t blocks_of(const ec_filter *layer) {
     return (layer->taps + layer->stride - 1) / layer->stride;
+}
+
+static uint32_t blocks_at_once(const ec_filter *layer) {
+    return takes_eights(layer) ? 2 : 1;
 }
 
 /* Where pairs begin at odd samples too, the last sample of the block before is kept. */
@@ -67,8 +84,8 @@ static uint32_t kept_by(const ec_filter *layer) {
     return layer->stride % 2;
 }
 
-static uint32_t block_samples(const ec_filter *layer) {
-    return layer->stride + kept_by(layer);
+static uint32_t held_samples(const ec_filter *layer) {
+    return blocks_at_once(layer) * layer->stride + kept_by(layer);
 }
 
 static running_sum *sums_of(const ec_intake *intake) {
@@ -81,7 +98,7 @@ static ec_half *samples_of(const ec_intake *intake, const ec_filter *layer) {
 
 uint32_t ec_running_filter_bytes(const ec_filter *layer) {
     return layer->channels * (blocks_of(layer) * (uint32_t)sizeof(running_sum) +
-                              block_samples(layer) * (uint32_t)sizeof(ec_half));
+                              held_samples(layer) * (uint32_t)sizeof(ec_half));
 }
 
 /* Before the window there are zeros: they add nothing to a sum. */
@@ -91,128 +108,165 @@ void ec_begin_filters(ec_intake *intake, const ec_filter *layer) {
     for (uint32_t i = 0; i < blocks_of(layer) * layer->channels; i++) {
         sums[i] = begin_sum();
     }
-    for (uint32_t i = 0; i < layer->channels * block_samples(layer); i++) {
+    for (uint32_t i = 0; i < layer->channels * held_samples(layer); i++) {
         samples[i] = 0;
     }
     intake->blocks = layer->pad_left / layer->stride;
-    intake->held = layer->pad_left % layer->stride;
+    intake->blocks -= intake->blocks % blocks_at_once(layer);
+    intake->held = layer->pad_left - intake->blocks * layer->stride;
     intake->finite = true;
 }
 
-/* One channel's part in a block. */
-typedef struct channel_block {
-    running_sum *sums; /* each as many as there are channels behind the one before */
-    const ec_half *samples;
-    const ec_half *taps;
-    ec_range parts; /* of outputs, that the block is */
-} channel_block;
+/* The number of the output that the next block finishes. */
+static uint32_t finished_by(const ec_intake *intake, const ec_filter *layer) {
+    return intake->blocks + 1 - blocks_of(layer);
+}
 
-static running_sum add_part(running_sum sum, const ec_filter *layer, const channel_block *block, uint32_t part) {
+/* The whole one of a channel's sums. */
+static const running_sum *whole_of(const ec_filter *layer, const running_sum *sums) {
+    return sums + (size_t)(blocks_of(layer) - 1) * layer->channels;
+}
+
+/* Outputs before the window's first, and behind its last one, are summed up, but nobody gets them. */
+static void give_output(ec_intake *intake, const ec_filter *layer, uint32_t channel, uint32_t number, running_sum sum,
+                        ec_filtered output) {
+    if (number < layer->samples) {
+        const ec_half rounded = ec_to_half(finish_sum(sum, layer->taps));
+        output.at[(size_t)channel * output.step + number] = rounded;
+        intake->finite = intake->finite && ec_half_is_finite(rounded);
+    }
+}
+
+#if defined(EC_HELIUM) && !defined(EC_LANES)
+
+static void give_four_outputs(ec_intake *intake, const ec_filter *layer, uint32_t channel, uint32_t number,
+                              const float *sums, ec_filtered output) {
+    if (number < layer->samples) {
+        const uint32x4_t rounded = ec_to_halves(vld1q_f32(sums));
+        const uint32_t largest = vmaxvq_u32(0, vandq_u32(rounded, vdupq_n_u32(EC_HALF_EXPONENT))); /* exponent */
+        ec_half *at = output.at + (size_t)channel * output.step + number;
+        vstrhq_scatter_offset_u32(at, ec_places(output.step * (uint32_t)sizeof(ec_half)), rounded);
+        intake->finite = intake->finite && largest != EC_HALF_EXPONENT;
+    }
+}
+
+#endif
+
+static running_sum add_part(running_sum sum, const ec_filter *layer, const ec_half *samples, const ec_half *taps,
+                            uint32_t part) {
     const uint32_t begin = part * layer->stride, end = begin + layer->stride;
-    return add_samples(sum, block->samples + (kept_by(layer) & ~begin), block->taps, begin & ~1u,
-                       ec_smaller(end & ~1u, layer->taps));
+    return add_samples(sum, samples + (kept_by(layer) & ~begin), taps, begin & ~1u, ec_smaller(end & ~1u, layer->taps));
 }
 
-#if !defined(EC_LANES) && !defined(EC_XPULP)
-#define EIGHT 8u
-
-/* A block of EIGHT samples, which are widened once for all outputs. */
-static void add_eight(const ec_filter *layer, const channel_block *block) {
-    const ec_four_pairs samples = ec_load_four_pairs(block->samples);
-    const ec_half *taps = block->taps + (size_t)block->parts.end * EIGHT;
-    float *at = block->sums + (size_t)block->parts.end * layer->channels;
-    for (uint32_t part = block->parts.end; part-- > block->parts.first;) {
-        taps -= EIGHT;
-        at -= layer->channels;
-        float sum = part == 0 ? 0.0f : *(at - layer->channels);
-        const ec_four_pairs factors = ec_load_four_pairs(taps);
-        sum = ec_add_products_of_floats(sum, samples.first, factors.first);
-        sum = ec_add_products_of_floats(sum, samples.second, factors.second);
-        sum = ec_add_products_of_floats(sum, samples.third, factors.third);
-        sum = ec_add_products_of_floats(sum, samples.fourth, factors.fourth);
-        *at = sum;
+/* Adds a block of one channel to its sums: each moves to where the next block looks for it. */
+static void add_block(const ec_filter *layer, running_sum *sums, const ec_half *samples, const ec_half *taps) {
+    for (uint32_t part = blocks_of(layer); part-- > 0;) {
+        running_sum *sum = sums + (size_t)part * layer->channels;
+        *sum = add_part(part == 0 ? begin_sum() : *(sum - layer->channels), layer, samples, taps, part);
     }
 }
 
-#ifdef EC_HELIUM
-
-/* Four channels side by side. */
-static void add_eight_of_four(const ec_filter *layer, const channel_block *block) {
-    const uint32x4_t of_samples = ec_places(EIGHT * sizeof(ec_half)), of_taps = ec_places(ec_channel_filter_bytes(layer));
-    const ec_range parts = block->parts;
-    const uint32_t channels = layer->channels;
-    const ec_half *samples = block->samples, *taps = block->taps + (size_t)parts.end * EIGHT;
-    float *at = block->sums + (size_t)parts.end * channels;
-    for (uint32_t part = parts.end; part-- > parts.first;) {
-        taps -= EIGHT;
-        at -= channels;
-        float32x4_t sums = part == 0 ? vdupq_n_f32(0.0f) : vld1q_f32(at - channels);
-        sums = ec_add_products_side_by_side(sums, ec_gather_pairs(samples, of_samples), ec_gather_pairs(taps, of_taps));
-        sums = ec_add_products_side_by_side(sums, ec_gather_pairs(samples + 2, of_samples),
-                                            ec_gather_pairs(taps + 2, of_taps));
-        sums = ec_add_products_side_by_side(sums, ec_gather_pairs(samples + 4, of_samples),
-                                            ec_gather_pairs(taps + 4, of_taps));
-        sums = ec_add_products_side_by_side(sums, ec_gather_pairs(samples + 6, of_samples),
-                                            ec_gather_pairs(taps + 6, of_taps));
-        vst1q_f32(at, sums);
-    }
+/* One channel, whatever its filter. */
+static void filter_any(ec_intake *intake, const ec_filter *layer, uint32_t channel, ec_filtered output) {
+    running_sum *sums = sums_of(intake) + channel;
+    ec_half *samples = samples_of(intake, layer) + (size_t)channel * held_samples(layer);
+    add_block(layer, sums, samples, ec_channel_filter_at(intake->weights + layer->filters, layer, channel)->taps);
+    give_output(intake, layer, channel, finished_by(intake, layer), *whole_of(layer, sums), output);
+    samples[0] = samples[held_samples(layer) - 1]; /* where it is kept */
 }
 
-#endif
+#if defined(EC_LANES)
 
-#endif
-
-/* From the earliest output on: each sum moves to where the next block looks for it. Gives how many channels that was done
- * for, of so many. */
-static uint32_t add_block(const ec_filter *layer, const channel_block *block, uint32_t channels) {
-#ifdef EIGHT
-    if (layer->stride == EIGHT && layer->taps % EIGHT == 0) {
-#ifdef EC_HELIUM
-        if (channels >= 4) {
-            add_eight_of_four(layer, block);
-            return 4;
-        }
-#endif
-        add_eight(layer, block);
-        return 1;
-    }
-#endif
-    (void)channels;
-    running_sum *sum = block->sums + (size_t)block->parts.end * layer->channels;
-    for (uint32_t part = block->parts.end; part-- > block->parts.first;) {
-        sum -= layer->channels;
-        *sum = add_part(part == 0 ? begin_sum() : *(sum - layer->channels), layer, block, part);
-    }
+static uint32_t filter_channels(ec_intake *intake, const ec_filter *layer, uint32_t channel, ec_filtered output) {
+    filter_any(intake, layer, channel, output);
     return 1;
 }
 
-/* Rounds what is whole. */
-static void give_outputs(ec_intake *intake, const ec_filter *layer, uint32_t number, ec_filtered output) {
-    const running_sum *sums = sums_of(intake) + (size_t)(blocks_of(layer) - 1) * layer->channels;
-    ec_half *at = output.at + number;
-    for (uint32_t channel = 0; channel < layer->channels; channel++) {
-        *at = ec_to_half(finish_sum(sums[channel], layer->taps));
-        intake->finite = intake->finite && ec_half_is_finite(*at);
-        at += output.step;
+#else
+
+/* Two blocks of EIGHT samples: taps are widened once for both. Gives the sum that the first one finishes. */
+static float add_two_blocks(const ec_filter *layer, float *sums, const ec_half *samples, const ec_half *taps) {
+    const ec_four_pairs first = ec_load_four_pairs(samples), second = ec_load_four_pairs(samples + EIGHT);
+    const uint32_t channels = layer->channels, blocks = blocks_of(layer);
+    float waiting = 0.0f, begun = 0.0f; /* for the second block; for the first one */
+    for (uint32_t part = 0; part < blocks; part++) {
+        const ec_floats one = ec_widen(ec_load_pair(taps)), two = ec_widen(ec_load_pair(taps + 2));
+        const ec_floats three = ec_widen(ec_load_pair(taps + 4)), four = ec_widen(ec_load_pair(taps + 6));
+        waiting = ec_add_products_of_floats(waiting, second.first, one);
+        begun = ec_add_products_of_floats(begun, first.first, one);
+        waiting = ec_add_products_of_floats(waiting, second.second, two);
+        begun = ec_add_products_of_floats(begun, first.second, two);
+        waiting = ec_add_products_of_floats(waiting, second.third, three);
+        begun = ec_add_products_of_floats(begun, first.third, three);
+        waiting = ec_add_products_of_floats(waiting, second.fourth, four);
+        begun = ec_add_products_of_floats(begun, first.fourth, four);
+        const float next = *sums;
+        *sums = waiting;
+        waiting = begun;
+        begun = next;
+        sums += channels;
+        taps += EIGHT;
+    }
+    return waiting;
+}
+
+#ifdef EC_HELIUM
+
+/* A block of EIGHT samples of the next FOUR channels, side by side. */
+static void add_block_of_four(const ec_filter *layer, float *sums, const ec_half *samples, const ec_half *taps) {
+    const uint32x4_t of_samples = ec_places(2 * EIGHT * sizeof(ec_half));
+    const uint32x4_t of_taps = ec_places(ec_channel_filter_bytes(layer));
+    const uint32_t channels = layer->channels;
+    float *at = sums + (size_t)blocks_of(layer) * channels;
+    taps += layer->taps;
+    for (uint32_t part = blocks_of(layer); part-- > 0;) {
+        taps -= EIGHT;
+        at -= channels;
+        float32x4_t own = part == 0 ? vdupq_n_f32(0.0f) : vld1q_f32(at - channels);
+        own = ec_add_products_side_by_side(own, ec_gather_pairs(samples, of_samples), ec_gather_pairs(taps, of_taps));
+        own = ec_add_products_side_by_side(own, ec_gather_pairs(samples + 2, of_samples),
+                                           ec_gather_pairs(taps + 2, of_taps));
+        own = ec_add_products_side_by_side(own, ec_gather_pairs(samples + 4, of_samples),
+                                           ec_gather_pairs(taps + 4, of_taps));
+        own = ec_add_products_side_by_side(own, ec_gather_pairs(samples + 6, of_samples),
+                                           ec_gather_pairs(taps + 6, of_taps));
+        vst1q_f32(at, own);
     }
 }
 
-static void filter_block(ec_intake *intake, const ec_filter *layer, ec_filtered output) {
-    const uint8_t *filters = intake->weights + layer->filters;
-    const uint32_t blocks = blocks_of(layer), number = intake->blocks++;
-    const ec_range parts = {number < layer->samples ? 0 : number - layer->samples + 1, ec_smaller(number + 1, blocks)};
-    ec_half *samples = samples_of(intake, layer);
+#endif
+
+/* Gives how many channels it has filtered, from number `channel` on. */
+static uint32_t filter_channels(ec_intake *intake, const ec_filter *layer, uint32_t channel, ec_filtered output) {
+    if (!takes_eights(layer)) {
+        filter_any(intake, layer, channel, output);
+        return 1;
+    }
+    const uint32_t finished = finished_by(intake, layer);
+    const ec_half *taps = ec_channel_filter_at(intake->weights + layer->filters, layer, channel)->taps;
+    const ec_half *samples = samples_of(intake, layer) + (size_t)channel * held_samples(layer);
+    float *sums = sums_of(intake) + channel;
+#ifdef EC_HELIUM
+    if (layer->channels - channel >= FOUR) {
+        for (uint32_t block = 0; block < 2; block++) {
+            add_block_of_four(layer, sums, samples + (size_t)block * EIGHT, taps);
+            give_four_outputs(intake, layer, channel, finished + block, whole_of(layer, sums), output);
+        }
+        return FOUR;
+    }
+#endif
+    give_output(intake, layer, channel, finished, add_two_blocks(layer, sums, samples, taps), output);
+    give_output(intake, layer, channel, finished + 1, *whole_of(layer, sums), output);
+    return 1;
+}
+
+#endif
+
+static void filter_blocks(ec_intake *intake, const ec_filter *layer, ec_filtered output) {
     for (uint32_t channel = 0; channel < layer->channels;) {
-        const channel_block block = {sums_of(intake) + channel, samples,
-                                     ec_channel_filter_at(filters, layer, channel)->taps, parts};
-        const uint32_t done = add_block(layer, &block, layer->channels - channel);
-        samples[0] = samples[block_samples(layer) - 1]; /* where it is kept */
-        samples += (size_t)done * block_samples(layer);
-        channel += done;
+        channel += filter_channels(intake, layer, channel, output);
     }
-    if (parts.end == blocks) {
-        give_outputs(intake, layer, number + 1 - blocks, output);
-    }
+    intake->blocks += blocks_at_once(layer);
     intake->held = 0;
 }
 
@@ -220,10 +274,11 @@ static void filter_block(ec_intake *intake, const ec_filter *layer, ec_filtered 
 
 /* As many channels as are whole fours; gives their number. */
 static uint32_t normalize_fours(const ec_filter *layer, const uint8_t *filters, const ec_sample *sample, ec_half *at) {
-    const uint32_t filter_bytes = ec_channel_filter_bytes(layer), step = block_samples(layer), end = layer->channels & ~3u;
+    const uint32_t filter_bytes = ec_channel_filter_bytes(layer), step = held_samples(layer);
+    const uint32_t end = layer->channels - layer->channels % FOUR;
     const uint32x4_t of_filters = ec_places(filter_bytes), of_samples = ec_places(step * (uint32_t)sizeof(ec_half));
     const ec_sample near = *sample;
-    for (uint32_t channel = 0; channel < end; channel += 4) {
+    for (uint32_t channel = 0; channel < end; channel += FOUR) {
         const float *offsets = (const float *)(const void *)filters;
         const float32x4_t values = near.values != NULL
                                        ? vld1q_f32(near.values + channel)
@@ -231,43 +286,52 @@ static uint32_t normalize_fours(const ec_filter *layer, const uint8_t *filters, 
         const float32x4_t centred = vsubq_f32(values, vldrwq_gather_offset_f32(offsets, of_filters));
         const float32x4_t scales = vldrwq_gather_offset_f32(offsets + 1, of_filters);
         vstrhq_scatter_offset_u32(at, of_samples, ec_to_halves(vmulq_f32(centred, scales)));
-        filters += 4 * filter_bytes;
-        at += 4 * step;
+        filters += FOUR * filter_bytes;
+        at += FOUR * step;
     }
     return end;
 }
 
 #endif
 
+static void normalize_channel(float value, const ec_channel_filter *own, ec_half *at) {
+    value = value - own->offset;
+    *at = ec_to_half(value * own->scale); /* what they give is judged */
+}
+
 void ec_filter_sample(ec_intake *intake, const ec_filter *layer, const ec_sample *sample, ec_filtered output) {
     const uint8_t *filters = intake->weights + layer->filters;
+    const uint32_t step = held_samples(layer);
     ec_half *at = samples_of(intake, layer) + kept_by(layer) + intake->held;
-#ifdef EC_HELIUM
-    uint32_t channel = normalize_fours(layer, filters, sample, at);
-    at += channel * block_samples(layer);
-#else
     uint32_t channel = 0;
+#ifdef EC_HELIUM
+    channel = normalize_fours(layer, filters, sample, at);
+    at += channel * step;
 #endif
-    for (; channel < layer->channels; channel++) {
-        const ec_channel_filter *own = ec_channel_filter_at(filters, layer, channel);
-        const float value = ec_value_of(sample, channel) - own->offset;
-        *at = ec_to_half(value * own->scale); /* what they give is judged */
-        at += block_samples(layer);
+    const float *values = sample->values;
+    for (; values != NULL && channel < layer->channels; channel++) {
+        normalize_channel(values[channel], ec_channel_filter_at(filters, layer, channel), at);
+        at += step;
     }
-    if (++intake->held == layer->stride) {
-        filter_block(intake, layer, output);
+    for (; channel < layer->channels; channel++) {
+        const float value = (float)sample->counts[channel] * sample->unit;
+        normalize_channel(value, ec_channel_filter_at(filters, layer, channel), at);
+        at += step;
+    }
+    if (++intake->held == blocks_at_once(layer) * layer->stride) {
+        filter_blocks(intake, layer, output);
     }
 }
 
 void ec_finish_filters(ec_intake *intake, const ec_filter *layer, ec_filtered output) {
     while (intake->blocks + 1 < layer->samples + blocks_of(layer)) {
         for (uint32_t channel = 0; channel < layer->channels; channel++) {
-            ec_half *samples = samples_of(intake, layer) + (size_t)channel * block_samples(layer) + kept_by(layer);
-            for (uint32_t i = intake->held; i < layer->stride; i++) {
+            ec_half *samples = samples_of(intake, layer) + (size_t)channel * held_samples(layer) + kept_by(layer);
+            for (uint32_t i = intake->held; i < blocks_at_once(layer) * layer->stride; i++) {
                 samples[i] = 0;
             }
         }
-        filter_block(intake, layer, output);
+        filter_blocks(intake, layer, output);
     }
 }
 

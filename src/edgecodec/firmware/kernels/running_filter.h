@@ -1,5 +1,5 @@
-/* Filters of samples as they come. No more samples are kept than a filter steps on, a block: whole blocks are added to the
- * sums of all the outputs that they are part of. */
+/* Filters of samples as they come. No more of them are kept than a filter steps on, a block: whole blocks are added to
+ * the sums of all the outputs that they are part of. */
 #ifndef EC_RUNNING_FILTER_H
 #define EC_RUNNING_FILTER_H
 

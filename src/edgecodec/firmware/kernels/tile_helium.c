@@ -9,11 +9,13 @@
 
 static void add_four_rows(float (*to)[EC_TILE_COLUMNS], const ec_tile *tile) {
     const ec_half *columns = tile->columns;
-    float32x4_t first = vld1q_f32(to[0]), second = vld1q_f32(to[1]), third = vld1q_f32(to[2]), fourth = vld1q_f32(to[3]);
+    float32x4_t first = vld1q_f32(to[0]), second = vld1q_f32(to[1]);
+    float32x4_t third = vld1q_f32(to[2]), fourth = vld1q_f32(to[3]);
     for (uint32_t segment = 0; segment < tile->count; segment++) {
         const ec_half *const *rows = tile->segments + (size_t)segment * EC_TILE_ROWS;
         const uint32_t *row = (const uint32_t *)(const void *)rows[0];
-        const uint32x4_t places = vsubq_n_u32(vld1q_u32((const uint32_t *)(const void *)rows), (uint32_t)(uintptr_t)row);
+        const uint32x4_t addresses = vld1q_u32((const uint32_t *)(const void *)rows);
+        const uint32x4_t places = vsubq_n_u32(addresses, (uint32_t)(uintptr_t)row);
         for (uint32_t pair = 0; pair < tile->pairs; pair++) {
             const ec_float_pairs left = ec_widen_pairs(vldrwq_gather_offset_u32(row + pair, places));
             const ec_float_pairs right = ec_load_pairs(columns);
