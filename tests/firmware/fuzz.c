@@ -338,6 +338,7 @@ static ec_status encode_intake(input *in, const ec_context *context, ec_team *te
         const void *values = unless_missing(in, WINDOW, (void *)(uintptr_t)at);
         const ec_status status = counts ? ec_push_counts(&intake, values, unit) : ec_push(&intake, values);
         require(status != EC_ERROR_INTAKE || pushed == EC_SAMPLES);
+        require(status != EC_OK || pushed < EC_SAMPLES);
         pushed += status == EC_OK;
     }
     require(ec_intake_is_full(&intake) == (pushed == EC_SAMPLES));

@@ -84,7 +84,7 @@ def test_whatever_the_filters_look_back_at(
     first = codec.layers[0]
     assert isinstance(first, Filter)
     library, window = build_library(codec), random_windows(codec, 1, seed)[0]
-    assert library.functions.ec_intake_size() == intake_bytes(first)
+    assert library.functions.ec_intake_size() == intake_bytes(first, codec.arithmetic)
     intake = library.open_intake(library.ready())
     push_all(library, intake, window)
     assert packet_of_full(library, intake) == packet_of(library, window)
@@ -92,7 +92,7 @@ def test_whatever_the_filters_look_back_at(
 
 def test_a_codec_without_filters_takes_rows(build_library: BuildLibrary) -> None:
     library, windows = build_library(ROWS), random_windows(ROWS, 2)
-    assert library.functions.ec_intake_size() == intake_bytes(ROWS.layers[0])
+    assert library.functions.ec_intake_size() == intake_bytes(ROWS.layers[0], ROWS.arithmetic)
     intake = library.open_intake(library.ready())
     for window in windows:
         push_all(library, intake, window)

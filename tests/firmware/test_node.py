@@ -338,12 +338,13 @@ def test_it_compiles_for_nodes_without_heap_or_globals(
 
 
 @pytest.mark.tools
-def test_on_a_cortex_m4_it_makes_frames_of_counts(
-        codec: Codec, toolchain: Toolchain, real_windows: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("core", ["cortex-m4", "cortex-m55"])
+def test_on_a_small_core_it_makes_frames_of_counts(
+        codec: Codec, toolchain: Toolchain, real_windows: Path, tmp_path: Path, core: str) -> None:
     """From the converter's counts of real windows to frames of the oracle's packets, which the gateway decodes; while a
     model comes in over the air."""
     try:
-        board = QemuSimulator.find(toolchain, "cortex-m4")
+        board = QemuSimulator.find(toolchain, core)
     except EdgeCodecError as absence:
         pytest.skip(str(absence))
     exported, unit = export_codec(codec), np.float32(2.0**-20)

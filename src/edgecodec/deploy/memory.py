@@ -23,6 +23,7 @@ from edgecodec.deploy.panels import panel_bytes, panel_count
 from edgecodec.errors import EdgeCodecError
 from edgecodec.packets.network import (
     AnyQuantizer,
+    Arithmetic,
     Convolution,
     ExportedCodec,
     Filter,
@@ -42,6 +43,7 @@ REGIMES_MAX = 16  # EC_REGIMES_MAX
 CHOICE_BYTES = 4 * (1 + REGIMES_MAX)  # ec_choice
 BLOB_HEADER_BYTES = 76  # ec_blob
 SCREENED_BYTES = 16  # ec_screened
+RUNNING_SUM_BYTES: Mapping[Arithmetic, int] = {"dotpex": 4, "lanes": 12}  # running_sum of running_filter.c, at most
 CODE_BYTES = 40_000  # of L2, about what code and constants take beside the codec
 # What is fetched comes in blocks of at most so many bytes: of these, the most that fit.
 FETCH_BYTES = (32768, 16384, 8192, 4096, 2048, 1024)
@@ -208,7 +210,7 @@ def _plan(codec: ExportedCodec, limits: Mapping[str, int] | None) -> MemoryPlan:
         weights_bytes=BLOB_HEADER_BYTES + _monitor_bytes(codec) + sum(map(_parameter_bytes, codec.layers)),
         codebooks_bytes=BLOB_HEADER_BYTES + sum(_codebooks_bytes(quantizer) for quantizer in codec.quantizers.values()),
         window_bytes=4 * codec.samples * codec.channels,
-        intake_bytes=intake_bytes(codec.layers[0]),
+        intake_bytes=intake_bytes(codec.layers[0], codec.arithmetic),
     )
 
 
@@ -234,12 +236,20 @@ def history_samples(layer: Filter, fetch: Fetch, samples: int) -> int:
     return whole + whole % 2
 
 
-def intake_bytes(layer: Layer) -> int:
-    """Of what pushed samples become: what the first layer gives, and what its filters look back at."""
+def intake_bytes(layer: Layer, arithmetic: Arithmetic) -> int:
+    """Of what pushed samples become: what the first layer gives, and what its filters keep."""
     if isinstance(layer, Filter):
-        return 2 * len(layer.offset) * (layer.taps + layer.samples)
+        return running_filter_bytes(layer, arithmetic) + 2 * len(layer.offset) * layer.samples
     assert isinstance(layer, Normalize), "a codec begins with one of the two"
     return 2 * layer.output.rows * layer.output.channels
+
+
+def running_filter_bytes(layer: Filter, arithmetic: Arithmetic) -> int:
+    """Of what filters keep of samples that come one by one: a sum for each output that has some, and a block."""
+    outputs = -(-layer.taps // layer.stride)
+    two_blocks = arithmetic == "dotpex" and layer.stride == 8 and layer.taps % 8 == 0
+    samples = 16 if two_blocks else layer.stride + layer.stride % 2
+    return len(layer.offset) * (RUNNING_SUM_BYTES[arithmetic] * outputs + 2 * samples)
 
 
 def runs_abreast(quantizer: Quantizer) -> bool:
@@ -322,15 +332,9 @@ def _fetches(codec: ExportedCodec, limits: Mapping[str, int]) -> dict[str, Fetch
 
 
 def _uncopied(codec: ExportedCodec) -> dict[str, Fetch]:
-    """All in one block, but for a filter's samples, as few as it steps on: of these it keeps what it has normalized."""
+    """All in one block."""
     whole = _fetches(codec, dict.fromkeys(_steps(codec), sys.maxsize))
-    row_bytes = 4 * codec.channels
-    short = {}
-    for layer in codec.layers:
-        if isinstance(layer, Filter):
-            step = layer.stride + layer.stride % 2  # pairs begin at even samples
-            short[layer.name] = fetch_in_blocks(codec.samples, row_bytes, row_bytes * step, step)
-    return {name: replace(fetch, copied=False) for name, fetch in {**whole, **short}.items()}
+    return {name: replace(fetch, copied=False) for name, fetch in whole.items()}
 
 
 def fetch_in_blocks(rows: int, row_bytes: int, limit: int, multiple: int = 1) -> Fetch:
@@ -366,7 +370,8 @@ def _lives(codec: ExportedCodec, fetches: Mapping[str, Fetch], workers: int) -> 
             yield Block(f"{layer.name}_weights", 0, _parameter_bytes(layer) if copied else 0, step, step)
         if isinstance(layer, Filter):
             samples = history_samples(layer, fetches[layer.name], codec.samples)
-            yield Block(f"{layer.name}_history", 0, 2 * codec.channels * samples, step, step)
+            kept = 2 * codec.channels * samples if copied else running_filter_bytes(layer, codec.arithmetic)
+            yield Block(f"{layer.name}_history", 0, kept, step, step)
     for name, halfwords in codec.buffers.items():
         yield Block(name, 0, 2 * halfwords, min(used[name]), max(used[name]))
     yield Block("control", 0, VERDICT_BYTES * workers, 0, quantizer_step)

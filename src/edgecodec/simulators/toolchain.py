@@ -74,7 +74,8 @@ def _on_path(program: str) -> str:
 # RISC-V is rv32 with fp16 and fp32 in the integer registers; an ABI with float registers would corrupt silently. On Arm
 # float unit and instruction set follow from the core, and the ABI passes floats in its registers.
 _CORES: tuple[CortexM, ...] = get_args(CortexM)
-_ZIG_FLOAT_UNITS = {"cortex-m4": "vfp4d16sp"}  # zig leaves a core's float unit out unless it is told: or fp_armv8d16sp
+# zig leaves a core's float unit out unless it is told: or fp_armv8d16sp. Helium is one, too.
+_ZIG_FLOAT_UNITS = {"cortex-m4": "vfp4d16sp", "cortex-m55": "mve_fp"}
 
 KINDS: dict[CompilerName, Kind] = {
     "zig": Kind(_find_zig, {

@@ -211,8 +211,8 @@ typedef struct ec_intake {
     const uint8_t *weights;
     uint8_t *memory;
     volatile uint32_t samples; /* of the window, so far */
-    uint32_t held;             /* of these, in the filters' history; zeros before the window included */
-    uint32_t outputs;          /* of each filter, so far */
+    uint32_t held;             /* of these, in the block that the filters take next */
+    uint32_t blocks;           /* that they took; zeros before the window included */
     bool finite;
 } ec_intake;
 

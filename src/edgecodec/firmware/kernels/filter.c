@@ -6,6 +6,24 @@
 #include "layers.h"
 #include "stream.h"
 
+static void fill(ec_half *at, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        at[i] = 0;
+    }
+}
+
+void ec_pad_filtered(const ec_worker *worker, const ec_filter *layer, ec_range channels) {
+    for (uint32_t channel = channels.first; channel < channels.end; channel++) {
+        fill(ec_halves(worker, layer->output.at) + (size_t)channel * layer->output.channels + layer->samples,
+             layer->output.channels - layer->samples);
+    }
+    const ec_range padding = ec_share(worker, layer->output.rows - layer->channels);
+    fill(ec_halves(worker, layer->output.at) + (size_t)(layer->channels + padding.first) * layer->output.channels,
+         (padding.end - padding.first) * layer->output.channels);
+}
+
+#if EC_WORKERS_MAX > 1 /* else see running_filter.c */
+
 #define AT_ONCE 8u /* samples that are loaded together: none is waited for */
 
 /* The sample at `*at`, which moves on by `step` bytes. */
@@ -99,12 +117,6 @@ static bool filter_channel(const ec_filter *layer, const filtered_channel *chann
 #endif
 }
 
-static void fill(ec_half *at, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++) {
-        at[i] = 0;
-    }
-}
-
 /* Keeps the last samples of the block before: both counts are even. Four at once, so that no load is waited for. */
 static void keep_history(const ec_filter *layer, ec_half *history) {
     const ec_half *last = history + layer->blocks.size;
@@ -119,16 +131,6 @@ static void keep_history(const ec_filter *layer, ec_half *history) {
     if (taps > 0) {
         ec_store_pair(history, ec_load_pair(last));
     }
-}
-
-void ec_pad_filtered(const ec_worker *worker, const ec_filter *layer, ec_range channels) {
-    for (uint32_t channel = channels.first; channel < channels.end; channel++) {
-        fill(ec_halves(worker, layer->output.at) + (size_t)channel * layer->output.channels + layer->samples,
-             layer->output.channels - layer->samples);
-    }
-    const ec_range padding = ec_share(worker, layer->output.rows - layer->channels);
-    fill(ec_halves(worker, layer->output.at) + (size_t)(layer->channels + padding.first) * layer->output.channels,
-         (padding.end - padding.first) * layer->output.channels);
 }
 
 ec_status ec_run_filter(const ec_worker *worker, const ec_filter *layer, const float *window) {
@@ -173,3 +175,5 @@ ec_status ec_run_filter(const ec_worker *worker, const ec_filter *layer, const f
     ec_pad_filtered(worker, layer, share);
     return ec_agree(worker, finite || layer->screened ? EC_OK : EC_ERROR_WINDOW);
 }
+
+#endif

@@ -19,18 +19,26 @@ static inline bool ec_half_is_finite(ec_half value) {
     return (value & EC_HALF_EXPONENT) != EC_HALF_EXPONENT;
 }
 
-/* The compiler's type of binary16, where the machine converts in hardware. Arm's float units do so from Cortex-M4 on,
- * as bit 1 of __ARM_FP says, but not GCC's; GCC knows __fp16 there with -mfp16-format=ieee. */
 #if !defined(EC_PORTABLE_HALF)
+/* Arm's float units convert since VFPv4, that of Cortex-M4 among them; a register may hold two. */
+#if defined(__GNUC__) && defined(__ARM_FEATURE_FMA) && !defined(__aarch64__) && !defined(__ARM_BIG_ENDIAN)
+#define EC_ARM_HALF
+#if defined(__ARM_FEATURE_MVE) && __ARM_FEATURE_MVE & 2
+#define EC_HELIUM /* and a register of the vector unit four floats */
+#endif
+#endif
+/* The compiler's type of binary16, where the machine converts in hardware. GCC 12 has it on Arm, but loads it with
+ * instructions that Cortex-M55 without MVE lacks. */
 #if defined(__riscv_zhinx) || defined(__riscv_zhinxmin) || defined(__riscv_zfh) || defined(__riscv_zfhmin) || \
     defined(__F16C__) || defined(__aarch64__)
 #define EC_MACHINE_HALF _Float16
-#elif defined(__ARM_FP16_FORMAT_IEEE) && defined(__ARM_FP) && (__ARM_FP & 2 || !defined(__clang__))
+#elif defined(__ARM_FP16_FORMAT_IEEE) && defined(__ARM_FP) && \
+    (defined(__clang__) ? __ARM_FP & 2 : !defined(EC_ARM_HALF))
 #define EC_MACHINE_HALF __fp16
 #endif
 #endif
 
-#ifdef EC_MACHINE_HALF
+#if defined(EC_MACHINE_HALF)
 
 typedef union ec_half_bits {
     uint16_t bits;
@@ -45,6 +53,23 @@ static inline float ec_to_float(ec_half half) {
 static inline ec_half ec_to_half(float value) {
     const ec_half_bits pun = {.value = (EC_MACHINE_HALF)value};
     return pun.bits;
+}
+
+#elif defined(EC_ARM_HALF)
+
+static inline float ec_to_float(ec_half half) {
+    const uint32_t word = half;
+    float value;
+    __builtin_memcpy(&value, &word, sizeof value);
+    __asm__("vcvtb.f32.f16 %0, %0" : "+t"(value));
+    return value;
+}
+
+static inline ec_half ec_to_half(float value) {
+    uint32_t word;
+    __asm__("vcvtb.f16.f32 %0, %0" : "+t"(value));
+    __builtin_memcpy(&word, &value, sizeof word);
+    return (ec_half)word;
 }
 
 #else
@@ -97,14 +122,26 @@ static inline ec_pair ec_to_pair(float first, float second) {
     ec_pair pair; /* vfcpka.h.s */
     __asm__(".insn r 0x33, 2, 0x58, %0, %1, %2" : "=r"(pair) : "r"(first), "r"(second));
     return pair;
+#elif defined(EC_ARM_HALF)
+    float both;
+    ec_pair pair;
+    __asm__("vcvtb.f16.f32 %0, %1" : "=t"(both) : "t"(first));
+    __asm__("vcvtt.f16.f32 %0, %1" : "+t"(both) : "t"(second));
+    __builtin_memcpy(&pair, &both, sizeof pair);
+    return pair;
 #else
     return ec_to_half(first) | (ec_pair)ec_to_half(second) << 16;
 #endif
 }
 
+/* A pair in memory is a word. */
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define EC_PAIR_IS_WORD
+#endif
+
 /* `at` is a multiple of four bytes. */
 static inline void ec_store_pair(ec_half *at, ec_pair pair) {
-#ifdef EC_XPULP
+#ifdef EC_PAIR_IS_WORD
     __builtin_memcpy(__builtin_assume_aligned(at, sizeof pair), &pair, sizeof pair);
 #else
     at[0] = (ec_half)pair;
@@ -113,9 +150,20 @@ static inline void ec_store_pair(ec_half *at, ec_pair pair) {
 }
 
 static inline ec_pair ec_load_pair(const ec_half *at) {
-#ifdef EC_XPULP
+#ifdef EC_PAIR_IS_WORD
     ec_pair pair;
     __builtin_memcpy(&pair, __builtin_assume_aligned(at, sizeof pair), sizeof pair);
+    return pair;
+#else
+    return at[0] | (ec_pair)at[1] << 16;
+#endif
+}
+
+/* `at` may lie between words. */
+static inline ec_pair ec_load_any_pair(const ec_half *at) {
+#if defined(EC_PAIR_IS_WORD) && defined(__ARM_FEATURE_UNALIGNED)
+    ec_pair pair;
+    __builtin_memcpy(&pair, at, sizeof pair);
     return pair;
 #else
     return at[0] | (ec_pair)at[1] << 16;
@@ -130,6 +178,53 @@ static inline float ec_second_of(ec_pair pair) {
     return ec_to_float((ec_half)(pair >> 16));
 }
 
+typedef struct ec_floats {
+    float first;
+    float second;
+} ec_floats;
+
+#ifdef EC_ARM_HALF
+static inline ec_floats ec_widen_both(float both) {
+    ec_floats wide;
+    __asm__("vcvtb.f32.f16 %0, %1" : "=t"(wide.first) : "t"(both));
+    __asm__("vcvtt.f32.f16 %0, %1" : "=t"(wide.second) : "t"(both));
+    return wide;
+}
+#endif
+
+static inline ec_floats ec_widen(ec_pair pair) {
+#ifdef EC_ARM_HALF
+    float both;
+    __builtin_memcpy(&both, &pair, sizeof both);
+    return ec_widen_both(both);
+#else
+    const ec_floats wide = {ec_first_of(pair), ec_second_of(pair)};
+    return wide;
+#endif
+}
+
+typedef struct ec_four_pairs {
+    ec_floats first;
+    ec_floats second;
+    ec_floats third;
+    ec_floats fourth;
+} ec_four_pairs;
+
+/* Pairs one behind the other; `at` is a multiple of four bytes. */
+static inline ec_four_pairs ec_load_four_pairs(const ec_half *at) {
+#ifdef EC_ARM_HALF /* one instruction loads registers in a row */
+    register float first __asm__("s0"), second __asm__("s1"), third __asm__("s2"), fourth __asm__("s3");
+    __asm__("vldmia %4, {s0-s3}" : "=t"(first), "=t"(second), "=t"(third), "=t"(fourth)
+            : "r"(at), "m"(*(const ec_half(*)[8])at));
+    const ec_four_pairs pairs = {ec_widen_both(first), ec_widen_both(second), ec_widen_both(third),
+                                 ec_widen_both(fourth)};
+#else
+    const ec_four_pairs pairs = {ec_widen(ec_load_pair(at)), ec_widen(ec_load_pair(at + 2)),
+                                 ec_widen(ec_load_pair(at + 4)), ec_widen(ec_load_pair(at + 6))};
+#endif
+    return pairs;
+}
+
 /* Rounding the exact difference, or that of float, gives the same. */
 static inline ec_pair ec_subtract_pairs(ec_pair left, ec_pair right) {
 #ifdef EC_XPULP
@@ -137,7 +232,8 @@ static inline ec_pair ec_subtract_pairs(ec_pair left, ec_pair right) {
     __asm__(".insn r 0x33, 2, 0x42, %0, %1, %2" : "=r"(difference) : "r"(left), "r"(right));
     return difference;
 #else
-    return ec_to_pair(ec_first_of(left) - ec_first_of(right), ec_second_of(left) - ec_second_of(right));
+    const ec_floats from = ec_widen(left), taken = ec_widen(right);
+    return ec_to_pair(from.first - taken.first, from.second - taken.second);
 #endif
 }
 
@@ -158,8 +254,8 @@ static inline ec_pair ec_lower_pair(ec_pair left, ec_pair right) {
     __asm__(".insn r 0x33, 2, 0x45, %0, %1, %2" : "=r"(lower) : "r"(left), "r"(right));
     return lower;
 #else
-    return ec_choose_pair(ec_first_of(left) < ec_first_of(right), ec_second_of(left) < ec_second_of(right), left,
-                          right);
+    const ec_floats one = ec_widen(left), other = ec_widen(right);
+    return ec_choose_pair(one.first < other.first, one.second < other.second, left, right);
 #endif
 }
 
@@ -170,8 +266,8 @@ static inline ec_pair ec_higher_pair(ec_pair left, ec_pair right) {
     __asm__(".insn r 0x33, 2, 0x46, %0, %1, %2" : "=r"(higher) : "r"(left), "r"(right));
     return higher;
 #else
-    return ec_choose_pair(ec_first_of(left) > ec_first_of(right), ec_second_of(left) > ec_second_of(right), left,
-                          right);
+    const ec_floats one = ec_widen(left), other = ec_widen(right);
+    return ec_choose_pair(one.first > other.first, one.second > other.second, left, right);
 #endif
 }
 

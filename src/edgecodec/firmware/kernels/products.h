@@ -11,6 +11,22 @@
 #include "arithmetic.h"
 #include "half.h"
 
+/* The machine multiplies and adds in one instruction: asked for where it does not, compilers call a function. */
+#if defined(__ARM_FEATURE_FMA) || defined(__riscv_flen) || defined(__riscv_zfinx) || defined(__FP_FAST_FMAF)
+#define EC_FUSES
+#endif
+
+/* Adds the products of two pairs of float16. They are exact, so that a fused multiply-add gives the same bits. */
+static inline float ec_add_products_of_floats(float sum, ec_floats left, ec_floats right) {
+    const float first = left.first * right.first;
+#ifdef EC_FUSES
+    const float pair = __builtin_fmaf(left.second, right.second, first);
+#else
+    const float pair = left.second * right.second + first;
+#endif
+    return sum + pair;
+}
+
 #ifdef EC_LANES
 
 /* The float16 next to left * right + sum, all four values of float16.
@@ -92,7 +108,7 @@ static inline float ec_add_products(float sum, const ec_half *left, const ec_hal
 
 #else
 
-/* Adds `count` (even) products to `sum`. */
+/* Adds `count` (even) products to `sum`; `right` is a multiple of four bytes. */
 static inline float ec_add_products(float sum, const ec_half *left, const ec_half *right, uint32_t count) {
 #ifdef EC_XPULP
     for (uint32_t i = 0; i < count; i += 2) { /* vfdotpex.s.h; the cores load pairs at any halfword */
@@ -102,10 +118,14 @@ static inline float ec_add_products(float sum, const ec_half *left, const ec_hal
         __asm__(".insn r 0x33, 0, 0x4b, %0, %1, %2" : "+r"(sum) : "r"(pairs[0]), "r"(pairs[1]));
     }
 #else
-    for (uint32_t i = 0; i < count; i += 2) {
-        const float first = ec_to_float(left[i]) * ec_to_float(right[i]);
-        const float pair = ec_to_float(left[i + 1]) * ec_to_float(right[i + 1]) + first;
-        sum = sum + pair;
+    for (; count >= 4; count -= 4) {
+        sum = ec_add_products_of_floats(sum, ec_widen(ec_load_any_pair(left)), ec_widen(ec_load_pair(right)));
+        sum = ec_add_products_of_floats(sum, ec_widen(ec_load_any_pair(left + 2)), ec_widen(ec_load_pair(right + 2)));
+        left += 4;
+        right += 4;
+    }
+    if (count > 0) {
+        sum = ec_add_products_of_floats(sum, ec_widen(ec_load_any_pair(left)), ec_widen(ec_load_pair(right)));
     }
 #endif
     return sum;
@@ -119,9 +139,7 @@ static inline float ec_add_products_of_pair(float sum, ec_pair left, ec_pair rig
     __asm__(".insn r 0x33, 0, 0x4b, %0, %1, %2" : "+r"(sum) : "r"(left), "r"(right)); /* vfdotpex.s.h */
     return sum;
 #else
-    const float first = ec_to_float((ec_half)left) * ec_to_float((ec_half)right);
-    const float pair = ec_to_float((ec_half)(left >> 16)) * ec_to_float((ec_half)(right >> 16)) + first;
-    return sum + pair;
+    return ec_add_products_of_floats(sum, ec_widen(left), ec_widen(right));
 #endif
 }
 

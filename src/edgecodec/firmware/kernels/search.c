@@ -39,10 +39,19 @@ static void compare(const float *products, const float *norms, uint32_t first_wo
     }
 }
 
+static void clear(float *products) {
+    for (uint32_t column = 0; column < EC_TILE_COLUMNS; column++) {
+        products[column] = 0.0f;
+    }
+}
+
 static void run_search(const codeword_search *search) {
     for (uint32_t number = search->numbers.first; number < search->numbers.end; number++) {
         const ec_panel *panel = ec_panel_at(search->panels, number - search->numbers.first, search->pairs);
-        float products[EC_TILE_ROWS][EC_TILE_COLUMNS] = {{0.0f}};
+        float products[EC_TILE_ROWS][EC_TILE_COLUMNS];
+        for (uint32_t row = 0; row < search->rows; row++) {
+            clear(products[row]);
+        }
         const ec_tile tile = {search->queries, panel->pairs[0][0], search->rows, 1, search->pairs};
         ec_add_tile(products, &tile);
         for (uint32_t row = 0; row < search->rows; row++) {
