@@ -95,8 +95,7 @@ KINDS: dict[CompilerName, Kind] = {
     }, packages="clang-19 and lld-19"),
     "gcc": Kind(_find_gcc, {  # before version 13 it has no float16 for RISC-V
         "host": (),
-        **{core: (f"-mcpu={core}", "-mthumb", "-mfloat-abi=hard", "-mfp16-format=ieee", *_BARE_METAL)
-           for core in _CORES},
+        **{core: (f"-mcpu={core}", "-mthumb", "-mfloat-abi=hard", *_BARE_METAL) for core in _CORES},
     }, packages="gcc and, for Cortex-M, gcc-arm-none-eabi"),
 }
 
