@@ -89,7 +89,7 @@ def test_the_module_of_zephyr_names_its_files(firmware: Path) -> None:
 def test_zephyr_takes_the_library_if_it_is_configured(firmware: Path, tmp_path: Path) -> None:
     """With Zephyr's functions as its documentation has them: Zephyr itself is not here."""
     calls = ("library_named", "library_sources", "library_include_directories", "include_directories",
-             "library_compile_options", "library_cc_option", "compile_definitions")
+             "library_compile_options", "compile_definitions")
     (tmp_path / "west.cmake").write_text("".join(
         f"function(zephyr_{call})\nmessage(STATUS {call}=${{ARGV}})\nendfunction()\n" for call in calls)
         + f"include({firmware}/zephyr/CMakeLists.txt)\n")
