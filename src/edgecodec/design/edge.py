@@ -32,7 +32,8 @@ def layouts(estimator: Estimator, pins: EdgePins, bits: tuple[float, ...]) -> li
                     **quantizer, regimes=regimes, time_bins=bins, bands=bands, coefficients=count,
                     decimation=decimation, filter_taps=taps,
                     refiner_channels=REFINER_CHANNELS if pins.refiner_channels is None else pins.refiner_channels)
-                found.append(Layout(sizes, estimator.errors(bands, count, evidence.bins_lost(sizes, bins))))
+                lost = estimator.lost(bands, evidence.missed(sizes))
+                found.append(Layout(sizes, estimator.errors(bands, count, lost)))
     return found
 
 

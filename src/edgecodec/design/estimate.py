@@ -49,12 +49,20 @@ class Estimator:
             self._of_bands[bands] = joined @ karhunen_loeve(joined), energy
         return self._of_bands[bands]
 
-    def errors(self, bands: tuple[Band, ...], coefficients: int, lost: float = 0.0) -> Array:
-        """Estimated error of every rate, in the unit of normalised windows.
+    def lost(self, bands: tuple[Band, ...], missed: Array) -> float:
+        """Energy per window that bins lack before anything is quantized, of what the bands send.
 
         Args:
-            lost: energy per window that is lost before anything is quantized.
+            missed: what lacks of bins [n, bins, channels], the mean among them.
         """
+        self.structured(bands)
+        energy = float(np.square(missed[:, 0]).sum())
+        for first, end, count in bands:
+            energy += float(np.square(missed[:, first:end] @ self._bases[first, end][:, :count]).sum())
+        return energy / len(missed)
+
+    def errors(self, bands: tuple[Band, ...], coefficients: int, lost: float = 0.0) -> Array:
+        """Estimated error of every rate, in the unit of normalised windows; ``lost`` as :meth:`lost` has it."""
         if (bands, coefficients) not in self._distortions:
             self._distortions[bands, coefficients] = self._distortion(bands, coefficients)
         shares = np.array([self.evidence.share(regime) for regime in range(self.evidence.regimes)])

@@ -42,7 +42,7 @@ class Evidence:
     inputs: Floats  # [few, channels, samples], unfiltered
     targets: Floats  # [few, channels, samples]
     sample_rate_hz: float
-    _lost: dict[tuple[int, int], Array] = field(default_factory=dict)  # by decimation and taps: [bins], summed up
+    _missed: dict[tuple[int, int], Array] = field(default_factory=dict)  # by decimation and taps: [few, bins, channels]
 
     @property
     def regimes(self) -> int:
@@ -103,16 +103,16 @@ class Evidence:
     def share(self, regime: int) -> float:
         return float(np.mean(self.regime == regime))
 
-    def bins_lost(self, params: OneTokenParams, bins: int) -> float:
-        """Energy per window that the least-squares prediction of ``bins`` from decimated windows loses of them."""
+    def missed(self, params: OneTokenParams) -> Array:
+        """What the least-squares prediction of bins from decimated windows misses: [few, bins, channels]."""
         key = params.decimation, params.filter_taps
-        if key not in self._lost:  # a bin's prediction does not depend on how many others there are
+        if key not in self._missed:  # a bin's prediction does not depend on how many others there are
             with torch.random.fork_rng(devices=()):
                 decimate = decimating_filter(self.channels, params)
             fit = fit_bins(decimate, self.inputs, self.targets, self.bins)
             true = scipy.fft.dct(self.targets.astype(np.float64), norm="ortho", axis=-1)[..., : self.bins]
-            self._lost[key] = np.square(fit.bins - true).sum(axis=1).mean(axis=0).cumsum()
-        return float(self._lost[key][bins - 1])
+            self._missed[key] = (fit.bins - true).transpose(0, 2, 1)
+        return self._missed[key]
 
 
 def _regimes(means: Array, moving: Floats, regimes: int, bits: float) -> NDArray[np.int64]:

@@ -22,8 +22,8 @@ def layouts(estimator: Estimator, pins: TransformPins, bits: tuple[float, ...]) 
                                                                 and each * bins <= LARGEST):
                 sizes = TransformParams(**quantizer, decimation=decimation, filter_taps=taps, modes=modes,
                                         time_bins=bins)
-                found.append(Layout(sizes, estimator.errors(bands_of(sizes), modes * bins,
-                                                            evidence.bins_lost(sizes, 1 + bins))))
+                lost = estimator.lost(bands_of(sizes), evidence.missed(sizes))
+                found.append(Layout(sizes, estimator.errors(bands_of(sizes), modes * bins, lost)))
     return found
 
 
