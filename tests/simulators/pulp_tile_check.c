@@ -5,21 +5,13 @@
  */
 #include "fused.h"
 #include "pulp.h"
+#include "tile_numbers.h"
 
 enum { ROWS = 37, HALVES = 66, SEGMENTS_MAX = 9 };
 
 static PULP_L1 ec_half rows[ROWS * HALVES + 8];
 static PULP_L1 _Alignas(16) ec_half columns[SEGMENTS_MAX * HALVES * EC_TILE_COLUMNS + 8];
 static const uint32_t pair_counts[] = {1, 2, 3, 5, 8, 17, 18, 32};
-
-/* Numbers of all sizes, subnormal ones and zeros of both signs among them. */
-static void fill(ec_half *at, uint32_t count, uint32_t seed) {
-    for (uint32_t i = 0; i < count; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        const uint32_t exponent = seed % 11 == 0 ? 0 : 8 + (seed >> 8) % 12;
-        at[i] = (ec_half)((seed >> 16 & 0x8000u) | exponent << 10 | (seed % 13 == 0 ? 0 : seed >> 20 & 0x3ffu));
-    }
-}
 
 /* A product sum by definition. */
 typedef struct definition {
@@ -48,11 +40,6 @@ static void add_pair(definition *own, const ec_half *left, const ec_half *right)
     const float both = factors[1][0] * factors[1][1] + first;
     own->sum = own->sum + both;
 #endif
-}
-
-static bool same(float left, float right) {
-    const union { float value; uint32_t bits; } one = {left}, other = {right};
-    return one.bits == other.bits;
 }
 
 static void flip(void) {
@@ -159,7 +146,7 @@ static bool convolution_is_exact(uint32_t segments, uint32_t pairs, bool whole, 
     ec_panel *panel = (ec_panel *)(void *)panel_bytes;
     const uint32_t row_step = 6, segment_step = 10;
     const float slope = -0.375f;
-    fill(residual, OUTPUT_ROWS * CHANNELS, 3);
+    fill(residual, OUTPUT_ROWS * CHANNELS, 3, 8, 12);
     for (uint32_t i = 0; i < segments * pairs * EC_TILE_COLUMNS * 2; i++) {
         panel->pairs[0][0][i] = columns[i];
     }
@@ -225,7 +212,7 @@ static bool search_is_exact(uint32_t count, uint32_t pairs, uint32_t panels) {
                              .nearest = found};
     for (uint32_t number = 0; number < panels; number++) {
         ec_panel *panel = (ec_panel *)(void *)(codebook + number * bytes);
-        fill(panel->pairs[0][0], pairs * EC_TILE_COLUMNS * 2, number / 2);
+        fill(panel->pairs[0][0], pairs * EC_TILE_COLUMNS * 2, number / 2, 8, 12);
         for (uint32_t column = 0; column < EC_TILE_COLUMNS; column++) {
             panel->of_column[column] = column == 3 ? 3.402823466e+38f : (float)(number / 2 % 3) * 0.5f;
         }
@@ -273,8 +260,8 @@ _Noreturn void cluster_main(uint32_t core) {
         for (;;) {
         }
     }
-    fill(rows, sizeof rows / sizeof rows[0], 1);
-    fill(columns, sizeof columns / sizeof columns[0], 2);
+    fill(rows, sizeof rows / sizeof rows[0], 1, 8, 12);
+    fill(columns, sizeof columns / sizeof columns[0], 2, 8, 12);
     for (uint32_t count = 1; count <= EC_TILE_ROWS; count++) {
         bool exact = true;
         for (uint32_t i = 0; i < sizeof pair_counts / sizeof pair_counts[0]; i++) {

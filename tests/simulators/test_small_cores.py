@@ -16,10 +16,11 @@ from edgecodec.packets.network import ExportedCodec
 from edgecodec.simulators.comparison import compare_with_oracle
 from edgecodec.simulators.qemu import QemuSimulator, linker_script
 from edgecodec.simulators.simulator import Image
-from edgecodec.simulators.toolchain import KINDS, Toolchain
+from edgecodec.simulators.toolchain import KINDS, CortexM, Toolchain
 
 pytestmark = pytest.mark.tools
 
+WIDENED = re.compile(r"\bvcvt[bt]\.f32\.f16\s+s\d")
 HELIUM = re.compile(r"\bvfma\.f32\s+q\d")
 WITHOUT_HELIUM = "-mcpu=cortex-m55+nomve"  # as clang and gcc say it
 FOURS_AND_ONE = edge_like(Sizes(seed=7, channels=9, samples=80, taps=8, stride=8))  # filters of 16 taps
@@ -80,14 +81,22 @@ def test_filters_that_step_on_by_eight_equal_the_oracle(board: QemuSimulator, tm
     agrees(board, FOURS_AND_ONE, tmp_path, scale)
 
 
-def assembly(compiler: Toolchain, repository: Path, folder: Path, source: str, *options: str) -> str:
-    """Of one kernel, for Cortex-M55."""
+def assembly(compiler: Toolchain, repository: Path, folder: Path, source: str, *options: str,
+             core: CortexM = "cortex-m55") -> str:
+    """Of one kernel."""
     firmware = repository / "src" / "edgecodec" / "firmware"
     (folder / "arithmetic.h").write_text(arithmetic_header("dotpex"))
-    compiler.build("cortex-m55", [firmware / "kernels" / source], folder / "kernel.s",
+    compiler.build(core, [firmware / "kernels" / source], folder / "kernel.s",
                    includes=[folder, firmware / "kernels", firmware / "include"],
                    options=["-O2", "-S", "-Wno-unused-command-line-argument", *options])
     return (folder / "kernel.s").read_text()
+
+
+@pytest.mark.parametrize("compiler", every_compiler("cortex-m4"))
+def test_a_cortex_m4_converts_float16_in_hardware(compiler: Toolchain, repository: Path, tmp_path: Path) -> None:
+    for options, hardware in (((), True), (("-DEC_PORTABLE_HALF",), False)):
+        code = assembly(compiler, repository, tmp_path, "tile.c", *options, core="cortex-m4")
+        assert bool(WIDENED.search(code)) is hardware
 
 
 @pytest.mark.parametrize("source", ["tile_helium.c", "running_filter.c"])

@@ -5,6 +5,7 @@
  */
 #include "qemu.h"
 #include "tile.h"
+#include "tile_numbers.h"
 
 enum { ROWS = 37, HALVES = 66, SEGMENTS_MAX = 5 };
 
@@ -12,24 +13,10 @@ static _Alignas(4) ec_half rows[ROWS * HALVES];
 static _Alignas(4) ec_half columns[SEGMENTS_MAX * HALVES * EC_TILE_COLUMNS];
 static const uint32_t pair_counts[] = {1, 2, 3, 4, 5, 7, 8, 18, 33};
 
-/* Numbers of all sizes, subnormal ones and zeros of both signs among them. */
-static void fill(ec_half *at, uint32_t count, uint32_t seed) {
-    for (uint32_t i = 0; i < count; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        const uint32_t exponent = seed % 11 == 0 ? 0 : 1 + (seed >> 8) % 22;
-        at[i] = (ec_half)((seed >> 16 & 0x8000u) | exponent << 10 | (seed % 13 == 0 ? 0 : seed >> 20 & 0x3ffu));
-    }
-}
-
 static float add_by_definition(float sum, const ec_half *left, const ec_half *right) {
     const float first = ec_to_float(left[0]) * ec_to_float(right[0]);
     const float both = ec_to_float(left[1]) * ec_to_float(right[1]) + first;
     return sum + both;
-}
-
-static bool same(float left, float right) {
-    const union { float value; uint32_t bits; } one = {left}, other = {right};
-    return one.bits == other.bits;
 }
 
 static void flip(void) {
@@ -70,8 +57,8 @@ static bool tile_is_exact(uint32_t count_of_rows, uint32_t segments, uint32_t pa
 }
 
 _Noreturn void program(void) {
-    fill(rows, ROWS * HALVES, 1);
-    fill(columns, SEGMENTS_MAX * HALVES * EC_TILE_COLUMNS, 2);
+    fill(rows, ROWS * HALVES, 1, 1, 22);
+    fill(columns, SEGMENTS_MAX * HALVES * EC_TILE_COLUMNS, 2, 1, 22);
     for (uint32_t count = 1; count <= EC_TILE_ROWS; count++) {
         bool exact = true;
         for (uint32_t segments = 1; segments <= SEGMENTS_MAX; segments += 2) {
